@@ -1,0 +1,202 @@
+"""Where a token stands in its piece: the columns behind the model's structural embeddings.
+
+    ELAPSED    time since the piece began, in eighths of an octave of bars
+    BAR        number of the bar, modulo 16
+    POSITION   steps since the bar line
+    CHORD      how many notes of the same time stood before
+    PART       part of the whole piece, in 128ths
+    COUNTDOWN  quarter notes (or half seconds) left, 127 at most
+
+Every column holds 0 where it is unknown: all of them in the prefix, BAR and POSITION on the
+`seconds` clock, PART and COUNTDOWN where the piece's length is not given. The first four depend on
+the waits and time signatures up to a row alone, so they are known for a new row as soon as its
+field 0 is. After MuseNet (Payne 2019) and the timing signal of Jukebox (Dhariwal et al. 2020,
+arXiv:2005.00341).
+
+`structure` computes a whole piece at once, `StructureState` the same row by row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from .compound import row_times
+from .grid import Steps
+from .vocabulary import DURATION, WAIT, Tokens, Vocabulary
+
+Structure = npt.NDArray[np.int16]
+
+COLUMNS = ("elapsed", "bar", "position", "chord", "part", "countdown")
+ELAPSED, BAR, POSITION, CHORD, PART, COUNTDOWN = range(6)
+STRUCTURE_SIZES = (65, 17, 385, 17, 129, 129)
+"""How many values each column has, "unknown" included."""
+
+_BARS = 16
+_PARTS = 128
+
+
+def _elapsed_edges(beat: int) -> Steps:
+    """The times, in steps, at which ELAPSED goes up by one: eight to each doubling of bars."""
+    octaves = np.arange(1, STRUCTURE_SIZES[ELAPSED] - 1) / 8
+    return np.rint(4 * beat * (2.0**octaves - 1)).astype(np.int64)
+
+
+def length_of(tokens: Tokens, vocabulary: Vocabulary) -> int:
+    """The length of a piece in steps: the latest end of a note of tokens `(T, 5)`."""
+    note = vocabulary.is_note(tokens)
+    if not note.any():
+        return 0
+    durations = vocabulary.grid.durations[tokens[note, DURATION] - 1]
+    return int((row_times(tokens, vocabulary)[note] + durations).max())
+
+
+def structure(tokens: Tokens, vocabulary: Vocabulary, length: int | None = None) -> Structure:
+    """The structure `(T, 6)` of a piece's tokens `(T, F)`, prefix and all.
+
+    Args:
+        tokens: a piece from its beginning. A time signature in the prefix opens it; without one
+            it opens in 4/4.
+        vocabulary: what the tokens mean.
+        length: the piece's length in steps, or None to leave PART and COUNTDOWN unknown.
+    """
+    times = row_times(tokens, vocabulary)
+    columns = np.zeros((len(tokens), len(COLUMNS)), dtype=np.int16)
+    columns[:, ELAPSED] = np.searchsorted(_elapsed_edges(vocabulary.grid.beat), times, "right") + 1
+    if vocabulary.grid.is_beat:
+        columns[:, BAR], columns[:, POSITION] = _bars(tokens, times, vocabulary)
+    columns[:, CHORD] = _notes_before(vocabulary.is_note(tokens), times)
+    if length is not None:
+        columns[:, PART], columns[:, COUNTDOWN] = _towards_end(times, length, vocabulary)
+    columns[: vocabulary.prefix_length(tokens)] = 0
+    columns[tokens[:, WAIT] == 0] = 0
+    return columns
+
+
+def _bars(tokens: Tokens, times: Steps, vocabulary: Vocabulary) -> tuple[Steps, Steps]:
+    """BAR and POSITION of every row: bars are counted anew from each time signature."""
+    signature = np.flatnonzero(vocabulary.bar_steps[tokens[:, WAIT]])
+    begins = np.concatenate([[0], times[signature]])
+    bar_steps = np.concatenate(
+        [[4 * vocabulary.grid.beat], vocabulary.bar_steps[tokens[signature, WAIT]]]
+    )
+    bars_before = np.concatenate([[0], np.cumsum(-(-np.diff(begins) // bar_steps[:-1]))])
+    segment = np.zeros(len(tokens), dtype=np.int64)
+    segment[signature] = 1
+    segment = np.cumsum(segment)
+    bar, position = np.divmod(times - begins[segment], bar_steps[segment])
+    bar += bars_before[segment]
+    return bar % _BARS + 1, np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
+
+
+def _notes_before(note: npt.NDArray[np.bool_], times: Steps) -> Steps:
+    """CHORD: one more than the number of notes before each row at the row's own time."""
+    before = np.concatenate([[0], np.cumsum(note)])[:-1]
+    first = np.searchsorted(times, times, side="left")
+    return np.minimum(before - before[first], STRUCTURE_SIZES[CHORD] - 2) + 1
+
+
+def _towards_end(times: Steps, length: int, vocabulary: Vocabulary) -> tuple[Steps, Steps]:
+    """PART and COUNTDOWN of times in steps; past the end both stay at their last value."""
+    part = np.minimum(times * _PARTS // max(length, 1), _PARTS - 1)
+    left = np.maximum(length - times, 0) // vocabulary.grid.beat
+    return part + 1, np.minimum(left, STRUCTURE_SIZES[COUNTDOWN] - 2) + 1
+
+
+@dataclass
+class _Place:
+    """Where each of B pieces stands after its last row: arrays `(B,)`, times in steps."""
+
+    time: Steps
+    begin: Steps
+    bar_steps: Steps
+    bars_before: Steps
+    notes_now: Steps
+    in_prefix: npt.NDArray[np.bool_]
+
+
+class StructureState:
+    """Structure row by row, for B pieces side by side.
+
+    `push` of row after row gives what `structure` gives for the whole, and `peek` says what a row
+    will have once only its field 0 is known.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, batch: int, length: int | None = None) -> None:
+        self._vocabulary = vocabulary
+        self._edges = _elapsed_edges(vocabulary.grid.beat)
+        self._length = length
+        zeros = np.zeros(batch, dtype=np.int64)
+        self._place = _Place(
+            time=zeros,
+            begin=zeros,
+            bar_steps=np.full(batch, 4 * vocabulary.grid.beat),
+            bars_before=zeros,
+            notes_now=zeros,
+            in_prefix=np.ones(batch, dtype=bool),
+        )
+
+    @property
+    def time(self) -> Steps:
+        """The time `(B,)` reached, in steps."""
+        return self._place.time
+
+    @property
+    def bar_steps(self) -> Steps:
+        """The length `(B,)` of the current bar, in steps."""
+        return self._place.bar_steps
+
+    @property
+    def position(self) -> Steps:
+        """Steps `(B,)` since the last bar line."""
+        return (self._place.time - self._place.begin) % self._place.bar_steps
+
+    def select(self, rows: npt.NDArray[np.integer]) -> None:
+        """Keep the pieces at these indices, in this order; an index may stand twice."""
+        place = self._place
+        self._place = _Place(*(getattr(place, name)[rows] for name in place.__dataclass_fields__))
+
+    def peek(self, first: npt.NDArray[np.integer]) -> Structure:
+        """The structure `(B, 6)` of a next row whose field 0 is `first`, `(B,)`."""
+        return self._columns(first, self._next(first))
+
+    def push(self, rows: Tokens) -> Structure:
+        """Go on by a row `(B, F)` each, and give the rows' structure `(B, 6)`."""
+        first = rows[:, WAIT]
+        place = self._next(first)
+        columns = self._columns(first, place)
+        place.notes_now = place.notes_now + self._vocabulary.is_note(rows)
+        self._place = place
+        return columns
+
+    def _next(self, first: npt.NDArray[np.integer]) -> _Place:
+        old, vocabulary = self._place, self._vocabulary
+        time = old.time + vocabulary.steps[first]
+        bar_steps = vocabulary.bar_steps[first]
+        change = bar_steps > 0
+        bars = -(-(time - old.begin) // old.bar_steps)
+        return _Place(
+            time=time,
+            begin=np.where(change, time, old.begin),
+            bar_steps=np.where(change, bar_steps, old.bar_steps),
+            bars_before=np.where(change, old.bars_before + bars, old.bars_before),
+            notes_now=np.where(time == old.time, old.notes_now, 0),
+            in_prefix=old.in_prefix & vocabulary.opens[first],
+        )
+
+    def _columns(self, first: npt.NDArray[np.integer], place: _Place) -> Structure:
+        columns = np.zeros((len(place.time), len(COLUMNS)), dtype=np.int16)
+        columns[:, ELAPSED] = np.searchsorted(self._edges, place.time, "right") + 1
+        if self._vocabulary.grid.is_beat:
+            bar, position = np.divmod(place.time - place.begin, place.bar_steps)
+            columns[:, BAR] = (bar + place.bars_before) % _BARS + 1
+            columns[:, POSITION] = np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
+        columns[:, CHORD] = np.minimum(place.notes_now, STRUCTURE_SIZES[CHORD] - 2) + 1
+        if self._length is not None:
+            columns[:, PART], columns[:, COUNTDOWN] = _towards_end(
+                place.time, self._length, self._vocabulary
+            )
+        columns[place.in_prefix | (first == 0)] = 0
+        return columns

@@ -1,0 +1,233 @@
+"""The tokenizer: a score to tokens and back, and the file that says how.
+
+    tokens = prefix (what the piece is) + body (its notes) + end
+
+`Tokenizer` is the compound encoding, one note one token. It is a value: the same file gives the
+same tokens everywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from . import controls
+from .compound import Decoded, Events, decode_rows, encode_events, pack_notes
+from .errors import InputError
+from .files import write_text
+from .grid import Grid, Steps
+from .instruments import DRUMS, name
+from .labels import Labels, labels_of
+from .pedals import sustained
+from .score import NOTES, Score, Track
+from .vocabulary import WAIT, Tokens, Vocabulary, key_name
+
+FORMAT = "musenet-tokenizer"
+VERSION = 1
+
+Pedal = Literal["drop", "durations", "events"]
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """The compound encoding.
+
+    Attributes:
+        vocabulary: the grid and the values of the fields.
+        pedal: what becomes of the sustain pedal: `drop` leaves it out, `durations` lets notes
+            sound until it is released, `events` keeps it as controls, one pedal for all parts.
+        tempo_changes: whether tempo changes are kept as controls (on the `beat` clock), or one
+            tempo in the prefix stands for all.
+    """
+
+    vocabulary: Vocabulary
+    pedal: Pedal = "drop"
+    tempo_changes: bool = False
+
+    @classmethod
+    def default(cls, *, composers: Iterable[str] = (), styles: Iterable[str] = ()) -> Tokenizer:
+        """24 steps a quarter on the `beat` clock, with these labels known."""
+        return cls(Vocabulary.create(Grid.beats(), composers=composers, styles=styles))
+
+    def extended(self, labels: Iterable[str]) -> Tokenizer:
+        """The same tokenizer with more labels such as `composer:bach`; old ids stay."""
+        return replace(self, vocabulary=self.vocabulary.extended(labels))
+
+    def labels(self, score: Score) -> Labels:
+        """What a score says of itself: instruments, tempo, the meter it opens in, and key.
+
+        The tempo is the first one where tempo changes are kept, else the prevailing one.
+        """
+        found = replace(labels_of(score), time_signature=controls.first_meter(score))
+        return replace(found, tempo=controls.first_tempo(score)) if self.tempo_changes else found
+
+    def encode(self, score: Score, labels: Labels | None = None) -> Tokens:
+        """A whole piece, `(T, 5)`: prefix, body and end.
+
+        Args:
+            score: the piece.
+            labels: what the prefix says; by default what the score says of itself.
+        """
+        prefix = self.prefix(self.labels(score) if labels is None else labels)
+        return np.concatenate([prefix, self.body(score), self.end()])
+
+    def prefix(self, labels: Labels, *, start: bool = True) -> Tokens:
+        """The control rows `(P, 5)` of labels; what the vocabulary does not know is left out.
+
+        Args:
+            labels: what is known of the piece.
+            start: whether the piece begins here, as against a window from its middle.
+        """
+        names = ["start"] if start else []
+        names += [f"composer:{labels.composer}"] if labels.composer else []
+        names += [f"style:{style}" for style in labels.styles]
+        names += [f"instrument:{program}" for program in sorted(labels.instruments)]
+        if labels.tempo is not None:
+            names.append(controls.tempo_name(labels.tempo))
+        if labels.time_signature is not None:
+            names.append("time_signature:{}/{}".format(*labels.time_signature))
+        if labels.key is not None:
+            names.append(f"key:{key_name(*labels.key)}")
+        return self._rows([v for v in map(self.vocabulary.control, names) if v is not None])
+
+    def body(self, score: Score) -> Tokens:
+        """The music of a score, `(T, 5)`, without prefix and end."""
+        notes = sustained(score) if self.pedal == "durations" else score.notes
+        packed = pack_notes(
+            self._steps(score, notes["start"]),
+            notes["program"],
+            notes["pitch"],
+            self.vocabulary.grid.duration_class(self._duration_steps(score, notes)),
+            notes["velocity"],
+        )
+        events = sorted(self._control_events(score), key=lambda event: event[0])
+        times = np.array([time for time, _ in events], dtype=np.int64)
+        values = np.array([value for _, value in events], dtype=np.int64)
+        return encode_events(Events(packed, times, values), self.vocabulary)
+
+    def end(self) -> Tokens:
+        """The row `(1, 5)` that closes a piece."""
+        return self._rows([self.vocabulary.end])
+
+    def decode(self, tokens: Tokens) -> Score:
+        """The score of tokens `(T, 5)`: one track an instrument, tempo and meter as they say."""
+        decoded = decode_rows(tokens, self.vocabulary)
+        grid, step = self.vocabulary.grid, self.vocabulary.grid.ticks_per_step
+        programs, track = np.unique(decoded.program, return_inverse=True)
+        names = [self.vocabulary.name(value) for value in decoded.controls.tolist()]
+        times = decoded.control_times
+        return Score(
+            ticks_per_quarter=grid.ticks_per_quarter,
+            tracks=tuple(Track(name(p), p % DRUMS, p == DRUMS) for p in programs.tolist()),
+            notes=_notes(decoded, track, grid),
+            tempos=controls.decoded_tempos(times, names, step, seconds=not grid.is_beat),
+            time_signatures=controls.decoded_meters(times, names, step),
+            pedals=controls.decoded_pedals(times, names, step, len(programs)),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the tokenizer as JSON, one control a line."""
+        write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    def to_json(self) -> dict[str, Any]:
+        """The tokenizer as plain data."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "encoding": "compound",
+            "clock": self.vocabulary.grid.clock,
+            "resolution": self.vocabulary.grid.resolution,
+            "pedal": self.pedal,
+            "tempo_changes": self.tempo_changes,
+            "controls": list(self.vocabulary.controls),
+        }
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
+        """Read a tokenizer that `save` wrote.
+
+        Raises:
+            InputError: if the file cannot be read, is no tokenizer, or is of another version.
+        """
+        try:
+            data = json.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise InputError(f"cannot read the tokenizer {path}: {error.strerror}") from error
+        except ValueError as error:
+            raise InputError(f"{path} is not a tokenizer: it is not valid JSON") from error
+        return cls.from_json(data, str(path))
+
+    @classmethod
+    def from_json(cls, data: object, source: str = "the tokenizer") -> Tokenizer:
+        """The tokenizer of plain data; `source` names it in errors.
+
+        Raises:
+            InputError: if the data are no tokenizer or of another version.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise InputError(f"{source} is not a tokenizer: its 'format' is not '{FORMAT}'")
+        if data.get("version") != VERSION:
+            raise InputError(
+                f"{source} is a tokenizer of version {data.get('version')}, and this program reads "
+                f"version {VERSION}; update the program, or prepare the data again with this one"
+            )
+        try:
+            grid = Grid(data["clock"], data["resolution"])
+            vocabulary = Vocabulary(grid, tuple(data["controls"]))
+            return cls(vocabulary, data["pedal"], data["tempo_changes"])
+        except KeyError as error:
+            raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
+
+    def _rows(self, values: list[int]) -> Tokens:
+        rows = np.zeros((len(values), 5), dtype=np.int16)
+        rows[:, WAIT] = values
+        return rows
+
+    def _steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
+        """The nearest steps of times in ticks."""
+        grid = self.vocabulary.grid
+        if grid.is_beat:
+            return grid.from_ticks(ticks, score.ticks_per_quarter)
+        return grid.from_seconds(score.seconds(ticks))
+
+    def _duration_steps(self, score: Score, notes: npt.NDArray[np.void]) -> Steps:
+        """The nearest steps of notes' durations, whatever their starts were rounded to."""
+        grid = self.vocabulary.grid
+        if grid.is_beat:
+            return grid.from_ticks(notes["duration"], score.ticks_per_quarter)
+        start = notes["start"].astype(np.int64)
+        return grid.from_seconds(score.seconds(start + notes["duration"]) - score.seconds(start))
+
+    def _control_events(self, score: Score) -> list[controls.ControlEvent]:
+        """The body's controls, unsorted; meter stands before tempo before pedal."""
+        vocabulary, found = self.vocabulary, list[controls.ControlEvent]()
+        if vocabulary.grid.is_beat:
+            steps = self._steps(score, score.time_signatures["time"])
+            found += controls.meter_events(score, steps, vocabulary)
+            if self.tempo_changes:
+                steps = self._steps(score, score.tempos["time"])
+                found += controls.tempo_events(score, steps, vocabulary)
+        if self.pedal == "events":
+            down = self._steps(score, score.pedals["time"])
+            up = self._steps(score, score.pedals["time"] + score.pedals["duration"])
+            found += controls.pedal_events(down, up, vocabulary)
+        return found
+
+
+def _notes(decoded: Decoded, track: npt.NDArray[np.integer], grid: Grid) -> npt.NDArray[np.void]:
+    """NOTES of decoded notes, in ticks."""
+    notes = np.empty(len(decoded.start), dtype=NOTES)
+    notes["start"] = decoded.start * grid.ticks_per_step
+    notes["duration"] = grid.duration_ticks(decoded.duration_class)
+    notes["pitch"] = decoded.pitch
+    notes["velocity"] = decoded.velocity
+    notes["program"] = decoded.program
+    notes["track"] = track
+    return notes
