@@ -1,0 +1,52 @@
+"""The command line: `musenet COMMAND`, and the roof scripts that stand for one command each.
+
+Each command is a function in a module of its own in `musenet.commands`, which imports what is
+heavy only when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from tokenizer.errors import InputError
+
+from .commands.dataset import dataset
+from .commands.evaluate import evaluate
+from .commands.generate import generate
+from .commands.inspect import inspect
+from .commands.params import params
+from .commands.prepare import prepare
+from .commands.tokens import detokenize, tokens
+from .commands.train import train
+
+app = typer.Typer(
+    name="musenet",
+    help="Continue, compose and prepare MIDI with a MuseNet-style Transformer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _command in (generate, train, evaluate, prepare, inspect, tokens, detokenize, params):
+    app.command()(_command)
+app.add_typer(dataset, name="dataset")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit; what the user can mend is one sentence and exit code 2."""
+    try:
+        app(list(sys.argv[1:] if arguments is None else arguments))
+    except InputError as error:
+        print(f"musenet: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def run(command: str) -> None:
+    """Run one command with the arguments that the script was called with."""
+    main([command, *sys.argv[1:]])

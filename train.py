@@ -1,0 +1,6 @@
+"""Train a model: `python train.py DATASET --preset mini --out RUN`, as `musenet train`."""
+
+from musenet.cli import run
+
+if __name__ == "__main__":
+    run("train")
