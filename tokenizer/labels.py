@@ -1,0 +1,190 @@
+"""Labels: composer, styles, instruments, tempo, time signature and key of a piece.
+
+Names come in as people and manifests write them and go out as one id each, so that "BachJS",
+"Bach, Johann Sebastian" and "j.s. bach" are all `bach`; the names are in `aliases.json`. What is in
+the music itself is read from the score by `labels_of`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
+from .keys import Key, contradicts, estimate_key, pitch_class_weights
+
+if TYPE_CHECKING:
+    from .score import Score
+
+# "BachJS", "BeethovenLv", "BoismortierJBd": Mutopia's surname and initials in one word.
+_SURNAME_INITIALS = re.compile(r"([A-Z][^\s,]*[a-z])([A-Z]{1,4}[a-z]?)")
+_ASIDE = re.compile(r"\([^)]*\)|\[\d+\]")  # "(1857-1934)", "(moved to E1M3)", a footnote "[1]"
+_NICKNAME = re.compile(r"(?<=\S )[\"“][^\"”]+[\"”] ")
+_NOT_A_PERSON = re.compile(r"drummer ?\d+|.*\bmidi?|\W*(\w\W+)*\w?\W*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What is known of a piece; every field may be missing.
+
+    Attributes:
+        composer: id as `normalise_composer` gives it.
+        styles: ids as `normalise_styles` gives them.
+        instruments: programs present, 0–127 and 128 for drums, the one with most notes first.
+        tempo: quarters a minute.
+        time_signature: (numerator, denominator).
+        key: (fifths −7…7, minor).
+    """
+
+    composer: str | None = None
+    styles: tuple[str, ...] = ()
+    instruments: tuple[int, ...] = ()
+    tempo: float | None = None
+    time_signature: tuple[int, int] | None = None
+    key: Key | None = None
+
+
+def normalise_composer(text: str | None) -> str | None:
+    """The id of a composer, a lower-case ASCII slug, or None where the name means nobody.
+
+    Composers of the table get its id, however they are written ("Bach, Johann Sebastian", "BachJS",
+    "J.S. Bach" and "bach" give "bach"). Other names give a slug of the name in its natural order
+    ("Abbott, Jane Bingham" gives "jane_bingham_abbott").
+    """
+    name = _natural_order(text or "")
+    if name is None:
+        return None
+    key = folded(name)
+    if key in NOBODY:
+        return None
+    first, _, rest = key.partition(" ")
+    return COMPOSER_KEYS.get(key) or COMPOSER_KEYS.get(f"{rest} {first}") or key.replace(" ", "_")
+
+
+def _natural_order(text: str) -> str | None:
+    """Forenames before the surname, without asides; None where it is no name of anybody."""
+    name = _NICKNAME.sub("", _ASIDE.sub(" ", text)).strip(" []\t\n").replace("&", " and ")
+    if _NOT_A_PERSON.fullmatch(name):
+        return None
+    surname, comma, forenames = name.partition(",")
+    if comma:
+        return f"{forenames.strip()} {surname.strip()}"
+    together = _SURNAME_INITIALS.fullmatch(name)
+    if together:
+        return f"{together[2]} {together[1]}"
+    return name
+
+
+def composer_name(composer: str) -> str:
+    """The name to print for a composer's id: "Johann Sebastian Bach" for "bach"."""
+    known = COMPOSERS.get(composer)
+    return known.name if known else composer.replace("_", " ").title()
+
+
+def period_of(composer: str) -> str | None:
+    """The period of a composer's id ("baroque", "classical", …), or None where it is not known."""
+    known = COMPOSERS.get(composer)
+    return known.period if known else None
+
+
+def normalise_style(text: str) -> str | None:
+    """The id of one style as a person names it ("Waltzes" gives "waltz"), or None if unknown."""
+    return next(iter(STYLE_KEYS.get(folded(text), ())), None)
+
+
+def normalise_styles(text: str | None, composer: str | None = None) -> tuple[str, ...]:
+    """The ids of all styles in a genre text such as "Sacred; Mass" or "game/rock-metal".
+
+    What the table does not know is left out. With a composer's id whose period is known, that
+    period stands first and replaces any that the text names: editors write "Classical" of Albéniz.
+    """
+    found = _styles_in(text or "")
+    period = period_of(composer) if composer else None
+    if period is not None:
+        found = [period, *(style for style in found if STYLE_KINDS[style] != "period")]
+    return tuple(dict.fromkeys(found))
+
+
+def _styles_in(text: str) -> list[str]:
+    """A phrase the table has, else the phrases between ever weaker separators."""
+    whole = STYLE_KEYS.get(folded(text))
+    if whole is not None:
+        return list(whole)
+    for separator in (";", ",", ":", "/", "&", r"[\s\-]"):
+        parts = [part for part in re.split(separator, text) if part]
+        if len(parts) > 1:
+            return [style for part in parts for style in _styles_in(part)]
+    return []
+
+
+def style_kind(style: str) -> str:
+    """ "genre" or "period"; a style that the table does not have is a genre."""
+    return STYLE_KINDS.get(style, "genre")
+
+
+def labels_of(score: Score) -> Labels:
+    """What can be read from the music: instruments, tempo, time signature and key.
+
+    Tempo is the median over the notes' span, by time in seconds; the time signature is the one that
+    covers the most of it. The key is the file's, unless there is none or the notes contradict a
+    bare C major, which many programs write by default: then it is estimated (see `keys`).
+    """
+    notes = score.notes
+    if len(notes) == 0:
+        return Labels()
+    span = (int(notes["start"][0]), score.end)
+    return Labels(
+        instruments=_instruments(notes["program"]),
+        tempo=_tempo(score.tempos, span),
+        time_signature=_time_signature(score.time_signatures, span),
+        key=_key(score, span),
+    )
+
+
+def _instruments(programs: np.ndarray) -> tuple[int, ...]:
+    counts = np.bincount(programs, minlength=129)
+    order = np.argsort(-counts, kind="stable")
+    return tuple(int(program) for program in order if counts[program])
+
+
+def _held(times: np.ndarray, span: tuple[int, int]) -> np.ndarray:
+    """How many ticks of the span each of a sorted list of events is in force."""
+    edges = np.clip(np.append(times, span[1]), *span)
+    return np.diff(edges)
+
+
+def _tempo(tempos: np.ndarray, span: tuple[int, int]) -> float | None:
+    if len(tempos) == 0:
+        return 120.0  # what a MIDI file without a tempo means
+    order = np.argsort(tempos["microseconds"], kind="stable")
+    seconds = (_held(tempos["time"], span) * tempos["microseconds"].astype(float))[order]
+    middle = int(np.searchsorted(np.cumsum(seconds), seconds.sum() / 2))
+    return 6e7 / float(tempos["microseconds"][order][min(middle, len(order) - 1)])
+
+
+def _longest(values: Iterable[tuple[int, ...]], held: np.ndarray) -> tuple[int, ...] | None:
+    total: dict[tuple[int, ...], int] = {}
+    for value, ticks in zip(values, held.tolist(), strict=True):
+        total[value] = total.get(value, 0) + ticks
+    return max(total, key=total.__getitem__, default=None)
+
+
+def _time_signature(signatures: np.ndarray, span: tuple[int, int]) -> tuple[int, int] | None:
+    pairs = zip(signatures["numerator"].tolist(), signatures["denominator"].tolist(), strict=True)
+    longest = _longest(pairs, _held(signatures["time"], span))
+    return None if longest is None else (longest[0], longest[1])
+
+
+def _key(score: Score, span: tuple[int, int]) -> Key | None:
+    signatures = score.key_signatures
+    pairs = zip(signatures["fifths"].tolist(), signatures["minor"].tolist(), strict=True)
+    longest = _longest(pairs, _held(signatures["time"], span))
+    written = None if longest is None else (longest[0], bool(longest[1]))
+    weights = pitch_class_weights(score.notes)
+    if written is None or (written == (0, False) and contradicts(weights, written)):
+        return estimate_key(weights)
+    return written
