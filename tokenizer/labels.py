@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # "BachJS", "BeethovenLv", "BoismortierJBd": Mutopia's surname and initials in one word.
 _SURNAME_INITIALS = re.compile(r"([A-Z][^\s,]*[a-z])([A-Z]{1,4}[a-z]?)")
 _ASIDE = re.compile(r"\([^)]*\)|\[\d+\]")  # "(1857-1934)", "(moved to E1M3)", a footnote "[1]"
+_HONORIFIC = re.compile(r"(?:Sir|Dame|Dr\.?|Fr\.|Ks\.) ")
 _NICKNAME = re.compile(r"(?<=\S )[\"“][^\"”]+[\"”] ")
 _NOT_A_PERSON = re.compile(r"drummer ?\d+|.*\bmidi?|\W*(\w\W+)*\w?\W*", re.IGNORECASE)
 
@@ -68,6 +69,7 @@ def normalise_composer(text: str | None) -> str | None:
 def _natural_order(text: str) -> str | None:
     """Forenames before the surname, without asides; None where it is no name of anybody."""
     name = _NICKNAME.sub("", _ASIDE.sub(" ", text)).strip(" []\t\n").replace("&", " and ")
+    name = _HONORIFIC.sub("", name)
     if _NOT_A_PERSON.fullmatch(name):
         return None
     surname, comma, forenames = name.partition(",")
