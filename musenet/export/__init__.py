@@ -1,0 +1,1 @@
+"""Export: continuations as MIDI files for a DAW, as stems and as pictures."""

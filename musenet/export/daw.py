@@ -1,0 +1,261 @@
+"""The user's file with the continuation in it, as a DAW wants it: type 1, a track an instrument.
+
+The file's own events stay as they are, all kinds of them, byte for byte. The continuation goes
+into the tracks that already play its instruments; what has none gets a new, named one. Only at
+the boundary something is said to the prompt's channels: a pedal still down is released and a bent
+pitch let go, for neither was meant for the music that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.instruments import DRUMS, name
+
+from .smf import Event, File, text
+
+DRUM_CHANNEL = 9
+TEXT, TRACK_NAME, MARKER = 0x01, 0x03, 0x06
+_SUSTAIN, _SOSTENUTO = 64, 66
+_CENTRE = b"\x00\x40"
+
+
+@dataclass
+class Part:
+    """Where an instrument plays: a track, a channel, and the program in force at the end.
+
+    `pitches` are the pitches it last played, by which notes find it among parts of one program.
+    """
+
+    track: int
+    channel: int
+    program: int
+    pitches: list[int] = field(default_factory=list)
+
+    @property
+    def centre(self) -> float:
+        """The middle of the pitches it last played."""
+        return float(np.mean(self.pitches)) if self.pitches else 60.0
+
+
+def free_channels(file: File) -> list[int]:
+    """The melodic channels that no event of the file uses, lowest first."""
+    used = {event.channel for track in file.tracks for event in track}
+    return [c for c in range(16) if c not in used and c != DRUM_CHANNEL]
+
+
+def one_part_a_track(file: File) -> File:
+    """Give each channel with notes a track of its own, and each such track a name.
+
+    Tracks of one channel stay as they are; a type 0 file becomes one of type 1. What has no
+    channel stays first.
+    """
+    tracks: list[list[Event]] = []
+    for track in file.tracks:
+        sounding = _channels_with_notes(track)
+        if len(sounding) < 2 and not (len(file.tracks) == 1 and sounding):
+            tracks.append(track)
+            continue
+        others = {event.channel for event in track} - set(sounding)
+        tracks.append([event for event in track if event.channel in others])
+        tracks += [[e for e in track if e.channel == channel] for channel in sounding]
+    return File(file.division, [_named(track) for track in tracks], file.end)
+
+
+def _channels_with_notes(track: Sequence[Event]) -> list[int]:
+    channels = {e.channel for e in track if e.kind == 0x90 and e.channel is not None}
+    return sorted(channels)
+
+
+def _named(track: list[Event]) -> list[Event]:
+    """The track, with its instrument's name if it has notes and no name."""
+    channels = _channels_with_notes(track)
+    if not channels or any(event.meta == TRACK_NAME for event in track):
+        return track
+    programs = [e.data[1] for e in track if e.kind == 0xC0 and e.channel == channels[0]]
+    program = DRUMS if channels[0] == DRUM_CHANNEL else programs[0] if programs else 0
+    return [Event(0, text(TRACK_NAME, name(program))), *track]
+
+
+def parts_of(file: File) -> list[Part]:
+    """The parts of a file in the order of its tracks."""
+    found: dict[tuple[int, int], Part] = {}
+    programs: dict[tuple[int, int], int] = {}
+    for index, track in enumerate(file.tracks):
+        for event in track:
+            if event.channel is None:
+                continue
+            key = (index, event.channel)
+            if event.kind == 0xC0:
+                programs[key] = event.data[1]
+            elif event.kind == 0x90 and event.data[2] > 0:
+                part = found.setdefault(key, Part(index, event.channel, 0))
+                part.pitches.append(event.data[1])
+    for key, part in found.items():
+        drums = key[1] == DRUM_CHANNEL
+        part.program = DRUMS if drums else programs.get(key, 0)
+        part.pitches = part.pitches[-64:]
+    return list(found.values())
+
+
+def add_notes(file: File, notes: npt.NDArray[np.void]) -> None:
+    """Put notes (`tokenizer.score.NOTES`, in the file's ticks) into the parts they belong to.
+
+    Each goes to a part of its program; among several (two violins, two hands) to those whose
+    register it lies in. A program without a part gets a new track on a free channel; when no
+    channel is free, it shares the part of the nearest program.
+    """
+    parts = parts_of(file)
+    added: dict[int, list[Event]] = {}
+    for program in np.unique(notes["program"]).tolist():
+        own = notes[notes["program"] == program]
+        mine = [part for part in parts if part.program == program]
+        if not mine:
+            mine = [_new_part(file, parts, program)]
+            parts.append(mine[0])
+        for part, chosen in zip(mine, _shared_out(own, mine), strict=True):
+            added.setdefault(part.track, []).extend(_note_events(own[chosen], part.channel))
+    for index, events in added.items():
+        insert(file, index, events)
+
+
+def _new_part(file: File, parts: Sequence[Part], program: int) -> Part:
+    """A new track for a program, or the part of the nearest one where no channel is left."""
+    if program == DRUMS:
+        channel = DRUM_CHANNEL
+    else:
+        free = free_channels(file)
+        melodic = [part for part in parts if part.program != DRUMS]
+        if not free:
+            return min(melodic, key=lambda part: abs(part.program - program))
+        channel = free[0]
+    track = [Event(0, text(TRACK_NAME, name(program)))]
+    if program != DRUMS:
+        track.append(Event(0, bytes((0xC0 | channel, program))))
+    file.tracks.append(track)
+    return Part(len(file.tracks) - 1, channel, program)
+
+
+def _shared_out(notes: npt.NDArray[np.void], parts: Sequence[Part]) -> list[npt.NDArray[np.int64]]:
+    """For each part, the indices of its notes: chords go up with the registers of the parts."""
+    if len(parts) == 1:
+        return [np.arange(len(notes))]
+    rising = sorted(range(len(parts)), key=lambda i: parts[i].centre)
+    centres = np.array([parts[i].centre for i in rising])
+    chosen: list[list[int]] = [[] for _ in parts]
+    _, first, count = np.unique(notes["start"], return_index=True, return_counts=True)
+    for begin, size in zip(first.tolist(), count.tolist(), strict=True):
+        chord = begin + np.argsort(notes["pitch"][begin : begin + size], kind="stable")
+        for rank, index in enumerate(chord.tolist()):
+            if size == 1:
+                place = int(np.abs(centres - float(notes["pitch"][index])).argmin())
+            else:
+                place = (
+                    rank * len(parts) // size
+                    if size >= len(parts)
+                    else _near(centres, notes["pitch"][chord], rank)
+                )
+            chosen[rising[place]].append(index)
+    return [np.array(indices, dtype=np.int64) for indices in chosen]
+
+
+def _near(centres: npt.NDArray[np.float64], chord: npt.NDArray[np.uint8], rank: int) -> int:
+    """The part nearest to a note of a chord, leaving a part each for the notes below and above."""
+    low, high = rank, len(centres) - len(chord) + rank
+    return low + int(np.abs(centres[low : high + 1] - float(chord[rank])).argmin())
+
+
+def _note_events(notes: npt.NDArray[np.void], channel: int) -> list[Event]:
+    """Note-ons and note-offs; a note-off carries the velocity 64 that means "none given"."""
+    events = []
+    for start, duration, pitch, velocity in zip(
+        notes["start"].tolist(),
+        notes["duration"].tolist(),
+        notes["pitch"].tolist(),
+        notes["velocity"].tolist(),
+        strict=True,
+    ):
+        events.append(Event(start, bytes((0x90 | channel, pitch, velocity))))
+        events.append(Event(start + duration, bytes((0x80 | channel, pitch, 64))))
+    return events
+
+
+def insert(file: File, track: int, events: Sequence[Event]) -> None:
+    """Put events into a track after its own of the same tick: texts, then offs, then ons."""
+    rank = {0xFF: 1, 0xB0: 2, 0xE0: 2, 0xC0: 2, 0x80: 3, 0x90: 4}
+    keyed = [(e.tick, 0, i, e) for i, e in enumerate(file.tracks[track])]
+    keyed += [(e.tick, rank[e.kind], i, e) for i, e in enumerate(events)]
+    keyed.sort(key=lambda item: item[:3])
+    file.tracks[track] = [item[3] for item in keyed]
+
+
+def add_texts(file: File, texts: Sequence[tuple[int, int, str]]) -> None:
+    """Add `(tick, kind, words)` to the first track, where a DAW looks for markers."""
+    insert(file, 0, [Event(tick, text(kind, words)) for tick, kind, words in texts])
+
+
+def cut(file: File, at: int) -> File:
+    """The file up to a tick; a note that sounds there keeps its own end."""
+    tracks = []
+    for track in file.tracks:
+        kept: list[Event] = []
+        sounding: dict[bytes, int] = {}
+        for event in track:
+            on = event.kind == 0x90 and event.data[2] > 0
+            off = event.kind == 0x80 or (event.kind == 0x90 and not on)
+            key = bytes((event.data[0] & 0x0F, event.data[1])) if on or off else b""
+            if event.tick < at:
+                kept.append(event)
+                sounding[key] = max(0, sounding.get(key, 0) + on - off) if key else 0
+            elif off and sounding.get(key, 0) > 0:
+                kept.append(event)
+                sounding[key] -= 1
+        tracks.append(kept)
+    return File(file.division, tracks, min(file.end, at))
+
+
+def release(file: File, at: int) -> None:
+    """Let pedals and bent pitches go at a tick, on each channel that still holds one there."""
+    for index, track in enumerate(file.tracks):
+        held: dict[bytes, Event] = {}
+        for event in track:
+            if event.tick > at:
+                break
+            if event.kind == 0xB0 and event.data[1] in (_SUSTAIN, _SOSTENUTO):
+                freed = Event(at, event.data[:2] + b"\x00")
+                _hold(held, event.data[:2], freed, event.data[2] >= 64)
+            elif event.kind == 0xE0:
+                freed = Event(at, event.data[:1] + _CENTRE)
+                _hold(held, event.data[:1], freed, event.data[1:] != _CENTRE)
+        if held:
+            insert(file, index, list(held.values()))
+
+
+def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> None:
+    if down:
+        held[key] = freed
+    else:
+        held.pop(key, None)
+
+
+def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
+    """The notes sounding at a tick: (program, pitch) to the tick at which the last of them ends."""
+    ends: dict[tuple[int, int], int] = {}
+    programs = {(part.track, part.channel): part.program for part in parts_of(file)}
+    for index, track in enumerate(file.tracks):
+        open_notes: dict[tuple[int, int], int] = {}
+        for event in track:
+            if event.kind not in (0x80, 0x90) or event.channel is None:
+                continue
+            key = (event.channel, event.data[1])
+            if event.kind == 0x90 and event.data[2] > 0:
+                open_notes[key] = event.tick
+            elif key in open_notes:
+                if open_notes.pop(key) < at < event.tick:
+                    place = (programs[index, key[0]], key[1])
+                    ends[place] = max(ends.get(place, 0), event.tick)
+    return ends
