@@ -41,9 +41,8 @@ def _midi_error(reason: str, file: str | None, offset: int | None) -> MidiError:
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """An error for a name that is not known, with the nearest one that is."""
-    names = list(known)
+    names = {name.casefold(): name for name in known}
     near = get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
-    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(names[:8])}" + (
-        ", …" if len(names) > 8 else ""
-    )
+    some = ", ".join(list(names.values())[:8]) + (", …" if len(names) > 8 else "")
+    hint = f"did you mean '{names[near[0]]}'?" if near else f"known are {some}"
     return InputError(f"there is no {kind} called '{name}'; {hint}")

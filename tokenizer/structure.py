@@ -66,7 +66,9 @@ def structure(tokens: Tokens, vocabulary: Vocabulary, length: int | None = None)
     columns = np.zeros((len(tokens), len(COLUMNS)), dtype=np.int16)
     columns[:, ELAPSED] = np.searchsorted(_elapsed_edges(vocabulary.grid.beat), times, "right") + 1
     if vocabulary.grid.is_beat:
-        columns[:, BAR], columns[:, POSITION] = _bars(tokens, times, vocabulary)
+        bar, position = bar_positions(tokens, vocabulary)
+        columns[:, BAR] = bar % _BARS + 1
+        columns[:, POSITION] = np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
     columns[:, CHORD] = _notes_before(vocabulary.is_note(tokens), times)
     if length is not None:
         columns[:, PART], columns[:, COUNTDOWN] = _towards_end(times, length, vocabulary)
@@ -75,8 +77,13 @@ def structure(tokens: Tokens, vocabulary: Vocabulary, length: int | None = None)
     return columns
 
 
-def _bars(tokens: Tokens, times: Steps, vocabulary: Vocabulary) -> tuple[Steps, Steps]:
-    """BAR and POSITION of every row: bars are counted anew from each time signature."""
+def bar_positions(tokens: Tokens, vocabulary: Vocabulary) -> tuple[Steps, Steps]:
+    """The bar of every row, from 0, and the steps since its bar line: two arrays `(T,)`.
+
+    Bars are counted anew from each time signature, wherever it stands; before the first, a bar is
+    one of 4/4.
+    """
+    times = row_times(tokens, vocabulary)
     signature = np.flatnonzero(vocabulary.bar_steps[tokens[:, WAIT]])
     begins = np.concatenate([[0], times[signature]])
     bar_steps = np.concatenate(
@@ -87,8 +94,7 @@ def _bars(tokens: Tokens, times: Steps, vocabulary: Vocabulary) -> tuple[Steps, 
     segment[signature] = 1
     segment = np.cumsum(segment)
     bar, position = np.divmod(times - begins[segment], bar_steps[segment])
-    bar += bars_before[segment]
-    return bar % _BARS + 1, np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
+    return bar + bars_before[segment], position
 
 
 def _notes_before(note: npt.NDArray[np.bool_], times: Steps) -> Steps:

@@ -101,10 +101,10 @@ class Tokenizer:
         """The music of a score, `(T, 5)`, without prefix and end."""
         notes = sustained(score) if self.pedal == "durations" else score.notes
         packed = pack_notes(
-            self._steps(score, notes["start"]),
+            self.steps(score, notes["start"]),
             notes["program"],
             notes["pitch"],
-            self.vocabulary.grid.duration_class(self._duration_steps(score, notes)),
+            self.vocabulary.grid.duration_class(self.duration_steps(score, notes)),
             notes["velocity"],
         )
         events = sorted(self._control_events(score), key=lambda event: event[0])
@@ -131,6 +131,13 @@ class Tokenizer:
             time_signatures=controls.decoded_meters(times, names, step),
             pedals=controls.decoded_pedals(times, names, step, len(programs)),
         )
+
+    def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
+        """The nearest steps of a score's times in ticks."""
+        grid = self.vocabulary.grid
+        if grid.is_beat:
+            return grid.from_ticks(ticks, score.ticks_per_quarter)
+        return grid.from_seconds(score.seconds(ticks))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the tokenizer as JSON, one control a line."""
@@ -190,14 +197,7 @@ class Tokenizer:
         rows[:, WAIT] = values
         return rows
 
-    def _steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
-        """The nearest steps of times in ticks."""
-        grid = self.vocabulary.grid
-        if grid.is_beat:
-            return grid.from_ticks(ticks, score.ticks_per_quarter)
-        return grid.from_seconds(score.seconds(ticks))
-
-    def _duration_steps(self, score: Score, notes: npt.NDArray[np.void]) -> Steps:
+    def duration_steps(self, score: Score, notes: npt.NDArray[np.void]) -> Steps:
         """The nearest steps of notes' durations, whatever their starts were rounded to."""
         grid = self.vocabulary.grid
         if grid.is_beat:
@@ -209,14 +209,14 @@ class Tokenizer:
         """The body's controls, unsorted; meter stands before tempo before pedal."""
         vocabulary, found = self.vocabulary, list[controls.ControlEvent]()
         if vocabulary.grid.is_beat:
-            steps = self._steps(score, score.time_signatures["time"])
+            steps = self.steps(score, score.time_signatures["time"])
             found += controls.meter_events(score, steps, vocabulary)
             if self.tempo_changes:
-                steps = self._steps(score, score.tempos["time"])
+                steps = self.steps(score, score.tempos["time"])
                 found += controls.tempo_events(score, steps, vocabulary)
         if self.pedal == "events":
-            down = self._steps(score, score.pedals["time"])
-            up = self._steps(score, score.pedals["time"] + score.pedals["duration"])
+            down = self.steps(score, score.pedals["time"])
+            up = self.steps(score, score.pedals["time"] + score.pedals["duration"])
             found += controls.pedal_events(down, up, vocabulary)
         return found
 
