@@ -1,0 +1,36 @@
+"""MuseNet: the model, its training, sampling and evaluation, and the command line.
+
+Importing the package is light: torch is loaded when one of the names below is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .checkpoint import Checkpoint, load, save
+    from .config import ModelConfig, preset
+    from .transformer import Transformer
+
+__version__ = "0.1.0"
+__all__ = ["Checkpoint", "ModelConfig", "Transformer", "__version__", "load", "preset", "save"]
+
+_HOMES = {
+    "Checkpoint": "checkpoint",
+    "ModelConfig": "config",
+    "Transformer": "transformer",
+    "load": "checkpoint",
+    "preset": "config",
+    "save": "checkpoint",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'musenet' has no attribute '{name}'")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,56 @@
+"""From a row of fields and its structure to one vector: the sum of one embedding for each.
+
+All tables lie in one matrix, so that a position's eleven vectors are one summed look-up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import accumulate
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class SummedEmbedding(nn.Module):
+    """The sum over columns of an embedding of each column's value.
+
+    Value 0 has an embedding too: padding in a field, unknown in a structural feature.
+
+    Args:
+        sizes: how many values each column can take.
+        width: channels.
+        std: of the normal initialisation.
+    """
+
+    offsets: Tensor
+
+    def __init__(self, sizes: Sequence[int], width: int, std: float) -> None:
+        super().__init__()
+        self.sizes = tuple(sizes)
+        self.weight = nn.Parameter(torch.empty(sum(self.sizes), width).normal_(std=std))
+        self.register_buffer("offsets", torch.empty(len(self.sizes), dtype=torch.long), False)
+        self.reset_buffers()
+
+    def reset_buffers(self) -> None:
+        """Fill in what is not stored: where each column's table starts."""
+        starts = [0, *accumulate(self.sizes)][:-1]
+        with torch.no_grad():
+            self.offsets.copy_(torch.tensor(starts))
+
+    def forward(self, *columns: Tensor) -> Tensor:
+        """Sum the embeddings of integer arrays [..., C1], [..., C2], … side by side.
+
+        Returns:
+            [..., width] in the parameters' dtype.
+        """
+        values = columns[0] if len(columns) == 1 else torch.cat(columns, -1)
+        rows = (values + self.offsets).flatten(0, -2)
+        summed = F.embedding_bag(rows, self.weight, mode="sum")
+        return summed.view(*values.shape[:-1], -1)
+
+    def column(self, column: int, values: Tensor) -> Tensor:
+        """The embedding of one column's values [...] alone, [..., width]."""
+        start = sum(self.sizes[:column])
+        return F.embedding(values, self.weight[start : start + self.sizes[column]])

@@ -1,0 +1,79 @@
+"""Attention patterns as a specification: which earlier positions a position may look at.
+
+Everything that computes attention is checked against `allowed`. NumPy only, no torch.
+
+With row length l (4 here), the position i = 9 sees the marked positions j of 0…11:
+
+    dense         xxxx xxxx xx..
+    row           .... .... xx..      its own row, up to itself
+    column        .x.. .x.. .x..      its own column, up to itself
+    previous_row  .... xxxx ....      the whole row before
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+PATTERNS = ("dense", "row", "column", "previous_row")
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+
+
+def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Bools:
+    """Whether the query at position i may use the key at position j (arrays broadcast).
+
+    Args:
+        pattern: one of `PATTERNS`.
+        i: query positions.
+        j: key positions.
+        row_length: positions of a row.
+
+    Raises:
+        KeyError: for a name that is no pattern; configurations are checked before.
+    """
+    past = j <= i
+    rows_back = i // row_length - j // row_length
+    rules: dict[str, Bools] = {
+        "dense": past,
+        "row": past & (rows_back == 0),
+        "column": past & ((i - j) % row_length == 0),
+        "previous_row": past & (rows_back == 1),
+    }
+    return rules[pattern]
+
+
+def mask(pattern: str, length: int, row_length: int) -> Bools:
+    """`allowed` for every pair of `length` positions, shape (length, length)."""
+    positions = np.arange(length)
+    return allowed(pattern, positions[:, None], positions[None, :], row_length)
+
+
+def unreachable(patterns: Sequence[str], row_length: int, context: int) -> str | None:
+    """Why a stack of layers cannot carry every earlier position to every later one, or None.
+
+    Rows are shortened to at most 8 positions: what a stack reaches depends on the rows.
+    """
+    if "dense" in patterns:
+        return None
+    rows = -(-context // row_length)
+    short = min(row_length, 8)
+    length = rows * short
+    reached = np.eye(length, dtype=np.float32)
+    step = {
+        name: mask(name, length, short).astype(np.float32) + np.eye(length, dtype=np.float32)
+        for name in set(patterns)
+    }
+    for pattern in patterns:
+        reached = np.minimum(step[pattern] @ reached, 1)
+    missing = int(np.tril(reached == 0).sum())
+    if missing == 0:
+        return None
+    share = missing / (length * (length + 1) / 2)
+    return (
+        f"attention layers {', '.join(dict.fromkeys(patterns))} together leave "
+        f"{share:.0%} of the earlier positions out of reach; add previous_row or dense layers"
+    )
