@@ -1,4 +1,4 @@
-"""Train a model: `python train.py DATASET --preset mini --out RUN`, as `musenet train`."""
+"""Train a model: `python train.py DATASET --preset mini --out RUN`. The same as `musenet train`."""
 
 from musenet.cli import run
 

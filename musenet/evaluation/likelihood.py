@@ -1,0 +1,280 @@
+"""Held-out bits per note: what every note of a piece costs, with fair context.
+
+A piece longer than the context is read in windows that overlap by half: the first is scored
+whole, every later one in its second half, so that each row is scored once and has at least half
+a window before it wherever the piece has that much. Every window begins with the control
+prefix, as in training. By default the prefix says nothing but `start`, and the length of the
+piece is hidden: the bits are those of music of which nothing is known but its meter.
+
+    bits per note = Σ over pieces of Σ over counted fields of −log₂ p / number of notes
+
+The interval is a percentile bootstrap over pieces (Efron & Tibshirani 1993, ch. 13), because the
+notes of one piece are not independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from musenet.training.objective import BITS, Batch, field_nats
+from musenet.transformer import Transformer
+from tokenizer.structure import length_of, structure
+from tokenizer.tokenizer import Tokenizer
+from tokenizer.vocabulary import FIELDS, Tokens, Vocabulary
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A piece to be scored.
+
+    Attributes:
+        name: of the piece, for messages.
+        source: the corpus or folder it belongs to.
+        prefix: control rows `(P, 5)` that open it; its meter among them.
+        body: the music `(T, 5)`, end row included.
+        composer: its composer where it is known.
+        instruments: names of the instruments in it.
+    """
+
+    name: str
+    source: str
+    prefix: Tokens
+    body: Tokens
+    composer: str | None = None
+    instruments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Span:
+    """One window: rows `start` to `stop` of the body behind a prefix, scored from `first` on."""
+
+    start: int
+    first: int
+    stop: int
+
+
+def spans(rows: int, context: int, prefix: int) -> list[Span]:
+    """The windows that score each of `rows` body rows once.
+
+    Args:
+        rows: length of the body.
+        context: rows that the model reads at once, prefix included.
+        prefix: rows of the prefix.
+
+    The model predicts row i + 1 from row i, so a window may hold `context + 1` rows.
+    """
+    room = context + 1 - prefix
+    found = [Span(0, 0, min(room, rows))]
+    half = max(1, room // 2)
+    while found[-1].stop < rows:
+        first = found[-1].stop
+        stop = min(first + half, rows)
+        found.append(Span(max(0, stop - room), first, stop))
+    return found
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What the model is told of a piece beside its notes.
+
+    Attributes:
+        labels: whether the prefix is the piece's own (composer, instruments, tempo, …).
+        length: whether its length is known (PART and COUNTDOWN).
+    """
+
+    labels: bool = False
+    length: bool = False
+
+
+class Windows:
+    """The windows of one piece as arrays for the model."""
+
+    def __init__(self, piece: Piece, tokenizer: Tokenizer, conditions: Conditions) -> None:
+        vocabulary = tokenizer.vocabulary
+        length = length_of(piece.body, vocabulary) if conditions.length else None
+        whole = np.concatenate([piece.prefix, piece.body])
+        self._structure = structure(whole, vocabulary, length)[len(piece.prefix) :]
+        self._counted = vocabulary.counted(whole)[len(piece.prefix) :]
+        self._piece = piece
+        self._labels = piece.prefix if conditions.labels else piece.prefix[:0]
+        self._vocabulary = vocabulary
+
+    def prefix(self, span: Span) -> Tokens:
+        """The control rows before a window: `start` stands only where the piece begins."""
+        start = np.zeros((1, len(FIELDS)), dtype=np.int16)
+        start[0, 0] = self._vocabulary.start
+        labels = self._labels[self._labels[:, 0] != self._vocabulary.start]
+        return np.concatenate([start, labels]) if span.start == 0 else labels
+
+    def spans(self, context: int) -> list[Span]:
+        """The windows of the piece."""
+        longest = len(self._labels) + 1
+        return spans(len(self._piece.body), context, longest)
+
+    def rows(self, span: Span) -> tuple[Tokens, Tokens, npt.NDArray[np.bool_]]:
+        """Tokens, structure and counted mask of a window: `(W, 5)`, `(W, 6)`, `(W, 5)`."""
+        prefix = self.prefix(span)
+        part = slice(span.start, span.stop)
+        zeros = np.zeros((len(prefix), self._structure.shape[1]), dtype=np.int16)
+        counted = self._counted[part].copy()
+        counted[: span.first - span.start] = False
+        return (
+            np.concatenate([prefix, self._piece.body[part]]),
+            np.concatenate([zeros, self._structure[part]]),
+            np.concatenate([np.zeros(prefix.shape, dtype=np.bool_), counted]),
+        )
+
+
+Rows = tuple[Tokens, Tokens, npt.NDArray[np.bool_]]
+
+
+def batch_of(windows: Sequence[Rows]) -> Batch:
+    """Windows of any lengths as one batch, padded at the end with rows that do not count."""
+    longest = max(len(tokens) for tokens, _, _ in windows)
+
+    def padded(index: int, dtype: torch.dtype) -> torch.Tensor:
+        width = windows[0][index].shape[1]
+        out = torch.zeros((len(windows), longest, width), dtype=dtype)
+        for i, window in enumerate(windows):
+            out[i, : len(window[index])] = torch.from_numpy(window[index])
+        return out
+
+    return Batch(padded(0, torch.int64), padded(1, torch.int64), padded(2, torch.bool))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What pieces cost: nats of each piece and field `(P, 5)`, and notes of each piece `(P,)`."""
+
+    nats: Floats
+    notes: npt.NDArray[np.int64]
+
+    @property
+    def bits_per_note(self) -> float:
+        """All bits over all notes."""
+        return float(self.nats.sum() * BITS / max(1, self.notes.sum()))
+
+    @property
+    def per_field(self) -> dict[str, float]:
+        """Bits per note of each field; they add up to `bits_per_note`."""
+        bits = self.nats.sum(axis=0) * BITS / max(1, self.notes.sum())
+        return dict(zip(FIELDS, bits.tolist(), strict=True))
+
+    def interval(self, *, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
+        """95 % of the bits per note of as many pieces drawn with replacement."""
+        generator = np.random.default_rng(seed)
+        picks = generator.integers(0, len(self.notes), (draws, len(self.notes)))
+        bits = self.nats.sum(axis=1)[picks].sum(axis=1) * BITS
+        low, high = np.percentile(bits / self.notes[picks].sum(axis=1).clip(1), [2.5, 97.5])
+        return float(low), float(high)
+
+    def of(self, chosen: npt.NDArray[np.bool_]) -> Scores:
+        """The same for some of the pieces."""
+        return Scores(self.nats[chosen], self.notes[chosen])
+
+
+def score(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    pieces: Sequence[Piece],
+    *,
+    context: int,
+    batch: int = 8,
+    conditions: Conditions | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Scores:
+    """Score pieces under a model.
+
+    Args:
+        model: on the device where it is to run.
+        tokenizer: the model's.
+        pieces: what to score.
+        context: rows the model reads at once; at most what it was built for.
+        batch: windows at once.
+        conditions: what the model is told beside the notes; by default nothing.
+        progress: called with the number of windows done.
+    """
+    nats = np.zeros((len(pieces), len(FIELDS)))
+    notes = np.zeros(len(pieces), dtype=np.int64)
+    told = conditions or Conditions()
+    jobs = (
+        (index, windows.rows(span))
+        for index, piece in enumerate(pieces)
+        for windows in [Windows(piece, tokenizer, told)]
+        for span in windows.spans(context)
+    )
+    vocabulary = tokenizer.vocabulary
+    for group in _by_length(jobs, batch):
+        costs = batch_nats(model, batch_of([rows for _, rows in group])).sum(axis=1)
+        for (index, rows), cost in zip(group, costs, strict=True):
+            nats[index] += cost
+            notes[index] += count_notes(rows, vocabulary)
+        if progress is not None:
+            progress(len(group))
+    return Scores(nats, notes)
+
+
+def count_notes(rows: Rows, vocabulary: Vocabulary) -> int:
+    """Notes among the rows of a window that count."""
+    tokens, _, counted = rows
+    return int((vocabulary.is_note(tokens) & counted.any(axis=1)).sum())
+
+
+def _by_length(jobs: Iterable[tuple[int, Rows]], batch: int) -> Iterator[list[tuple[int, Rows]]]:
+    """Groups of `batch` jobs of similar length, so that little is padding; few are held."""
+    held: list[tuple[int, Rows]] = []
+    for job in jobs:
+        held.append(job)
+        if len(held) == 16 * batch:
+            held.sort(key=lambda item: len(item[1][0]))
+            yield from (held[i : i + batch] for i in range(0, len(held), batch))
+            held = []
+    held.sort(key=lambda item: len(item[1][0]))
+    yield from (held[i : i + batch] for i in range(0, len(held), batch))
+
+
+@torch.no_grad()
+def batch_nats(model: Transformer, batch: Batch) -> Floats:
+    """Nats of every row and field of a batch, `(B, T, 5)`, zero where it does not count."""
+    training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    nats = field_nats(model, batch.to(device))
+    model.train(training)
+    return nats.double().cpu().numpy()
+
+
+def summary(pieces: Sequence[Piece], scores: Scores) -> dict[str, Any]:
+    """The figures of an evaluation as plain data, in total and by source."""
+    return {
+        "notes": int(scores.notes.sum()),
+        "pieces": len(pieces),
+        "bits_per_note": scores.bits_per_note,
+        "interval": list(scores.interval()),
+        "per_field": scores.per_field,
+        "per_source": _grouped([(p.source,) for p in pieces], scores),
+        "per_composer": _grouped([(p.composer,) if p.composer else () for p in pieces], scores),
+        "per_instrument": _grouped([p.instruments for p in pieces], scores),
+    }
+
+
+def _grouped(names: Sequence[tuple[str, ...]], scores: Scores) -> dict[str, Any]:
+    groups = {}
+    for name in sorted({name for found in names for name in found}):
+        part = scores.of(np.array([name in found for found in names]))
+        groups[name] = {
+            "pieces": len(part.notes),
+            "notes": int(part.notes.sum()),
+            "bits_per_note": part.bits_per_note,
+            "interval": list(part.interval()),
+            "per_field": part.per_field,
+        }
+    return groups

@@ -1,0 +1,1 @@
+"""Training: from a dataset folder to a run folder with weights, checkpoints and curves."""

@@ -1,0 +1,78 @@
+"""What training minimises: the nats that a note costs.
+
+    loss = Σ over counted fields of −ln p(field) / number of notes
+
+Rests, advances and controls cost nats but are no notes, so that the loss is the length of the
+music's code, a note; over ln 2 it is the bits per note that every report states.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from musenet.transformer import Transformer
+from tokenizer.vocabulary import INSTRUMENT
+
+BITS = 1.0 / math.log(2.0)
+"""Bits in a nat."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows as tensors; row i of a window predicts row i + 1.
+
+    Attributes:
+        tokens: `(B, T + 1, F)` int64.
+        structure: `(B, T + 1, S)` int64.
+        counted: `(B, T + 1, F)` bool, the fields that are asked for.
+    """
+
+    tokens: Tensor
+    structure: Tensor
+    counted: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device."""
+        return Batch(self.tokens.to(device), self.structure.to(device), self.counted.to(device))
+
+    def split(self, parts: int) -> list[Batch]:
+        """The same in `parts` equal parts."""
+        columns = zip(
+            self.tokens.chunk(parts),
+            self.structure.chunk(parts),
+            self.counted.chunk(parts),
+            strict=True,
+        )
+        return [Batch(*part) for part in columns]
+
+    @property
+    def notes(self) -> int:
+        """Notes among the rows that are asked for."""
+        return int(note_mask(self).sum())
+
+
+def note_mask(batch: Batch) -> Tensor:
+    """Which predicted rows `(B, T)` are notes that count."""
+    is_note = batch.tokens[:, 1:, INSTRUMENT] > 0
+    return is_note & batch.counted[:, 1:].any(dim=-1)
+
+
+def field_nats(model: Transformer, batch: Batch) -> Tensor:
+    """Nats of every predicted field `(B, T, F)` in fp32, zero where it does not count."""
+    return model.nll(batch.tokens, batch.structure).float() * batch.counted[:, 1:]
+
+
+class NoteCost(nn.Module):
+    """A model with its objective, as one module to compile, to wrap and to run backward."""
+
+    def __init__(self, model: Transformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: Tensor, structure: Tensor, counted: Tensor) -> Tensor:
+        """Nats of each field, summed over the batch: `(F,)` in fp32."""
+        return field_nats(self.model, Batch(tokens, structure, counted)).sum(dim=(0, 1))

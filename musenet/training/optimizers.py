@@ -1,0 +1,137 @@
+"""The optimizers of a run, and their state as named tensors.
+
+Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") moves each
+hidden matrix by the nearest orthogonal matrix to its momentum; its rate is in AdamW's scale
+(Liu et al. 2025, "Muon is scalable for LLM training", eq. 4). Embeddings, the heads' output
+tables, norms and biases are no linear maps between hidden spaces: they go to AdamW.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from musenet.transformer import Transformer
+from tokenizer.errors import InputError
+
+from .settings import Settings
+
+Named = list[tuple[str, nn.Parameter]]
+
+
+def by_kind(model: Transformer) -> tuple[Named, Named]:
+    """The model's parameters as (matrices between hidden states, all others), each by name."""
+    inside = {id(parameter) for parameter in model.hidden_matrices()}
+    named = list(model.named_parameters())
+    hidden = [(name, p) for name, p in named if id(p) in inside]
+    return hidden, [(name, p) for name, p in named if id(p) not in inside]
+
+
+class Optimizers:
+    """Several optimizers that step together, with one factor on all their rates."""
+
+    def __init__(self, parts: Mapping[str, tuple[torch.optim.Optimizer, Named]]) -> None:
+        self.parts = {name: part for name, part in parts.items() if part[1]}
+        self._rates = {
+            name: [group["lr"] for group in optimizer.param_groups]
+            for name, (optimizer, _) in self.parts.items()
+        }
+
+    def set_rate(self, factor: float) -> None:
+        """Make every learning rate `factor` times the one it was built with."""
+        for name, (optimizer, _) in self.parts.items():
+            for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
+                group["lr"] = rate * factor
+
+    def step(self) -> None:
+        """Move every parameter along its gradient, and forget the gradients."""
+        for optimizer, _ in self.parts.values():
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients."""
+        for optimizer, _ in self.parts.values():
+            optimizer.zero_grad(set_to_none=True)
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Every parameter."""
+        for _, named in self.parts.values():
+            for _, parameter in named:
+                yield parameter
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The whole state, as `part/parameter/entry` to tensor."""
+        state: dict[str, Tensor] = {}
+        for part, (optimizer, named) in self.parts.items():
+            for name, parameter in named:
+                for entry, value in optimizer.state[parameter].items():
+                    tensor = value if isinstance(value, Tensor) else torch.tensor(value)
+                    state[f"{part}/{name}/{entry}"] = tensor.detach()
+        return state
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Take a state that `tensors` gave.
+
+        Raises:
+            InputError: if it belongs to other optimizers or to another model.
+        """
+        taken = 0
+        for part, (optimizer, named) in self.parts.items():
+            for name, parameter in named:
+                start = f"{part}/{name}/"
+                entries = _entries(state, start)
+                for entry, tensor in entries.items():
+                    if tensor.ndim and tensor.shape != parameter.shape:
+                        raise InputError(f"the optimizer state {start}{entry} has another shape")
+                    optimizer.state[parameter][entry] = tensor.to(
+                        parameter.device if tensor.ndim else "cpu"
+                    ).clone()
+                taken += len(entries)
+        if taken != len(state):
+            raise InputError(
+                "the checkpoint's optimizer state does not fit: resume with the same optimizer"
+            )
+
+
+def _entries(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
+    found = {key: value for key, value in state.items() if key.startswith(start)}
+    return {key.removeprefix(start): value for key, value in found.items()}
+
+
+def create(model: Transformer, settings: Settings) -> Optimizers:
+    """The optimizers that the settings ask for."""
+    hidden, others = by_kind(model)
+    if settings.optimizer == "muon" and hidden:
+        muon = torch.optim.Muon(
+            _parameters(hidden),
+            lr=settings.muon_rate,
+            weight_decay=settings.weight_decay,
+            adjust_lr_fn="match_rms_adamw",
+        )
+        adam = _adamw(_parameters(others), settings.adam_rate, 0.0)
+        return Optimizers({"muon": (muon, hidden), "adamw": (adam, others)})
+    parts = {
+        "adamw": (_adamw(_parameters(others), settings.adam_rate, 0.0), others),
+    }
+    if hidden:
+        decayed = _adamw(_parameters(hidden), settings.adam_rate, settings.weight_decay)
+        parts["adamw_hidden"] = (decayed, hidden)
+    return Optimizers(parts)
+
+
+def _parameters(named: Iterable[tuple[str, nn.Parameter]]) -> list[nn.Parameter]:
+    return [parameter for _, parameter in named]
+
+
+def _adamw(parameters: list[nn.Parameter], rate: float, decay: float) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        parameters, lr=rate, betas=(0.9, 0.95), eps=1e-10, weight_decay=decay, foreach=True
+    )
+
+
+def clip(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
+    """Scale the gradients so that their joint norm is at most `largest`; gives the norm before."""
+    return nn.utils.clip_grad_norm_(list(parameters), largest)

@@ -1,0 +1,237 @@
+"""The settings of a training run: one flat, typed table, from TOML, overrides and defaults.
+
+Every key that a user can give is a field of `Settings`; an unknown one is refused with the
+nearest that exists. The resolved table is saved with the run and read back by `--resume`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from tokenizer.errors import InputError, unknown
+
+OPTIMIZERS = ("muon", "adamw")
+PRECISIONS = ("bf16", "fp32")
+RECOMPUTE = ("none", "selective", "full")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a run does; lengths in tokens (one a note), times in minutes, rates per step.
+
+    Attributes:
+        preset: the model's shape, by name (`musenet.config`).
+        model: entries of the model's configuration that replace the preset's.
+        context: tokens in a window.
+        batch: windows in a step on each process, over all `accumulate` parts.
+        accumulate: parts that a step's batch is run in, to save memory.
+        steps: length of the run in optimizer steps; None where `minutes` says it.
+        minutes: length of the run in minutes of training, over all its resumptions.
+        optimizer: `muon` (Muon for hidden matrices, AdamW for the rest) or `adamw`.
+        muon_rate: Muon's learning rate, in AdamW's scale (matched root mean square).
+        adam_rate: AdamW's learning rate.
+        weight_decay: decoupled decay of hidden matrices, in units of the learning rate.
+        clip: largest norm of the gradient.
+        warmup: steps of linear warm-up.
+        decay: part of the run, at its end, in which the rates fall linearly to zero.
+        precision: `bf16` (matrix products in bfloat16) or `fp32`.
+        compile: whether to compile the model with `torch.compile`.
+        recompute: what the backward pass computes again: `none`, `selective` or `full`.
+        shard: whether processes share one copy of the weights (FSDP2) or hold one each (DDP).
+        transpose: furthest transposition in semitones, up and down.
+        late_transpose: the same for the last third of the run; None keeps `transpose`.
+        volume: whether velocities are scaled at random.
+        timing: whether note starts are stretched at random.
+        mixup: parameter of the Beta distribution of mixup in embedding space; 0 is none.
+        label_dropout: chance with which each control of a window's prefix is left out.
+        weights: how much more or less often than its size says each corpus is drawn.
+        seed: of everything that is random.
+        validate_minutes: minutes between validations.
+        validate_windows: windows of each corpus that a validation scores.
+        save_minutes: minutes between checkpoints.
+        save_steps: steps between checkpoints as well, where not 0.
+        validate_steps: steps between validations as well, where not 0.
+        keep: how many of the last checkpoints are kept, besides the best.
+        sample_minutes: minutes between sampled pieces; 0 is never.
+        threads: threads of the matrix products; 0 is as many as the machine offers.
+        device: `cpu`, `cuda` or `auto`.
+        tensorboard: whether to write TensorBoard's files as well.
+    """
+
+    preset: str = "mini"
+    model: dict[str, Any] = field(default_factory=dict)
+    context: int = 1024
+    batch: int = 4
+    accumulate: int = 1
+    steps: int | None = None
+    minutes: float | None = None
+    optimizer: str = "muon"
+    muon_rate: float = 4e-3
+    adam_rate: float = 3e-3
+    weight_decay: float = 0.05
+    clip: float = 1.0
+    warmup: int = 100
+    decay: float = 0.8
+    precision: str = "bf16"
+    compile: bool = False
+    recompute: str = "none"
+    shard: bool = False
+    transpose: int = 6
+    late_transpose: int | None = None
+    volume: bool = True
+    timing: bool = False
+    mixup: float = 0.0
+    label_dropout: float = 0.5
+    weights: dict[str, float] = field(default_factory=dict)
+    seed: int = 0
+    validate_minutes: float = 10.0
+    validate_windows: int = 8
+    save_minutes: float = 5.0
+    save_steps: int = 0
+    validate_steps: int = 0
+    keep: int = 2
+    sample_minutes: float = 0.0
+    threads: int = 0
+    device: str = "auto"
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse values that no run could work with."""
+        for name in ("context", "batch", "accumulate", "validate_windows", "keep"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("warmup", "transpose", "save_steps", "validate_steps", "threads"):
+            _at_least(name, getattr(self, name), 0)
+        for name in ("muon_rate", "adam_rate", "clip", "save_minutes", "validate_minutes"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
+        for name in ("weight_decay", "mixup", "sample_minutes"):
+            _at_least(name, getattr(self, name), 0)
+        for name in ("decay", "label_dropout"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise unknown(name, str(getattr(self, name)), known)
+        for corpus, weight in self.weights.items():
+            _at_least(f"the weight of corpus '{corpus}'", weight, 0)
+        if self.batch % self.accumulate:
+            raise InputError(f"batch {self.batch} is no multiple of accumulate {self.accumulate}")
+        for name in ("steps", "minutes"):
+            if getattr(self, name) is not None and not getattr(self, name) > 0:
+                raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
+
+    def check_length(self) -> None:
+        """Refuse a run whose length is said twice or not at all."""
+        if (self.steps is None) == (self.minutes is None):
+            raise InputError("say how long to train: give either steps or minutes (or hours)")
+
+
+_CHOICES = {
+    "optimizer": OPTIMIZERS,
+    "precision": PRECISIONS,
+    "recompute": RECOMPUTE,
+    "device": ("auto", "cpu", "cuda"),
+}
+
+
+def _at_least(name: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise InputError(f"{name} must be at least {least}, not {value}")
+
+
+def from_toml(path: Path) -> dict[str, Any]:
+    """The table in a TOML file, checked.
+
+    Raises:
+        InputError: if the file cannot be read, is no TOML, or holds an unknown key or a value
+            of the wrong type.
+    """
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+    except OSError as error:
+        raise InputError(f"cannot read the settings {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+    return checked(table, where=str(path))
+
+
+def from_override(text: str) -> dict[str, Any]:
+    """The table that `key=value` stands for; a dotted key reaches into a table.
+
+    The value is read as JSON where it is JSON (`true`, `3e-3`, `null`), else as text.
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"'{text}' is no setting; write key=value, such as batch=8")
+    try:
+        parsed = json.loads(value)
+    except json.JSONDecodeError:
+        parsed = value.strip()
+    head, dot, rest = key.strip().partition(".")
+    return checked({head: {rest: parsed} if dot else parsed}, where=f"'{text}'")
+
+
+def checked(table: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The same table with every key known and every value of its field's type."""
+    hints = typing.get_type_hints(Settings)
+    result = {}
+    for key, value in table.items():
+        if key not in hints:
+            raise InputError(f"{where}: {unknown('setting', key, hints)}")
+        result[key] = _typed(key, value, hints[key], where)
+    return result
+
+
+def _typed(key: str, value: Any, hint: Any, where: str) -> Any:
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if float in plain and is_number:
+        return float(value)
+    if isinstance(value, plain) and not (isinstance(value, bool) and bool not in plain):
+        return value
+    names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in plain)
+    raise InputError(f"{where}: {key} must be {names}, not {value!r}")
+
+
+def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+    """One table of several, later ones over earlier ones, inner tables merged by key.
+
+    A later `steps` replaces an earlier `minutes` and the other way round.
+    """
+    result: dict[str, Any] = {}
+    for table in tables:
+        for given, other in (("steps", "minutes"), ("minutes", "steps")):
+            if table.get(given) is not None and table.get(other) is None:
+                result[other] = None
+        for key, value in table.items():
+            old = result.get(key)
+            result[key] = {**old, **value} if isinstance(old, dict) else value
+    return result
+
+
+def resolve(*tables: Mapping[str, Any]) -> Settings:
+    """The settings that the tables give over the defaults."""
+    return replace(Settings(), **merged(*tables))
+
+
+def to_table(settings: Settings) -> dict[str, Any]:
+    """The settings as plain JSON values."""
+    return asdict(settings)
+
+
+def names() -> tuple[str, ...]:
+    """Every key, in order."""
+    return tuple(f.name for f in fields(Settings))

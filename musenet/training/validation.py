@@ -1,0 +1,96 @@
+"""Validation: the same held-out windows of every corpus, scored at intervals.
+
+The windows are drawn once, with a seed of their own, so that two validations and two runs differ
+by their model alone. Every corpus gives as many windows, so that the mean is one of a balanced
+mix, whatever the corpora's sizes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from musenet.evaluation.likelihood import (
+    Conditions,
+    Piece,
+    Rows,
+    Scores,
+    Windows,
+    batch_nats,
+    batch_of,
+    count_notes,
+)
+from musenet.transformer import Transformer
+from tokenizer.tokenizer import Tokenizer
+
+from .metrics import Row
+
+_SEED = 20_190_425
+_BATCH = 8
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Held-out windows by corpus."""
+
+    tokenizer: Tokenizer
+    windows: Mapping[str, Sequence[Rows]]
+
+    def scores(self, model: Transformer) -> dict[str, Scores]:
+        """What the windows of each corpus cost."""
+        return {
+            corpus: _score(model, self.tokenizer, windows)
+            for corpus, windows in self.windows.items()
+        }
+
+
+def draw(
+    pieces: Sequence[Piece], tokenizer: Tokenizer, *, context: int, windows: int
+) -> Validation:
+    """Choose `windows` windows of each corpus, from pieces drawn without replacement."""
+    by_corpus: dict[str, list[Piece]] = {}
+    for piece in pieces:
+        by_corpus.setdefault(piece.source, []).append(piece)
+    return Validation(
+        tokenizer,
+        {
+            corpus: _draw(found, tokenizer, context, windows)
+            for corpus, found in sorted(by_corpus.items())
+        },
+    )
+
+
+def _draw(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int) -> list[Rows]:
+    generator = np.random.default_rng(_SEED)
+    chosen: list[Rows] = []
+    for index in generator.permutation(len(pieces)):
+        if len(chosen) == windows:
+            break
+        of_piece = Windows(pieces[index], tokenizer, Conditions())
+        found = of_piece.spans(context)
+        chosen.append(of_piece.rows(found[generator.integers(len(found))]))
+    return chosen
+
+
+def _score(model: Transformer, tokenizer: Tokenizer, windows: Sequence[Rows]) -> Scores:
+    nats, notes = [], []
+    for i in range(0, len(windows), _BATCH):
+        group = windows[i : i + _BATCH]
+        nats.append(batch_nats(model, batch_of(group)).sum(axis=1))
+        notes += [count_notes(rows, tokenizer.vocabulary) for rows in group]
+    return Scores(np.concatenate(nats), np.array(notes))
+
+
+def row(scores: Mapping[str, Scores]) -> Row:
+    """The figures of a validation, in total and by corpus."""
+    total = Scores(
+        np.concatenate([s.nats for s in scores.values()]),
+        np.concatenate([s.notes for s in scores.values()]),
+    )
+    return {
+        "bits_per_note": round(total.bits_per_note, 4),
+        "per_field": {name: round(bits, 4) for name, bits in total.per_field.items()},
+        "per_source": {name: round(s.bits_per_note, 4) for name, s in scores.items()},
+    }
