@@ -125,7 +125,7 @@ class Tokenizer:
         times = decoded.control_times
         return Score(
             ticks_per_quarter=grid.ticks_per_quarter,
-            tracks=tuple(Track(name(p), p % DRUMS, p == DRUMS) for p in programs.tolist()),
+            tracks=tuple(Track(name(p), p, p == DRUMS) for p in programs.tolist()),
             notes=_notes(decoded, track, grid),
             tempos=controls.decoded_tempos(times, names, step, seconds=not grid.is_beat),
             time_signatures=controls.decoded_meters(times, names, step),

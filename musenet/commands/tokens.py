@@ -116,7 +116,9 @@ def _print_changes(changes: RoundTrip, score: Score) -> None:
     """What came back of each kind of event, and the largest errors."""
     print()
     notes = max(len(score.notes), 1)
-    print(f"{changes.tokens} tokens for {len(score.notes)} notes ({changes.tokens / notes:.2f} each)")
+    print(
+        f"{changes.tokens} tokens for {len(score.notes)} notes ({changes.tokens / notes:.2f} each)"
+    )
     for fate in changes.fates:
         print(f"  {fate.kind:<16} {fate.kept:>6} of {fate.found:<6} {fate.fate}")
     print(

@@ -56,7 +56,7 @@ def score_of(
     ]
     return Score(
         ticks_per_quarter=grid.ticks_per_quarter,
-        tracks=tuple(Track(f"part {p}", p % 128, p == 128) for p in programs),
+        tracks=tuple(Track(f"part {p}", p, p == 128) for p in programs),
         notes=np.array(rows, dtype=NOTES),
         tempos=np.array(tempos, dtype=TEMPOS),
         time_signatures=np.array(meters, dtype=TIME_SIGNATURES),
