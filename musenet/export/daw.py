@@ -102,28 +102,74 @@ def parts_of(file: File) -> list[Part]:
     return list(found.values())
 
 
-def add_notes(file: File, notes: npt.NDArray[np.void]) -> None:
+def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
     """Put notes (`tokenizer.score.NOTES`, in the file's ticks) into the parts they belong to.
 
     Each goes to a part of its program; among several (two violins, two hands) to those whose
     register it lies in. A program without a part gets a new track on a free channel; when no
-    channel is free, it shares the part of the nearest program.
+    channel is free, it shares the part of the nearest program. On each channel a pitch sounds
+    once at a time: a note ends where the next of its pitch starts, and one that meets a note
+    still held from before the boundary starts when that ends, or not at all.
     """
+    held = sounding_at(file, boundary)
+    notes = notes[np.argsort(notes["start"], kind="stable")]
     parts = parts_of(file)
-    added: dict[int, list[Event]] = {}
+    track = np.zeros(len(notes), dtype=np.int64)
+    channel = np.zeros(len(notes), dtype=np.int64)
     for program in np.unique(notes["program"]).tolist():
-        own = notes[notes["program"] == program]
+        own = np.flatnonzero(notes["program"] == program)
         mine = [part for part in parts if part.program == program]
         if not mine:
-            mine = [_new_part(file, parts, program)]
-            parts.append(mine[0])
-        for part, chosen in zip(mine, _shared_out(own, mine), strict=True):
-            added.setdefault(part.track, []).extend(_note_events(own[chosen], part.channel))
+            mine = [_part_for(file, parts, program)]
+            parts += [part for part in mine if part not in parts]
+        for part, chosen in zip(mine, _shared_out(notes[own], mine), strict=True):
+            track[own[chosen]], channel[own[chosen]] = part.track, part.channel
+    added: dict[int, list[Event]] = {}
+    for each in np.unique(channel).tolist():
+        own = np.flatnonzero(channel == each)
+        clear, kept = apart(
+            notes[own], {pitch: end for (c, pitch), end in held.items() if c == each}
+        )
+        for index in np.unique(track[own[kept]]).tolist():
+            events = _note_events(clear[track[own[kept]] == index], each)
+            added.setdefault(index, []).extend(events)
     for index, events in added.items():
         insert(file, index, events)
 
 
-def _new_part(file: File, parts: Sequence[Part], program: int) -> Part:
+def apart(
+    notes: npt.NDArray[np.void], held: dict[int, int]
+) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
+    """Notes of one channel, sorted by start, so that no two of a pitch sound at once.
+
+    Args:
+        notes: `tokenizer.score.NOTES`.
+        held: pitches that already sound, and the tick until which they do.
+
+    Returns:
+        The notes that are left, none of them without a length, and their indices in `notes`.
+    """
+    start = notes["start"].astype(np.int64)
+    end = start + np.maximum(notes["duration"], 1)
+    pitch = notes["pitch"].astype(np.int64)
+    for sounding, until in held.items():
+        late = (pitch == sounding) & (start < until)
+        # A repeated note may overlap by a few ticks of legato; one inside a held note is not heard.
+        worth = late & ((end - until) * 2 >= end - start)
+        start[worth] = until
+        end[late & ~worth] = 0
+    alive = np.flatnonzero(end > start)
+    order = alive[np.lexsort((start[alive], pitch[alive]))]
+    same = pitch[order[1:]] == pitch[order[:-1]]
+    end[order[:-1]] = np.where(same, np.minimum(end[order[:-1]], start[order[1:]]), end[order[:-1]])
+    kept = np.sort(order[end[order] > start[order]])
+    clear = notes[kept].copy()
+    clear["start"] = start[kept]
+    clear["duration"] = end[kept] - start[kept]
+    return clear, kept
+
+
+def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
     """A new track for a program, or the part of the nearest one where no channel is left."""
     if program == DRUMS:
         channel = DRUM_CHANNEL
@@ -243,19 +289,59 @@ def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> Non
 
 
 def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
-    """The notes sounding at a tick: (program, pitch) to the tick at which the last of them ends."""
+    """The notes that sound across a tick: (channel, pitch) to the tick where the last ends."""
     ends: dict[tuple[int, int], int] = {}
-    programs = {(part.track, part.channel): part.program for part in parts_of(file)}
-    for index, track in enumerate(file.tracks):
-        open_notes: dict[tuple[int, int], int] = {}
+    for track in file.tracks:
+        begun: dict[tuple[int, int], int] = {}
         for event in track:
             if event.kind not in (0x80, 0x90) or event.channel is None:
                 continue
             key = (event.channel, event.data[1])
             if event.kind == 0x90 and event.data[2] > 0:
-                open_notes[key] = event.tick
-            elif key in open_notes:
-                if open_notes.pop(key) < at < event.tick:
-                    place = (programs[index, key[0]], key[1])
-                    ends[place] = max(ends.get(place, 0), event.tick)
+                begun[key] = event.tick
+            elif key in begun and begun.pop(key) < at < event.tick:
+                ends[key] = max(ends.get(key, 0), event.tick)
     return ends
+
+
+_STATE_METAS = (TRACK_NAME, 0x51, 0x58, 0x59)
+
+
+def tail(file: File, at: int) -> File:
+    """The file from a tick on, which becomes tick 0.
+
+    Programs, controllers, tempo, meter, key and names in force there stand at its beginning, and
+    so do all System Exclusive messages before; notes that started before are left out.
+    """
+    tracks = [_tail(track, at) for track in file.tracks]
+    return File(file.division, tracks, max(0, file.end - at))
+
+
+def _tail(track: Sequence[Event], at: int) -> list[Event]:
+    state: dict[bytes, Event] = {}
+    after: list[Event] = []
+    sounding: set[bytes] = set()
+    for number, event in enumerate(track):
+        if event.kind in (0x80, 0x90):
+            key = bytes((event.data[0] & 0x0F, event.data[1]))
+            on = event.kind == 0x90 and event.data[2] > 0
+            if event.tick < at or not (on or key in sounding):
+                continue
+            (sounding.add if on else sounding.discard)(key)
+        if event.tick >= at:
+            after.append(Event(event.tick - at, event.data))
+        elif (key := _state_key(event, number)) is not None:
+            state.pop(key, None)
+            state[key] = Event(0, event.data)
+    return [*state.values(), *after]
+
+
+def _state_key(event: Event, number: int) -> bytes | None:
+    """What an event sets, so that a later one of the same key replaces it; None if nothing."""
+    if event.kind in (0xA0, 0xB0):
+        return event.data[:2]
+    if event.kind in (0xC0, 0xD0, 0xE0):
+        return event.data[:1]
+    if event.kind in (0xF0, 0xF7):
+        return b"exclusive" + number.to_bytes(4, "big")
+    return event.data[:2] if event.meta in _STATE_METAS else None

@@ -1,4 +1,4 @@
-"""A Standard MIDI File as tracks of timed raw bytes, so that a user's events pass through untouched.
+"""A Standard MIDI File as tracks of timed raw bytes: a user's events pass through untouched.
 
 `tokenizer.midi` reads music; this reads none. It knows where one event ends and the next begins
 and nothing of what they mean, so every kind of event (System Exclusive, aftertouch, texts in any
