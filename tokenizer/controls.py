@@ -7,6 +7,7 @@ take effect.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,7 +84,7 @@ def pedal_events(down: Steps, up: Steps, vocabulary: Vocabulary) -> Iterator[Con
 
 def decoded_tempos(
     times: Steps, names: list[str], ticks_per_step: int, *, seconds: bool
-) -> npt.NDArray[np.void]:
+) -> npt.NDArray[Any]:
     """TEMPOS of decoded controls; on the `seconds` clock ticks are real time at 120."""
     if seconds:
         return np.array([(0, 500_000)], dtype=TEMPOS)
@@ -95,7 +96,7 @@ def decoded_tempos(
     return np.array(rows, dtype=TEMPOS)
 
 
-def decoded_meters(times: Steps, names: list[str], ticks_per_step: int) -> npt.NDArray[np.void]:
+def decoded_meters(times: Steps, names: list[str], ticks_per_step: int) -> npt.NDArray[Any]:
     """TIME_SIGNATURES of decoded controls."""
     rows = [
         (time * ticks_per_step, *map(int, name.removeprefix("time_signature:").split("/")))
@@ -107,7 +108,7 @@ def decoded_meters(times: Steps, names: list[str], ticks_per_step: int) -> npt.N
 
 def decoded_pedals(
     times: Steps, names: list[str], ticks_per_step: int, tracks: int
-) -> npt.NDArray[np.void]:
+) -> npt.NDArray[Any]:
     """PEDALS of decoded controls, the same for every one of the tracks."""
     rows: list[tuple[int, int, int]] = []
     down: int | None = None

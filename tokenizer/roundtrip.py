@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +65,7 @@ def round_trip(tokenizer: Tokenizer, score: Score) -> RoundTrip:
     )
 
 
-def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[np.void]:
+def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
     """The notes of a score in the order of their tokens, with times in exact, unrounded steps."""
     grid, notes = tokenizer.vocabulary.grid, score.notes
     exact = np.zeros(len(notes), dtype=[("start", "f8"), ("duration", "f8"), ("velocity", "u1")])

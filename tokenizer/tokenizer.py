@@ -197,7 +197,7 @@ class Tokenizer:
         rows[:, WAIT] = values
         return rows
 
-    def duration_steps(self, score: Score, notes: npt.NDArray[np.void]) -> Steps:
+    def duration_steps(self, score: Score, notes: npt.NDArray[Any]) -> Steps:
         """The nearest steps of notes' durations, whatever their starts were rounded to."""
         grid = self.vocabulary.grid
         if grid.is_beat:
@@ -221,7 +221,7 @@ class Tokenizer:
         return found
 
 
-def _notes(decoded: Decoded, track: npt.NDArray[np.integer], grid: Grid) -> npt.NDArray[np.void]:
+def _notes(decoded: Decoded, track: npt.NDArray[np.integer], grid: Grid) -> npt.NDArray[Any]:
     """NOTES of decoded notes, in ticks."""
     notes = np.empty(len(decoded.start), dtype=NOTES)
     notes["start"] = decoded.start * grid.ticks_per_step
