@@ -1,0 +1,152 @@
+"""Augmentation at load time: pitch, volume and tempo, as arrays, drawn anew for each window.
+
+What is drawn for a window follows from the window's seed alone. `Augmentation` says how often and
+how far; `Change` is what was drawn for one stretch of music, and can be printed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer import Labels
+from tokenizer.instruments import DRUMS, range_of
+from tokenizer.keys import Key
+from tokenizer.vocabulary import INSTRUMENT, PITCH, VELOCITY, VELOCITY_BINS, Tokens
+
+_RANGES = np.array([(0, 0), *(range_of(program) for program in range(DRUMS + 1))], dtype=np.int16)
+# Columns by value of the instrument field; a drum's pitch is no pitch and never moves.
+_LOW, _HIGH = _RANGES[:, 0].copy(), _RANGES[:, 1].copy()
+_PITCHED = np.ones(DRUMS + 2, dtype=np.int16)
+_PITCHED[[0, DRUMS + 1]] = 0
+
+WHOLE_OCTAVE = 12
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How often each change is made, and how far it may go.
+
+    Attributes:
+        transpose_rate: share of windows that are transposed.
+        transpose: most semitones down and up. What leaves an instrument's range is not drawn.
+        volume_rate: share of windows whose volume is changed.
+        volume_scale: most by which velocities are scaled: 1.25 means 0.8 … 1.25 times.
+        volume_offset: most that is added to or taken from velocities, of 127.
+        tempo_rate: share of windows whose tempo is changed.
+        tempo: most by which the tempo is scaled: 1.1 means 0.91 … 1.1 times.
+    """
+
+    transpose_rate: float = 0.9
+    transpose: int = 6
+    volume_rate: float = 0.8
+    volume_scale: float = 1.25
+    volume_offset: float = 12.0
+    tempo_rate: float = 0.5
+    tempo: float = 1.1
+
+
+NONE = Augmentation(transpose_rate=0.0, volume_rate=0.0, tempo_rate=0.0)
+"""Nothing is changed: for evaluation."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What was drawn for one stretch of music.
+
+    Attributes:
+        semitones: transposition.
+        scale: factor of velocities.
+        offset: then added to velocities.
+        tempo: factor of the tempo.
+    """
+
+    semitones: int = 0
+    scale: float = 1.0
+    offset: float = 0.0
+    tempo: float = 1.0
+
+    def __str__(self) -> str:
+        said = [
+            f"{self.semitones:+d} semitones" if self.semitones else "",
+            f"velocity ×{self.scale:.2f} {self.offset:+.0f}"
+            if (self.scale, self.offset) != (1.0, 0.0)
+            else "",
+            f"tempo ×{self.tempo:.2f}" if self.tempo != 1.0 else "",
+        ]
+        return ", ".join(filter(None, said)) or "unchanged"
+
+
+def draw(augmentation: Augmentation, tokens: Tokens, random: np.random.Generator) -> Change:
+    """Draw a change for some rows `(T, 5)` of a piece.
+
+    The same count of random numbers is drawn whatever the rows and rates are.
+    """
+    rates = random.random(3)
+    where = random.random(4)
+    change = Change()
+    if rates[0] < augmentation.transpose_rate:
+        low, high = transpositions(tokens, augmentation.transpose)
+        change = replace(change, semitones=low + int(where[0] * (high - low + 1)))
+    if rates[1] < augmentation.volume_rate:
+        change = replace(
+            change,
+            scale=_spread(augmentation.volume_scale, where[1]),
+            offset=augmentation.volume_offset * (2 * where[2] - 1),
+        )
+    if rates[2] < augmentation.tempo_rate:
+        change = replace(change, tempo=_spread(augmentation.tempo, where[3]))
+    return change
+
+
+def _spread(most: float, where: float) -> float:
+    """A factor between 1 / most and most, evenly in its logarithm."""
+    return float(most ** (2 * where - 1))
+
+
+def transpositions(tokens: Tokens, most: int) -> tuple[int, int]:
+    """The lowest and highest transposition within `most` that every instrument can play.
+
+    A note that is out of its instrument's range as it stands goes no further away from it.
+    Twelve semitones are never exceeded.
+    """
+    most = min(most, WHOLE_OCTAVE)
+    instrument = tokens[:, INSTRUMENT]
+    pitched = _PITCHED[instrument] == 1
+    instrument = instrument[pitched]
+    if len(instrument) == 0:
+        return 0, 0
+    pitch = tokens[pitched, PITCH] - 1
+    down = np.maximum(pitch - _LOW[instrument], 0).min()
+    up = np.maximum(_HIGH[instrument] - pitch, 0).min()
+    return -min(most, int(down)), min(most, int(up))
+
+
+def changed_labels(labels: Labels, change: Change) -> Labels:
+    """The labels of music after a change: key and tempo move along."""
+    if change.semitones and labels.key is not None:
+        fifths, minor = labels.key
+        moved = (fifths + 7 * change.semitones + 5) % 12 - 5
+        labels = replace(labels, key=Key(moved, minor))
+    if change.tempo != 1.0 and labels.tempo is not None:
+        labels = replace(labels, tempo=labels.tempo * change.tempo)
+    return labels
+
+
+def velocity_table(change: Change) -> npt.NDArray[np.int16]:
+    """What each value of the velocity field becomes, `(33,)`; a note never falls silent."""
+    velocity = np.arange(VELOCITY_BINS) * 4 + 2
+    louder = np.rint(velocity * change.scale + change.offset).clip(1, 127).astype(np.int16)
+    return np.concatenate([[0], louder // 4 + 1]).astype(np.int16)
+
+
+def apply(tokens: Tokens, change: Change) -> None:
+    """Make a change to rows `(T, 5)` in place."""
+    if change.semitones:
+        moved = _PITCHED[tokens[:, INSTRUMENT]]
+        moved *= change.semitones
+        tokens[:, PITCH] += moved
+    if (change.scale, change.offset) != (1.0, 0.0):
+        tokens[:, VELOCITY] = velocity_table(change)[tokens[:, VELOCITY]]

@@ -1,0 +1,120 @@
+"""Labels: what a manifest, a path and the file itself say of a piece, in one form.
+
+Names differ between sources ("BachJS", "Bach, Johann Sebastian"); they are normalised by
+`tokenizer.labels`, so that one composer is one label. What a manifest says wins over what the path
+says, and the path over the file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tokenizer.errors import InputError, unknown
+from tokenizer.labels import normalise_composer, normalise_styles
+
+from .manifest import Row
+
+SPLITS = ("train", "validation", "test")
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "eval": "test",
+}
+
+_COMPOSER_COLUMNS = ("composer", "canonical_composer", "artist", "author")
+_TITLE_COLUMNS = ("title", "canonical_title", "name")
+_STYLE_COLUMNS = ("style", "genre", "rhythm", "period")
+_LICENCE_COLUMNS = ("licence", "license")
+
+PATH_FIELDS = ("composer", "title", "style", "split")
+
+
+@dataclass(frozen=True)
+class Described:
+    """What is known of a piece from outside its notes.
+
+    Attributes:
+        composer: normalised name, or None.
+        title: as written, or "".
+        styles: normalised genres and periods, without repeats.
+        licence: as written, or "".
+        split: "train", "validation" or "test" where the source has one, else None.
+    """
+
+    composer: str | None
+    title: str
+    styles: tuple[str, ...]
+    licence: str
+    split: str | None
+
+
+def describe(row: Row, path_labels: Row) -> Described:
+    """The labels of one file from its manifest row and from its path, either of them empty.
+
+    Raises:
+        InputError: if the manifest names a split that is none.
+    """
+    merged = {**path_labels, **{key: value for key, value in row.items() if value}}
+    composer = normalise_composer(_first(merged, _COMPOSER_COLUMNS))
+    written = "; ".join(str(merged[column]) for column in _STYLE_COLUMNS if merged.get(column))
+    return Described(
+        composer=composer,
+        title=_first(merged, _TITLE_COLUMNS),
+        styles=normalise_styles(written, composer),
+        licence=_first(merged, _LICENCE_COLUMNS),
+        split=split_name(_first(merged, ("split",))),
+    )
+
+
+def split_name(written: str) -> str | None:
+    """`train`, `validation` or `test` for what a source calls it, None for nothing.
+
+    Raises:
+        InputError: for a name that is none of them.
+    """
+    if not written:
+        return None
+    known = _SPLIT_NAMES.get(written.strip().casefold())
+    if known is None:
+        raise unknown("split", written, SPLITS)
+    return known
+
+
+def _first(row: Row, columns: Iterable[str]) -> str:
+    return next((str(row[c]).strip() for c in columns if row.get(c)), "")
+
+
+class PathPattern:
+    """Labels out of a path by a pattern such as `{composer}/{title}.mid`.
+
+    `{composer}`, `{title}`, `{style}` and `{split}` each match one or more characters within a
+    folder's or file's name, `*` matches anything within a name, and the pattern must match the end
+    of the path.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        expression = ""
+        for part in re.split(r"(\{[a-z]*\}|\*)", pattern):
+            if part.startswith("{"):
+                if part[1:-1] not in PATH_FIELDS:
+                    raise unknown("label in a path pattern", part[1:-1], PATH_FIELDS)
+                expression += f"(?P<{part[1:-1]}>[^/]+?)"
+            else:
+                expression += "[^/]*" if part == "*" else re.escape(part)
+        try:
+            self._expression = re.compile(rf"(?:^|.*/){expression}$")
+        except re.error as error:
+            raise InputError(f"the path pattern '{pattern}' names a label twice") from error
+
+    def labels(self, name: str) -> Row:
+        """The labels in a path, or none where the pattern does not match."""
+        match = self._expression.match(name)
+        return {} if match is None else match.groupdict()

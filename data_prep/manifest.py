@@ -1,0 +1,127 @@
+"""Manifests: tables that say of each file who wrote it, what it is, and on what terms.
+
+A manifest is JSON lines, CSV or Parquet with a column `file`; every other column is optional and
+is read by `label`. During a run the rows wait in a small database on disk, because an archive may
+hold its manifest behind its files and because a corpus may have more rows than memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tokenizer.errors import InputError
+
+Row = dict[str, Any]
+
+MANIFEST_SUFFIXES = (".jsonl", ".csv", ".parquet")
+MANIFEST_NAMES = tuple(f"manifest{suffix}" for suffix in MANIFEST_SUFFIXES)
+
+_FILE_COLUMNS = ("file", "path", "filename", "midi_filename")
+
+
+def file_of(row: Row) -> str:
+    """The file that a manifest row is about, as the manifest writes it.
+
+    Raises:
+        InputError: if no column names a file.
+    """
+    for column in _FILE_COLUMNS:
+        if row.get(column):
+            return str(row[column]).replace("\\", "/")
+    raise InputError(f"a manifest row has no column 'file': it has {', '.join(map(str, row))}")
+
+
+def read_manifest(path: Path) -> Iterator[Row]:
+    """The rows of a manifest, as dictionaries from column to value.
+
+    Raises:
+        InputError: if the file is not what its suffix says.
+    """
+    if path.suffix == ".parquet":
+        with path.open("rb") as stream:
+            yield from _parquet_rows(stream, str(path))
+        return
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as text:
+            yield from _text_rows(text, str(path), path.suffix)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8 text: {error.reason}") from error
+
+
+def read_manifest_bytes(data: bytes, where: str, name: str) -> Iterator[Row]:
+    """The rows of a manifest that was found inside an archive."""
+    if name.endswith(".parquet"):
+        yield from _parquet_rows(io.BytesIO(data), where)
+        return
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where} is not UTF-8 text: {error.reason}") from error
+    yield from _text_rows(io.StringIO(text, newline=""), where, Path(name).suffix)
+
+
+def _text_rows(text: Any, where: str, suffix: str) -> Iterator[Row]:
+    if suffix == ".csv":
+        yield from csv.DictReader(text)
+        return
+    for number, line in enumerate(text, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise InputError(f"{where} line {number} is not JSON: {error.msg}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{where} line {number} is not a JSON object")
+        yield row
+
+
+def _parquet_rows(stream: Any, where: str) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        table = parquet.ParquetFile(stream)
+        for batch in table.iter_batches(1024):
+            yield from batch.to_pylist()
+    except pyarrow.ArrowInvalid as error:
+        raise InputError(f"{where} is not a Parquet file: {error}") from error
+
+
+class ManifestStore:
+    """Manifest rows on disk, by corpus and file; a later row of the same file wins."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = sqlite3.connect(path)
+        self._database.execute("pragma journal_mode = off")
+        self._database.execute("pragma synchronous = off")
+        self._database.execute(
+            "create table if not exists manifest "
+            "(corpus text, name text, row text, primary key (corpus, name)) without rowid"
+        )
+
+    def put(self, corpus: str, name: str, row: Row) -> None:
+        """Keep a row."""
+        self._database.execute(
+            "insert or replace into manifest values (?, ?, ?)",
+            (corpus, name, json.dumps(row, default=str)),
+        )
+
+    def get(self, corpus: str, name: str) -> Row:
+        """The row of a file, or an empty one."""
+        found = self._database.execute(
+            "select row from manifest where corpus = ? and name = ?", (corpus, name)
+        ).fetchone()
+        return {} if found is None else json.loads(found[0])
+
+    def __enter__(self) -> ManifestStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._database.close()
