@@ -86,7 +86,8 @@ class Conditions:
     """What the model is told of a piece beside its notes.
 
     Attributes:
-        labels: whether the prefix is the piece's own (composer, instruments, tempo, …).
+        labels: whether the prefix is the piece's own (composer, instruments, tempo, …), or its
+            meter alone, without which bars could not be counted.
         length: whether its length is known (PART and COUNTDOWN).
     """
 
@@ -104,20 +105,23 @@ class Windows:
         self._structure = structure(whole, vocabulary, length)[len(piece.prefix) :]
         self._counted = vocabulary.counted(whole)[len(piece.prefix) :]
         self._piece = piece
-        self._labels = piece.prefix if conditions.labels else piece.prefix[:0]
-        self._vocabulary = vocabulary
+        kept = [conditions.labels or _is_meter(vocabulary, v) for v in piece.prefix[:, 0].tolist()]
+        self._prefix = piece.prefix[np.array(kept, dtype=bool)]
+        self._start = vocabulary.start
 
     def prefix(self, span: Span) -> Tokens:
         """The control rows before a window: `start` stands only where the piece begins."""
+        is_start = self._prefix[:, 0] == self._start
+        labels = self._prefix[~is_start]
+        if span.start > 0:
+            return labels
         start = np.zeros((1, len(FIELDS)), dtype=np.int16)
-        start[0, 0] = self._vocabulary.start
-        labels = self._labels[self._labels[:, 0] != self._vocabulary.start]
-        return np.concatenate([start, labels]) if span.start == 0 else labels
+        start[0, 0] = self._start
+        return np.concatenate([start, labels])
 
     def spans(self, context: int) -> list[Span]:
         """The windows of the piece."""
-        longest = len(self._labels) + 1
-        return spans(len(self._piece.body), context, longest)
+        return spans(len(self._piece.body), context, len(self._prefix) + 1)
 
     def rows(self, span: Span) -> tuple[Tokens, Tokens, npt.NDArray[np.bool_]]:
         """Tokens, structure and counted mask of a window: `(W, 5)`, `(W, 6)`, `(W, 5)`."""
@@ -131,6 +135,10 @@ class Windows:
             np.concatenate([zeros, self._structure[part]]),
             np.concatenate([np.zeros(prefix.shape, dtype=np.bool_), counted]),
         )
+
+
+def _is_meter(vocabulary: Vocabulary, value: int) -> bool:
+    return vocabulary.name(value).startswith("time_signature:")
 
 
 Rows = tuple[Tokens, Tokens, npt.NDArray[np.bool_]]

@@ -1,9 +1,8 @@
-"""Batches made ahead of time: a thread collates windows while the model is at work.
+"""Batches made ahead of time: a thread draws windows while the model is at work.
 
-Windows are numbered. Step s of a run over all processes takes the windows s·G … s·G + G − 1,
-where G is the windows of a step over all processes, and process r the r-th equal share of
-them; so that a run that resumes, or runs on another number of processes with the same G, sees
-the same windows.
+Windows are numbered. Step s of a run over P processes takes the windows from s·P·B on, B windows
+for each process in order; so that a run that resumes, or runs on another number of processes with
+the same P·B, sees the same windows.
 """
 
 from __future__ import annotations
@@ -11,50 +10,72 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
+from data_prep.augment import Augmentation
+from data_prep.windows import Dataset, Dropout, Window
+
 from .objective import Batch
+from .settings import Settings
 
 
-class Window(Protocol):
-    """Arrays of one window, as `data_prep.windows` gives them."""
-
-    tokens: npt.NDArray[np.int16]
-    structure: npt.NDArray[np.int16]
-    counted: npt.NDArray[np.bool_]
-
-
-class Windows(Protocol):
+class Numbered(Protocol):
     """Numbered windows: the same number gives the same window, whenever it is asked for."""
 
-    def __getitem__(self, index: int) -> Window:
-        """Window `index`, counting from 0 without end."""
+    def batch(self, k: int, size: int) -> Window:
+        """Windows k·size … (k + 1)·size − 1."""
         ...
 
 
-def collate(windows: Sequence[Window]) -> Batch:
-    """One batch of windows of equal length."""
+def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Dataset:
+    """The windows that a run trains on: of all corpora by their weights, augmented."""
+    told = settings.label_dropout
+    return Dataset(
+        dataset,
+        "train",
+        settings.context,
+        seed=settings.seed,
+        weights=settings.weights,
+        augmentation=Augmentation(
+            transpose=transpose,
+            volume_rate=Augmentation.volume_rate if settings.volume else 0.0,
+            tempo_rate=Augmentation.tempo_rate if settings.timing else 0.0,
+        ),
+        dropout=Dropout(
+            composer=told,
+            styles=told,
+            instruments=told,
+            tempo=told,
+            key=told,
+            everything=settings.all_labels_dropout,
+            length=settings.length_dropout,
+        ),
+    )
+
+
+def to_batch(windows: Window) -> Batch:
+    """Windows as tensors."""
     return Batch(
-        tokens=torch.from_numpy(np.stack([w.tokens for w in windows]).astype(np.int64)),
-        structure=torch.from_numpy(np.stack([w.structure for w in windows]).astype(np.int64)),
-        counted=torch.from_numpy(np.stack([w.counted for w in windows])),
+        tokens=torch.from_numpy(windows.tokens.astype(np.int64)),
+        structure=torch.from_numpy(windows.structure.astype(np.int64)),
+        counted=torch.from_numpy(windows.counted),
     )
 
 
 class Batches:
-    """An endless iterator over batches from a given step on, `ahead` of them made in advance.
+    """An endless iterator over batches from a given step on, some of them made in advance.
 
     Attributes:
         waited: seconds that the reader has waited for a batch.
     """
 
     def __init__(
-        self, windows: Windows, size: int, *, first_step: int = 0, share: tuple[int, int] = (0, 1)
+        self, windows: Numbered, size: int, *, first_step: int = 0, share: tuple[int, int] = (0, 1)
     ) -> None:
         """`share` is (rank, number of processes); `size` is the windows a step and process."""
         self.waited = 0.0
@@ -81,18 +102,13 @@ class Batches:
     def close(self) -> None:
         """End the thread."""
         self._stopped.set()
-        while self._thread.is_alive():
-            with_room = not self._queue.empty()
-            if with_room:
-                self._queue.get_nowait()
-            self._thread.join(timeout=0.05)
+        self._thread.join()
 
     def _fill(self, step: int) -> None:
         try:
             while not self._stopped.is_set():
-                first = (step * self._processes + self._rank) * self._size
-                batch = collate([self._windows[first + i] for i in range(self._size)])
-                self._put(batch)
+                number = step * self._processes + self._rank
+                self._put(to_batch(self._windows.batch(number, self._size)))
                 step += 1
         except BaseException as error:
             self._put(error)

@@ -252,9 +252,8 @@ def _assemble(
 def train(run: Run) -> int:
     """Train until the end or until asked to stop; gives the signal that stopped it, or 0."""
     settings, stop = run.settings, Stop()
-    batches = Batches(
-        training_windows(run.dataset, settings), settings.batch, first_step=run.progress.step
-    )
+    windows = training_windows(run.dataset, settings, transpose=settings.transpose)
+    batches = Batches(windows, settings.batch, first_step=run.progress.step)
     seconds = None if settings.minutes is None else 60 * settings.minutes
     cost = NoteCost(run.model)
     if settings.compile:

@@ -48,9 +48,11 @@ class Settings:
         transpose: furthest transposition in semitones, up and down.
         late_transpose: the same for the last third of the run; None keeps `transpose`.
         volume: whether velocities are scaled at random.
-        timing: whether note starts are stretched at random.
+        timing: whether the tempo is changed at random.
         mixup: parameter of the Beta distribution of mixup in embedding space; 0 is none.
-        label_dropout: chance with which each control of a window's prefix is left out.
+        label_dropout: chance with which each label of a window's prefix is left out.
+        all_labels_dropout: chance with which all of them are.
+        length_dropout: chance with which a window does not know how long its piece is.
         weights: how much more or less often than its size says each corpus is drawn.
         seed: of everything that is random.
         validate_minutes: minutes between validations.
@@ -86,9 +88,11 @@ class Settings:
     transpose: int = 6
     late_transpose: int | None = None
     volume: bool = True
-    timing: bool = False
+    timing: bool = True
     mixup: float = 0.0
-    label_dropout: float = 0.5
+    label_dropout: float = 0.3
+    all_labels_dropout: float = 0.2
+    length_dropout: float = 0.5
     weights: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     validate_minutes: float = 10.0
@@ -113,7 +117,7 @@ class Settings:
                 raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
         for name in ("weight_decay", "mixup", "sample_minutes"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("decay", "label_dropout"):
+        for name in ("decay", "label_dropout", "all_labels_dropout", "length_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
         for name, known in _CHOICES.items():

@@ -1,0 +1,206 @@
+"""What counting alone reaches on the same held-out notes: order-0 and order-1 models of fields.
+
+Each field of a row is predicted by counts over the training split:
+    order 0     from nothing;
+    order 1     from the same field of the last row in which it counted;
+    best        from the one other thing, of those in `CONTEXTS`, that predicts it best on the
+                validation split: what a plain model of pairs can do.
+The code length is a cascade like the network's: the bits of all counted fields, over the notes.
+
+Smoothing is Witten and Bell's (1991, method C): with n occurrences of a context and t different
+values after it, a fraction t / (n + t) goes to the order below; below order 0 are uniform values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.structure import CHORD, POSITION, structure
+from tokenizer.vocabulary import (
+    FIELDS,
+    INSTRUMENT,
+    PITCH,
+    WAIT,
+    Tokens,
+    Vocabulary,
+)
+
+from .likelihood import Piece, Scores
+
+Values = npt.NDArray[np.int64]
+
+ORDER_0 = "nothing"
+ORDER_1 = "last"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The counted rows of a piece, with all that a context can be made of.
+
+    Attributes:
+        tokens: `(T, 5)`.
+        counted: `(T, 5)`.
+        last: `(T, 5)`, each field's value in the last row before in which it counted, or 0.
+        structure: `(T, 6)`.
+    """
+
+    tokens: Tokens
+    counted: npt.NDArray[np.bool_]
+    last: Tokens
+    structure: npt.NDArray[np.int16]
+
+
+def rows_of(piece: Piece, vocabulary: Vocabulary) -> Rows:
+    """The rows of a piece's body."""
+    whole = np.concatenate([piece.prefix, piece.body])
+    skip = len(piece.prefix)
+    counted = vocabulary.counted(whole)[skip:]
+    last = np.zeros_like(piece.body)
+    place = np.arange(len(piece.body))
+    for field in range(len(FIELDS)):
+        seen = np.maximum.accumulate(np.where(counted[:, field], place, -1))
+        before = np.concatenate([[-1], seen[:-1]])
+        last[:, field] = np.where(before >= 0, piece.body[before, field], 0)
+    return Rows(piece.body, counted, last, structure(whole, vocabulary)[skip:])
+
+
+Context = Callable[[Rows, int], Values]
+
+
+def _nothing(rows: Rows, _field: int) -> Values:
+    return np.zeros(len(rows.tokens), dtype=np.int64)
+
+
+def _last(rows: Rows, field: int) -> Values:
+    return rows.last[:, field].astype(np.int64)
+
+
+def _pair(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> Values:
+    return first.astype(np.int64) * 4096 + second
+
+
+CONTEXTS: dict[str, Context] = {
+    ORDER_0: _nothing,
+    ORDER_1: _last,
+    "the instrument": lambda rows, _: rows.tokens[:, INSTRUMENT].astype(np.int64),
+    "last, and the instrument": lambda rows, f: _pair(rows.last[:, f], rows.tokens[:, INSTRUMENT]),
+    "last, and the wait": lambda rows, f: _pair(rows.last[:, f], rows.tokens[:, WAIT]),
+    "last, and the note in the chord": lambda rows, f: _pair(
+        rows.last[:, f], rows.structure[:, CHORD]
+    ),
+    "last, and the place in the bar": lambda rows, f: _pair(
+        rows.last[:, f], np.concatenate([[0], rows.structure[:-1, POSITION]])
+    ),
+}
+"""What a field may be predicted from; the first two are order 0 and order 1."""
+
+_KNOWN_LATER = {
+    WAIT: {
+        "the instrument",
+        "last, and the instrument",
+        "last, and the wait",
+        "last, and the note in the chord",
+    },
+    INSTRUMENT: {"the instrument", "last, and the instrument"},
+}
+"""Contexts that a field cannot have, because they are only known after it."""
+
+
+def contexts_of(field: int) -> list[str]:
+    """The names of the contexts that a field can have."""
+    return [name for name in CONTEXTS if name not in _KNOWN_LATER.get(field, set())]
+
+
+class Counts:
+    """Witten–Bell counts of one field after one kind of context."""
+
+    def __init__(self, size: int, contexts: Values, values: Values) -> None:
+        """Count `values` `(N,)` below `size` after `contexts` `(N,)`."""
+        self._size = size
+        singles = np.bincount(values, minlength=size).astype(np.float64)
+        kinds = np.count_nonzero(singles)
+        total = singles.sum()
+        self._below = (singles + kinds / size) / max(1.0, total + kinds)
+        pairs, counts = np.unique(contexts * size + values, return_counts=True)
+        self._pairs, self._counts = pairs, counts.astype(np.float64)
+        self._contexts, which = np.unique(pairs // size, return_inverse=True)
+        self._occurrences = np.bincount(which, weights=counts)
+        self._kinds = np.bincount(which).astype(np.float64)
+
+    def bits(self, contexts: Values, values: Values) -> npt.NDArray[np.float64]:
+        """−log₂ p of each value after its context, `(N,)`."""
+        hits = self._look_up(self._pairs, self._counts, contexts * self._size + values)
+        n = self._look_up(self._contexts, self._occurrences, contexts)
+        t = self._look_up(self._contexts, self._kinds, contexts)
+        known = np.maximum(n + t, 1.0)
+        share = np.where(n > 0, t / known, 1.0)
+        return -np.log2(hits / known + share * self._below[values])
+
+    @staticmethod
+    def _look_up(
+        keys: Values, found: npt.NDArray[np.float64], wanted: Values
+    ) -> npt.NDArray[np.float64]:
+        if len(keys) == 0:
+            return np.zeros(len(wanted))
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where(keys[place] == wanted, found[place], 0.0)
+
+
+class Baseline:
+    """One model of pairs: for each field, the name of its context and the counts after it."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, training: Iterable[Rows], names: Sequence[str]
+    ) -> None:
+        self._names = tuple(names)
+        self.vocabulary = vocabulary
+        rows = list(training)
+        self._counts = [
+            Counts(vocabulary.sizes[field], *_columns(rows, field, name))
+            for field, name in enumerate(names)
+        ]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The context of each field."""
+        return dict(zip(FIELDS, self._names, strict=True))
+
+    def field_bits(self, rows: Rows, field: int) -> float:
+        """Bits of one field in a piece."""
+        return float(self._counts[field].bits(*_columns([rows], field, self._names[field])).sum())
+
+    def scores(self, pieces: Sequence[Rows]) -> Scores:
+        """What pieces cost; in nats, as the network's scores."""
+        nats = np.array([[self.field_bits(rows, f) for f in range(len(FIELDS))] for rows in pieces])
+        notes = [int((rows.tokens[:, PITCH] > 0).sum()) for rows in pieces]
+        return Scores(nats * np.log(2.0), np.array(notes))
+
+
+def _columns(pieces: Sequence[Rows], field: int, name: str) -> tuple[Values, Values]:
+    contexts = [CONTEXTS[name](rows, field)[rows.counted[:, field]] for rows in pieces]
+    values = [rows.tokens[rows.counted[:, field], field] for rows in pieces]
+    return np.concatenate(contexts), np.concatenate(values).astype(np.int64)
+
+
+def fit(vocabulary: Vocabulary, training: Sequence[Rows], order: int) -> Baseline:
+    """The order-0 or order-1 model of the training pieces."""
+    return Baseline(vocabulary, training, [ORDER_1 if order else ORDER_0] * len(FIELDS))
+
+
+def fit_best(
+    vocabulary: Vocabulary, training: Sequence[Rows], validation: Sequence[Rows]
+) -> Baseline:
+    """For each field the context that costs least on the validation pieces."""
+    best = []
+    for field in range(len(FIELDS)):
+        size = vocabulary.sizes[field]
+        costs = {}
+        for name in contexts_of(field):
+            counts = Counts(size, *_columns(training, field, name))
+            costs[name] = float(counts.bits(*_columns(validation, field, name)).sum())
+        best.append(min(costs, key=lambda name: costs[name]))
+    return Baseline(vocabulary, training, best)
