@@ -7,6 +7,19 @@ of the 24 keys and take the best. It is offered with the profiles of three studi
 - `krumhansl`: Krumhansl and Kessler's probe-tone ratings (Psychological Review 89, 1982);
 - `temperley`: Temperley's Kostka–Payne frequencies (*Music and Probability*, MIT Press 2007);
 - `albrecht`: Albrecht and Shanahan's frequencies of 982 pieces (Music Perception 31, 2013).
+
+Measured on 245 movements whose title names the key that their key signature shows (Mutopia,
+OpenScore string quartets, Polish scores; whole movements, modulations and all):
+
+| profile      | right key | right signature | right mode, the signature given |
+|--------------|-----------|-----------------|---------------------------------|
+| `krumhansl`  | 72.7 %    | 79.6 %          | 92.2 %                          |
+| `temperley`  | 85.3 %    | 95.1 %          | 89.4 %                          |
+| `albrecht`   | 86.5 %    | 94.3 %          | 91.4 %                          |
+
+Hence the default. The mode matters by itself: many programs write every signature as major. Taking
+a file's "minor" as said and its "major" as a signature only, whose mode is estimated, is right for
+94.3 % of the same movements, where taking the file at its word is right for 85.7 %.
 """
 
 from __future__ import annotations
@@ -84,7 +97,8 @@ def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     centred = weights - weights.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    return np.divide(centred, length, out=np.zeros_like(centred), where=length > 0) @ rows.T
+    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
+    return np.asarray(unit @ rows.T)
 
 
 def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | None:
@@ -105,15 +119,24 @@ def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | N
     return Key((_MINOR_FIFTHS if minor else _MAJOR_FIFTHS)[tonic], bool(minor))
 
 
-def contradicts(
-    weights: np.ndarray, written: tuple[int, bool], profile: str = DEFAULT_PROFILE
-) -> bool:
-    """Whether the notes clearly speak against the signature a file states.
+def key_of_signature(
+    weights: np.ndarray, fifths: int, profile: str = DEFAULT_PROFILE
+) -> tuple[Key, float]:
+    """The likelier of the two keys of a signature, and by how much any other key correlates better.
 
-    They do when some other signature correlates better than the stated one, in either of its modes,
-    by more than 0.15.
+    Args:
+        weights: (12,), as `pitch_class_weights` gives them.
+        fifths: the signature, −7 … 7.
+        profile: a name in `PROFILES`.
+
+    Returns:
+        The key, and the best correlation of all 24 keys less that key's own, 0 … 2.
+
+    Raises:
+        InputError: if there is no such profile.
     """
     correlations = key_correlations(weights, profile)
-    fifths = np.array(_MAJOR_FIFTHS + _MINOR_FIFTHS)
-    same = (fifths - written[0]) % 12 == 0
-    return bool(correlations.max() > correlations[same].max() + 0.15)
+    tonic = fifths * 7 % 12
+    major, minor = correlations[tonic], correlations[12 + (tonic + 9) % 12]
+    best = max(major, minor)
+    return Key(fifths, bool(minor > major)), float(correlations.max() - best)

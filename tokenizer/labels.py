@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
-from .keys import Key, contradicts, estimate_key, pitch_class_weights
+from .keys import Key, estimate_key, key_of_signature, pitch_class_weights
 
 if TYPE_CHECKING:
     from .score import Score
@@ -25,7 +25,11 @@ _SURNAME_INITIALS = re.compile(r"([A-Z][^\s,]*[a-z])([A-Z]{1,4}[a-z]?)")
 _ASIDE = re.compile(r"\([^)]*\)|\[\d+\]")  # "(1857-1934)", "(moved to E1M3)", a footnote "[1]"
 _HONORIFIC = re.compile(r"(?:Sir|Dame|Dr\.?|Fr\.|Ks\.) ")
 _NICKNAME = re.compile(r"(?<=\S )[\"“][^\"”]+[\"”] ")
-_NOT_A_PERSON = re.compile(r"drummer ?\d+|.*\bmidi?|\W*(\w\W+)*\w?\W*", re.IGNORECASE)
+_NOT_A_PERSON = re.compile(r"drummer ?\d+|.*\.midi?|\W*(\w\W+)*\w?\W*", re.IGNORECASE)
+
+# How much better another key must correlate before a bare C major in a file is not believed:
+# finds 95 % of signatures that were left out and doubts 1 % of those that are right.
+_CLEAR = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Labels:
     instruments: tuple[int, ...] = ()
     tempo: float | None = None
     time_signature: tuple[int, int] | None = None
-    key: Key | None = None
+    key: tuple[int, bool] | None = None
 
 
 def normalise_composer(text: str | None) -> str | None:
@@ -132,8 +136,9 @@ def labels_of(score: Score) -> Labels:
     """What can be read from the music: instruments, tempo, time signature and key.
 
     Tempo is the median over the notes' span, by time in seconds; the time signature is the one that
-    covers the most of it. The key is the file's, unless there is none or the notes contradict a
-    bare C major, which many programs write by default: then it is estimated (see `keys`).
+    covers the most of it. The key signature is the file's, unless there is none or the notes
+    contradict a bare C major, which many programs write by default: then the key is estimated. The
+    mode is estimated unless the file says minor, since many programs write every key as major.
     """
     notes = score.notes
     if len(notes) == 0:
@@ -185,8 +190,11 @@ def _key(score: Score, span: tuple[int, int]) -> Key | None:
     signatures = score.key_signatures
     pairs = zip(signatures["fifths"].tolist(), signatures["minor"].tolist(), strict=True)
     longest = _longest(pairs, _held(signatures["time"], span))
-    written = None if longest is None else (longest[0], bool(longest[1]))
     weights = pitch_class_weights(score.notes)
-    if written is None or (written == (0, False) and contradicts(weights, written)):
+    if longest is None:
         return estimate_key(weights)
-    return written
+    fifths, minor = longest
+    if minor or not weights.any():
+        return Key(fifths, bool(minor))
+    key, doubt = key_of_signature(weights, fifths)
+    return estimate_key(weights) if fifths == 0 and doubt > _CLEAR else key
