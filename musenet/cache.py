@@ -75,8 +75,8 @@ class LayerCache:
             columns[:, column, :, row % self.rows] = new_BTGD[:, 0]
             return
         positions = torch.arange(first, stop, device=columns.device)
-        row = (positions // self.row_length) % self.rows
-        columns[:, positions % self.row_length, :, row] = new_BTGD.transpose(0, 1)
+        rows = (positions // self.row_length) % self.rows
+        columns[:, positions % self.row_length, :, rows] = new_BTGD.transpose(0, 1)
 
 
 class Cache:

@@ -9,6 +9,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tokenizer.errors import InputError, unknown
 
@@ -158,6 +159,6 @@ def preset(name: str, field_sizes: Sequence[int], structure_sizes: Sequence[int]
     return dataclasses.replace(base, **PRESETS[name])
 
 
-PRESETS: dict[str, dict[str, int]] = {
+PRESETS: dict[str, dict[str, Any]] = {
     "mini": {"layers": 6, "heads": 8, "width": 256, "context": 4096, "row_length": 64},
 }

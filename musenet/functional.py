@@ -6,9 +6,11 @@ Their gradients are checked numerically in tests/musenet/test_functional.py.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx, once_differentiable
+from torch.autograd.function import once_differentiable
 
 _EPSILON = 1e-6
 
@@ -25,12 +27,12 @@ def rms_norm(x: Tensor, dtype: torch.dtype) -> Tensor:
         x: [..., D], fp32 or fp64.
         dtype: of the result.
     """
-    return _RMSNorm.apply(x, dtype)  # type: ignore[no-any-return]
+    return _RMSNorm.apply(x, dtype)  # type: ignore[no-untyped-call]
 
 
 def squared_relu(x: Tensor) -> Tensor:
     """max(x, 0)², in the dtype of x (Primer, arXiv:2109.08668)."""
-    return _SquaredReLU.apply(x)  # type: ignore[no-any-return]
+    return _SquaredReLU.apply(x)  # type: ignore[no-untyped-call]
 
 
 def norm_rotate(x: Tensor, rotation: Tensor, gain: Tensor | None) -> Tensor:
@@ -44,7 +46,7 @@ def norm_rotate(x: Tensor, rotation: Tensor, gain: Tensor | None) -> Tensor:
     Returns:
         [B, T, H, D] in the dtype of x.
     """
-    return _NormRotate.apply(x, rotation, gain)  # type: ignore[no-any-return]
+    return _NormRotate.apply(x, rotation, gain)  # type: ignore[no-untyped-call]
 
 
 def block_attention(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
@@ -58,7 +60,7 @@ def block_attention(q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         v: [N, S, D].
         causal: position s sees positions 0…s of its block; otherwise all.
     """
-    return _BlockAttention.apply(q, k, v, causal)  # type: ignore[no-any-return]
+    return _BlockAttention.apply(q, k, v, causal)  # type: ignore[no-untyped-call]
 
 
 def negative_log_likelihood(logits: Tensor, targets: Tensor) -> Tensor:
@@ -68,71 +70,71 @@ def negative_log_likelihood(logits: Tensor, targets: Tensor) -> Tensor:
         logits: [..., V].
         targets: [...] long.
     """
-    return _NegativeLogLikelihood.apply(logits, targets)  # type: ignore[no-any-return]
+    return _NegativeLogLikelihood.apply(logits, targets)  # type: ignore[no-untyped-call]
 
 
 class _RMSNorm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(ctx: Any, x: Tensor, dtype: torch.dtype) -> Tensor:
         scale = _inverse_rms(x)
         y = (x * scale).to(dtype)
         ctx.save_for_backward(y, scale)
         return y
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
-        y, scale = ctx.saved_tensors  # type: ignore[attr-defined]
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        y, scale = ctx.saved_tensors
         along = (g * y).sum(-1, keepdim=True, dtype=scale.dtype).div_(y.shape[-1])
         return torch.addcmul(g.to(scale.dtype), y, along, value=-1).mul_(scale), None
 
 
 class _SquaredReLU(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor) -> Tensor:
         positive = x.relu()
         ctx.save_for_backward(positive)
         return positive * positive
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: FunctionCtx, g: Tensor) -> Tensor:
-        (positive,) = ctx.saved_tensors  # type: ignore[attr-defined]
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        (positive,) = ctx.saved_tensors
         return (g * positive).mul_(2)
 
 
 class _NormRotate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, rotation: Tensor, gain: Tensor | None) -> Tensor:
-        full = x.to(wide(x.dtype))
+    def forward(ctx: Any, x: Tensor, rotation: Tensor, gain: Tensor | None) -> Tensor:
+        full = x.to(wide(x.dtype), copy=True)
         scale = None
         if gain is not None:
             scale = _inverse_rms(full)
-            full = full * (scale * gain[:, None])
-        y = torch.view_as_real(_pairs(full) * rotation[:, None]).flatten(-2).to(x.dtype)
+            full.mul_(scale * gain[:, None])
+        _pairs(full).mul_(rotation[:, None])
+        y = full.to(x.dtype)
         ctx.save_for_backward(y, rotation, gain, scale)
         return y
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None, Tensor | None]:
-        y, rotation, gain, scale = ctx.saved_tensors  # type: ignore[attr-defined]
-        full = g.to(wide(g.dtype))
-        if gain is None:
-            turned = _pairs(full) * rotation.conj()[:, None]
-            return torch.view_as_real(turned).flatten(-2).to(g.dtype), None, None
-        # Rotation keeps inner products, so the part along x can be taken off before turning back.
-        along = (full * y).sum(-1, keepdim=True)
-        share = along / (gain * gain)[:, None] / y.shape[-1]
-        straight = torch.addcmul(full, y, share, value=-1)
-        turned = torch.view_as_real(_pairs(straight) * rotation.conj()[:, None]).flatten(-2)
-        grad_gain = along.squeeze(-1).sum((0, 1)) / gain
-        return turned.mul_(scale * gain[:, None]).to(g.dtype), None, grad_gain
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None, Tensor | None]:
+        y, rotation, gain, scale = ctx.saved_tensors
+        full = g.to(wide(g.dtype), copy=True)
+        grad_gain = None
+        if gain is not None:
+            # Rotation keeps inner products: the part along x may be taken off before turning back.
+            along = (full * y).sum(-1, keepdim=True)
+            full.addcmul_(y, along / (gain * gain)[:, None], value=-1 / y.shape[-1])
+            full.mul_(scale * gain[:, None])
+            grad_gain = along.squeeze(-1).sum((0, 1)) / gain
+        _pairs(full).mul_(rotation.conj()[:, None])
+        return full.to(g.dtype), None, grad_gain
 
 
 class _BlockAttention(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, causal: bool) -> Tensor:
         scale = q.shape[-1] ** -0.5
         if causal:
             future = q.new_full((q.shape[1], k.shape[1]), float("-inf")).triu_(1)
@@ -144,9 +146,9 @@ class _BlockAttention(torch.autograd.Function):
         return torch.bmm(weights, v)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        q, k, v, weights = ctx.saved_tensors  # type: ignore[attr-defined]
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        q, k, v, weights = ctx.saved_tensors
         precise = wide(q.dtype)
         grad_v = torch.bmm(weights.mT, g)
         grad_weights = torch.bmm(g, v.mT).to(precise)
@@ -159,19 +161,19 @@ class _BlockAttention(torch.autograd.Function):
 
 class _NegativeLogLikelihood(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: FunctionCtx, logits: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, logits: Tensor, targets: Tensor) -> Tensor:
         logs = logits.to(wide(logits.dtype)).log_softmax(-1)
         ctx.save_for_backward(logs, targets)
-        ctx.dtype = logits.dtype  # type: ignore[attr-defined]
+        ctx.dtype = logits.dtype
         return logs.gather(-1, targets[..., None]).squeeze(-1).neg_()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
-    def backward(ctx: FunctionCtx, g: Tensor) -> tuple[Tensor, None]:
-        logs, targets = ctx.saved_tensors  # type: ignore[attr-defined]
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        logs, targets = ctx.saved_tensors
         grad = logs.exp().mul_(g[..., None])
         grad.scatter_add_(-1, targets[..., None], -g[..., None])
-        return grad.to(ctx.dtype), None  # type: ignore[attr-defined]
+        return grad.to(ctx.dtype), None
 
 
 def _inverse_rms(x: Tensor) -> Tensor:
@@ -180,4 +182,4 @@ def _inverse_rms(x: Tensor) -> Tensor:
 
 
 def _pairs(x: Tensor) -> Tensor:
-    return torch.view_as_complex(x.unflatten(-1, (-1, 2)))
+    return torch.view_as_complex(x.view(*x.shape[:-1], -1, 2))

@@ -62,10 +62,10 @@ class Block(nn.Module):
     ) -> Tensor:
         heads, groups = self.heads, self.groups
         fused = torch.cat((self.query, self.key, self.value)).to(x_BTD.dtype)
-        qkv = F.linear(x_BTD, fused).unflatten(-1, (-1, self.channels))
-        qk, v_BTGC = qkv.split((heads + groups, groups), 2)
+        qkv = F.linear(x_BTD, fused).view(*x_BTD.shape[:2], -1, self.channels)
+        qk, v_BTGC = torch.split(qkv, (heads + groups, groups), 2)
         gain = torch.cat((self.gain, self.gain.new_ones(groups)))
-        q_BTHC, k_BTGC = norm_rotate(qk, rotation, gain).split((heads, groups), 2)
+        q_BTHC, k_BTGC = torch.split(norm_rotate(qk, rotation, gain), (heads, groups), 2)
         if cache is None:
             mixed = attend(q_BTHC, k_BTGC, v_BTGC, self.pattern, self.row_length)
         else:
