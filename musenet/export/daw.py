@@ -16,12 +16,13 @@ import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS, name
 
-from .smf import Event, File, text
+from .smf import Event, File, meta, text
 
 DRUM_CHANNEL = 9
 TEXT, TRACK_NAME, MARKER = 0x01, 0x03, 0x06
 _SUSTAIN, _SOSTENUTO = 64, 66
 _CENTRE = b"\x00\x40"
+_TEMPO, _METER, _KEY = 0x51, 0x58, 0x59
 
 
 @dataclass
@@ -281,6 +282,13 @@ def release(file: File, at: int) -> None:
             insert(file, index, list(held.values()))
 
 
+def set_tempo(file: File, at: int, tempo: float | None) -> None:
+    """Go on from a tick at a tempo in quarters a minute; None leaves the file's own."""
+    if tempo is not None:
+        microseconds = min(round(60e6 / tempo), (1 << 24) - 1)
+        insert(file, 0, [Event(at, meta(_TEMPO, microseconds.to_bytes(3, "big")))])
+
+
 def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> None:
     if down:
         held[key] = freed
@@ -304,7 +312,7 @@ def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
     return ends
 
 
-_STATE_METAS = (TRACK_NAME, 0x51, 0x58, 0x59)
+_STATE_METAS = (TRACK_NAME, _TEMPO, _METER, _KEY)
 
 
 def tail(file: File, at: int) -> File:

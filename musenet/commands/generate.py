@@ -1,0 +1,140 @@
+"""`musenet generate`: continue a MIDI file, or make a piece from nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tokenizer.errors import InputError
+
+_ASK, _LENGTH, _DRAW, _LIMIT, _WRITE = "Ask for", "Length", "Draw", "Guarantee", "Write"
+
+
+def generate(
+    prompt: Annotated[
+        Path | None, typer.Argument(help="MIDI file to go on with; without one, a new piece.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="MIDI file to write.")] = None,
+    model: Annotated[
+        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+    ] = "mini",
+    bars: Annotated[
+        int | None, typer.Option(help="New bars. [default: 16]", rich_help_panel=_LENGTH)
+    ] = None,
+    length: Annotated[
+        str | None, typer.Option(help="Of the whole piece: 3:30.", rich_help_panel=_LENGTH)
+    ] = None,
+    end: Annotated[
+        bool, typer.Option("--end", help="Come to a real ending.", rich_help_panel=_LENGTH)
+    ] = False,
+    from_: Annotated[
+        str | None,
+        typer.Option("--from", help="Hear the prompt from bar 5, or 12s.", rich_help_panel=_LENGTH),
+    ] = None,
+    to: Annotated[
+        str | None,
+        typer.Option(help="Go on after bar 8, or at 0:20.", rich_help_panel=_LENGTH),
+    ] = None,
+    composer: Annotated[
+        str | None, typer.Option(help="In whose manner.", rich_help_panel=_ASK)
+    ] = None,
+    style: Annotated[
+        list[str] | None, typer.Option(help="Such as baroque, jazz.", rich_help_panel=_ASK)
+    ] = None,
+    instrument: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--instrument", "--instruments", help="Such as piano,violin.", rich_help_panel=_ASK
+        ),
+    ] = None,
+    tempo: Annotated[
+        float | None, typer.Option(help="Quarters a minute.", rich_help_panel=_ASK)
+    ] = None,
+    meter: Annotated[str | None, typer.Option(help="Such as 3/4.", rich_help_panel=_ASK)] = None,
+    key: Annotated[
+        str | None, typer.Option(help="Such as 'D minor'.", rich_help_panel=_ASK)
+    ] = None,
+    only_instruments: Annotated[
+        list[str] | None, typer.Option(help="Nothing else plays.", rich_help_panel=_LIMIT)
+    ] = None,
+    polyphony: Annotated[
+        int | None, typer.Option(help="Most notes at once.", rich_help_panel=_LIMIT)
+    ] = None,
+    density: Annotated[
+        int | None,
+        typer.Option(help="Most notes begun in a quarter.", rich_help_panel=_LIMIT),
+    ] = None,
+    temperature: Annotated[
+        str | None,
+        typer.Option(help="1 is natural; or pitch=0.9,duration=1.1.", rich_help_panel=_DRAW),
+    ] = None,
+    top_k: Annotated[
+        str | None, typer.Option(help="Of the k likeliest values.", rich_help_panel=_DRAW)
+    ] = None,
+    top_p: Annotated[
+        str | None,
+        typer.Option(help="Of the likeliest that hold this share.", rich_help_panel=_DRAW),
+    ] = None,
+    min_p: Annotated[
+        str | None,
+        typer.Option(help="Of those at least so likely as the first.", rich_help_panel=_DRAW),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same music.", rich_help_panel=_DRAW)
+    ] = None,
+    variations: Annotated[
+        int, typer.Option(help="How many, made side by side.", rich_help_panel=_WRITE)
+    ] = 1,
+    variation: Annotated[
+        int | None, typer.Option(help="Only this one of them.", rich_help_panel=_WRITE)
+    ] = None,
+    picture: Annotated[
+        Path | None,
+        typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_WRITE),
+    ] = None,
+) -> None:
+    """Continue a MIDI file with music from a model, or make a new piece."""
+    from musenet.export import pictures
+    from musenet.sampling import logits, request
+    from musenet.sampling.grammar import Limits
+    from musenet.sampling.options import DEFAULT_BARS, NATURAL, Options
+    from musenet.sampling.prompt import Place, read_prompt
+
+    if out is None:
+        raise InputError("say where the music goes: --out OUT.mid")
+    request.check_writable(out, (".mid", ".midi"))
+    if picture is not None:
+        pictures.check_format(picture)
+        request.check_writable(picture)
+    seconds = request.length(length)
+    only = request.programs(only_instruments or ())
+    options = Options(
+        bars=bars if bars is not None or seconds is not None else DEFAULT_BARS,
+        seconds=seconds,
+        ending=end,
+        composer=request.composer(composer),
+        styles=request.styles(style or ()),
+        instruments=request.programs(instrument or ()),
+        only_instruments=only or None,
+        tempo=tempo,
+        meter=request.meter(meter),
+        key=request.key(key),
+        sampling=logits.per_field(
+            NATURAL, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
+        ),
+        limits=Limits(polyphony=polyphony, density=density),
+        seed=request.seed(seed),
+        variations=request.numbers(variations, variation),
+    )
+    given = None
+    if prompt is not None:
+        begin = Place.parse(from_, "--from") if from_ else None
+        stop = Place.parse(to, "--to") if to else None
+        given = read_prompt(prompt, begin=begin, stop=stop)
+    elif from_ or to:
+        raise InputError("--from and --to choose a part of a prompt; give one, or leave them out")
+    from musenet.sampling.session import make
+
+    make(model, given, options, out, picture)

@@ -1,0 +1,290 @@
+"""From a checkpoint, a prompt and options to finished MIDI files: the whole way in one place.
+
+    prompt ─▶ prefix + body ─▶ Sampler ─▶ rows ─▶ notes in the file's ticks ─▶ the user's file
+
+A `Composition` can be stopped after any step; `results` gives what there is so far.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from tokenizer.midi import read
+
+from musenet import __version__
+from musenet.checkpoint import Checkpoint
+from musenet.export import daw, smf
+from tokenizer.errors import InputError, unknown
+from tokenizer.instruments import DRUMS
+from tokenizer.labels import Labels, composer_name
+from tokenizer.score import NOTES, Score
+from tokenizer.tokenizer import Tokenizer
+from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, Vocabulary
+
+from .clock import Clock
+from .grammar import Limits
+from .options import Options
+from .prompt import Prompt, blank
+from .rows import Plan, Sampler, Step, kept_rows
+
+DEFAULT_TEMPO = 100.0
+RECIPE = "MuseNet recipe "
+_MARKER_BARS = 8
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished variation.
+
+    Attributes:
+        data: the MIDI file.
+        variation: its number.
+        boundary: the tick at which the new music starts.
+        end: the tick of the bar line up to which it was asked for.
+        notes: how many notes are new.
+        relaxed: how often each limit had to be let go, over all variations made together.
+    """
+
+    data: bytes
+    variation: int
+    boundary: int
+    end: int
+    notes: int
+    relaxed: dict[str, int]
+
+    @property
+    def score(self) -> Score:
+        """The whole file as a score."""
+        return read(self.data)
+
+
+class Composition:
+    """Music in the making.
+
+    Args:
+        checkpoint: the model, with its tokenizer.
+        prompt: what is continued, or None.
+        options: what is asked for.
+
+    Raises:
+        InputError: if the checkpoint has no tokenizer or knows no such composer or style.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, prompt: Prompt | None, options: Options) -> None:
+        if checkpoint.tokenizer is None:
+            raise InputError(
+                f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole"
+            )
+        self.options = options
+        self.fresh = prompt is None
+        self.prompt = _blank(options) if prompt is None else prompt
+        self._checkpoint = checkpoint
+        self._tokenizer = checkpoint.tokenizer
+        check_names(options, self._tokenizer.vocabulary)
+        if prompt is not None and options.meter is not None:
+            raise InputError("the prompt's meter goes on; --meter is for music without a prompt")
+        self.bars = self.prompt.bars
+        grid = self._tokenizer.vocabulary.grid
+        self._clock = Clock(self.prompt.score, grid, self.prompt.origin)
+        self._plan = self._planned()
+        self._sampler = Sampler(checkpoint.model, self._tokenizer.vocabulary, self._plan)
+        self._steps: list[Step] = []
+
+    @property
+    def title(self) -> str:
+        """What the music is called in pictures."""
+        if self.prompt.name:
+            return f"{self.prompt.name}, continued"
+        options = self.options
+        who = composer_name(options.composer) if options.composer else ""
+        manner = " ".join(options.styles)
+        return f"In the manner of {who}" if who else f"New music {manner}".strip()
+
+    @property
+    def unheard(self) -> int:
+        """How many of the prompt's first notes lie before what the context holds."""
+        context = self._checkpoint.config.context
+        early = self._plan.body[: len(self._plan.body) - kept_rows(self._plan, context)]
+        return int(self._tokenizer.vocabulary.is_note(early).sum())
+
+    @property
+    def end(self) -> int:
+        """The tick of the bar line (or time) up to which music is asked for."""
+        options, prompt = self.options, self.prompt
+        if options.bars is not None:
+            first = self.bars.number(prompt.boundary)
+            inside = prompt.boundary > self.bars.tick(first)
+            return self.bars.tick(first + options.bars + inside)
+        ticks = prompt.score.ticks(np.array([options.seconds]))
+        end = self.bars.tick(self.bars.number(int(ticks[0])) + 1)
+        if end <= prompt.boundary:
+            raise InputError(
+                "the prompt is already as long as that; ask for more, or cut it (--to)"
+            )
+        return end
+
+    def steps(self) -> Iterator[float]:
+        """Make the music step by step; a step gives the tick that every variation has reached."""
+        for step in self._sampler.steps():
+            self._steps.append(step)
+            behind = step.times[step.live].min()
+            yield float(self._clock.ticks(np.array([behind]))[0])
+
+    def results(self) -> list[Result]:
+        """The variations as far as they are made."""
+        return [self._result(index) for index in range(len(self.options.variations))]
+
+    def rows(self, index: int) -> Tokens:
+        """The new rows `(T, 5)` of a variation, by its place in the options."""
+        live = [step.rows[index] for step in self._steps if step.live[index]]
+        return np.array(live, dtype=np.int16).reshape(-1, 5)
+
+    def _planned(self) -> Plan:
+        options, prompt = self.options, self.prompt
+        vocabulary = self._tokenizer.vocabulary
+        body = self._tokenizer.body(prompt.heard)
+        clock = self._clock
+        until = clock.step(self.end)
+        times = np.cumsum(vocabulary.steps[body[:, 0]])
+        earliest = int(times[-1]) + 1 if len(times) else 0
+        two_bars = until - clock.step(self.bars.tick(self.bars.number(self.end) - 2))
+        return Plan(
+            prefix=self._tokenizer.prefix(labels(options, prompt, self._tokenizer)),
+            body=body,
+            not_before=max(clock.step(prompt.boundary), earliest),
+            until=until + two_bars if options.ending else until,
+            sampling=options.sampling,
+            limits=_limits(options, prompt),
+            seed=options.seed,
+            variations=options.variations,
+            length=until if options.ending else None,
+            may_end_at=until - two_bars if options.ending else None,
+            overlap=options.overlap,
+        )
+
+    def _result(self, index: int) -> Result:
+        prompt, vocabulary = self.prompt, self._tokenizer.vocabulary
+        file = smf.File(
+            prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
+        )
+        last = None if self.options.ending else self.end
+        notes = new_notes(self.rows(index), self._plan, vocabulary, self._clock, last)
+        notes["start"] = np.maximum(notes["start"], prompt.boundary)
+        if not self.fresh:
+            daw.release(file, prompt.boundary)
+            daw.set_tempo(file, prompt.boundary, self.options.tempo)
+        before = sum(_note_ons(file))
+        daw.add_notes(file, notes, prompt.boundary)
+        daw.add_texts(file, [(0, daw.TEXT, self.recipe(index)), *self._markers()])
+        if last is not None:
+            file.end = last
+        return Result(
+            data=smf.dump(file),
+            variation=self.options.variations[index],
+            boundary=prompt.boundary,
+            end=self.end,
+            notes=sum(_note_ons(file)) - before,
+            relaxed=dict(self._sampler.grammar.relaxed),
+        )
+
+    def recipe(self, index: int) -> str:
+        """How a variation was made, as one line of text; `musenet replay` makes it again."""
+        variation = self.options.variations[index]
+        options = replace(self.options, variations=(variation,))
+        record = {
+            "program": __version__,
+            "weights": self._checkpoint.hash,
+            "model": self._checkpoint.folder.name,
+            "seed": options.seed,
+            "variation": variation,
+            "prompt": self.prompt.digest,
+            "origin": self.prompt.origin,
+            "boundary": self.prompt.boundary,
+            "options": json.loads(options.to_json()),
+        }
+        return RECIPE + json.dumps(record)
+
+    def _markers(self) -> list[tuple[int, int, str]]:
+        first = self.bars.number(self.prompt.boundary)
+        word = "Beginning" if self.fresh else "Continuation"
+        markers = [(self.prompt.boundary, daw.MARKER, word)]
+        last = self.bars.number(self.end)
+        for bar in range(first + _MARKER_BARS, last, _MARKER_BARS):
+            markers.append((self.bars.tick(bar), daw.MARKER, f"Bar {bar + 1}"))
+        return markers
+
+
+def check_names(options: Options, vocabulary: Vocabulary) -> None:
+    """Refuse a composer or a style that the model never heard of.
+
+    Raises:
+        InputError: naming the nearest that it knows.
+    """
+    if options.composer and vocabulary.control(f"composer:{options.composer}") is None:
+        raise unknown("composer", options.composer, vocabulary.names("composer"))
+    for style in options.styles:
+        if vocabulary.control(f"style:{style}") is None:
+            raise unknown("style", style, vocabulary.names("style"))
+
+
+def labels(options: Options, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
+    """What the prefix says: what the prompt is, overruled by what is asked for."""
+    found = tokenizer.labels(prompt.heard)
+    instruments = dict.fromkeys((*options.instruments, *found.instruments))
+    if options.only_instruments is not None:
+        instruments = dict.fromkeys(options.only_instruments)
+    return replace(
+        found,
+        composer=options.composer,
+        styles=options.styles,
+        instruments=tuple(instruments),
+        tempo=options.tempo or found.tempo or DEFAULT_TEMPO,
+        key=options.key or found.key,
+    )
+
+
+def new_notes(
+    rows: Tokens, plan: Plan, vocabulary: Vocabulary, clock: Clock, last: int | None
+) -> npt.NDArray[np.void]:
+    """The notes of sampled rows in the ticks of a file, those past tick `last` cut off there."""
+    passed = vocabulary.steps[np.concatenate([plan.body, rows])[:, 0]]
+    times = np.cumsum(passed)[len(plan.body) :]
+    playing = vocabulary.is_note(rows)
+    rows, times = rows[playing].astype(np.int64), times[playing]
+    # A quarter of a step is what `tokenizer.grid` gives a note shorter than half of one.
+    lengths = np.maximum(vocabulary.grid.durations[rows[:, DURATION] - 1], 0.25)
+    notes = np.zeros(len(rows), NOTES)
+    start = clock.ticks(times)
+    end = clock.ticks(times + lengths)
+    if last is not None:
+        end = np.minimum(end, last)
+    notes["start"] = start
+    notes["duration"] = np.maximum(end - start, 1)
+    notes["pitch"] = rows[:, PITCH] - 1
+    notes["velocity"] = np.clip((rows[:, VELOCITY] - 1) * 4 + 2, 1, 127)
+    notes["program"] = rows[:, INSTRUMENT] - 1
+    return notes
+
+
+def _limits(options: Options, prompt: Prompt) -> Limits:
+    """The limits asked for, and no more instruments than there are channels for."""
+    limits = options.limits
+    if options.only_instruments is not None:
+        limits = replace(limits, programs=options.only_instruments)
+    parts = daw.parts_of(prompt.file)
+    programs = {part.program for part in parts}
+    room = len(programs) + len(daw.free_channels(prompt.file)) + (DRUMS not in programs)
+    return replace(limits, instruments=min(limits.instruments, room))
+
+
+def _blank(options: Options) -> Prompt:
+    return blank(options.tempo or DEFAULT_TEMPO, options.meter or (4, 4), options.key)
+
+
+def _note_ons(file: smf.File) -> Iterator[int]:
+    for track in file.tracks:
+        yield sum(event.kind == 0x90 and event.data[2] > 0 for event in track)
