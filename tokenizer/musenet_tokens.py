@@ -51,7 +51,7 @@ from .musenet_vocabulary import (
     instrument_set,
     on_family,
 )
-from .saved import load_json, save_json
+from .saved import checked, header, read_json, write_json
 from .score import NOTES, TEMPOS, Score, Track
 from .vocabulary import Tokens
 
@@ -132,12 +132,12 @@ class MuseNetTokenizer:
         """The music of a score, `(T, 1)`, without prefix and end."""
         notes = score.notes
         begin = notes["start"].astype(np.int64)
-        start = self._steps(score, begin)
+        start = self.steps(score, begin)
         packed = self._cleaned(
             INSTRUMENT_OF_PROGRAM[notes["program"]],
             notes["pitch"],
             start,
-            self._steps(score, begin + notes["duration"]) - start,
+            self.steps(score, begin + notes["duration"]) - start,
             notes["velocity"],
         )
         return _body(packed)
@@ -179,12 +179,11 @@ class MuseNetTokenizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the tokenizer as JSON, one style a line."""
-        save_json(path, self.to_json())
+        write_json(path, self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The tokenizer as plain data."""
-        return {
-            "encoding": ENCODING,
+        return header(ENCODING) | {
             "clock": self.grid.clock,
             "resolution": self.grid.resolution,
             "styles": list(self.styles),
@@ -197,13 +196,23 @@ class MuseNetTokenizer:
         Raises:
             InputError: if the file cannot be read, is no tokenizer, or is of another version.
         """
-        data = load_json(path, ENCODING)
-        try:
-            return cls(Grid(data["clock"], data["resolution"]), tuple(data["styles"]))
-        except KeyError as error:
-            raise InputError(f"{path} is a damaged tokenizer: it has no {error}") from error
+        return cls.from_json(read_json(path), str(path))
 
-    def _steps(self, score: Score, ticks: Steps) -> Steps:
+    @classmethod
+    def from_json(cls, data: object, source: str = "the tokenizer") -> MuseNetTokenizer:
+        """The tokenizer of plain data; `source` names it in errors.
+
+        Raises:
+            InputError: if the data are no tokenizer or of another version.
+        """
+        plain = checked(data, ENCODING, source)
+        try:
+            return cls(Grid(plain["clock"], plain["resolution"]), tuple(plain["styles"]))
+        except KeyError as error:
+            raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
+
+    def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
+        """The nearest units of a score's times in ticks."""
         if self.grid.is_beat:
             return self.grid.from_ticks(ticks, score.ticks_per_quarter)
         return self.grid.from_seconds(score.seconds(ticks))

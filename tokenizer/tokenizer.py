@@ -8,11 +8,9 @@ same tokens everywhere.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,16 +19,13 @@ import numpy.typing as npt
 from . import controls
 from .compound import Decoded, Events, decode_rows, encode_events, pack_notes
 from .errors import InputError
-from .files import write_text
 from .grid import Grid, Steps
 from .instruments import DRUMS, name
 from .labels import Labels, labels_of
 from .pedals import sustained
+from .saved import checked, header, read_json, write_json
 from .score import NOTES, Score, Track
 from .vocabulary import WAIT, Tokens, Vocabulary, key_name
-
-FORMAT = "musenet-tokenizer"
-VERSION = 1
 
 Pedal = Literal["drop", "durations", "events"]
 
@@ -141,14 +136,11 @@ class Tokenizer:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the tokenizer as JSON, one control a line."""
-        write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+        write_json(path, self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """The tokenizer as plain data."""
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "encoding": "compound",
+        return header("compound") | {
             "clock": self.vocabulary.grid.clock,
             "resolution": self.vocabulary.grid.resolution,
             "pedal": self.pedal,
@@ -163,13 +155,7 @@ class Tokenizer:
         Raises:
             InputError: if the file cannot be read, is no tokenizer, or is of another version.
         """
-        try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read the tokenizer {path}: {error.strerror}") from error
-        except ValueError as error:
-            raise InputError(f"{path} is not a tokenizer: it is not valid JSON") from error
-        return cls.from_json(data, str(path))
+        return cls.from_json(read_json(path), str(path))
 
     @classmethod
     def from_json(cls, data: object, source: str = "the tokenizer") -> Tokenizer:
@@ -178,17 +164,11 @@ class Tokenizer:
         Raises:
             InputError: if the data are no tokenizer or of another version.
         """
-        if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise InputError(f"{source} is not a tokenizer: its 'format' is not '{FORMAT}'")
-        if data.get("version") != VERSION:
-            raise InputError(
-                f"{source} is a tokenizer of version {data.get('version')}, and this program reads "
-                f"version {VERSION}; update the program, or prepare the data again with this one"
-            )
+        plain = checked(data, "compound", source)
         try:
-            grid = Grid(data["clock"], data["resolution"])
-            vocabulary = Vocabulary(grid, tuple(data["controls"]))
-            return cls(vocabulary, data["pedal"], data["tempo_changes"])
+            grid = Grid(plain["clock"], plain["resolution"])
+            vocabulary = Vocabulary(grid, tuple(plain["controls"]))
+            return cls(vocabulary, plain["pedal"], plain["tempo_changes"])
         except KeyError as error:
             raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
 
