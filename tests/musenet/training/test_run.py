@@ -1,0 +1,166 @@
+"""Runs on a tiny dataset: that they learn, resume bit for bit, and survive being killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from musenet import checkpoint
+from musenet.training import metrics, snapshots
+from musenet.training import run as runs
+from musenet.training.settings import Settings, resolve
+from tokenizer.errors import InputError
+
+TINY: dict[str, Any] = {
+    "context": 64,
+    "batch": 4,
+    "warmup": 5,
+    "threads": 1,
+    "validate_windows": 2,
+    "device": "cpu",
+    "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16, "context": 128},
+}
+
+
+def tiny(**changes: Any) -> Settings:
+    return resolve(TINY, changes)
+
+
+def final(folder: Path) -> dict[str, torch.Tensor]:
+    last = snapshots.load(folder, snapshots.steps(folder)[-1])
+    return {**last.weights, **last.optimizer}
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def test_a_run_learns_and_leaves_what_it_promises(dataset: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert runs.train(runs.start(dataset, out, tiny(steps=80, validate_steps=40))) == 0
+    rows = metrics.read(out / "metrics.jsonl")
+    held_out = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
+    # Uniform values cost Σ log₂(size) ≈ 38 bits; knowing what is constant costs about 9.
+    assert held_out[-1] < 12.0
+    assert set(rows[-1]["per_source"]) == {"down"}
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+    loaded = checkpoint.load(out / "last")
+    assert loaded.training["steps"] == 80
+    assert loaded.tokenizer is not None
+    assert snapshots.steps(out)[-1] == 80
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+def test_resuming_is_bit_for_bit(dataset: Path, tmp_path: Path, optimizer: str) -> None:
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    settings = tiny(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
+    runs.train(runs.start(dataset, whole, settings))
+    runs.train(runs.start(dataset, parted, settings))
+    for step in snapshots.steps(parted)[1:]:
+        (snapshots.path(parted, step) / "state.json").unlink()
+        (snapshots.path(parted, step) / "model.safetensors").unlink()
+        (snapshots.path(parted, step) / "optimizer.safetensors").unlink()
+        snapshots.path(parted, step).rmdir()
+    assert snapshots.steps(parted) == [7]
+    resumed = runs.resume(parted, None, {})
+    assert resumed.progress.step == 7
+    runs.train(resumed)
+    assert_same(final(whole), final(parted))
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    settings = tiny(steps=40, save_steps=3)
+    runs.train(runs.start(dataset, whole, settings))
+    command = [sys.executable, "-c", "from musenet.cli import main; main()", "train"]
+    command += [str(dataset), "--out", str(killed)]
+    changes = {**TINY, "steps": 40, "save_steps": 3}
+    for key, value in changes.items():
+        command += ["--set", f"{key}={json.dumps(value)}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for extra in ([], ["--resume"]):
+        process = subprocess.Popen([*command, *extra], stderr=subprocess.DEVNULL, env=environment)
+        before = len(snapshots.steps(killed))
+        deadline = time.monotonic() + 60
+        while len(snapshots.steps(killed)) <= before and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    runs.train(runs.resume(killed, None, {}))
+    assert_same(final(whole), final(killed))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops(dataset: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "run"
+    run = runs.start(dataset, out, tiny(steps=100_000))
+    kept = run.report
+
+    def report(row: dict[str, Any]) -> None:
+        kept(row)
+        signal.raise_signal(number)
+
+    run.report = report  # type: ignore[method-assign]
+    assert runs.train(run) == number
+    assert snapshots.steps(out)[-1] == run.progress.step > 0
+    assert checkpoint.load(out / "last").training["steps"] == run.progress.step
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
+    dataset: Path, tmp_path: Path
+) -> None:
+    run = runs.start(dataset, tmp_path / "run", tiny(steps=10, save_steps=1))
+    with torch.no_grad():
+        run.model.embedding.weight[1] = float("nan")
+    with pytest.raises(InputError, match="no longer a finite number at step 1"):
+        runs.train(run)
+    assert snapshots.steps(tmp_path / "run") == []
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = runs.start(dataset, tmp_path / "run", tiny(steps=4, save_steps=1))
+    write = snapshots.save_file
+
+    def full(tensors: dict[str, torch.Tensor], file: Path) -> None:
+        if "00000003" in str(file):
+            file.write_bytes(b"half of it")
+            raise OSError(28, "No space left on device")
+        write(tensors, file)
+
+    monkeypatch.setattr(snapshots, "save_file", full)
+    with pytest.raises(InputError, match=r"No space left on device; the last good one is step 2"):
+        runs.train(run)
+    assert snapshots.steps(tmp_path / "run") == [1, 2]
+    assert not list(snapshots.folder(tmp_path / "run").glob(".*"))
+
+
+def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path) -> None:
+    runs.train(runs.start(dataset, tmp_path / "run", tiny(steps=1)))
+    with pytest.raises(InputError, match="already holds a run"):
+        runs.start(dataset, tmp_path / "run", tiny(steps=1))
+    with pytest.raises(InputError, match="cannot change its model"):
+        runs.resume(tmp_path / "run", None, {"model": {"width": 64}})
+    with pytest.raises(InputError, match="no run in"):
+        runs.resume(tmp_path / "none", None, {})
+
+
+def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
+    runs.train(runs.start(dataset, tmp_path / "run", tiny(steps=2)))
+    file = snapshots.path(tmp_path / "run", 2) / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(InputError, match="00000002 is damaged"):
+        runs.resume(tmp_path / "run", None, {})

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from musenet.training import settings as tables
+from tokenizer.errors import InputError
+
+
+def test_later_tables_win_and_inner_tables_merge() -> None:
+    settings = tables.resolve(
+        {"batch": 8, "weights": {"groove": 2.0}, "minutes": 3.0},
+        tables.from_override("weights.polish=0.5"),
+        tables.from_override("steps=7"),
+    )
+    assert settings.batch == 8
+    assert settings.weights == {"groove": 2.0, "polish": 0.5}
+    assert (settings.steps, settings.minutes) == (7, None)
+
+
+def test_toml_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("batch = 6\ndecay = 1\n[weights]\ngroove = 3.5\n[model]\nlayers = 2\n")
+    settings = tables.resolve(tables.from_toml(file))
+    assert (settings.batch, settings.decay) == (6, 1.0)
+    assert (settings.weights, settings.model) == ({"groove": 3.5}, {"layers": 2})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("bacth=3", "did you mean 'batch'"),
+        ("batch=many", "batch must be int"),
+        ("batch=2.5", "batch must be int"),
+        ("volume=1", "volume must be bool"),
+        ("batch", "key=value"),
+        ("steps=true", "steps must be int or null"),
+    ],
+)
+def test_bad_overrides_are_refused(text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        tables.from_override(text)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ({"batch": 0}, "batch must be at least 1"),
+        ({"batch": 3, "accumulate": 2}, "no multiple"),
+        ({"decay": 1.5}, "between 0 and 1"),
+        ({"optimizer": "moun"}, "did you mean 'muon'"),
+        ({"clip": 0.0}, "clip must be more than 0"),
+        ({"muon_rate": float("nan")}, "muon_rate must be more than 0"),
+        ({"weights": {"groove": -1.0}}, "corpus 'groove'"),
+    ],
+)
+def test_bad_values_are_refused(table: dict[str, object], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        tables.resolve(table)
+
+
+def test_length_is_said_once() -> None:
+    with pytest.raises(InputError, match="either steps or minutes"):
+        tables.resolve({}).check_length()
+    tables.resolve({"steps": 5}).check_length()
+
+
+def test_bad_toml_names_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.toml"
+    file.write_text("batch = ")
+    with pytest.raises(InputError, match=r"run\.toml is not valid TOML"):
+        tables.from_toml(file)
+    with pytest.raises(InputError, match="cannot read the settings"):
+        tables.from_toml(tmp_path / "none.toml")
+
+
+def test_table_round_trip() -> None:
+    settings = tables.resolve({"steps": 5, "model": {"layers": 2}, "weights": {"a": 1.5}})
+    table = tables.to_table(settings)
+    assert tables.resolve(tables.checked(table, "here")) == settings
