@@ -122,9 +122,8 @@ class Counts:
         """Count `values` `(N,)` below `size` after `contexts` `(N,)`."""
         self._size = size
         singles = np.bincount(values, minlength=size).astype(np.float64)
-        kinds = np.count_nonzero(singles)
-        total = singles.sum()
-        self._below = (singles + kinds / size) / max(1.0, total + kinds)
+        kinds = max(1, np.count_nonzero(singles))
+        self._below = (singles + kinds / size) / (singles.sum() + kinds)
         pairs, counts = np.unique(contexts * size + values, return_counts=True)
         self._pairs, self._counts = pairs, counts.astype(np.float64)
         self._contexts, which = np.unique(pairs // size, return_inverse=True)
