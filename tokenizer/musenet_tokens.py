@@ -64,6 +64,13 @@ _DURATION, _START, _KEY = 4, 18, 52
 _PLUCKED = [INSTRUMENTS.index(name) for name in ("bass", "guitar", "harp")]
 
 
+def longest_notes(grid: Grid) -> Steps:
+    """The longest note of each instrument in units of a grid: 10 s or 5 s, 20 or 10 quarters."""
+    longest = np.full(len(INSTRUMENTS), 20 * grid.beat)
+    longest[_PLUCKED] //= 2
+    return longest
+
+
 @dataclass(frozen=True)
 class MuseNetTokenizer:
     """MuseNet's encoding, with the interface of `Tokenizer`.
@@ -227,10 +234,8 @@ class MuseNetTokenizer:
     ) -> npt.NDArray[np.int64]:
         """Notes packed and sorted, as the rules in the module's docstring leave them."""
         shortest, gap = (1, 0) if self.grid.is_beat else (2, 1)
-        longest = np.full(len(INSTRUMENTS), 20 * self.grid.beat)
-        longest[_PLUCKED] //= 2
         drum = instrument == DRUM_KIT
-        lasting = np.clip(duration, shortest, longest[instrument])
+        lasting = np.clip(duration, shortest, longest_notes(self.grid)[instrument])
         packed = instrument.astype(np.int64) << (_KEY + 7)
         packed |= pitch.astype(np.int64) << _KEY
         packed |= start << _START

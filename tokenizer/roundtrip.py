@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .grid import Grid
 from .score import Score
 from .tokenizer import Tokenizer
 
@@ -30,7 +31,7 @@ class RoundTrip:
         tokens: how many rows the body took.
         onset_error: largest distance of a note's start from where it was, in steps.
         duration_error: largest error of a duration, as a share of it, where it is more than half
-            a step.
+            a step (more than one where an encoding rounds both ends of a note).
         velocity_error: largest error of a velocity.
         clipped: notes longer than the longest duration.
         fates: a line for each kind of event that the score has.
@@ -65,9 +66,9 @@ def round_trip(tokenizer: Tokenizer, score: Score) -> RoundTrip:
     )
 
 
-def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
-    """The notes of a score in the order of their tokens, with times in exact, unrounded steps."""
-    grid, notes = tokenizer.vocabulary.grid, score.notes
+def exact_notes(grid: Grid, score: Score) -> npt.NDArray[Any]:
+    """Start, duration and velocity of a score's notes, times in exact, unrounded steps."""
+    notes = score.notes
     exact = np.zeros(len(notes), dtype=[("start", "f8"), ("duration", "f8"), ("velocity", "u1")])
     if grid.is_beat:
         per_tick = grid.resolution / score.ticks_per_quarter
@@ -79,10 +80,16 @@ def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
         exact["start"] = start * grid.resolution
         exact["duration"] = (end - start) * grid.resolution
     exact["velocity"] = notes["velocity"]
+    return exact
+
+
+def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
+    """The exact notes of a score in the order of their tokens."""
+    grid, notes = tokenizer.vocabulary.grid, score.notes
     classes = grid.duration_class(tokenizer.duration_steps(score, notes))
     start_step = tokenizer.steps(score, notes["start"])
     keys = (notes["velocity"] // 4, classes, notes["pitch"], notes["program"], start_step)
-    return exact[np.lexsort(keys)]
+    return exact_notes(grid, score)[np.lexsort(keys)]
 
 
 def _fates(tokenizer: Tokenizer, score: Score, again: Score) -> list[Fate]:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tokenizer.errors import InputError
 from tokenizer.grid import Grid
 from tokenizer.labels import Labels
+from tokenizer.musenet_roundtrip import musenet_round_trip
 from tokenizer.musenet_tokens import MuseNetTokenizer
 from tokenizer.musenet_vocabulary import (
     GROUPS,
@@ -305,3 +306,38 @@ def test_the_seconds_clock_goes_through_the_tempo_map() -> None:
     # The first quarter lasts 1 s, then come two of 0.25 s.
     waits = [3967 + 100, 3967 + 25, 3967 + 25]
     assert [t for t in tokens[:, 0].tolist() if t >= 3968] == waits
+
+
+def test_a_round_trip_says_what_is_lost() -> None:
+    notes = [
+        Note(0, 50, "piano", 60, 83),
+        Note(0, 30, "piano", 60, 83),  # the same key at once
+        Note(100, 300, "piano", 62, 80),
+        Note(200, 250, "piano", 62, 80),  # struck again while it sounds: 99 of 200 are left
+        Note(0, 700, "harp", 70, 80),  # longer than 5 s
+        Note(0, 9, "drums", 36, 100),
+    ]
+    tokenizer = MuseNetTokenizer()
+    score = score_of(notes, tokenizer.grid)
+    trip = musenet_round_trip(tokenizer, score)
+    assert trip.onset_error == 0
+    assert trip.velocity_error == 20
+    assert trip.clipped == 1
+    assert trip.duration_error == pytest.approx(max(101 / 200, 20 / 30))
+    fates = {fate.kind: (fate.found, fate.kept) for fate in trip.fates}
+    assert fates == {"notes": (6, 5), "overlaps": (1, 0), "tracks": (3, 3)}
+
+
+@pytest.mark.parametrize("clock", GRIDS)
+@settings(max_examples=100, deadline=None)
+@given(notes=notes_strategy)
+def test_a_round_trip_finds_every_note_where_it_was(clock: str, notes: list[Note]) -> None:
+    tokenizer = MuseNetTokenizer(GRIDS[clock])
+    trip = musenet_round_trip(tokenizer, score_of(notes, tokenizer.grid))
+    assert trip.onset_error == pytest.approx(0, abs=1e-9)
+    louder = [abs(note.velocity - 80) for note in notes if note.instrument != "piano"]
+    piano = [min(abs(note.velocity - v) for v in range(24, 121, 8)) for note in notes
+             if note.instrument == "piano"]  # fmt: skip
+    twice = len({(n.start, n.instrument, n.pitch) for n in notes}) < len(notes)
+    if not twice:
+        assert trip.velocity_error == max([0, *louder, *piano])
