@@ -122,12 +122,12 @@ class Counts:
         """Count `values` `(N,)` below `size` after `contexts` `(N,)`."""
         self._size = size
         singles = np.bincount(values, minlength=size).astype(np.float64)
-        kinds = max(1, np.count_nonzero(singles))
+        kinds = max(1, int(np.count_nonzero(singles)))
         self._below = (singles + kinds / size) / (singles.sum() + kinds)
         pairs, counts = np.unique(contexts * size + values, return_counts=True)
         self._pairs, self._counts = pairs, counts.astype(np.float64)
         self._contexts, which = np.unique(pairs // size, return_inverse=True)
-        self._occurrences = np.bincount(which, weights=counts)
+        self._occurrences = np.bincount(which, weights=counts).astype(np.float64)
         self._kinds = np.bincount(which).astype(np.float64)
 
     def bits(self, contexts: Values, values: Values) -> npt.NDArray[np.float64]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,9 +37,9 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         axes.legend()
     values = [row["bits_per_note"] for row in (*train, *validation)]
     total.set_ylim(0.95 * min(values), min(max(values), 2.2 * min(values)))
-    with replacing(file) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        FigureCanvasAgg(figure).print_png(str(temporary))
+    FigureCanvasAgg(figure)
+    with replacing(file) as temporary:
+        figure.savefig(temporary, format="png")
 
 
 def _millions(rows: Sequence[Row]) -> list[float]:

@@ -12,6 +12,7 @@ import types
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -157,13 +158,10 @@ def from_toml(path: Path) -> dict[str, Any]:
         InputError: if the file cannot be read, is no TOML, or holds an unknown key or a value
             of the wrong type.
     """
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
+    tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         with path.open("rb") as file:
-            table = tomllib.load(file)
+            table: dict[str, Any] = tomllib.load(file)
     except OSError as error:
         raise InputError(f"cannot read the settings {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

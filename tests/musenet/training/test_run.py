@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 import torch
 
 from musenet import checkpoint
@@ -133,7 +134,7 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = runs.start(dataset, tmp_path / "run", tiny(steps=4, save_steps=1))
-    write = snapshots.save_file
+    write = safetensors.torch.save_file
 
     def full(tensors: dict[str, torch.Tensor], file: Path) -> None:
         if "00000003" in str(file):

@@ -1,0 +1,175 @@
+"""The model card: what a checkpoint is, written from the facts of its run and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from musenet.config import ModelConfig
+
+
+def card(name: str, config: ModelConfig, parameters: int, training: Mapping[str, Any]) -> str:
+    """The text of a checkpoint's README.md.
+
+    Args:
+        name: of the model.
+        config: its shape.
+        parameters: how many it has.
+        training: what `training.json` says; `data`, `evaluation` and `notices` may be missing.
+    """
+    parts = [
+        f"# {name}\n\n"
+        "A Transformer that continues and composes symbolic music, one note a token. Load it with "
+        f'`musenet generate --weights {name}` or `musenet.load("{name}")`; nothing in this folder '
+        "is pickled.\n",
+        _shape(config, parameters),
+        _recipe(training),
+        _data(training.get("data")),
+        _quality(training),
+        _limits(training.get("data")),
+        _notices(training.get("notices")),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
+
+
+def _shape(config: ModelConfig, parameters: int) -> str:
+    return (
+        "## Shape\n\n"
+        f"{parameters / 1e6:.2f} M parameters in bfloat16: {config.layers} layers of width "
+        f"{config.width} with {config.heads} heads; attention by "
+        f"{', '.join(dict.fromkeys(config.layer_patterns))} (rows of {config.row_length}); "
+        f"{config.head} head; up to {config.context} tokens.\n"
+    )
+
+
+def _recipe(training: Mapping[str, Any]) -> str:
+    settings = training["settings"]
+    weights = ", ".join(f"{k} × {v:g}" for k, v in sorted(settings["weights"].items()))
+    return (
+        "## Training\n\n"
+        f"{training['hours']:.2f} hours in {training['sessions']} session(s) with "
+        f"{settings['threads'] or 'all'} thread(s); {training['steps']:,} steps, "
+        f"{training['notes'] / 1e6:.2f} M notes seen. Windows of {settings['context']} tokens, "
+        f"{settings['batch']} a step; optimizer {settings['optimizer']} (rates "
+        f"{settings['muon_rate']:g} for hidden matrices, {settings['adam_rate']:g} for the rest; "
+        f"warm-up of {settings['warmup']} steps, linear decay over the last "
+        f"{100 * settings['decay']:.0f} %); matrix products in {settings['precision']}; "
+        f"transposition by up to {settings['transpose']} semitones"
+        f"{', volume' if settings['volume'] else ''}{', tempo' if settings['timing'] else ''}"
+        f"{', mixup' if settings['mixup'] else ''} augmentation.\n\n"
+        + (
+            f"Corpora were drawn more or less often than their size: {weights}.\n\n"
+            if weights
+            else ""
+        )
+        + "All settings are in `training.json`. The command:\n\n"
+        f"```\n{command(settings, training['dataset'])}\n```\n"
+    )
+
+
+def command(settings: Mapping[str, Any], dataset: str) -> str:
+    """The command that trains with these settings; what is default is left out."""
+    import json
+    from dataclasses import asdict
+
+    from .settings import Settings
+
+    default = asdict(Settings())
+    changes = {k: v for k, v in settings.items() if v != default.get(k)}
+    words = [f"python train.py {dataset} --out runs/mini"]
+    for key, value in changes.items():
+        if isinstance(value, dict):
+            words += [f"--set {key}.{name}={json.dumps(inner)}" for name, inner in value.items()]
+        elif value is not None:
+            text = value if isinstance(value, str) else json.dumps(value)
+            words.append(f"--set {key}={text}")
+    return " \\\n    ".join(words)
+
+
+def _data(report: Mapping[str, Any] | None) -> str:
+    if not report:
+        return ""
+    rows = [
+        (corpus, by.get("train", {}).get("pieces", 0), f"{by.get('train', {}).get('notes', 0):,}")
+        for corpus, by in report["corpora"].items()
+    ]
+    licences = [(name, count) for name, count in report["licences"].items()]
+    return (
+        "## Data\n\n"
+        "Pieces that are alike under transposition, tempo and order of parts stand in one split, "
+        "so that no arrangement of a held-out piece was trained on.\n\n"
+        + _table(("source", "training pieces", "notes"), rows)
+        + "\n"
+        + _table(("licence, as the source states it", "pieces"), licences)
+    )
+
+
+def _quality(training: Mapping[str, Any]) -> str:
+    figures = training.get("evaluation")
+    if not figures:
+        bits = training["validation_bits_per_note"]
+        return (
+            ""
+            if bits is None
+            else (
+                "## Quality\n\n"
+                f"{bits:.3f} bits per note on validation windows drawn equally from every source.\n"
+            )
+        )
+    low, high = figures["interval"]
+    baselines = [
+        (f"counts, {name.replace('_', ' ')}", f"{part['bits_per_note']:.3f}")
+        for name, part in figures.get("baselines", {}).items()
+    ]
+    fields = [(field, f"{bits:.3f}") for field, bits in figures["per_field"].items()]
+    sources = [
+        (source, f"{part['bits_per_note']:.3f}", part["pieces"], f"{part['notes']:,}")
+        for source, part in figures["per_source"].items()
+    ]
+    return (
+        "## Quality\n\n"
+        f"On {figures['pieces']:,} held-out pieces ({figures['notes']:,} notes), told nothing but "
+        f"their meter, a note costs **{figures['bits_per_note']:.3f} bits** "
+        f"({low:.3f}–{high:.3f}, 95 % over pieces). Beside it models of counts on the same "
+        "notes:\n\n"
+        + _table(
+            ("model", "bits per note"),
+            [("this model", f"**{figures['bits_per_note']:.3f}**"), *baselines],
+        )
+        + "\n"
+        + _table(("field", "bits per note"), fields)
+        + "\n"
+        + _table(("source", "bits per note", "pieces", "notes"), sources)
+    )
+
+
+def _limits(report: Mapping[str, Any] | None) -> str:
+    most = ""
+    if report and report["corpora"]:
+        notes = {c: by.get("train", {}).get("notes", 0) for c, by in report["corpora"].items()}
+        largest = max(notes, key=lambda corpus: notes[corpus])
+        most = (
+            f" Most notes come from {largest} ({100 * notes[largest] / sum(notes.values()):.0f} %)."
+        )
+    return (
+        "## Limits and use\n\n"
+        "Meant for sketching, continuing and studying music. It knows European concert music, "
+        "hymns, songs and some band music; of other traditions it knows little or nothing."
+        + most
+        + " Dynamics are flat in most of its sources. It sees a limited number of notes at a time "
+        "and has no plan for a whole piece. It can repeat phrases of its training data.\n\n"
+        "The weights are published under CC BY-SA 4.0; what you make with them is yours.\n"
+    )
+
+
+def _notices(notices: Mapping[str, str] | None) -> str:
+    if not notices:
+        return ""
+    return "## Attribution\n\n" + "\n".join(
+        f"### {source}\n\n{text.strip()}\n" for source, text in sorted(notices.items())
+    )
