@@ -15,14 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS, name
+from tokenizer.smf import (
+    BEND,
+    CONTROL,
+    KEY,
+    NAME,
+    NOTE_OFF,
+    NOTE_ON,
+    PROGRAM,
+    TEMPO,
+    TIME,
+)
 
-from .smf import Event, File, meta, text
+from .events import META, Event, File, meta, text
 
 DRUM_CHANNEL = 9
-TEXT, TRACK_NAME, MARKER = 0x01, 0x03, 0x06
 _SUSTAIN, _SOSTENUTO = 64, 66
 _CENTRE = b"\x00\x40"
-_TEMPO, _METER, _KEY = 0x51, 0x58, 0x59
 
 
 @dataclass
@@ -68,18 +77,18 @@ def one_part_a_track(file: File) -> File:
 
 
 def _channels_with_notes(track: Sequence[Event]) -> list[int]:
-    channels = {e.channel for e in track if e.kind == 0x90 and e.channel is not None}
+    channels = {e.channel for e in track if e.kind == NOTE_ON and e.channel is not None}
     return sorted(channels)
 
 
 def _named(track: list[Event]) -> list[Event]:
     """The track, with its instrument's name if it has notes and no name."""
     channels = _channels_with_notes(track)
-    if not channels or any(event.meta == TRACK_NAME for event in track):
+    if not channels or any(event.meta == NAME for event in track):
         return track
-    programs = [e.data[1] for e in track if e.kind == 0xC0 and e.channel == channels[0]]
+    programs = [e.data[1] for e in track if e.kind == PROGRAM and e.channel == channels[0]]
     program = DRUMS if channels[0] == DRUM_CHANNEL else programs[0] if programs else 0
-    return [Event(0, text(TRACK_NAME, name(program))), *track]
+    return [Event(0, text(NAME, name(program))), *track]
 
 
 def parts_of(file: File) -> list[Part]:
@@ -91,9 +100,9 @@ def parts_of(file: File) -> list[Part]:
             if event.channel is None:
                 continue
             key = (index, event.channel)
-            if event.kind == 0xC0:
+            if event.kind == PROGRAM:
                 programs[key] = event.data[1]
-            elif event.kind == 0x90 and event.data[2] > 0:
+            elif event.kind == NOTE_ON and event.data[2] > 0:
                 part = found.setdefault(key, Part(index, event.channel, 0))
                 part.pitches.append(event.data[1])
     for key, part in found.items():
@@ -180,9 +189,9 @@ def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
         if not free:
             return min(melodic, key=lambda part: abs(part.program - program))
         channel = free[0]
-    track = [Event(0, text(TRACK_NAME, name(program)))]
+    track = [Event(0, text(NAME, name(program)))]
     if program != DRUMS:
-        track.append(Event(0, bytes((0xC0 | channel, program))))
+        track.append(Event(0, bytes((PROGRAM | channel, program))))
     file.tracks.append(track)
     return Part(len(file.tracks) - 1, channel, program)
 
@@ -226,14 +235,14 @@ def _note_events(notes: npt.NDArray[np.void], channel: int) -> list[Event]:
         notes["velocity"].tolist(),
         strict=True,
     ):
-        events.append(Event(start, bytes((0x90 | channel, pitch, velocity))))
-        events.append(Event(start + duration, bytes((0x80 | channel, pitch, 64))))
+        events.append(Event(start, bytes((NOTE_ON | channel, pitch, velocity))))
+        events.append(Event(start + duration, bytes((NOTE_OFF | channel, pitch, 64))))
     return events
 
 
 def insert(file: File, track: int, events: Sequence[Event]) -> None:
     """Put events into a track after its own of the same tick: texts, then offs, then ons."""
-    rank = {0xFF: 1, 0xB0: 2, 0xE0: 2, 0xC0: 2, 0x80: 3, 0x90: 4}
+    rank = {META: 1, CONTROL: 2, BEND: 2, PROGRAM: 2, NOTE_OFF: 3, NOTE_ON: 4}
     keyed = [(e.tick, 0, i, e) for i, e in enumerate(file.tracks[track])]
     keyed += [(e.tick, rank[e.kind], i, e) for i, e in enumerate(events)]
     keyed.sort(key=lambda item: item[:3])
@@ -252,8 +261,8 @@ def cut(file: File, at: int) -> File:
         kept: list[Event] = []
         sounding: dict[bytes, int] = {}
         for event in track:
-            on = event.kind == 0x90 and event.data[2] > 0
-            off = event.kind == 0x80 or (event.kind == 0x90 and not on)
+            on = event.kind == NOTE_ON and event.data[2] > 0
+            off = event.kind == NOTE_OFF or (event.kind == NOTE_ON and not on)
             key = bytes((event.data[0] & 0x0F, event.data[1])) if on or off else b""
             if event.tick < at:
                 kept.append(event)
@@ -272,10 +281,10 @@ def release(file: File, at: int) -> None:
         for event in track:
             if event.tick > at:
                 break
-            if event.kind == 0xB0 and event.data[1] in (_SUSTAIN, _SOSTENUTO):
+            if event.kind == CONTROL and event.data[1] in (_SUSTAIN, _SOSTENUTO):
                 freed = Event(at, event.data[:2] + b"\x00")
                 _hold(held, event.data[:2], freed, event.data[2] >= 64)
-            elif event.kind == 0xE0:
+            elif event.kind == BEND:
                 freed = Event(at, event.data[:1] + _CENTRE)
                 _hold(held, event.data[:1], freed, event.data[1:] != _CENTRE)
         if held:
@@ -286,7 +295,7 @@ def set_tempo(file: File, at: int, tempo: float | None) -> None:
     """Go on from a tick at a tempo in quarters a minute; None leaves the file's own."""
     if tempo is not None:
         microseconds = min(round(60e6 / tempo), (1 << 24) - 1)
-        insert(file, 0, [Event(at, meta(_TEMPO, microseconds.to_bytes(3, "big")))])
+        insert(file, 0, [Event(at, meta(TEMPO, microseconds.to_bytes(3, "big")))])
 
 
 def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> None:
@@ -302,17 +311,17 @@ def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
     for track in file.tracks:
         begun: dict[tuple[int, int], int] = {}
         for event in track:
-            if event.kind not in (0x80, 0x90) or event.channel is None:
+            if event.kind not in (NOTE_OFF, NOTE_ON) or event.channel is None:
                 continue
             key = (event.channel, event.data[1])
-            if event.kind == 0x90 and event.data[2] > 0:
+            if event.kind == NOTE_ON and event.data[2] > 0:
                 begun[key] = event.tick
             elif key in begun and begun.pop(key) < at < event.tick:
                 ends[key] = max(ends.get(key, 0), event.tick)
     return ends
 
 
-_STATE_METAS = (TRACK_NAME, _TEMPO, _METER, _KEY)
+_STATE_METAS = (NAME, TEMPO, TIME, KEY)
 
 
 def tail(file: File, at: int) -> File:
@@ -330,25 +339,25 @@ def _tail(track: Sequence[Event], at: int) -> list[Event]:
     after: list[Event] = []
     sounding: set[bytes] = set()
     for number, event in enumerate(track):
-        if event.kind in (0x80, 0x90):
+        if event.kind in (NOTE_OFF, NOTE_ON):
             key = bytes((event.data[0] & 0x0F, event.data[1]))
-            on = event.kind == 0x90 and event.data[2] > 0
+            on = event.kind == NOTE_ON and event.data[2] > 0
             if event.tick < at or not (on or key in sounding):
                 continue
             (sounding.add if on else sounding.discard)(key)
         if event.tick >= at:
             after.append(Event(event.tick - at, event.data))
-        elif (key := _state_key(event, number)) is not None:
-            state.pop(key, None)
-            state[key] = Event(0, event.data)
+        elif (state_key := _state_key(event, number)) is not None:
+            state.pop(state_key, None)
+            state[state_key] = Event(0, event.data)
     return [*state.values(), *after]
 
 
 def _state_key(event: Event, number: int) -> bytes | None:
     """What an event sets, so that a later one of the same key replaces it; None if nothing."""
-    if event.kind in (0xA0, 0xB0):
+    if event.kind in (0xA0, CONTROL):
         return event.data[:2]
-    if event.kind in (0xC0, 0xD0, 0xE0):
+    if event.kind in (PROGRAM, 0xD0, BEND):
         return event.data[:1]
     if event.kind in (0xF0, 0xF7):
         return b"exclusive" + number.to_bytes(4, "big")

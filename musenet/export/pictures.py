@@ -110,7 +110,7 @@ def draw(
         key=lambda p: (p == DRUMS, -float(notes["pitch"][notes["program"] == p].mean())),
     )
     for axes, mine in panels:
-        shown = notes[drums if mine else ~drums]
+        shown = _ranked(notes[drums]) if mine else notes[~drums]
         _rows(axes, shown["pitch"], drums=mine)
         for index, program in enumerate(programs):
             own = shown[shown["program"] == program]
@@ -133,10 +133,17 @@ def _panels(figure: Figure, melodic: bool, drums: bool) -> list[tuple[Axes, bool
     return [(figure.subplots(), drums)]
 
 
+def _ranked(notes: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """Drum notes with the number of their sound among those that are played, for a pitch."""
+    ranked = notes.copy()
+    ranked["pitch"] = np.unique(notes["pitch"], return_inverse=True)[1]
+    return ranked
+
+
 def _rows(axes: Axes, pitches: npt.NDArray[np.uint8], *, drums: bool) -> None:
     """The vertical axis: rows of black keys shaded, octaves named; drums without names."""
     low, high = (int(pitches.min()), int(pitches.max())) if len(pitches) else (60, 72)
-    margin = 1.5 if drums else 2.5
+    margin = 0.9 if drums else 2.5
     axes.set_ylim(low - margin, high + margin)
     if drums:
         axes.set_yticks([])
@@ -162,7 +169,7 @@ def _bars(axes: Axes, notes: npt.NDArray[np.void], colour: str, quarter: int) ->
     if not len(notes):
         return
     left = notes["start"].astype(float)
-    length = np.maximum(notes["duration"] - quarter / 24, quarter / 8)
+    length = np.maximum(notes["duration"] - quarter / 24, quarter / 6)
     middle = notes["pitch"].astype(float)
     x = np.stack([left, left, left + length, left + length], axis=1)
     y = np.stack([middle - 0.42, middle + 0.42, middle + 0.42, middle - 0.42], axis=1)
@@ -216,7 +223,7 @@ def _words(figure: Figure, axes: Axes, programs: list[int], title: str, *, two: 
     for index in range(len(programs)):
         families = (COOL, WARM) if two else (WARM,)
         handles.append(tuple(Patch(color=family[index % len(family)]) for family in families))
-    figure.subplots_adjust(left=0.055, right=0.985, top=0.86, bottom=0.2)
+    figure.subplots_adjust(left=0.055, right=0.985, top=0.87, bottom=0.175)
     figure.legend(
         handles,
         [name(program) for program in programs],

@@ -17,11 +17,12 @@ from tokenizer.midi import read
 
 from musenet import __version__
 from musenet.checkpoint import Checkpoint
-from musenet.export import daw, smf
+from musenet.export import daw, events
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
 from tokenizer.labels import Labels, composer_name
 from tokenizer.score import NOTES, Score
+from tokenizer.smf import MARKER, TEXT
 from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, Vocabulary
 
@@ -168,7 +169,7 @@ class Composition:
 
     def _result(self, index: int) -> Result:
         prompt, vocabulary = self.prompt, self._tokenizer.vocabulary
-        file = smf.File(
+        file = events.File(
             prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
         )
         last = None if self.options.ending else self.end
@@ -179,11 +180,11 @@ class Composition:
             daw.set_tempo(file, prompt.boundary, self.options.tempo)
         before = sum(_note_ons(file))
         daw.add_notes(file, notes, prompt.boundary)
-        daw.add_texts(file, [(0, daw.TEXT, self.recipe(index)), *self._markers()])
+        daw.add_texts(file, [(0, TEXT, self.recipe(index)), *self._markers()])
         if last is not None:
             file.end = last
         return Result(
-            data=smf.dump(file),
+            data=events.dump(file),
             variation=self.options.variations[index],
             boundary=prompt.boundary,
             end=self.end,
@@ -211,10 +212,10 @@ class Composition:
     def _markers(self) -> list[tuple[int, int, str]]:
         first = self.bars.number(self.prompt.boundary)
         word = "Beginning" if self.fresh else "Continuation"
-        markers = [(self.prompt.boundary, daw.MARKER, word)]
+        markers = [(self.prompt.boundary, MARKER, word)]
         last = self.bars.number(self.end)
         for bar in range(first + _MARKER_BARS, last, _MARKER_BARS):
-            markers.append((self.bars.tick(bar), daw.MARKER, f"Bar {bar + 1}"))
+            markers.append((self.bars.tick(bar), MARKER, f"Bar {bar + 1}"))
         return markers
 
 
@@ -285,6 +286,6 @@ def _blank(options: Options) -> Prompt:
     return blank(options.tempo or DEFAULT_TEMPO, options.meter or (4, 4), options.key)
 
 
-def _note_ons(file: smf.File) -> Iterator[int]:
+def _note_ons(file: events.File) -> Iterator[int]:
     for track in file.tracks:
         yield sum(event.kind == 0x90 and event.data[2] > 0 for event in track)

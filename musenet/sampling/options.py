@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from tokenizer.errors import InputError
 from tokenizer.keys import Key
@@ -111,5 +112,5 @@ class Options:
             raise InputError(f"the recipe is damaged ({error})") from error
 
 
-def _frozen(value: object) -> object:
+def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value

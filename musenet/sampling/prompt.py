@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from tokenizer.midi import read, to_bytes
 
-from musenet.export import smf
+from musenet.export import events
 from musenet.export.daw import cut, one_part_a_track
 from tokenizer.errors import InputError
 from tokenizer.keys import Key
@@ -85,7 +85,7 @@ class Prompt:
     """
 
     name: str
-    file: smf.File
+    file: events.File
     score: Score
     heard: Score
     origin: int
@@ -147,16 +147,16 @@ def blank(tempo: float, meter: tuple[int, int], key: Key | None) -> Prompt:
     numerator, denominator = meter
     microseconds = round(60e6 / tempo)
     opening = [
-        smf.meta(0x51, microseconds.to_bytes(3, "big")),
-        smf.meta(0x58, bytes((numerator, denominator.bit_length() - 1, 24, 8))),
+        events.meta(0x51, microseconds.to_bytes(3, "big")),
+        events.meta(0x58, bytes((numerator, denominator.bit_length() - 1, 24, 8))),
     ]
     if key is not None:
-        opening.append(smf.meta(0x59, bytes((key[0] & 0xFF, int(key[1])))))
+        opening.append(events.meta(0x59, bytes((key[0] & 0xFF, int(key[1])))))
     score = Score(
         tempos=np.array([(0, microseconds)], TEMPOS),
         time_signatures=np.array([(0, numerator, denominator)], TIME_SIGNATURES),
     )
-    file = smf.File(score.ticks_per_quarter, [[smf.Event(0, data) for data in opening]])
+    file = events.File(score.ticks_per_quarter, [[events.Event(0, data) for data in opening]])
     return Prompt("", file, score, score, 0, 0, "")
 
 
@@ -176,14 +176,14 @@ def boundary_of(score: Score, bars: Bars, file_end: int) -> int:
     return following if file_end == following else max(score.end, last_start + 1)
 
 
-def _plain(data: bytes, score: Score) -> smf.File:
+def _plain(data: bytes, score: Score) -> events.File:
     """The file's own events, or those of the score where the file had to be interpreted."""
     try:
-        file = smf.parse(data)
-    except smf.NotPlain:
-        return smf.parse(to_bytes(score))
+        file = events.parse(data)
+    except events.NotPlain:
+        return events.parse(to_bytes(score))
     if file.division != score.ticks_per_quarter:
-        return smf.parse(to_bytes(score))
+        return events.parse(to_bytes(score))
     return file
 
 

@@ -42,9 +42,7 @@ def composer(name: str | None) -> str | None:
         return None
     found = normalise_composer(name)
     if found is None:
-        raise InputError(
-            f"'{name}' names no composer; `--list composers` shows those that are known"
-        )
+        raise InputError(f"'{name}' names no composer; see `musenet generate --list composers`")
     return found
 
 

@@ -1,6 +1,6 @@
 """A Standard MIDI File as tracks of timed raw bytes: a user's events pass through untouched.
 
-`tokenizer.midi` reads music; this reads none. It knows where one event ends and the next begins
+`tokenizer.smf` reads music; this reads none. It knows where one event ends and the next begins
 and nothing of what they mean, so every kind of event (System Exclusive, aftertouch, texts in any
 encoding, meta events nobody has heard of) comes out as it went in. Only running status is written
 out, and the end of a track is put where its last event is.
@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
-_DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
-_END_OF_TRACK = 0x2F
+from tokenizer.errors import MidiError
+from tokenizer.smf import DATA_BYTES, END, read_length
+
+META, EXCLUSIVE, ESCAPE = 0xFF, 0xF0, 0xF7
 
 
 class Event(NamedTuple):
@@ -36,7 +38,7 @@ class Event(NamedTuple):
     @property
     def meta(self) -> int | None:
         """The type of a meta event, or None."""
-        return self.data[1] if self.data[0] == 0xFF else None
+        return self.data[1] if self.data[0] == META else None
 
 
 @dataclass
@@ -74,7 +76,7 @@ def parse(data: bytes) -> File:
         return File(
             division, [events for events, _ in read], max((end for _, end in read), default=0)
         )
-    except (IndexError, struct.error) as error:
+    except (IndexError, MidiError, struct.error) as error:
         raise NotPlain("cut off") from error
 
 
@@ -94,7 +96,7 @@ def _track(data: bytes) -> tuple[list[Event], int]:
     events: list[Event] = []
     at, tick, running = 0, 0, 0
     while True:
-        delta, at = _number(data, at)
+        delta, at = read_length(data, at, len(data))
         tick += delta
         status = data[at]
         if status < 0x80:
@@ -103,14 +105,14 @@ def _track(data: bytes) -> tuple[list[Event], int]:
             at += 1
         if status >= 0xF0:
             start = at
-            at += status == 0xFF
-            length, at = _number(data, at)
+            at += status == META
+            length, at = read_length(data, at, len(data))
             at += length
             if at > len(data):
                 raise NotPlain("cut off")
-            if status == 0xFF and data[start] == _END_OF_TRACK:
+            if status == META and data[start] == END:
                 return events, tick
-            if status not in (0xF0, 0xF7, 0xFF):
+            if status not in (META, EXCLUSIVE, ESCAPE):
                 raise NotPlain("a status that files do not have")
             # Meta and exclusive events end running status; some writers go on with it all the same.
         else:
@@ -118,22 +120,10 @@ def _track(data: bytes) -> tuple[list[Event], int]:
                 raise NotPlain("data without a status")
             running = status
             start = at
-            at += _DATA_BYTES[status & 0xF0]
+            at += DATA_BYTES[status & 0xF0]
             if max(data[start:at]) > 0x7F or at > len(data):
                 raise NotPlain("a data byte above 127")
         events.append(Event(tick, bytes((status,)) + data[start:at]))
-
-
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    """A variable-length number and the place after it."""
-    value = 0
-    for _ in range(4):
-        byte = data[at]
-        at += 1
-        value = value << 7 | byte & 0x7F
-        if byte < 0x80:
-            return value, at
-    raise NotPlain("a number of more than four bytes")
 
 
 def variable_length(value: int) -> bytes:
@@ -146,7 +136,7 @@ def variable_length(value: int) -> bytes:
 
 def meta(kind: int, data: bytes) -> bytes:
     """A meta event."""
-    return bytes((0xFF, kind)) + variable_length(len(data)) + data
+    return bytes((META, kind)) + variable_length(len(data)) + data
 
 
 def text(kind: int, words: str) -> bytes:
@@ -161,7 +151,7 @@ def dump(file: File) -> bytes:
     for track in file.tracks:
         body = bytearray()
         now = 0
-        for event in [*track, Event(end, meta(_END_OF_TRACK, b""))]:
+        for event in [*track, Event(end, meta(END, b""))]:
             body += variable_length(event.tick - now) + event.data
             now = event.tick
         out.append(struct.pack(">4sI", b"MTrk", len(body)) + bytes(body))
