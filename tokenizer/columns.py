@@ -18,6 +18,7 @@ DRUMS = 128
 NO_TRACK = 0xFFFF  # the track of markers, and of lyrics that stand in a track without notes
 LAST_TICK = 2**31 - 1
 DEFAULT_TEMPO = 500_000  # microseconds a quarter: 120 quarters a minute, where a file says nothing
+SUSTAIN = 64  # the control number of the sustain pedal
 
 NOTES = np.dtype(
     [
@@ -127,14 +128,18 @@ def check(kind: str, array: Array) -> None:
 
 
 def ordered(kind: str, array: Array) -> Array:
-    """Sort a column: notes by every field in the order of the design, others by time.
+    """Sort a column: notes by every field in the order of the design, others by time and track.
 
     Of tempos and signatures at one tick only the last one counts, and only it is kept.
     """
     if kind == "notes":
         return array[note_order(array)]
-    if len(array) > 1 and (np.diff(array["time"]) < 0).any():
-        array = array[np.argsort(array["time"], kind="stable")]
+    if len(array) > 1:
+        rank = array["time"].astype(np.int64) << 16
+        if kind not in GLOBAL:
+            rank |= array["track"]
+        if (np.diff(rank) < 0).any():
+            array = array[np.argsort(rank, kind="stable")]
     if kind in GLOBAL and len(array) > 1:
         last = np.append(np.diff(array["time"]) > 0, True)
         array = array if last.all() else array[last]

@@ -1,0 +1,294 @@
+"""Reading a MIDI file into a score, and writing one.
+
+The door of the ground floor. A file without anything unusual goes through symusic, whose columns
+are joined into the score's; what symusic leaves out (controls on other channels, raw texts) is
+read from the bytes when it is first asked for. Every other file goes, byte by byte, through
+`tokenizer.smf`. Both ways give the same score.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import symusic.core
+
+from . import assembly, columns, files, repair, smf
+from .columns import DRUMS, NOTES
+from .errors import InputError, MidiError, unknown
+from .midi_writer import score_to_bytes
+from .repair import Report
+from .score import LAZY, Score, Track
+
+Array = npt.NDArray[Any]
+Programs = Literal["track", "channel"]
+
+LARGEST_FILE = 256 * 2**20
+SYSTEM_MESSAGES = tuple(bytes((status,)) for status in range(0xF0, 0xF8))
+END_OF_TRACK = b"\xff\x2f\x00"
+LONGEST_PLAIN = 2**31  # a sum of long deltas from which on symusic's 32 bits may overflow
+# A meta event whose text may not be UTF-8 (a name), or that is not as long as it should be.
+DOUBTFUL = re.compile(rb"\xff(?:\x03|\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
+LONG_DELTA = re.compile(rb"[\x80-\xff]{3}[\x00-\x7f]")
+
+EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
+
+
+def read(
+    source: str | os.PathLike[str] | bytes, *, repair: bool = False, programs: Programs = "track"
+) -> Score:
+    """Read a MIDI file.
+
+    Args:
+        source: a path, whatever its extension, or the file's bytes.
+        repair: salvage a truncated or header-damaged file instead of refusing it; what was lost
+            is told by `read_reporting`.
+        programs: "track" gives each note the program that its own track set last, as every library
+            does; "channel" the one that any track set last on its channel, as synthesisers do.
+
+    Raises:
+        MidiError: for a file that breaks the format, with the byte at which it does.
+        InputError: for a file that cannot be opened.
+    """
+    if programs not in ("track", "channel"):
+        raise unknown("way to read programs", programs, ("track", "channel"))
+    data, name = _bytes_of(source)
+    try:
+        score = _read_plain(data) if programs == "track" else None
+        return score or _read_fully(data, repair, programs)[0]
+    except MidiError as error:
+        raise MidiError(error.reason, file=name, offset=error.offset) from None
+
+
+def read_reporting(
+    source: str | os.PathLike[str] | bytes, *, repair: bool = False, programs: Programs = "track"
+) -> tuple[Score, Report]:
+    """Read a MIDI file as `read` does, and tell what was odd, broken or left out."""
+    if programs not in ("track", "channel"):
+        raise unknown("way to read programs", programs, ("track", "channel"))
+    data, name = _bytes_of(source)
+    try:
+        return _read_fully(data, repair, programs)
+    except MidiError as error:
+        raise MidiError(error.reason, file=name, offset=error.offset) from None
+
+
+def write(score: Score, path: str | os.PathLike[str]) -> None:
+    """Write a score as a type-1 MIDI file, whole or not at all.
+
+    Raises:
+        InputError: if the file cannot be written.
+    """
+    files.write_bytes(path, to_bytes(score))
+
+
+def to_bytes(score: Score) -> bytes:
+    """The bytes of a score as a type-1 MIDI file; see `tokenizer.midi_writer`."""
+    return score_to_bytes(score)
+
+
+def _bytes_of(source: str | os.PathLike[str] | bytes) -> tuple[bytes, str | None]:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return bytes(source), None
+    path = Path(source)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise MidiError(
+                f"the file has {path.stat().st_size >> 20} MiB; music has at most "
+                f"{LARGEST_FILE >> 20}",
+                file=str(path),
+            )
+        return path.read_bytes(), str(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, Report]:
+    """Read every byte with `tokenizer.smf`; where that fails and `salvage` is set, with `repair`."""
+    damage: list[str] = []
+    dropped = 0
+    try:
+        layout, parsed = _parsed(data)
+    except MidiError:
+        if not salvage:
+            raise
+        saved = repair.salvaged(data)
+        layout, parsed = saved.layout, saved.tracks
+        damage, dropped = saved.damage, saved.bytes_dropped
+    score = assembly.assembled(layout, parsed, programs == "channel")
+    unfinished = sum(events.unfinished for events in parsed)
+    report = Report(
+        format=layout.format,
+        damage=tuple(damage),
+        oddities=tuple(_oddities(layout, parsed)),
+        notes=len(score.notes),
+        unfinished=unfinished,
+        bytes_dropped=dropped,
+        shared_channels=assembly.shared_channels(parsed),
+    )
+    return score, report
+
+
+def _parsed(data: bytes) -> tuple[smf.Layout, list[smf.Events]]:
+    inner, offset = smf.unwrapped(data)
+    try:
+        layout = smf.layout(inner)
+        parsed = []
+        for start, stop in layout.tracks:
+            events = smf.Events()
+            smf.read_events(inner, start, stop, events)
+            parsed.append(events)
+    except MidiError as error:
+        at = None if error.offset is None else error.offset + offset
+        raise MidiError(error.reason, offset=at) from None
+    if offset:
+        layout.oddities.append("wrapped in RIFF (RMID)")
+    return layout, parsed
+
+
+def _oddities(layout: smf.Layout, parsed: list[smf.Events]) -> list[str]:
+    found = list(layout.oddities)
+    if layout.format == 2:
+        found.append(f"type 2: its {len(parsed)} songs follow each other")
+    if layout.division >= 0x8000:
+        found.append("SMPTE time: ticks are parts of a second, its tempos are ignored")
+    for number, events in enumerate(parsed):
+        for words, count in events.oddities.items():
+            times = f" ({count} times)" if count > 1 else ""
+            found.append(f"track {number + 1}: {words}{times}")
+        if events.unfinished:
+            found.append(f"track {number + 1}: {events.unfinished} notes never end; dropped")
+    return found
+
+
+def _read_plain(data: bytes) -> Score | None:
+    """Read a file through symusic, or give None where that might not be exact."""
+    if not _is_plain(data):
+        return None
+    try:
+        found = symusic.core.ScoreTick.from_midi(data)
+    except (RuntimeError, ValueError, UnicodeDecodeError):
+        return None
+    tracks, notes = _notes_of(found)
+    tempos = found.tempos.numpy()
+    times = found.time_signatures.numpy()
+    keys = found.key_signatures.numpy()
+    known = {
+        "notes": notes,
+        "tempos": _settled("tempos", tempos["time"], tempos["mspq"]),
+        "time_signatures": _settled(
+            "time_signatures", times["time"], times["numerator"], times["denominator"]
+        ),
+        "key_signatures": _settled("key_signatures", keys["time"], keys["key"], keys["tonality"]),
+    }
+    if any(column is None for column in known.values()):
+        return None
+    return Score.trusted(found.ticks_per_quarter, tracks, known, lambda: _lazy(data))
+
+
+def _is_plain(data: bytes) -> bool:
+    """Whether symusic reads these bytes as `tokenizer.smf` does; a doubt counts as no."""
+    if data[:9] != b"MThd\x00\x00\x00\x06\x00" or len(data) < 14 or data[9] > 1:
+        return False
+    if data[12] >= 0x80 or not data[12] | data[13]:
+        return False
+    at = 14
+    for _ in range(data[10] << 8 | data[11]):
+        stop = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
+        if data[at : at + 4] != b"MTrk" or data.find(END_OF_TRACK, at + 8, stop) != stop - 3:
+            return False
+        at = stop
+    if at != len(data) or any(status in data for status in SYSTEM_MESSAGES):
+        return False
+    return _metas_are_plain(data) and _deltas_are_plain(data)
+
+
+def _metas_are_plain(data: bytes) -> bool:
+    """Whether names are UTF-8, and tempos and signatures as long as they should be."""
+    for match in DOUBTFUL.finditer(data):
+        if data[match.start() + 1] != smf.NAME:
+            return False
+        size, at = smf.read_length(data, match.end(), len(data))
+        text = data[at : at + size]
+        if not text.isascii():
+            try:
+                text.decode()
+            except UnicodeDecodeError:
+                return False
+    return True
+
+
+def _deltas_are_plain(data: bytes) -> bool:
+    """Whether no sum of deltas can overflow; a delta of four bytes begins with three high ones."""
+    array = np.frombuffer(data, np.uint8)
+    if not ((array[:-2] & array[1:-1] & array[2:]) >= 0x80).any():
+        return True
+    total = 0
+    for match in LONG_DELTA.finditer(data):
+        total += smf.read_length(data, match.start(), len(data))[0]
+    return total < LONGEST_PLAIN
+
+
+def _notes_of(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
+    """The tracks of a symusic score that have notes, and their notes as one sorted column."""
+    tracks = []
+    parts = []
+    for track in found.tracks:
+        part = track.notes.numpy()
+        if not len(part["time"]):
+            continue
+        parts.append(part)
+        kit = track.program
+        name = track.name
+        tracks.append(Track(name, DRUMS, True, kit) if track.is_drum else Track(name, kit))
+    if not tracks:
+        return (), EMPTY["notes"]
+    notes = np.empty(sum(len(part["time"]) for part in parts), NOTES)
+    at = 0
+    for number, part in enumerate(parts):
+        block = notes[at : at + len(part["time"])]
+        block["start"] = part["time"]
+        block["duration"] = part["duration"]
+        block["pitch"] = part["pitch"]
+        block["velocity"] = part["velocity"]
+        block["program"] = tracks[number].program
+        block["track"] = number
+        at += len(block)
+    notes = notes[columns.note_order(notes)]
+    if notes["start"][0] < 0 or notes["duration"].min() < 0:
+        return (), None
+    notes.flags.writeable = False
+    return tuple(tracks), notes
+
+
+def _settled(kind: str, *fields: Array) -> Array | None:
+    """A column for the whole score, one event a tick; None where events of a tick disagree."""
+    if not len(fields[0]):
+        return EMPTY[kind]
+    array = np.empty(len(fields[0]), columns.DTYPES[kind])
+    for name, values in zip(array.dtype.names or (), fields, strict=True):
+        array[name] = values
+    try:
+        columns.check(kind, array)
+    except InputError:
+        return None
+    if kind == "key_signatures" and fields[2].max() > 1:
+        return None
+    if len(array) > 1:
+        same = array["time"][1:] == array["time"][:-1]
+        if same.any():
+            if (array[1:][same] != array[:-1][same]).any():
+                return None  # which one comes last is in the bytes
+            array = array[np.append(True, ~same)]
+    array.flags.writeable = False
+    return array
+
+
+def _lazy(data: bytes) -> dict[str, Array]:
+    """The columns that `_read_plain` leaves out."""
+    score, _ = _read_fully(data, salvage=True, programs="track")
+    return {kind: getattr(score, kind) for kind in LAZY}
