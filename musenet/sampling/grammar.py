@@ -180,15 +180,18 @@ class Grammar:
         if limits.polyphony is None and limits.density is None:
             return mask
         at = self._time[:, None] + np.arange(count)
-        wanted = np.ones_like(mask)
+        waits = mask[:, 1 : count + 1]
         if limits.polyphony is not None:
             sounding = (self._ends[:, None, :] > at[:, :, None]).sum(axis=2)
-            wanted[:, 1 : count + 1] &= sounding < limits.polyphony
+            waits &= sounding < limits.polyphony
         if limits.density is not None:
             beat = self._vocabulary.grid.beat
             started = (self._starts[:, None, :] > at[:, :, None] - beat).sum(axis=2)
-            wanted[:, 1 : count + 1] &= started < limits.density
-        return self._narrowed(mask, wanted, "polyphony or density")
+            waits &= started < limits.density
+        # Where no wait is long enough, a rest is, even after another.
+        vocabulary = self._vocabulary
+        mask[~mask.any(axis=1), vocabulary.first_rest : vocabulary.first_control] = True
+        return mask
 
     def _usable(self) -> Mask:
         """The instruments `(B, 129)` that may play: those that can and for which there is room."""

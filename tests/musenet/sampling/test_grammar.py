@@ -1,0 +1,190 @@
+"""Sampled rows are valid rows: random draws under the masks, judged by a walk written out here."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from musenet.sampling.grammar import Grammar, Limits
+from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS, range_of
+from tokenizer.tokenizer import Tokenizer
+from tokenizer.vocabulary import Tokens, Vocabulary
+
+VOCABULARY = Tokenizer.default(composers=["bach"]).vocabulary
+Note = tuple[int, int, int, int]
+
+
+def drawn(
+    grammar: Grammar, batch: int, count: int, seed: int, rests: float = 0.02
+) -> list[Tokens]:
+    """Random rows, every allowed value as likely as another, rests less so."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        rows = np.zeros((batch, 5), dtype=np.int16)
+        for field in range(5):
+            allowed = grammar.allowed(field, rows)
+            weight = rng.random(allowed.shape) * allowed
+            if field == 0:
+                weight[:, VOCABULARY.first_rest :] *= rests
+                weight[:, 12 : VOCABULARY.first_rest] *= rests
+            assert allowed.any(axis=1).all()
+            rows[:, field] = weight.argmax(axis=1)
+        grammar.push(rows)
+        made.append(rows.copy())
+    return made
+
+
+def notes_of(rows: list[Tokens], lane: int, start: int = 0) -> list[Note]:
+    """(start, program, pitch, duration) by walking through the rows of one lane."""
+    time = start
+    notes = []
+    for row in rows:
+        first, instrument, pitch, duration, velocity = row[lane].tolist()
+        if first < VOCABULARY.first_rest:
+            time += first - 1
+            assert instrument > 0
+            assert pitch > 0
+            assert duration > 0
+            assert 1 <= velocity <= 32
+            length = int(VOCABULARY.grid.durations[duration - 1])
+            notes.append((time, instrument - 1, pitch - 1, length))
+        else:
+            assert first < VOCABULARY.first_control
+            time += (first - VOCABULARY.first_rest + 1) * VOCABULARY.grid.wait_count
+            assert (instrument, pitch, duration, velocity) == (0, 0, 0, 0)
+    return notes
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rows_are_notes_in_order_or_rests(seed: int) -> None:
+    rows = drawn(Grammar(VOCABULARY, Limits(), 3), 3, 400, seed)
+    for lane in range(3):
+        notes = notes_of(rows, lane)
+        places = [note[:3] for note in notes]
+        assert places == sorted(set(places)), "sorted by time, instrument, pitch; none twice"
+        for _, program, pitch, length in notes:
+            low, high = range_of(program)
+            assert low <= pitch <= high
+            assert length > 0 or program == DRUMS
+
+
+def test_what_is_sampled_is_what_the_tokenizer_writes() -> None:
+    """The rows are the one encoding of their score: decoded and encoded, they are the same."""
+    tokenizer = Tokenizer.default()
+    grammar = Grammar(tokenizer.vocabulary, Limits(), 1)
+    rows = np.concatenate(drawn(grammar, 1, 300, 7))
+    while not tokenizer.vocabulary.is_note(rows[-1:])[0]:
+        rows = rows[:-1]
+    assert np.array_equal(tokenizer.body(tokenizer.decode(rows)), rows)
+
+
+@pytest.mark.parametrize("missing", [0, 1, 95, 96, 97, 1000, 5000])
+def test_nothing_starts_before_the_continuation_does(missing: int) -> None:
+    grammar = Grammar(VOCABULARY, Limits(), 4, time=50, not_before=50 + missing)
+    rows = drawn(grammar, 4, 40, missing, rests=1.0)
+    for lane in range(4):
+        starts = [note[0] for note in notes_of(rows, lane, start=50)]
+        assert starts
+        assert min(starts) >= 50 + missing
+
+
+def test_only_the_instruments_asked_for_play() -> None:
+    rows = drawn(Grammar(VOCABULARY, Limits(programs=(40, 42, DRUMS)), 2), 2, 300, 1)
+    assert {note[1] for lane in range(2) for note in notes_of(rows, lane)} == {40, 42, DRUMS}
+
+
+def test_no_more_instruments_than_channels() -> None:
+    heard = np.array([[1, 71, 60, 5, 10], [1, 72, 61, 5, 10]], dtype=np.int16)
+    rows = drawn(Grammar(VOCABULARY, Limits(instruments=5), 2, heard=heard), 2, 400, 2)
+    for lane in range(2):
+        played = {note[1] for note in notes_of(rows, lane)}
+        assert len(played | {70, 71}) == 5
+
+
+def test_a_prompt_may_take_an_instrument_past_its_range() -> None:
+    low, _ = range_of(40)
+    heard = np.array([[1, 41, low - 5 + 1, 5, 10]], dtype=np.int16)
+    limits = Limits(programs=(40,))
+    rows = drawn(Grammar(VOCABULARY, limits, 2, heard=heard), 2, 600, 3)
+    lowest = min(note[2] for lane in range(2) for note in notes_of(rows, lane))
+    assert lowest == low - 5
+
+
+@pytest.mark.parametrize("polyphony", [1, 3])
+def test_polyphony_is_kept(polyphony: int) -> None:
+    grammar = Grammar(VOCABULARY, Limits(polyphony=polyphony), 2)
+    rows = drawn(grammar, 2, 300, 4, rests=1.0)
+    for lane in range(2):
+        notes = notes_of(rows, lane)
+        for start, _, _, _ in notes:
+            sounding = sum(s <= start < s + max(length, 1) for s, _, _, length in notes)
+            assert sounding <= polyphony
+    assert not grammar.relaxed
+
+
+def test_density_is_kept() -> None:
+    grammar = Grammar(VOCABULARY, Limits(density=2), 2)
+    rows = drawn(grammar, 2, 300, 5)
+    for lane in range(2):
+        starts = [note[0] for note in notes_of(rows, lane)]
+        assert all(sum(s - 24 < t <= s for t in starts) <= 2 for s in starts)
+    assert not grammar.relaxed
+
+
+def test_scale_and_unisons() -> None:
+    limits = Limits(pitch_classes=(0, 2, 4, 5, 7, 9, 11), unisons=False)
+    grammar = Grammar(VOCABULARY, limits, 2)
+    rows = drawn(grammar, 2, 500, 6)
+    for lane in range(2):
+        notes = notes_of(rows, lane)
+        assert all(pitch % 12 in limits.pitch_classes for _, p, pitch, _ in notes if p != DRUMS)
+        melodic = [(start, pitch) for start, p, pitch, _ in notes if p != DRUMS]
+        doubled = len(melodic) - len(set(melodic))
+        assert doubled <= grammar.relaxed["no unisons"]
+
+
+def test_a_limit_that_leaves_nothing_is_let_go_and_counted() -> None:
+    """Three instruments of one pitch each: a chord of them cannot be without unisons."""
+    heard = np.array([[1, 57, 61, 5, 10], [1, 58, 61, 5, 10]], dtype=np.int16)
+    limits = Limits(programs=(56, 57), pitch_classes=(0,), unisons=False, in_range=True)
+    grammar = Grammar(VOCABULARY, limits, 1, heard=heard)
+    grammar._playable[:, :] = False
+    grammar._playable[[56, 57], 60] = True
+    grammar._highest[:] = np.where(grammar._playable.any(axis=1), 60, -1)
+    grammar.push(np.array([[1, 57, 61, 5, 10]], dtype=np.int16))
+    rows = np.array([[1, 58, 0, 0, 0]], dtype=np.int16)
+    assert np.flatnonzero(grammar.allowed(2, rows)[0]).tolist() == [61]
+    assert grammar.relaxed == {"no unisons": 1}
+
+
+def test_the_end_comes_where_it_may() -> None:
+    grammar = Grammar(VOCABULARY, Limits(), 1, may_end_at=96)
+    rows = np.zeros((1, 5), dtype=np.int16)
+    assert not grammar.allowed(0, rows)[0, VOCABULARY.end]
+    grammar.push(np.array([[VOCABULARY.first_rest, 0, 0, 0, 0]], dtype=np.int16))
+    assert grammar.allowed(0, rows)[0, VOCABULARY.end]
+    rows[0, 0] = VOCABULARY.end
+    for field in range(1, 5):
+        assert np.flatnonzero(grammar.allowed(field, rows)[0]).tolist() == [0]
+
+
+def test_without_an_ending_no_control_may_come() -> None:
+    grammar = Grammar(VOCABULARY, Limits(), 1)
+    allowed = grammar.allowed(0, np.zeros((1, 5), dtype=np.int16))
+    assert not allowed[0, VOCABULARY.first_control :].any()
+
+
+@pytest.mark.parametrize(
+    "limits", [{"polyphony": 0}, {"density": 0}, {"programs": ()}, {"pitch_classes": ()}]
+)
+def test_limits_without_music_are_refused(limits: dict[str, object]) -> None:
+    with pytest.raises(InputError):
+        Limits(**limits)  # type: ignore[arg-type]
+
+
+def test_vocabulary_has_the_values_that_the_walk_above_reads() -> None:
+    vocabulary: Vocabulary = VOCABULARY
+    assert vocabulary.steps[1] == 0
+    assert vocabulary.steps[vocabulary.first_rest] == vocabulary.grid.wait_count
