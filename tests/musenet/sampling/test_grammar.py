@@ -15,9 +15,7 @@ VOCABULARY = Tokenizer.default(composers=["bach"]).vocabulary
 Note = tuple[int, int, int, int]
 
 
-def drawn(
-    grammar: Grammar, batch: int, count: int, seed: int, rests: float = 0.02
-) -> list[Tokens]:
+def drawn(grammar: Grammar, batch: int, count: int, seed: int, rests: float = 0.02) -> list[Tokens]:
     """Random rows, every allowed value as likely as another, rests less so."""
     rng = np.random.default_rng(seed)
     made = []
