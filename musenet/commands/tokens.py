@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
-    from tokenizer import Score, Tokenizer
+    from tokenizer import Score
     from tokenizer.roundtrip import RoundTrip
 
 
@@ -20,40 +19,42 @@ def tokens(
     tokenizer: Annotated[
         Path | None, typer.Option(help="A tokenizer.json, such as a dataset's or a model's.")
     ] = None,
-    clock: Annotated[str, typer.Option(help="beat or seconds.")] = "beat",
+    encoding: Annotated[str, typer.Option(help="compound or musenet.")] = "compound",
+    clock: Annotated[
+        str | None, typer.Option(help="beat or seconds. [default: the encoding's own]")
+    ] = None,
     pedal: Annotated[str, typer.Option(help="drop, durations or events.")] = "drop",
     tempo_changes: Annotated[
         bool, typer.Option("--tempo-changes", help="Keep tempo changes as tokens.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, which `detokenize` reads.")
+        bool, typer.Option("--json", help="Print one JSON object, which detokenize reads.")
     ] = False,
     limit: Annotated[int, typer.Option(help="Show at most this many rows; 0 shows all.")] = 0,
     repair: Annotated[bool, typer.Option("--repair", help="Salvage a damaged file.")] = False,
 ) -> None:
     """Show a file's tokens, and what a round trip through them changes."""
-    from tokenizer import read
-    from tokenizer.readable import lines
-    from tokenizer.roundtrip import round_trip
+    from tokenizer import encodings, read
 
-    chosen = _tokenizer(tokenizer, clock, pedal, tempo_changes)
+    chosen = (
+        encodings.load(tokenizer)
+        if tokenizer is not None
+        else encodings.make(encoding, clock, pedal, tempo_changes)
+    )
     score = read(file, repair=repair)
     rows = chosen.encode(score)
-    changes = round_trip(chosen, score)
+    changes = encodings.try_out(chosen, score)
     if as_json:
-        json.dump(
-            {
-                "file": str(file),
-                "tokenizer": chosen.to_json(),
-                "tokens": rows.tolist(),
-                "round_trip": asdict(changes),
-            },
-            sys.stdout,
-        )
-        print()
+        whole = {
+            "file": str(file),
+            "tokenizer": chosen.to_json(),
+            "tokens": rows.tolist(),
+            "round_trip": asdict(changes),
+        }
+        print(json.dumps(whole, ensure_ascii=False))
         return
     shown = rows[:limit] if limit > 0 else rows
-    for line in lines(shown, chosen):
+    for line in encodings.lines(shown, chosen):
         print(line)
     if len(shown) < len(rows):
         print(f"… and {len(rows) - len(shown)} rows more")
@@ -62,14 +63,14 @@ def tokens(
 
 def detokenize(
     file: Annotated[
-        Path, typer.Argument(help="JSON of `musenet tokens --json`.", show_default=False)
+        Path, typer.Argument(help="What `musenet tokens --json` printed.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option(help="The MIDI file to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file.", show_default=False)],
 ) -> None:
     """Write the MIDI file that tokens say."""
     import numpy as np
 
-    from tokenizer import InputError, Tokenizer, write
+    from tokenizer import InputError, encodings, write
 
     try:
         data: Any = json.loads(file.read_text(encoding="utf-8"))
@@ -81,44 +82,23 @@ def detokenize(
         raise InputError(
             f"{file} holds no tokens; write them with 'musenet tokens SONG.mid --json'"
         ) from error
-    tokenizer = Tokenizer.from_json(description, str(file))
-    sizes = np.array(tokenizer.vocabulary.sizes)
+    tokenizer = encodings.from_json(description, str(file))
+    sizes = np.array(encodings.sizes(tokenizer))
     if rows.ndim != 2 or rows.shape[1] != len(sizes):
-        raise InputError(f"{file}: tokens are rows of {len(sizes)} numbers")
+        raise InputError(f"{file} is damaged: its tokens must be rows of {len(sizes)} numbers")
     wrong = np.flatnonzero(((rows < 0) | (rows >= sizes)).any(axis=1))
     if len(wrong):
-        raise InputError(f"{file}: row {wrong[0]} holds a number outside its vocabulary")
+        raise InputError(f"{file} is damaged: row {wrong[0]} of its tokens is out of range")
     score = tokenizer.decode(rows.astype(np.int16))
     write(score, out)
     print(f"{out}: {len(score.notes)} notes in {len(score.tracks)} tracks")
 
 
-def _tokenizer(path: Path | None, clock: str, pedal: str, tempo_changes: bool) -> Tokenizer:
-    from tokenizer import Grid, Tokenizer, Vocabulary
-    from tokenizer.errors import unknown
-
-    if path is not None:
-        return Tokenizer.load(path)
-    if clock not in ("beat", "seconds"):
-        raise unknown("clock", clock, ("beat", "seconds"))
-    pedals: dict[str, Literal["drop", "durations", "events"]] = {
-        "drop": "drop",
-        "durations": "durations",
-        "events": "events",
-    }
-    if pedal not in pedals:
-        raise unknown("use of the pedal", pedal, pedals)
-    grid = Grid.beats() if clock == "beat" else Grid.seconds()
-    return Tokenizer(Vocabulary.create(grid), pedals[pedal], tempo_changes)
-
-
 def _print_changes(changes: RoundTrip, score: Score) -> None:
     """What came back of each kind of event, and the largest errors."""
-    print()
-    notes = max(len(score.notes), 1)
-    print(
-        f"{changes.tokens} tokens for {len(score.notes)} notes ({changes.tokens / notes:.2f} each)"
-    )
+    notes = len(score.notes)
+    each = f" ({changes.tokens / notes:.2f} each)" if notes else ""
+    print(f"\n{changes.tokens} tokens for {notes} notes{each}")
     for fate in changes.fates:
         print(f"  {fate.kind:<16} {fate.kept:>6} of {fate.found:<6} {fate.fate}")
     print(
