@@ -24,6 +24,7 @@ a file's "minor" as said and its "major" as a signature only, whose mode is esti
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -72,10 +73,19 @@ def pitch_class_weights(notes: np.ndarray) -> np.ndarray:
     Args:
         notes: a structured array with `pitch`, `duration` and `program`, as `Score.notes`.
     """
-    pitched = notes["program"] != DRUMS
-    return np.bincount(
-        notes["pitch"][pitched] % 12, weights=notes["duration"][pitched], minlength=12
-    )
+    held = notes["duration"] * (notes["program"] != DRUMS)
+    by_pitch = np.bincount(notes["pitch"], weights=held, minlength=132)
+    return np.asarray(by_pitch.reshape(11, 12).sum(axis=0))
+
+
+@cache
+def _unit_profiles(profile: str) -> np.ndarray:
+    """The 24 keys' profiles, (24, 12), each with mean 0 and length 1."""
+    if profile not in PROFILES:
+        raise unknown("key profile", profile, PROFILES)
+    rows = np.stack([np.roll(row, tonic) for row in PROFILES[profile] for tonic in range(12)])
+    rows -= rows.mean(axis=1, keepdims=True)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
 
 
 def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.ndarray:
@@ -88,13 +98,7 @@ def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.
     Raises:
         InputError: if there is no such profile.
     """
-    if profile not in PROFILES:
-        raise unknown("key profile", profile, PROFILES)
-    rows = np.stack(
-        [np.roll(row, tonic) for row in PROFILES[profile] for tonic in range(12)]
-    )  # (24, 12)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = _unit_profiles(profile)
     centred = weights - weights.mean(axis=-1, keepdims=True)
     length = np.linalg.norm(centred, axis=-1, keepdims=True)
     unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
