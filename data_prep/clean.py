@@ -29,7 +29,7 @@ class Thresholds:
         max_notes_per_second: more notes starting within any one second are `impossible_density`.
         max_silence: a longer time in seconds in which nothing sounds is `silent_gap`.
         max_out_of_range: a greater share of notes outside their instruments' ranges is
-            `out_of_range`.
+            `out_of_range` (drums have none).
     """
 
     min_notes: int = 8
@@ -39,7 +39,7 @@ class Thresholds:
     max_repeated: float = 0.8
     max_notes_per_second: int = 400
     max_silence: float = 120.0
-    max_out_of_range: float = 0.5
+    max_out_of_range: float = 0.8
 
 
 @dataclass(frozen=True)
@@ -105,13 +105,13 @@ def _silent_gap(_: Score, times: _Times, limits: Thresholds) -> str | None:
     return f"{gap:.0f} s of silence" if gap > limits.max_silence else None
 
 
-_RANGE = np.array([range_of(program) for program in range(DRUMS + 1)])
+_RANGE = np.array([range_of(program) for program in range(DRUMS)])
 
 
 def _out_of_range(score: Score, _: _Times, limits: Thresholds) -> str | None:
-    low, high = _RANGE[score.notes["program"]].T
-    pitch = score.notes["pitch"]
-    share = ((pitch < low) | (pitch > high)).mean()
+    notes = score.notes[score.notes["program"] != DRUMS]
+    low, high = _RANGE[notes["program"]].T
+    share = ((notes["pitch"] < low) | (notes["pitch"] > high)).sum() / max(len(notes), 1)
     return f"{share:.0%} of the notes" if share > limits.max_out_of_range else None
 
 

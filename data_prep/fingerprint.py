@@ -1,9 +1,9 @@
 """Fingerprints of music that transposition, tempo, volume and order of tracks do not change.
 
 A piece becomes the sequence of its sounding harmonies: at each onset the set of pitch classes that
-sound, repeats left out. Every run of `RUN` harmonies, turned so that its first harmony stands in
-its canonical rotation, is hashed; the set of hashes is the piece, and the piece's *sketch* is the
-hashes below a threshold (Broder 1997, "On the resemblance and containment of documents"; fixed
+sound, repeats left out. From every harmony on, as many as hold `RUN_NOTES` notes together (four
+chords, or a dozen notes of a melody) are turned so that the first stands in its canonical rotation,
+and hashed; the set of hashes is the piece, and the piece's *sketch* is the hashes below a threshold (Broder 1997, "On the resemblance and containment of documents"; fixed
 thresholds as in sourmash's scaled MinHash, Brown & Irber 2016). Two sketches tell how much of the
 shorter piece the longer one contains, so that a movement is found in a whole, and an arrangement
 in its original.
@@ -22,10 +22,14 @@ from tokenizer.score import Score
 
 Sketch = npt.NDArray[np.uint32]
 
-RUN = 6
-"""Harmonies in a row that are hashed together."""
+RUN_NOTES = 14
+"""Harmonies are hashed together until they hold so many notes."""
+
+LONGEST_RUN = 12
+"""Harmonies in a run, at most."""
 
 DRUM_RUN = 8
+"""Strokes in a run."""
 
 SKETCH_SIZE = 256
 """A sketch keeps at most about this many hashes: the threshold halves until it does."""
@@ -33,7 +37,12 @@ SKETCH_SIZE = 256
 CHORD_SPREAD = 0.15
 """Onsets closer than this share of the mean time between notes are one onset."""
 
+OVERLAP = 0.5
+"""A note that ends within this share of the mean time between notes after an onset is over by then:
+a legato is no harmony."""
+
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_SEED_HARMONY = np.uint64(0x8CB92BA72F3D8DD7)
 _SEED_DRUMS = np.uint64(0xD1B54A32D192ED03)
 
 
@@ -46,6 +55,7 @@ def _rotations() -> npt.NDArray[np.uint16]:
 
 _TURNED = _rotations()
 _ROTATION = _TURNED.argmin(axis=0).astype(np.int64)
+_SIZE = np.array([bin(mask).count("1") for mask in range(4096)])
 _AMBIGUOUS = (_TURNED.min(axis=0) == _TURNED).sum(axis=0) > 1
 """Sets that a transposition maps to themselves (a tritone, an augmented triad) fix no rotation."""
 
@@ -81,8 +91,12 @@ def threshold(sketch: Sketch) -> int:
 
 def _onsets(start: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The index of each note's onset, `(N,)`, for ascending starts."""
-    spread = CHORD_SPREAD * (start[-1] - start[0]) / len(start)
+    spread = CHORD_SPREAD * _mean_gap(start)
     return np.concatenate([[0], np.cumsum(np.diff(start) > spread)])
+
+
+def _mean_gap(start: npt.NDArray[np.int64]) -> float:
+    return float(start[-1] - start[0]) / len(start)
 
 
 def _harmonies(notes: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.uint16], int]:
@@ -95,8 +109,8 @@ def _harmonies(notes: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.uint16], int
     onset = _onsets(start)
     count = int(onset[-1]) + 1
     first = np.flatnonzero(np.diff(onset, prepend=-1))
-    # A legato overlap is no harmony: a note's last quarter does not count.
-    sounds_until = start + notes["duration"] * 3 // 4
+    duration = notes["duration"].astype(np.float64)
+    sounds_until = start + duration - np.minimum(duration / 4, OVERLAP * _mean_gap(start))
     end = np.searchsorted(start[first], sounds_until, side="left")
     end = np.maximum(end, onset + 1)
     pitch_class = notes["pitch"].astype(np.int64) % 12
@@ -109,17 +123,21 @@ def _harmonies(notes: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.uint16], int
 
 def _harmony_hashes(masks: npt.NDArray[np.uint16], count: int) -> npt.NDArray[np.uint64]:
     """A hash for each run of harmonies whose first has one canonical rotation."""
-    changed = np.concatenate([[True], masks[1:] != masks[:-1]]) if count else masks > 0
-    masks = masks[changed]
-    run = min(RUN, len(masks))
-    windows = len(masks) - run + 1
-    begin = np.flatnonzero(~_AMBIGUOUS[masks[:windows]])
+    masks = masks[np.concatenate([[True], masks[1:] != masks[:-1]])][:count]
+    begin = np.flatnonzero(~_AMBIGUOUS[masks])
     rotation = _ROTATION[masks[begin]] * 4096
+    hashes = np.full(len(begin), _SEED_HARMONY, dtype=np.uint64)
+    notes_before = np.concatenate([[0], np.cumsum(_SIZE[masks])])
+    whole = np.searchsorted(notes_before, notes_before[begin] + RUN_NOTES) - begin
+    length = np.minimum(np.minimum(whole, LONGEST_RUN), len(masks) - begin)
     flat = _TURNED.ravel()
-    hashes = np.full(len(begin), len(masks[:RUN]), dtype=np.uint64)
-    for step in range(run):
-        hashes = _mixed(hashes ^ flat[rotation + masks[begin + step]])
-    return hashes
+    for step in range(int(length.max(initial=0))):
+        going = np.flatnonzero(length > step)
+        turned = flat[rotation[going] + masks[begin[going] + step]]
+        hashes[going] = _mixed(hashes[going] ^ turned)
+    # A run that the piece's end cuts short says nothing, unless the piece is no longer than that.
+    cut = begin + np.minimum(whole, LONGEST_RUN) > len(masks)
+    return hashes[~cut] if not cut.all() else hashes[:1]
 
 
 def _drum_hashes(notes: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:

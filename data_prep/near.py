@@ -1,7 +1,7 @@
 """Which pieces are near-duplicates: pairs of sketches that contain each other, and their groups.
 
 Two pieces are near-duplicates when the longer holds at least `CONTAINMENT` of the shorter's
-hashes, and at least `SHARED` of them. Hashes that many pieces share (a scale, a cadence) say
+hashes, and at least `SHARED` of them (or both hold the same few). Hashes that many pieces share (a scale, a cadence) say
 nothing and are left out.
 """
 
@@ -37,7 +37,7 @@ def near_duplicates(
 ) -> Links:
     """Every pair of near-duplicates among N sketches.
 
-    A sketch of fewer than `shared` hashes links only to those that hold all of its hashes.
+    Sketches that share fewer than `shared` hashes are linked only if they are the same.
     """
     lengths = np.array([len(sketch) for sketch in sketches], dtype=np.int64)
     pieces = np.repeat(np.arange(len(sketches)), lengths)
@@ -49,8 +49,8 @@ def near_duplicates(
         _below(hashes, lengths, first, limit), _below(hashes, lengths, second, limit)
     )
     share = common / np.maximum(smaller, 1)
-    near = (share >= containment) & (common >= np.minimum(shared, smaller))
-    near &= (smaller >= shared) | (share == 1)
+    same = (common == lengths[first]) & (common == lengths[second])
+    near = (share >= containment) & ((common >= shared) | same)
     return Links(first[near], second[near], share[near])
 
 
