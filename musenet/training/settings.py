@@ -186,10 +186,16 @@ def from_override(text: str) -> dict[str, Any]:
 
 
 def checked(table: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The same table with every key known and every value of its field's type."""
+    """The same table with every key known and every value of its field's type.
+
+    `hours` stands for 60 times as many `minutes`.
+    """
     hints = typing.get_type_hints(Settings)
     result = {}
     for key, value in table.items():
+        if key == "hours":
+            result["minutes"] = 60 * _typed(key, value, float, where)
+            continue
         if key not in hints:
             raise InputError(f"{where}: {unknown('setting', key, hints)}")
         result[key] = _typed(key, value, hints[key], where)

@@ -49,7 +49,7 @@ class Validation:
 def draw(
     pieces: Sequence[Piece], tokenizer: Tokenizer, *, context: int, windows: int
 ) -> Validation:
-    """Choose `windows` windows of each corpus, from pieces drawn without replacement."""
+    """Choose `windows` windows of each corpus, or all it has."""
     by_corpus: dict[str, list[Piece]] = {}
     for piece in pieces:
         by_corpus.setdefault(piece.source, []).append(piece)
@@ -63,14 +63,16 @@ def draw(
 
 
 def _draw(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int) -> list[Rows]:
+    """Windows of as many pieces as there are, and more of each only where they are too few."""
     generator = np.random.default_rng(_SEED)
+    cut = [Windows(piece, tokenizer, Conditions()) for piece in pieces]
+    left = [generator.permutation(one.spans(context)).tolist() for one in cut]
     chosen: list[Rows] = []
-    for index in generator.permutation(len(pieces)):
-        if len(chosen) == windows:
-            break
-        of_piece = Windows(pieces[index], tokenizer, Conditions())
-        found = of_piece.spans(context)
-        chosen.append(of_piece.rows(found[generator.integers(len(found))]))
+    order = generator.permutation(len(pieces)).tolist()
+    while len(chosen) < windows and any(left):
+        for index in order:
+            if left[index] and len(chosen) < windows:
+                chosen.append(cut[index].rows(left[index].pop()))
     return chosen
 
 
