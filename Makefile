@@ -13,10 +13,10 @@ demo: $(STAMP)-run
 		--out demo/piano.mid --picture demo/piano.png
 
 test: $(STAMP)-test
-	$(RUN) -m pytest
+	$(RUN) -m pytest -n auto
 
 test-fast: $(STAMP)-test
-	$(RUN) -m pytest -m "not slow"
+	$(RUN) -m pytest -n auto -m "not slow"
 
 lint: $(STAMP)-lint
 	$(RUN) -m ruff check .
