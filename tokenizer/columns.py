@@ -130,7 +130,8 @@ def check(kind: str, array: Array) -> None:
 def ordered(kind: str, array: Array) -> Array:
     """Sort a column: notes by every field in the order of the design, others by time and track.
 
-    Of tempos and signatures at one tick only the last one counts, and only it is kept.
+    Of tempos and time signatures at one tick only the last one counts, and only it is kept; of
+    key signatures, which transposing instruments write differently, the most frequent.
     """
     if kind == "notes":
         return array[note_order(array)]
@@ -140,10 +141,22 @@ def ordered(kind: str, array: Array) -> Array:
             rank |= array["track"]
         if (np.diff(rank) < 0).any():
             array = array[np.argsort(rank, kind="stable")]
-    if kind in GLOBAL and len(array) > 1:
+    if kind == "key_signatures" and len(array) > 1:
+        array = _most_frequent(array)
+    elif kind in GLOBAL and len(array) > 1:
         last = np.append(np.diff(array["time"]) > 0, True)
         array = array if last.all() else array[last]
     return array
+
+
+def _most_frequent(keys: Array) -> Array:
+    """Of the key signatures at each tick the most frequent, or else the one furthest flatwards."""
+    distinct, counts = np.unique(keys, return_counts=True)
+    if len(distinct) == len(np.unique(distinct["time"])):
+        return distinct
+    order = np.lexsort((distinct["fifths"], -counts, distinct["time"]))
+    distinct = distinct[order]
+    return distinct[np.diff(distinct["time"], prepend=-1) > 0]
 
 
 def note_order(notes: Array) -> npt.NDArray[np.int64]:

@@ -9,7 +9,6 @@ read from the bytes when it is first asked for. Every other file goes, byte by b
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from . import assembly, columns, files, repair, smf
 from .columns import DRUMS, NOTES
 from .errors import InputError, MidiError, unknown
 from .midi_writer import score_to_bytes
+from .plain import is_plain
 from .repair import Report
 from .score import LAZY, Score, Track
 
@@ -28,13 +28,6 @@ Array = npt.NDArray[Any]
 Programs = Literal["track", "channel"]
 
 LARGEST_FILE = 256 * 2**20
-SYSTEM_MESSAGES = tuple(bytes((status,)) for status in range(0xF0, 0xF8))
-END_OF_TRACK = b"\xff\x2f\x00"
-LONGEST_PLAIN = 2**31  # a sum of long deltas from which on symusic's 32 bits may overflow
-# A meta event whose text may not be UTF-8 (a name), or that is not as long as it should be.
-DOUBTFUL = re.compile(rb"\xff(?:\x03|\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
-LONG_DELTA = re.compile(rb"[\x80-\xff]{3}[\x00-\x7f]")
-
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
@@ -108,7 +101,7 @@ def _bytes_of(source: str | os.PathLike[str] | bytes) -> tuple[bytes, str | None
 
 
 def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, Report]:
-    """Read every byte with `tokenizer.smf`; where that fails and `salvage` is set, with `repair`."""
+    """Read every byte, and where that fails and `salvage` is set, what stands before the damage."""
     damage: list[str] = []
     dropped = 0
     try:
@@ -167,13 +160,15 @@ def _oddities(layout: smf.Layout, parsed: list[smf.Events]) -> list[str]:
 
 def _read_plain(data: bytes) -> Score | None:
     """Read a file through symusic, or give None where that might not be exact."""
-    if not _is_plain(data):
-        return None
     try:
+        if not is_plain(data):
+            return None
         found = symusic.core.ScoreTick.from_midi(data)
-    except (RuntimeError, ValueError, UnicodeDecodeError):
+    except (MidiError, IndexError, RuntimeError, ValueError):
         return None
     tracks, notes = _notes_of(found)
+    if any("\ufffd" in track.name for track in tracks):
+        return None  # symusic puts this for bytes that are not UTF-8
     tempos = found.tempos.numpy()
     times = found.time_signatures.numpy()
     keys = found.key_signatures.numpy()
@@ -188,49 +183,6 @@ def _read_plain(data: bytes) -> Score | None:
     if any(column is None for column in known.values()):
         return None
     return Score.trusted(found.ticks_per_quarter, tracks, known, lambda: _lazy(data))
-
-
-def _is_plain(data: bytes) -> bool:
-    """Whether symusic reads these bytes as `tokenizer.smf` does; a doubt counts as no."""
-    if data[:9] != b"MThd\x00\x00\x00\x06\x00" or len(data) < 14 or data[9] > 1:
-        return False
-    if data[12] >= 0x80 or not data[12] | data[13]:
-        return False
-    at = 14
-    for _ in range(data[10] << 8 | data[11]):
-        stop = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        if data[at : at + 4] != b"MTrk" or data.find(END_OF_TRACK, at + 8, stop) != stop - 3:
-            return False
-        at = stop
-    if at != len(data) or any(status in data for status in SYSTEM_MESSAGES):
-        return False
-    return _metas_are_plain(data) and _deltas_are_plain(data)
-
-
-def _metas_are_plain(data: bytes) -> bool:
-    """Whether names are UTF-8, and tempos and signatures as long as they should be."""
-    for match in DOUBTFUL.finditer(data):
-        if data[match.start() + 1] != smf.NAME:
-            return False
-        size, at = smf.read_length(data, match.end(), len(data))
-        text = data[at : at + size]
-        if not text.isascii():
-            try:
-                text.decode()
-            except UnicodeDecodeError:
-                return False
-    return True
-
-
-def _deltas_are_plain(data: bytes) -> bool:
-    """Whether no sum of deltas can overflow; a delta of four bytes begins with three high ones."""
-    array = np.frombuffer(data, np.uint8)
-    if not ((array[:-2] & array[1:-1] & array[2:]) >= 0x80).any():
-        return True
-    total = 0
-    for match in LONG_DELTA.finditer(data):
-        total += smf.read_length(data, match.start(), len(data))[0]
-    return total < LONGEST_PLAIN
 
 
 def _notes_of(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
@@ -278,7 +230,9 @@ def _settled(kind: str, *fields: Array) -> Array | None:
         return None
     if kind == "key_signatures" and fields[2].max() > 1:
         return None
-    if len(array) > 1:
+    if kind == "key_signatures":
+        array = columns.ordered(kind, array)
+    elif len(array) > 1:
         same = array["time"][1:] == array["time"][:-1]
         if same.any():
             if (array[1:][same] != array[:-1][same]).any():

@@ -32,8 +32,8 @@ from .errors import InputError
 from .tempo_map import TempoMap
 
 if TYPE_CHECKING:
-    import mido
     import miditoolkit
+    import mido
     import pretty_midi
     import symusic
 
