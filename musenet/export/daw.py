@@ -22,6 +22,7 @@ from tokenizer.smf import (
     NAME,
     NOTE_OFF,
     NOTE_ON,
+    PORT,
     PROGRAM,
     TEMPO,
     TIME,
@@ -38,12 +39,14 @@ _CENTRE = b"\x00\x40"
 class Part:
     """Where an instrument plays: a track, a channel, and the program in force at the end.
 
+    A channel is a number 0–15 on a port; files of more than 16 channels have several ports.
     `pitches` are the pitches it last played, by which notes find it among parts of one program.
     """
 
     track: int
     channel: int
     program: int
+    port: int = 0
     pitches: list[int] = field(default_factory=list)
 
     @property
@@ -109,7 +112,13 @@ def parts_of(file: File) -> list[Part]:
         drums = key[1] == DRUM_CHANNEL
         part.program = DRUMS if drums else programs.get(key, 0)
         part.pitches = part.pitches[-64:]
+        part.port = _port(file.tracks[key[0]])
     return list(found.values())
+
+
+def _port(track: Sequence[Event]) -> int:
+    ports = [event.data[3] for event in track if event.meta == PORT and len(event.data) == 4]
+    return ports[-1] if ports else 0
 
 
 def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
@@ -133,7 +142,8 @@ def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
             mine = [_part_for(file, parts, program)]
             parts += [part for part in mine if part not in parts]
         for part, chosen in zip(mine, _shared_out(notes[own], mine), strict=True):
-            track[own[chosen]], channel[own[chosen]] = part.track, part.channel
+            track[own[chosen]] = part.track
+            channel[own[chosen]] = part.port << 4 | part.channel
     added: dict[int, list[Event]] = {}
     for each in np.unique(channel).tolist():
         own = np.flatnonzero(channel == each)
@@ -141,7 +151,7 @@ def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
             notes[own], {pitch: end for (c, pitch), end in held.items() if c == each}
         )
         for index in np.unique(track[own[kept]]).tolist():
-            events = _note_events(clear[track[own[kept]] == index], each)
+            events = _note_events(clear[track[own[kept]] == index], each & 15)
             added.setdefault(index, []).extend(events)
     for index, events in added.items():
         insert(file, index, events)
@@ -306,14 +316,18 @@ def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> Non
 
 
 def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
-    """The notes that sound across a tick: (channel, pitch) to the tick where the last ends."""
+    """The notes that sound across a tick: to the tick where the last of them ends.
+
+    The keys are (port × 16 + channel, pitch).
+    """
     ends: dict[tuple[int, int], int] = {}
     for track in file.tracks:
         begun: dict[tuple[int, int], int] = {}
+        port = _port(track)
         for event in track:
             if event.kind not in (NOTE_OFF, NOTE_ON) or event.channel is None:
                 continue
-            key = (event.channel, event.data[1])
+            key = (port << 4 | event.channel, event.data[1])
             if event.kind == NOTE_ON and event.data[2] > 0:
                 begun[key] = event.tick
             elif key in begun and begun.pop(key) < at < event.tick:

@@ -26,8 +26,15 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg")
 
-COOL = ("#2f6db5", "#1b998b", "#6a5acd", "#4aa8d8", "#22577a", "#7fb069", "#8093f1", "#3d5a80")
-WARM = ("#e4572e", "#f2a541", "#c2255c", "#f28482", "#9c2a1b", "#d4a017", "#d16ba5", "#b5651d")
+# Neighbours differ in lightness as well as in hue; twelve of each, as an orchestra needs.
+COOL = (
+    "#2f6db5", "#1b998b", "#6a5acd", "#4aa8d8", "#22577a", "#7fb069",
+    "#8093f1", "#3d5a80", "#5fb3a1", "#35478c", "#9ac1d9", "#4f7942",
+)  # fmt: skip
+WARM = (
+    "#e4572e", "#f2a541", "#c2255c", "#f28482", "#9c2a1b", "#d4a017",
+    "#d16ba5", "#b5651d", "#ffb997", "#7d1f3f", "#e8c15a", "#a65e5e",
+)  # fmt: skip
 _BLACK_KEYS = (1, 3, 6, 8, 10)
 _INK = "#2b2d33"
 

@@ -21,7 +21,8 @@ class Bars:
     """
 
     def __init__(self, time_signatures: npt.NDArray[np.void], ticks_per_quarter: int) -> None:
-        begins, wholes, parts = [0], [4 * ticks_per_quarter], [1]
+        self._quarter = ticks_per_quarter
+        begins, wholes, parts = [0], [16 * ticks_per_quarter], [4]
         for time, numerator, denominator in zip(
             time_signatures["time"].tolist(),
             time_signatures["numerator"].tolist(),
@@ -54,6 +55,11 @@ class Bars:
         """The tick of a bar's line."""
         i = max(int(np.searchsorted(self._first, bar, side="right")) - 1, 0)
         return self._line(i, bar - int(self._first[i]))
+
+    def beat(self, tick: int) -> int:
+        """Ticks of a beat at a tick: the meter's unit, and at most a quarter note."""
+        i = max(int(np.searchsorted(self._begin, tick, side="right")) - 1, 0)
+        return min(self._quarter, 4 * self._quarter // int(self._part[i]))
 
     def lines(self, start: int, stop: int) -> Ticks:
         """The bar lines at ticks from `start` up to and with `stop`."""

@@ -163,13 +163,12 @@ def blank(tempo: float, meter: tuple[int, int], key: Key | None) -> Prompt:
 def boundary_of(score: Score, bars: Bars, file_end: int) -> int:
     """Where a composer would go on after a score, in ticks.
 
-    That is the last bar line that the music reaches, a sixteenth note early counting as reached;
-    where it stops inside a bar, the end of its last note. A file that says of itself that it ends
-    on the next bar line, as a clip out of a DAW does, is taken at its word.
+    That is the last bar line that the music reaches, or misses by less than a beat; where it stops
+    earlier in a bar, the end of its last note. A file that says of itself that it ends on the next
+    bar line, as a clip out of a DAW does, is taken at its word.
     """
     last_start = int(score.notes["start"].max())
-    sixteenth = score.ticks_per_quarter // 4
-    line = bars.tick(bars.number(score.end + sixteenth))
+    line = bars.tick(bars.number(score.end + bars.beat(score.end) - 1))
     if line > last_start:
         return line
     following = bars.tick(bars.number(score.end) + 1)
