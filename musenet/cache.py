@@ -1,7 +1,7 @@
 """Keys and values of the positions so far, kept no longer than a layer's pattern can use them.
 
-Every buffer is allocated once. With row length l: `row` keeps l positions, `previous_row` 2l,
-`column` and `dense` the whole length, after which they roll over, oldest row first.
+Every buffer is allocated once. With row length l: `row` keeps l positions, `previous_row` and
+`local` 2l, all others the whole length, after which they roll over, oldest row first.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-KEPT_ROWS = {"row": 1, "previous_row": 2}
+KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 2}
 
 
 class LayerCache:

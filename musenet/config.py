@@ -17,7 +17,7 @@ from .patterns import PATTERNS, unreachable
 
 VERSION = 1
 
-HEADS = ("cascade",)
+HEADS = ("cascade", "parallel", "delay", "flatten")
 ACTIVATIONS = ("squared_relu", "gelu")
 NORMS = ("rms", "layer")
 POSITIONS = ("rotary", "learned")
@@ -46,6 +46,7 @@ class ModelConfig:
         initialisation: "zero" output projections, or "gpt2" (normal 0.02, 1/√(2L) on residuals).
         head: how the fields of the next row are predicted.
         known_columns: leading structural features that field 0 alone decides.
+        critic: whether there is a second head that tells real music from generated.
     """
 
     field_sizes: tuple[int, ...]
@@ -65,6 +66,7 @@ class ModelConfig:
     initialisation: str = "zero"
     head: str = "cascade"
     known_columns: int = 4
+    critic: bool = False
 
     def __post_init__(self) -> None:
         for name in ("field_sizes", "structure_sizes", "patterns"):
@@ -159,6 +161,40 @@ def preset(name: str, field_sizes: Sequence[int], structure_sizes: Sequence[int]
     return dataclasses.replace(base, **PRESETS[name])
 
 
+def faithful(config: ModelConfig) -> ModelConfig:
+    """The same size built as MuseNet was: full attention and the recipe of GPT-2.
+
+    Learned positions, LayerNorm, GELU, no QK-norm, weights of standard deviation 0.02 and those
+    on the residual stream of 0.02/√(2L).
+    """
+    return dataclasses.replace(
+        config,
+        patterns=("dense",),
+        positions="learned",
+        norm="layer",
+        activation="gelu",
+        qk_norm=False,
+        initialisation="gpt2",
+    )
+
+
 PRESETS: dict[str, dict[str, Any]] = {
     "mini": {"layers": 6, "heads": 8, "width": 256, "context": 4096, "row_length": 64},
+    "small": {"layers": 10, "heads": 8, "width": 512, "context": 4096, "row_length": 64},
+    "medium": {"layers": 12, "heads": 12, "width": 768, "context": 4096, "row_length": 64},
+    "musenet": {
+        "layers": 72,
+        "heads": 24,
+        "width": 1536,
+        "context": 4096,
+        "patterns": ("dense",),
+    },
+    "musenet-sparse": {
+        "layers": 72,
+        "heads": 24,
+        "width": 1536,
+        "context": 4096,
+        "row_length": 64,
+    },
 }
+"""What each preset sets; everything else is as in `ModelConfig`."""

@@ -35,13 +35,14 @@ def squared_relu(x: Tensor) -> Tensor:
     return _SquaredReLU.apply(x)  # type: ignore[no-untyped-call]
 
 
-def norm_rotate(x: Tensor, rotation: Tensor, gain: Tensor | None) -> Tensor:
+def norm_rotate(x: Tensor, rotation: Tensor | None, gain: Tensor | None) -> Tensor:
     """Normalise each head, scale it and turn its channel pairs: QK-norm and rotary positions.
 
     Args:
         x: [B, T, H, D] queries or keys.
-        rotation: [T, D/2] complex unit numbers (arXiv:2104.09864), neighbouring channels paired.
-        gain: [H], or None to rotate only (no normalisation).
+        rotation: [T, D/2] complex unit numbers (arXiv:2104.09864), neighbouring channels paired;
+            None does not rotate.
+        gain: [H], or None not to normalise.
 
     Returns:
         [B, T, H, D] in the dtype of x.
@@ -105,13 +106,14 @@ class _SquaredReLU(torch.autograd.Function):
 
 class _NormRotate(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, rotation: Tensor, gain: Tensor | None) -> Tensor:
+    def forward(ctx: Any, x: Tensor, rotation: Tensor | None, gain: Tensor | None) -> Tensor:
         full = x.to(wide(x.dtype), copy=True)
         scale = None
         if gain is not None:
             scale = _inverse_rms(full)
             full.mul_(scale * gain[:, None])
-        _pairs(full).mul_(rotation[:, None])
+        if rotation is not None:
+            _pairs(full).mul_(rotation[:, None])
         y = full.to(x.dtype)
         ctx.save_for_backward(y, rotation, gain, scale)
         return y
@@ -128,7 +130,8 @@ class _NormRotate(torch.autograd.Function):
             full.addcmul_(y, along / (gain * gain)[:, None], value=-1 / y.shape[-1])
             full.mul_(scale * gain[:, None])
             grad_gain = along.squeeze(-1).sum((0, 1)) / gain
-        _pairs(full).mul_(rotation.conj()[:, None])
+        if rotation is not None:
+            _pairs(full).mul_(rotation.conj()[:, None])
         return full.to(g.dtype), None, grad_gain
 
 

@@ -1,7 +1,14 @@
 """How the fields of the next row are predicted from the trunk's last state.
 
-A head has two faces: `nll` for training and `sample` for generating. The cascade goes through the
-fields in order, each conditioned on the state and on the row's fields before it.
+A head has two faces: `nll` for training and `sample` for generating.
+
+    cascade    fields in order, each conditioned on the state and on the row's fields before it
+    parallel   all fields from one state, independent of each other
+    delay      as parallel, but field k comes k steps later: it knows the fields before it
+    flatten    one field a step: it knows everything before it, at F times the steps
+
+The last two go through the trunk in steps (see `musenet.interleaving`); they are sampled by
+`musenet.interleaved.StepDecoder`, because a row needs several states.
 """
 
 from __future__ import annotations
@@ -13,9 +20,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tokenizer.errors import InputError
+
 from .config import ModelConfig
 from .embeddings import SummedEmbedding
 from .functional import negative_log_likelihood, rms_norm, squared_relu, wide
+from .interleaving import Interleaving
 
 Choose = Callable[[int, Tensor, Tensor], Tensor]
 """choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
@@ -25,10 +35,19 @@ Peek = Callable[[Tensor], Tensor]
 
 
 class Head(Protocol):
-    """What every head offers."""
+    """What every head offers.
+
+    Attributes:
+        interleaving: the order in which rows go through the trunk.
+    """
+
+    interleaving: Interleaving
 
     def nll(self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
         """Negative log-likelihood of each field in nats, [B, T, F] in fp32, unmasked."""
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden states."""
 
     def sample(self, hidden_BD: Tensor, choose: Choose, peek: Peek) -> Tensor:
         """The next row of each sequence, [B, F] long."""
@@ -44,8 +63,9 @@ class CascadeHead(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         width, fields = config.width, len(config.field_sizes)
+        self.interleaving = Interleaving("parallel", fields)
         self.known_columns = config.known_columns
-        self.values = SummedEmbedding(config.field_sizes[:-1] or (1,), width, 0.1)
+        self.values = SummedEmbedding(config.field_sizes[:-1], width, 0.1)
         self.structure = SummedEmbedding(config.structure_sizes[: config.known_columns], width, 0.1)
         self.up = nn.ParameterList(_matrix(width, width) for _ in range(fields - 1))
         self.down = nn.ParameterList(
@@ -115,9 +135,77 @@ class CascadeHead(nn.Module):
         return state + F.linear(inner, self.down[field - 1].to(state.dtype))
 
 
-def build_head(config: ModelConfig) -> CascadeHead:
-    """The head that a configuration names."""
-    return CascadeHead(config)
+class FieldsHead(nn.Module):
+    """One linear map a field, from the state of the step before the field's own."""
+
+    def __init__(self, config: ModelConfig, interleaving: str) -> None:
+        super().__init__()
+        self.interleaving = Interleaving(interleaving, len(config.field_sizes))
+        self.out = nn.ParameterList(
+            nn.Parameter(torch.zeros(size, config.width)) for size in config.field_sizes
+        )
+
+    def nll(
+        self,
+        hidden_BSD: Tensor,
+        targets_BTF: Tensor,
+        structure_BTS: Tensor,  # noqa: ARG002 (one interface for all heads)
+    ) -> Tensor:
+        """Negative log-likelihood of each field of rows 1… in nats, unmasked.
+
+        Args:
+            hidden_BSD: the trunk's states for all steps of rows 0…T but the last.
+            targets_BTF: rows 1…T, long.
+            structure_BTS: not used.
+
+        Returns:
+            [B, T, F] in fp32.
+        """
+        before = self.interleaving.steps_of(targets_BTF.shape[1] + 1)[1:] - 1
+        losses = []
+        for field in range(len(self.out)):
+            steps = torch.from_numpy(before[:, field]).to(hidden_BSD.device)
+            logits = self.logits(hidden_BSD.index_select(1, steps), field)
+            losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
+        return torch.stack(losses, -1)
+
+    def sample(
+        self,
+        hidden_BD: Tensor,
+        choose: Choose,
+        peek: Peek,  # noqa: ARG002 (one interface for all heads)
+    ) -> Tensor:
+        """Choose the next row of each sequence, [B, F] long; for `parallel` only.
+
+        Raises:
+            InputError: for a head whose rows need several states.
+        """
+        if self.interleaving.name != "parallel":
+            raise InputError(
+                f"rows of a {self.interleaving.name} head come from several states; sample them "
+                "with musenet.interleaved.StepDecoder"
+            )
+        rows = hidden_BD.new_zeros((hidden_BD.shape[0], len(self.out)), dtype=torch.long)
+        for field in range(len(self.out)):
+            logits = self.logits(hidden_BD, field)
+            rows[:, field] = choose(field, logits.to(wide(logits.dtype)), rows)
+        return rows
+
+    def logits(self, hidden: Tensor, field: int) -> Tensor:
+        """Logits [..., V] of a field from the state [..., D] of the step before it."""
+        return F.linear(hidden, self.out[field].to(hidden.dtype))
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden states: none."""
+        return []
+
+
+def build_head(config: ModelConfig) -> CascadeHead | FieldsHead:
+    """The head that a configuration names; with one field a cascade is one linear map."""
+    if config.head == "cascade":
+        one = len(config.field_sizes) == 1
+        return FieldsHead(config, "parallel") if one else CascadeHead(config)
+    return FieldsHead(config, config.head)
 
 
 def _matrix(rows: int, columns: int) -> nn.Parameter:

@@ -8,6 +8,11 @@ With row length l (4 here), the position i = 9 sees the marked positions j of 0â
     row           .... .... xx..      its own row, up to itself
     column        .x.. .x.. .x..      its own column, up to itself
     previous_row  .... xxxx ....      the whole row before
+    local         .... ..xx xx..      the l latest positions
+    strided       .x.. .xxx xx..      local and column (Sparse Transformer, arXiv:1904.10509)
+    fixed         ...x ...x xx..      its own row, and the last l/8 (at least 1) of rows before
+
+`row`, `column` and `previous_row` are Jukebox's (arXiv:2005.00341).
 """
 
 from __future__ import annotations
@@ -17,10 +22,15 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-PATTERNS = ("dense", "row", "column", "previous_row")
+PATTERNS = ("dense", "row", "column", "previous_row", "local", "strided", "fixed")
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
+
+
+def summary_length(row_length: int) -> int:
+    """Positions at the end of a row that `fixed` lets all later rows see."""
+    return max(1, row_length // 8)
 
 
 def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Bools:
@@ -37,11 +47,18 @@ def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Bools:
     """
     past = j <= i
     rows_back = i // row_length - j // row_length
+    local = past & (i - j < row_length)
+    column = past & ((i - j) % row_length == 0)
+    row = past & (rows_back == 0)
+    summary = past & (j % row_length >= row_length - summary_length(row_length))
     rules: dict[str, Bools] = {
         "dense": past,
-        "row": past & (rows_back == 0),
-        "column": past & ((i - j) % row_length == 0),
+        "row": row,
+        "column": column,
         "previous_row": past & (rows_back == 1),
+        "local": local,
+        "strided": local | column,
+        "fixed": row | summary,
     }
     return rules[pattern]
 

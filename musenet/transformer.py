@@ -1,7 +1,6 @@
 """The network: embeddings, a stack of attention and MLP blocks, a head.
 
-Shape suffixes: B batch, T positions, F fields, S structural features, D width,
-H heads, G key-value heads, C channels of a head.
+Shape suffixes: B batch, T positions, F fields, S structural features, D width.
 
     x = norm(sum of embeddings)
     x = x + attention(norm(x))        for each layer, with the layer's pattern
@@ -11,66 +10,26 @@ H heads, G key-value heads, C channels of a head.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tokenizer.errors import InputError
+from tokenizer.errors import InputError, unknown
 
-from .attention import attend, attend_cached
+from . import recompute
+from .blocks import Block, Norm, Pass
 from .cache import Cache, LayerCache
 from .config import ModelConfig
+from .critic import Critic
 from .embeddings import SummedEmbedding
-from .functional import norm_rotate, rms_norm, squared_relu, wide
+from .functional import rms_norm, wide
 from .heads import build_head
 
 _ROTARY_BASE = 10_000.0
 
-
-class Block(nn.Module):
-    """Pre-norm attention and MLP, both added to the stream; zero-initialised on the way out."""
-
-    def __init__(self, config: ModelConfig, pattern: str) -> None:
-        super().__init__()
-        self.pattern = pattern
-        self.row_length = config.row_length
-        self.heads, self.groups, self.channels = config.heads, config.groups, config.head_width
-        width, shared = config.width, config.groups * config.head_width
-        self.query = _matrix(width, width)
-        self.key = _matrix(shared, width)
-        self.value = _matrix(shared, width)
-        self.out = nn.Parameter(torch.zeros(width, width))
-        self.gain = nn.Parameter(torch.ones(config.heads))
-        self.up = _matrix(config.mlp * width, width)
-        self.down = nn.Parameter(torch.zeros(width, config.mlp * width))
-
-    def forward(
-        self,
-        x_BTD: Tensor,
-        rotation: Tensor,
-        compute: torch.dtype,
-        cache: LayerCache | None = None,
-        start: int = 0,
-    ) -> Tensor:
-        """One layer; `x_BTD` stays in fp32, matmuls run in `compute`."""
-        x_BTD = x_BTD + self._attention(rms_norm(x_BTD, compute), rotation, cache, start)
-        inner = squared_relu(F.linear(rms_norm(x_BTD, compute), self.up.to(compute)))
-        return x_BTD + F.linear(inner, self.down.to(compute))
-
-    def _attention(
-        self, x_BTD: Tensor, rotation: Tensor, cache: LayerCache | None, start: int
-    ) -> Tensor:
-        heads, groups = self.heads, self.groups
-        fused = torch.cat((self.query, self.key, self.value)).to(x_BTD.dtype)
-        qkv = F.linear(x_BTD, fused).view(*x_BTD.shape[:2], -1, self.channels)
-        qk, v_BTGC = torch.split(qkv, (heads + groups, groups), 2)
-        gain = torch.cat((self.gain, self.gain.new_ones(groups)))
-        q_BTHC, k_BTGC = torch.split(norm_rotate(qk, rotation, gain), (heads, groups), 2)
-        if cache is None:
-            mixed = attend(q_BTHC, k_BTGC, v_BTGC, self.pattern, self.row_length)
-        else:
-            mixed = attend_cached(q_BTHC, k_BTGC, v_BTGC, cache, start)
-        return F.linear(mixed.flatten(2), self.out.to(x_BTD.dtype))
+Mix = tuple[Tensor, Tensor]
+"""(λ [B], permutation [B]): λ·x + (1 − λ)·x[permutation], mixup on the summed embeddings."""
 
 
 class Transformer(nn.Module):
@@ -79,56 +38,90 @@ class Transformer(nn.Module):
     Args:
         config: its shape.
         compute: dtype of the matmuls; None computes in the parameters' dtype.
+
+    Attributes:
+        backend: of attention, see `musenet.attention`.
+        recompute: what layers keep in training, see `musenet.recompute`.
+        head: predicts the next row.
+        critic: tells real music from generated, or None.
     """
 
     def __init__(self, config: ModelConfig, compute: torch.dtype | None = None) -> None:
         super().__init__()
         self.config = config
         self.compute = compute
+        self.backend = "auto"
+        self.recompute = "none"
         self.embedding = SummedEmbedding(
             (*config.field_sizes, *config.structure_sizes), config.width, 0.1
         )
+        learned = config.positions == "learned"
+        self.positions = (
+            nn.Parameter(torch.empty(config.context, config.width).normal_(std=0.02))
+            if learned
+            else None
+        )
         self.blocks = nn.ModuleList(Block(config, pattern) for pattern in config.layer_patterns)
+        self.norm = Norm(config.norm, config.width)
         self.head = build_head(config)
+        self.critic = Critic(config.width) if config.critic else None
         self._rotation: Tensor | None = None
+        if config.initialisation == "gpt2":
+            _initialise_as_gpt2(self)
 
     def trunk(
-        self, tokens_BTF: Tensor, structure_BTS: Tensor, cache: Cache | None = None
+        self,
+        tokens_BTF: Tensor,
+        structure_BTS: Tensor,
+        cache: Cache | None = None,
+        mix: Mix | None = None,
     ) -> Tensor:
-        """The state after the last layer, from which the head predicts the next row.
+        """The normalised state after the last layer, from which the head predicts.
 
         Args:
-            tokens_BTF: rows, long.
+            tokens_BTF: rows (for interleaved heads: steps), long.
             structure_BTS: their structural features, long.
             cache: positions before these; they are appended to it.
+            mix: mixup of the batch's sequences.
 
         Returns:
-            [B, T, D], normalised, in the compute dtype.
+            [B, T, D] in the compute dtype.
 
         Raises:
             InputError: if the sequence is longer than the context.
         """
         length = tokens_BTF.shape[1]
-        if length > self.config.context:
-            raise InputError(
-                f"{length} positions do not fit in the model's context of {self.config.context}; "
-                "give fewer"
-            )
         start = 0 if cache is None else cache.position
+        self._check_length(length, start)
         x_BTD = self.embedding(tokens_BTF, structure_BTS)
-        x_BTD = rms_norm(x_BTD, x_BTD.dtype)
-        rotation = self._rotations(start, start + length, x_BTD)
+        if self.positions is not None:
+            x_BTD = x_BTD + self.positions[start : start + length]
+        if mix is not None:
+            share = mix[0].to(x_BTD.dtype)[:, None, None]
+            x_BTD = share * x_BTD + (1 - share) * x_BTD[mix[1]]
+        if self.config.norm == "rms":
+            x_BTD = rms_norm(x_BTD, x_BTD.dtype)
         compute = self.compute or x_BTD.dtype
+        how = Pass(self._rotations(start, start + length, x_BTD), compute, start, self.backend)
         for index, block in enumerate(self.blocks):
-            layer = None if cache is None else cache.layers[index]
-            x_BTD = block(x_BTD, rotation, compute, layer, start)
+            if cache is None:
+                x_BTD = recompute.run(partial(block, how=how), x_BTD, self.recompute)
+            else:
+                x_BTD = block(x_BTD, how, cache.layers[index])
         if cache is not None:
             cache.position += length
-        return rms_norm(x_BTD, compute)
+        normed: Tensor = self.norm(x_BTD, compute)
+        return normed
 
     def nll(self, tokens_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
-        """Negative log-likelihood of rows 1… given the rows before, [B, T − 1, F] nats."""
-        hidden = self.trunk(tokens_BTF[:, :-1], structure_BTS[:, :-1])
+        """Negative log-likelihood of rows 1… given the rows before, [B, T − 1, F] nats, fp32."""
+        order = self.head.interleaving
+        steps, step_structure = tokens_BTF, structure_BTS
+        if order.name != "parallel":
+            rows = torch.from_numpy(order.rows_begun(tokens_BTF.shape[1]))
+            steps = order.build(tokens_BTF)
+            step_structure = structure_BTS.index_select(1, rows.to(structure_BTS.device))
+        hidden = self.trunk(steps[:, :-1], step_structure[:, :-1])
         return self.head.nll(hidden, tokens_BTF[:, 1:], structure_BTS[:, 1:])
 
     def new_cache(self, batch: int, length: int | None = None) -> Cache:
@@ -139,11 +132,10 @@ class Transformer(nn.Module):
         config = self.config
         shape = (batch, config.groups, length or config.context, config.head_width)
         weight = self.embedding.weight
+        dtype = self.compute or weight.dtype
         return Cache(
             [
-                LayerCache(
-                    pattern, config.row_length, shape, self.compute or weight.dtype, weight.device
-                )
+                LayerCache(pattern, config.row_length, shape, dtype, weight.device)
                 for pattern in config.layer_patterns
             ]
         )
@@ -159,25 +151,45 @@ class Transformer(nn.Module):
             if isinstance(module, SummedEmbedding):
                 module.reset_buffers()
 
-    def _rotations(self, start: int, stop: int, like: Tensor) -> Tensor:
+    def _check_length(self, length: int, start: int) -> None:
+        context = self.config.context
+        if length > context:
+            raise InputError(
+                f"{length} positions do not fit in the model's context of {context}; give fewer"
+            )
+        if self.positions is not None and start + length > context:
+            raise InputError(
+                f"a model with learned positions ends at {context}; begin again with the latest"
+            )
+        if self.recompute not in recompute.RECOMPUTE:
+            raise unknown("recompute mode", self.recompute, recompute.RECOMPUTE)
+
+    def _rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:
         """Unit complex numbers [stop − start, C/2] that turn the heads' channel pairs."""
+        if self.positions is not None:
+            return None
         table = self._rotation
-        precise = wide(like.dtype)
-        dtype = torch.complex128 if precise == torch.float64 else torch.complex64
-        if (
-            table is None
-            or len(table) < stop
-            or table.dtype != dtype
-            or table.device != like.device
-        ):
-            pairs = self.config.head_width // 2
-            rates = _ROTARY_BASE ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
-            length = max(stop, self.config.context)
-            angles = torch.arange(length, dtype=torch.float64)[:, None] * rates
-            table = torch.polar(torch.ones_like(angles), angles).to(like.device, dtype)
+        dtype = torch.complex128 if wide(like.dtype) == torch.float64 else torch.complex64
+        kind = (like.device, dtype)
+        if table is None or len(table) < stop or (table.device, table.dtype) != kind:
+            # Made outside inference mode, because training may use the same table later.
+            with torch.inference_mode(False):
+                angles = _angles(max(2 * stop, self.config.context), self.config.head_width // 2)
+                table = torch.polar(torch.ones_like(angles), angles).to(like.device, dtype)
             self._rotation = table
         return table[start:stop]
 
 
-def _matrix(rows: int, columns: int) -> nn.Parameter:
-    return nn.Parameter(torch.empty(rows, columns).normal_(std=0.5 * columns**-0.5))
+def _angles(length: int, pairs: int) -> Tensor:
+    """Radians [length, pairs] by which each pair of channels turns at each position."""
+    rates = _ROTARY_BASE ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
+    return torch.arange(length, dtype=torch.float64)[:, None] * rates
+
+
+def _initialise_as_gpt2(model: Transformer) -> None:
+    """Normal 0.02 everywhere, less by √(2L) where a layer writes to the stream (GPT-2)."""
+    residual = 0.02 * (2 * model.config.layers) ** -0.5
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2:
+            written = name.startswith("blocks.") and name.endswith((".out", ".down"))
+            nn.init.normal_(parameter, std=residual if written else 0.02)

@@ -1,0 +1,86 @@
+"""In which order the fields of all rows go through the trunk: patterns as lists of coordinates.
+
+A step holds some coordinates (row t, field k). Its values are the trunk's input at that step, and
+the state there predicts the values of the next step (MusicGen, arXiv:2306.05284). With F = 3
+fields, each line a field, each column a step, each entry the row:
+
+    parallel   0 1 2 3       delay   0 1 2 3 . .       flatten   0 . . 1 . . 2 . .
+               0 1 2 3               . 0 1 2 3 .                 . 0 . . 1 . . 2 .
+               0 1 2 3               . . 0 1 2 3                 . . 0 . . 1 . . 2
+
+Every coordinate comes once, and a row's fields never come after those of a later row's same field.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+INTERLEAVINGS = ("parallel", "delay", "flatten")
+
+Coordinates = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Interleaving:
+    """An order of coordinates.
+
+    Attributes:
+        name: one of `INTERLEAVINGS`.
+        fields: how many fields a row has.
+    """
+
+    name: str
+    fields: int
+
+    def step(self, row: int, field: int) -> int:
+        """The step that holds a coordinate."""
+        return int(self.steps_of(row + 1)[row, field])
+
+    def steps_of(self, rows: int) -> npt.NDArray[np.int64]:
+        """The step of every coordinate of `rows` rows, [rows, fields]."""
+        row = np.arange(rows)[:, None]
+        field = np.arange(self.fields)[None, :]
+        orders = {
+            "parallel": row + 0 * field,
+            "delay": row + field,
+            "flatten": row * self.fields + field,
+        }
+        return orders[self.name]
+
+    def length(self, rows: int) -> int:
+        """Steps that `rows` rows need."""
+        return int(self.steps_of(rows).max()) + 1 if rows else 0
+
+    def coordinates(self, rows: int) -> list[Coordinates]:
+        """The pattern itself: the coordinates of every step, fields in order."""
+        steps: list[Coordinates] = [[] for _ in range(self.length(rows))]
+        for (row, field), step in np.ndenumerate(self.steps_of(rows)):
+            steps[step].append((row, field))
+        return [sorted(step, key=lambda coordinate: coordinate[1]) for step in steps]
+
+    def build(self, tokens_BTF: Tensor) -> Tensor:
+        """Rows in steps, [B, S, F]; 0 where a step has no value for a field."""
+        rows = tokens_BTF.shape[1]
+        steps, fields = self._index(rows, tokens_BTF.device)
+        out = tokens_BTF.new_zeros((tokens_BTF.shape[0], self.length(rows), self.fields))
+        out[:, steps, fields] = tokens_BTF
+        return out
+
+    def revert(self, steps_BSF: Tensor, rows: int) -> Tensor:
+        """The inverse of `build`: the first `rows` rows, [B, rows, F]."""
+        steps, fields = self._index(rows, steps_BSF.device)
+        return steps_BSF[:, steps, fields]
+
+    def rows_begun(self, rows: int) -> npt.NDArray[np.int64]:
+        """For every step, the last row whose field 0 has been given, [S]."""
+        starts = self.steps_of(rows)[:, 0]
+        return np.searchsorted(starts, np.arange(self.length(rows)), side="right") - 1
+
+    def _index(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        steps = torch.from_numpy(self.steps_of(rows)).to(device)
+        return steps, torch.arange(self.fields, device=device).expand(rows, -1)
