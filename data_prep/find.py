@@ -13,6 +13,7 @@ import lzma
 import os
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -32,6 +33,17 @@ from .manifest import (
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf", ".rmi")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 ARCHIVE_SUFFIXES = (*TAR_SUFFIXES, ".zip")
+
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # an encrypted zip file
+    NotImplementedError,  # a compression that zipfile does not know
+)
 
 LARGEST_FILE = 16 << 20
 """A MIDI file longer than this many bytes is refused unread: the longest opera is under 2 MB."""
@@ -231,6 +243,14 @@ def _manifest_beside(source: Source) -> Iterator[Item]:
 
 
 def _find_in_archive(source: Source) -> Iterator[Item]:
+    try:
+        yield from _archive_items(source)
+    except _DAMAGE as error:
+        what = str(error) or "it is cut off"
+        raise InputError(f"{source.path} cannot be read as an archive: {what}") from error
+
+
+def _archive_items(source: Source) -> Iterator[Item]:
     members = _zip_members if source.path.suffix.casefold() == ".zip" else _tar_members
     for member, size, stream in members(source.path):
         parts = PurePosixPath(member).parts
@@ -256,33 +276,21 @@ def _inner(source: Source, name: str) -> str:
 
 
 def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if not info.is_dir():
-                    with archive.open(info) as stream:
-                        yield info.filename, info.file_size, stream
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
-        raise InputError(f"{path} cannot be read as a zip archive: {error}") from error
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            if not info.is_dir():
+                with archive.open(info) as stream:
+                    yield info.filename, info.file_size, stream
 
 
 def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
-    try:
-        with (
-            _decompressed(path) as stream,
-            tarfile.open(fileobj=stream, mode="r|") as archive,
-        ):
-            for info in archive:
-                if info.isreg():
-                    member = archive.extractfile(info)
-                    if member is not None:
-                        yield info.name, info.size, member
-                # tarfile remembers every member it saw; a stream never goes back to one.
-                archive.members = []  # type: ignore[attr-defined]
-    except (tarfile.TarError, lzma.LZMAError, EOFError, OSError) as error:
-        raise InputError(
-            f"{path} cannot be read as a tar archive: {error or 'it is cut off'}"
-        ) from error
+    with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        for info in archive:
+            member = archive.extractfile(info) if info.isreg() else None
+            if member is not None:
+                yield info.name, info.size, member
+            # tarfile remembers every member it saw; a stream never goes back to one.
+            archive.members = []  # type: ignore[attr-defined]
 
 
 def _decompressed(path: Path) -> IO[bytes]:

@@ -3,10 +3,10 @@
 A piece becomes the sequence of its sounding harmonies: at each onset the set of pitch classes that
 sound, repeats left out. From every harmony on, as many as hold `RUN_NOTES` notes together (four
 chords, or a dozen notes of a melody) are turned so that the first stands in its canonical rotation,
-and hashed; the set of hashes is the piece, and the piece's *sketch* is the hashes below a threshold (Broder 1997, "On the resemblance and containment of documents"; fixed
-thresholds as in sourmash's scaled MinHash, Brown & Irber 2016). Two sketches tell how much of the
-shorter piece the longer one contains, so that a movement is found in a whole, and an arrangement
-in its original.
+and hashed. The set of hashes is the piece, and the piece's *sketch* is the hashes below a threshold
+(Broder 1997, "On the resemblance and containment of documents"; fixed thresholds as in sourmash's
+scaled MinHash, Brown & Irber 2016). Two sketches tell how much of the shorter piece the longer one
+contains, so that a movement is found in a whole, and an arrangement in its original.
 
 A piece of drums alone has no harmonies: there the drums struck together, with the ratios of the
 times between them, take their place.

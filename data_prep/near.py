@@ -1,8 +1,8 @@
 """Which pieces are near-duplicates: pairs of sketches that contain each other, and their groups.
 
 Two pieces are near-duplicates when the longer holds at least `CONTAINMENT` of the shorter's
-hashes, and at least `SHARED` of them (or both hold the same few). Hashes that many pieces share (a scale, a cadence) say
-nothing and are left out.
+hashes, and at least `SHARED` of them (or both hold the same few). Hashes that many pieces share (a
+scale, a cadence) say nothing and are left out.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from tokenizer.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
 MakeScore = Callable[..., Score]
 
 
-def melody(
+def _melody(
     seed: int,
     *,
     notes: int = 60,
@@ -42,7 +42,13 @@ def melody(
     )
 
 
-@pytest.fixture()
+@pytest.fixture(scope="session")
+def melody() -> MakeScore:
+    """A function that makes music from a seed: see `_melody`."""
+    return _melody
+
+
+@pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     """A folder of 24 pieces by two composers with a manifest, one of them too short."""
     from tokenizer import write
@@ -53,7 +59,7 @@ def corpus(tmp_path: Path) -> Path:
     for seed in range(24):
         name = f"{'ab'[seed % 2]}/piece{seed:02}.mid"
         (folder / name).parent.mkdir(exist_ok=True)
-        write(melody(seed, notes=4 if seed == 7 else 50 + seed), folder / name)
+        write(_melody(seed, notes=4 if seed == 7 else 50 + seed), folder / name)
         rows.append(
             {
                 "file": name,

@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as parquet
+import pytest
+
+from data_prep import prepare
+from data_prep.engines import Limits
+from data_prep.pipeline import Run
+from data_prep.report import Report
+from data_prep.split import Shares
+from data_prep.survey import Plan
+from tokenizer import InputError, Tokenizer, read, write
+
+THREADS = Run("threads", Limits(2))
+PLAN = Plan(Shares(0.2, 0.2))
+
+
+def made(corpus: Path, out: Path, **options: Any) -> Report:
+    options = {"run": THREADS, "plan": PLAN, **options}
+    return prepare([corpus], out, **options)
+
+
+def rows(out: Path) -> list[dict[str, Any]]:
+    table: list[dict[str, Any]] = parquet.read_table(out / "pieces.parquet").to_pylist()
+    return table
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_every_piece_decodes_to_what_its_file_holds(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "dataset"
+    made(corpus, out)
+    tokenizer = Tokenizer.load(out / "tokenizer.json")
+    tokens = np.fromfile(out / "tokens/00000.bin", dtype="<i2").reshape(-1, 5)
+    pieces = rows(out)
+    assert len(pieces) == 23
+    assert sum(piece["length"] for piece in pieces) == len(tokens)
+    for piece in pieces:
+        score = read(corpus / piece["source"])
+        body = tokens[piece["offset"] : piece["offset"] + piece["length"]]
+        expected = np.concatenate([Tokenizer.default().body(score), tokenizer.end()])
+        np.testing.assert_array_equal(body, expected)
+        assert piece["notes"] == len(score.notes) == (body[:, 1] > 0).sum()
+        assert piece["seconds"] == pytest.approx(score.seconds(score.end))
+        assert piece["quarters"] == score.end / 480
+
+
+def test_labels_come_from_the_manifest(corpus: Path, tmp_path: Path) -> None:
+    report = made(corpus, tmp_path / "d", plan=Plan(Shares(0, 0)))
+    pieces = {piece["source"]: piece for piece in rows(tmp_path / "d")}
+    assert pieces["a/piece00.mid"]["composer"] == "bach"
+    assert pieces["b/piece01.mid"]["composer"] == "chopin"
+    assert "prelude" in pieces["b/piece01.mid"]["styles"]
+    assert pieces["b/piece01.mid"]["title"] == "Piece 1"
+    assert pieces["b/piece01.mid"]["licence"] == "CC0"
+    assert pieces["b/piece01.mid"]["instruments"] == [0, 40]
+    vocabulary = Tokenizer.load(tmp_path / "d/tokenizer.json").vocabulary
+    assert vocabulary.names("composer") == ("bach", "chopin")
+    assert {"composer:bach", "composer:chopin", "style:prelude"} <= set(report.labels)
+    rare = made(corpus, tmp_path / "rare", plan=Plan(label_pieces=30))
+    assert rare.labels == ()
+
+
+def test_the_report_accounts_for_every_file(corpus: Path, tmp_path: Path) -> None:
+    (corpus / "a" / "broken.mid").write_bytes(b"MThd and then nothing")
+    (corpus / "a" / "copy.mid").write_bytes((corpus / "a" / "piece00.mid").read_bytes())
+    report = made(corpus, tmp_path / "d").to_json()
+    assert report["files"] == 26
+    assert report["refused"] == {"exact_duplicate": 1, "too_few_notes": 1, "unreadable": 1}
+    assert report["kept"]["pieces"] == 23
+    assert sum(split["pieces"] for split in report["splits"].values()) == 23
+    assert report["kept"]["notes"] == sum(piece["notes"] for piece in rows(tmp_path / "d"))
+    [example] = report["examples"]["unreadable"]
+    assert example["file"] == "corpus/a/broken.mid"
+    assert report == json.loads((tmp_path / "d/report.json").read_text())
+
+
+def test_an_archive_and_its_folder_give_the_same_music(corpus: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "corpus.tar.xz"
+    with tarfile.open(archive, "w:xz") as out:
+        for path in sorted(corpus.rglob("*.*")):
+            out.add(path, f"corpus/{path.relative_to(corpus)}")
+    made(corpus, tmp_path / "folder")
+    made(archive, tmp_path / "archive")
+    assert hashes(tmp_path / "folder") == hashes(tmp_path / "archive")
+
+
+def test_bytes_do_not_depend_on_engine_or_workers(corpus: Path, tmp_path: Path) -> None:
+    for name, run in {
+        "one": Run("threads", Limits(1)),
+        "three": Run("threads", Limits(3)),
+        "processes": Run("processes", Limits(2)),
+    }.items():
+        made(corpus, tmp_path / name, run=run)
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "three")
+    assert hashes(tmp_path / "one") == hashes(tmp_path / "processes")
+
+
+def test_no_arrangement_of_a_held_out_piece_is_trained_on(corpus: Path, tmp_path: Path) -> None:
+    for path in sorted(corpus.rglob("piece*.mid")):
+        score = read(path)
+        write(score.transpose(3), path.with_name(f"{path.stem}-up.mid"))
+    made(corpus, tmp_path / "d")
+    split = {Path(piece["source"]).stem: piece["split"] for piece in rows(tmp_path / "d")}
+    groups = {Path(piece["source"]).stem: piece["group"] for piece in rows(tmp_path / "d")}
+    originals = [stem for stem in split if not stem.endswith("-up")]
+    assert len(originals) == 23
+    assert all(split[stem] == split[f"{stem}-up"] for stem in originals)
+    assert all(groups[stem] == groups[f"{stem}-up"] for stem in originals)
+    assert set(split.values()) == {"train", "validation", "test"}
+
+
+def test_excluded_music_stays_out(corpus: Path, tmp_path: Path) -> None:
+    bench = tmp_path / "bench"
+    bench.mkdir()
+    for seed in (2, 3, 10):
+        [path] = corpus.rglob(f"piece{seed:02}.mid")
+        write(read(path).transpose(-2), bench / path.name)
+    report = made(corpus, tmp_path / "d", exclude=[bench])
+    assert report.refused["near_duplicate_of_excluded"] == 3
+    names = {Path(piece["source"]).stem for piece in rows(tmp_path / "d")}
+    assert names.isdisjoint({"piece02", "piece03", "piece10"})
+    assert len(names) == 20
+
+
+def test_stated_splits_are_kept(corpus: Path, tmp_path: Path) -> None:
+    manifest = corpus / "manifest.jsonl"
+    stated = [json.loads(line) for line in manifest.read_text().splitlines()]
+    for i, row in enumerate(stated):
+        row["split"] = ("train", "valid", "test")[i % 3]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in stated))
+    made(corpus, tmp_path / "d")
+    for piece in rows(tmp_path / "d"):
+        seed = int(Path(piece["source"]).stem.removeprefix("piece"))
+        assert piece["split"] == ("train", "validation", "test")[seed % 3]
+    made(corpus, tmp_path / "own", plan=Plan(Shares(0, 0), stated_splits=False))
+    assert {piece["split"] for piece in rows(tmp_path / "own")} == {"train"}
+
+
+def test_composers_stay_together_if_asked(corpus: Path, tmp_path: Path) -> None:
+    made(corpus, tmp_path / "d", plan=Plan(Shares(0.3, 0.3), split_by="composer"))
+    splits: dict[str, set[str]] = {}
+    for piece in rows(tmp_path / "d"):
+        splits.setdefault(piece["composer"], set()).add(piece["split"])
+    assert all(len(found) == 1 for found in splits.values())
+
+
+def test_what_cannot_be_written_or_used_is_said(corpus: Path, tmp_path: Path) -> None:
+    out = tmp_path / "d"
+    made(corpus, out)
+    with pytest.raises(InputError, match="already a dataset"):
+        made(corpus, out)
+    before = hashes(out)
+    made(corpus, out, overwrite=True)
+    assert hashes(out) == before
+    with pytest.raises(InputError, match="holds other files"):
+        made(corpus, corpus)
+    with pytest.raises(InputError, match="is a file"):
+        made(corpus, corpus / "manifest.jsonl")
+    with pytest.raises(InputError, match=r"refused as too_few_notes: 4 notes"):
+        made(corpus / "b" / "piece07.mid", tmp_path / "none")
+    with pytest.raises(InputError, match="did you mean 'threads'"):
+        made(corpus, tmp_path / "e", run=Run("thread"))
