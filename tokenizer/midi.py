@@ -106,10 +106,10 @@ def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, 
     dropped = 0
     try:
         layout, parsed = _parsed(data)
-    except MidiError:
-        if not salvage:
-            raise
-        saved = repair.salvaged(data)
+    except MidiError as error:
+        saved = repair.salvaged(data) if salvage else None
+        if saved is None or not any(events.notes for events in saved.tracks):
+            raise error
         layout, parsed = saved.layout, saved.tracks
         damage, dropped = saved.damage, saved.bytes_dropped
     score = assembly.assembled(layout, parsed, programs == "channel")

@@ -7,7 +7,7 @@ could be 'recovered' behind the damage are wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from . import smf
 from .errors import MidiError
@@ -73,20 +73,16 @@ class Salvage:
     bytes_dropped: int
 
 
-def salvaged(data: bytes) -> Salvage:
-    """Read as much as stands before the damage in each track of a file.
-
-    Raises:
-        MidiError: if there is no track to be found.
-    """
+def salvaged(data: bytes) -> Salvage | None:
+    """Read as much as stands before the damage in each track of a file; None without a track."""
     damage: list[str] = []
     data = _out_of_riff(data, damage)
-    layout, first = _header(data, damage)
-    starts = _track_starts(data, first)
-    if not starts:
-        raise MidiError(smf.foreign(data) or "there is no MIDI track in it to save", offset=first)
+    if b"MTrk" not in data or smf.foreign(data) is not None:
+        return None
+    layout = _header(data, damage)
+    starts = _track_starts(data)
     tracks = []
-    dropped = starts[0] - first
+    dropped = max(starts[0] - 14, 0)
     for number, (at, after) in enumerate(zip(starts, [*starts[1:], len(data)], strict=True)):
         begin = min(at + 8, len(data))
         size = int.from_bytes(data[at + 4 : begin], "big")
@@ -128,21 +124,19 @@ def _out_of_riff(data: bytes, damage: list[str]) -> bytes:
     return data
 
 
-def _header(data: bytes, damage: list[str]) -> tuple[smf.Layout, int]:
-    """The header, with a usable value for each field that is broken, and where tracks may be."""
+def _header(data: bytes, damage: list[str]) -> smf.Layout:
+    """The header, with a usable value for each field that is broken."""
     if data[:4] == b"MThd" and len(data) >= 14:
         kind = int.from_bytes(data[8:10], "big")
         division = int.from_bytes(data[12:14], "big")
         if int.from_bytes(data[4:8], "big") != 6:
             damage.append("the header's length is wrong; read as 6 bytes")
-    elif b"MTrk" in data and smf.foreign(data) is None:
+    else:
         at = data.find(b"MTrk")
         # the fields stand right before the first track, whatever became of what is before them
         kind = int.from_bytes(data[max(at - 6, 0) : max(at - 4, 0)], "big")
         division = int.from_bytes(data[max(at - 2, 0) : at], "big")
         damage.append("the header is broken; its fields are taken from before the first track")
-    else:
-        raise MidiError(smf.foreign(data) or "there is no MIDI track in it to save", offset=0)
     if kind > 2:
         damage.append(f"the file says it is of type {kind}; read as type 1")
         kind = 1
@@ -151,13 +145,13 @@ def _header(data: bytes, damage: list[str]) -> tuple[smf.Layout, int]:
     except MidiError as error:
         damage.append(f"{error.reason}; read as {DEFAULT_DIVISION} ticks a quarter")
         division = DEFAULT_DIVISION
-    return smf.Layout(kind, division), min(14, len(data))
+    return smf.Layout(kind, division)
 
 
-def _track_starts(data: bytes, first: int) -> list[int]:
+def _track_starts(data: bytes) -> list[int]:
     """Where each track's chunk begins: every 'MTrk' that an event of another does not hold."""
     starts = []
-    at = data.find(b"MTrk", min(first, max(data.find(b"MTrk"), 0)))
+    at = data.find(b"MTrk")
     while at >= 0:
         starts.append(at)
         size = int.from_bytes(data[at + 4 : at + 8], "big")
@@ -165,8 +159,3 @@ def _track_starts(data: bytes, first: int) -> list[int]:
         inside = data[after : after + 4] == b"MTrk" or after == len(data)
         at = data.find(b"MTrk", after if inside else at + 4)
     return starts
-
-
-def with_notes(report: Report, notes: int) -> Report:
-    """The report with the number of notes that a score has."""
-    return replace(report, notes=notes)

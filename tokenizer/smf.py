@@ -137,7 +137,7 @@ def layout(data: bytes) -> Layout:
         if alien and len(found.tracks) >= announced:
             found.oddities.append(f"{len(data) - at} bytes follow the last track")
             break
-        if alien and b"MTrk".startswith(kind[:4]):
+        if left < 0 and b"MTrk".startswith(kind):
             raise MidiError("the file is cut off inside a track's header", offset=at)
         if alien:
             raise MidiError(
@@ -150,6 +150,8 @@ def layout(data: bytes) -> Layout:
                 f"{max(left, 0)} more",
                 offset=at,
             )
+        if size == 0 and left and data[at + 8 : at + 12] != b"MTrk":
+            raise MidiError(f"track {len(found.tracks) + 1} says it has no bytes", offset=at + 4)
         if kind == b"MTrk":
             found.tracks.append((at + 8, at + 8 + size))
         else:

@@ -1,0 +1,445 @@
+"""Reading and writing MIDI files, held against mido and against what each bad file is known for."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import pickle
+import tarfile
+from collections import Counter, defaultdict, deque
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mido.midifiles.meta import KeySignatureError
+
+from tokenizer import InputError, MidiError, Score, Track, midi, read, read_reporting, to_bytes
+from tokenizer import write as write_midi
+from tokenizer.score import CONTROLS, NO_TRACK, NOTES, PITCH_BENDS, TEXTS
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+REAL = sorted((FIXTURES / "midi").glob("*.mid"))
+NASTY = json.loads((FIXTURES / "nasty" / "manifest.json").read_text())
+CORPORA = Path(__file__).parents[2].parent / "shared" / "data"
+FIFTHS = "Cb Gb Db Ab Eb Bb F C G D A E B F# C#".split()
+MINOR = "Abm Ebm Bbm Fm Cm Gm Dm Am Em Bm F#m C#m G#m D#m A#m".split()
+
+
+def mido_events(data: bytes) -> dict[str, Any]:
+    """What mido finds in a file, as counts of plain tuples; notes paired first in, first out."""
+    file = mido.MidiFile(file=io.BytesIO(data), charset="latin-1")
+    found: dict[str, Any] = {"ticks_per_quarter": file.ticks_per_beat}
+    notes: Counter[tuple[int, ...]] = Counter()
+    controls, bends, lyrics, markers = Counter(), Counter(), Counter(), Counter()
+    last: dict[str, dict[int, Any]] = {"tempos": {}, "time_signatures": {}}
+    keys: dict[int, Counter[Any]] = defaultdict(Counter)
+    raw: list[tuple[str, int, int, Any]] = []
+    sounding = set()
+    for track in file.tracks:
+        time = 0
+        programs = [0] * 16
+        open_notes: dict[Any, deque[Any]] = defaultdict(deque)
+        for message in track:
+            time += message.time
+            kind = message.type
+            if kind == "program_change":
+                programs[message.channel] = message.program
+            elif kind == "note_on" and message.velocity:
+                drum = message.channel == 9
+                program = 128 if drum else programs[message.channel]
+                open_notes[message.channel, message.note].append((time, message.velocity, program))
+            elif kind in ("note_on", "note_off"):
+                waiting = open_notes[message.channel, message.note]
+                if waiting:
+                    start, velocity, program = waiting.popleft()
+                    notes[start, time - start, message.note, velocity, program] += 1
+                    sounding.add(message.channel)
+            elif kind == "control_change":
+                raw.append(("c", time, message.channel, (message.control, message.value)))
+            elif kind == "pitchwheel":
+                raw.append(("b", time, message.channel, (message.pitch,)))
+            elif kind == "set_tempo":
+                last["tempos"][time] = message.tempo
+            elif kind == "time_signature":
+                last["time_signatures"][time] = (message.numerator, message.denominator)
+            elif kind == "key_signature":
+                keys[time][message.key] += 1
+            elif kind == "lyrics" and message.text:
+                lyrics[time, midi.assembly.text_of(message.text.encode("latin-1"))] += 1
+            elif kind == "marker" and message.text:
+                markers[time, midi.assembly.text_of(message.text.encode("latin-1"))] += 1
+    for kind, time, channel, values in raw:
+        if channel in sounding:
+            (controls if kind == "c" else bends)[(time, *values)] += 1
+    found |= last
+    found |= {"notes": notes, "controls": controls, "pitch_bends": bends}
+    found |= {"lyrics": lyrics, "markers": markers, "key_signatures": keys}
+    return found
+
+
+def score_events(score: Score) -> dict[str, Any]:
+    """A score's columns in the form of `mido_events`."""
+    keys = {}
+    for time, fifths, minor in score.key_signatures.tolist():
+        keys[time] = (MINOR if minor else FIFTHS)[fifths + 7]
+    return {
+        "ticks_per_quarter": score.ticks_per_quarter,
+        "notes": Counter((s, d, p, v, g) for s, d, p, v, g, _ in score.notes.tolist()),
+        "tempos": dict(score.tempos.tolist()),
+        "time_signatures": {t: (n, d) for t, n, d in score.time_signatures.tolist()},
+        "key_signatures": keys,
+        "controls": Counter((t, n, v) for t, n, v, _ in score.controls.tolist()),
+        "pitch_bends": Counter((t, v) for t, v, _ in score.pitch_bends.tolist()),
+        "lyrics": Counter((t, text) for t, _, text in score.lyrics.tolist()),
+        "markers": Counter((t, text) for t, _, text in score.markers.tolist()),
+    }
+
+
+def assert_same_as_mido(score: Score, data: bytes) -> None:
+    mine, theirs = score_events(score), mido_events(data)
+    keys, votes = mine.pop("key_signatures"), theirs.pop("key_signatures")
+    assert mine == theirs
+    assert keys.keys() == votes.keys()
+    for time, key in keys.items():
+        assert votes[time][key] == max(votes[time].values())
+
+
+def file_of(*tracks: bytes, kind: int = 1, division: int = 480) -> bytes:
+    header = b"MThd" + (6).to_bytes(4, "big")
+    for number in (kind, len(tracks), division):
+        header += number.to_bytes(2, "big")
+    return header + b"".join(b"MTrk" + len(t).to_bytes(4, "big") + t for t in tracks)
+
+
+END = b"\x00\xff\x2f\x00"
+NOTE = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x40"  # middle C, 480 ticks from now
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_real_files_read_as_mido_reads_them(path: Path) -> None:
+    data = path.read_bytes()
+    score = read(path)
+    assert_same_as_mido(score, data)
+    assert midi._read_plain(data) is not None
+    assert read_reporting(path)[0] == score
+
+
+@pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+def test_every_event_survives_writing(path: Path, tmp_path: Path) -> None:
+    score = read(path)
+    write_midi(score, tmp_path / "again")
+    assert read(tmp_path / "again") == score
+    written = (tmp_path / "again").read_bytes()
+    assert_same_as_mido(score, written)
+    assert mido.MidiFile(file=io.BytesIO(written)).type == 1
+
+
+def test_the_fixtures_hold_every_kind_of_event_but_bends() -> None:
+    scores = [read(path) for path in REAL]
+    for kind in ("lyrics", "markers", "pedals", "controls", "key_signatures", "time_signatures"):
+        assert any(len(getattr(score, kind)) for score in scores), kind
+    assert any(len(score.tempos) > 1 for score in scores)
+    assert any(track.is_drum for score in scores for track in score.tracks)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("corpus", ["blasphemer", "simutrans", "openmsx", "freedoom"])
+def test_corpora_read_as_mido_reads_them(corpus: str) -> None:
+    archive = next(CORPORA.glob(f"corpora/{corpus}.tar.xz"), None)
+    if archive is None:
+        pytest.skip(f"the corpus {corpus} is not beside the repository (shared/data)")
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            file = tar.extractfile(member) if member.name.endswith(".mid") else None
+            if file is None:
+                continue
+            data = file.read()
+            score = read(data)
+            with contextlib.suppress(KeySignatureError):  # mido refuses a file for a wrong key
+                assert_same_as_mido(score, data)
+            assert read_reporting(data)[0] == score
+            assert read(to_bytes(score)) == score
+
+
+@pytest.mark.parametrize("case", NASTY, ids=lambda case: case["file"])
+def test_nasty_files_do_what_a_reader_should(case: dict[str, Any]) -> None:
+    path = FIXTURES / "nasty" / case["file"]
+    expect, count = case["expect"], str(case["notes"])
+    low, _, high = count.replace(">=1", "1-9999").replace(" or ", "-").partition("-")
+    low, high = low.split()[0], (high or low).split()[0].rstrip(")").lstrip("(")
+    try:
+        score, _ = read_reporting(path)
+    except MidiError as error:
+        assert expect.startswith(("reject", "lenient")), error
+        assert str(path) in str(error)
+        assert error.offset is not None
+        with pytest.raises(MidiError):
+            read(path)
+    else:
+        assert expect != "reject"
+        assert read(path) == score
+        if case["notes"] is not None and "reject" not in expect:
+            assert int(low) <= len(score.notes) <= int(high)
+        assert read(to_bytes(score)) == score
+    if expect == "lenient":
+        assert len(read(path, repair=True).notes) >= int(low)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"<!DOCTYPE html><html><body>404</body></html>", "web page (HTML)"),
+        (b"\n\n<html>", "web page (HTML)"),
+        (b"PK\x03\x04" + bytes(60), "zip archive"),
+        (b"\x1f\x8b" + bytes(60), "gzip archive"),
+        (b"RIFF\x24\x00\x00\x00WAVEfmt ", "WAVE recording"),
+        (b"ID3\x04" + bytes(60), "MP3"),
+        (b"hello", "no 'MThd'"),
+        (file_of(NOTE + END)[:30], "track 1 should have"),
+        (file_of(NOTE + END, kind=3), "type 3"),
+        (file_of(NOTE + END, division=0), "0 ticks a quarter"),
+        (file_of(b"\x00\x90\x3c\xc8" + END), "data byte is 200"),
+        (file_of(b"\x00\x3c\x40" + END), "without a status byte"),
+        (file_of(b"\x00\xf1\x00" + END), "system message"),
+    ],
+)
+def test_broken_files_are_named(data: bytes, words: str, tmp_path: Path) -> None:
+    with pytest.raises(MidiError, match=words.replace("(", r"\(").replace(")", r"\)")) as caught:
+        read(data)
+    assert caught.value.offset is not None
+    assert caught.value.file is None
+    path = tmp_path / "song.mid"
+    path.write_bytes(data)
+    with pytest.raises(MidiError, match="song.mid at byte"):
+        read(path)
+
+
+def test_missing_files_are_input_errors(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        read(tmp_path / "nothing.mid")
+    with pytest.raises(InputError, match="directory"):
+        read(tmp_path)
+    with pytest.raises(InputError, match="did you mean 'channel'"):
+        read(b"", programs="chanel")  # type: ignore[arg-type]
+
+
+def test_any_extension_and_riff_wrapping() -> None:
+    data = REAL[0].read_bytes()
+    wrapped = b"RIFF" + (len(data) + 12).to_bytes(4, "little") + b"RMIDdata"
+    wrapped += len(data).to_bytes(4, "little") + data
+    score, report = read_reporting(wrapped)
+    assert score == read(data)
+    assert any("RIFF" in words for words in report.oddities)
+
+
+@pytest.mark.parametrize(("frames", "seconds"), [(24, 1.0), (25, 1.0), (30, 1.0), (29, 1.001)])
+def test_smpte_time_has_its_length_in_seconds(frames: int, seconds: float) -> None:
+    division = (256 - frames) << 8 | 40
+    rate = {29: 30}.get(frames, frames) * 40  # ticks in a second, but 29.97 frames for 29
+    track = b"\x00\x90\x3c\x40" + bytes((0x80 | rate >> 7, rate & 0x7F)) + b"\x80\x3c\x40" + END
+    tempo = b"\x00\xff\x51\x03\x01\x00\x00"
+    score = read(file_of(tempo + track, division=division))
+    assert score.seconds(score.end) == pytest.approx(seconds, abs=1e-12)
+
+
+def test_type_2_lays_its_songs_one_after_another() -> None:
+    tempo = b"\x00\xff\x51\x03\x03\xd0\x90"
+    score, report = read_reporting(file_of(tempo + NOTE + END, NOTE + END, kind=2))
+    assert score.notes["start"].tolist() == [0, 480]
+    assert score.tempos.tolist() == [(0, 250000), (480, 500000)]
+    assert any("type 2" in words for words in report.oddities)
+
+
+def test_ticks_beyond_31_bits_become_coarser() -> None:
+    long = b"\xff\xff\xff\x7f"
+    track = b"".join(long + b"\x90\x3c\x40" + b"\x83\x60\x80\x3c\x40" for _ in range(9)) + END
+    score = read(file_of(track))
+    exact = np.cumsum([2**28 - 1] + [2**28 - 1 + 480] * 8)
+    divisor = 480 // score.ticks_per_quarter
+    assert divisor > 1
+    assert score.notes["start"].tolist() == (exact // divisor).tolist()
+    written = read(to_bytes(score))
+    assert written == score
+
+
+def test_text_that_is_not_utf8_is_latin_1() -> None:
+    name = "Flöte".encode("latin-1")
+    track = b"\x00\xff\x03" + bytes((len(name),)) + name + b"\x00\xff\x05\x02\xe9\x65" + NOTE + END
+    score = read(file_of(track))
+    assert score.tracks[0].name == "Flöte"
+    assert score.lyrics.tolist() == [(0, 0, "ée")]
+    assert read(to_bytes(score)) == score
+
+
+def test_events_at_one_tick_settle_as_the_file_orders_them() -> None:
+    tempos = b"\x00\xff\x51\x03\x07\xa1\x20\x00\xff\x51\x03\x03\xd0\x90"
+    times = b"\x00\xff\x58\x04\x03\x02\x18\x08"
+    keys = b"\x00\xff\x59\x02\x02\x00"
+    second = b"\x00\xff\x58\x04\x06\x03\x18\x08" + b"\x00\xff\x59\x02\x00\x00" * 2
+    score = read(file_of(tempos + times + keys + NOTE + END, second + END))
+    assert score.tempos.tolist() == [(0, 250000)]
+    assert score.time_signatures.tolist() == [(0, 6, 8)]
+    assert score.key_signatures.tolist() == [(0, 0, False)]
+
+
+def test_values_that_mean_nothing_are_ignored_and_told() -> None:
+    metas = b"\x00\xff\x51\x03\x00\x00\x00" + b"\x00\xff\x58\x04\x00\x02\x18\x08"
+    metas += b"\x00\xff\x59\x02\x09\x00" + b"\x00\xff\x51\x02\x01\x00"
+    score, report = read_reporting(file_of(metas + NOTE + END))
+    assert not len(score.tempos)
+    assert not len(score.time_signatures)
+    assert not len(score.key_signatures)
+    assert sum("ignored" in words for words in report.oddities) == 3
+    assert read(file_of(metas + NOTE + END)) == score
+
+
+def test_karaoke_texts_are_lyrics() -> None:
+    def text(body: bytes, kind: int = 1) -> bytes:
+        return b"\x00\xff" + bytes((kind, len(body))) + body
+
+    words = text(b"@KMIDI KARAOKE FILE") + text(b"\\La") + text(b"la") + END
+    score = read(file_of(NOTE + END, words))
+    assert score.lyrics.tolist() == [(0, NO_TRACK, "\\La"), (0, NO_TRACK, "la")]
+    assert not len(read(file_of(NOTE + END, text(b"just a text") + END)).lyrics)
+
+
+def test_shared_channels_are_told_and_read_as_a_synthesiser_plays_them() -> None:
+    first = b"\x00\xc0\x28" + NOTE + NOTE + END
+    second = b"\x83\x60\xc0\x49" + NOTE + END
+    data = file_of(first, second)
+    score, report = read_reporting(data)
+    assert score.notes["program"].tolist() == [40, 40, 73]
+    (shared,) = report.shared_channels
+    assert (shared.channel, shared.tracks, shared.notes, shared.differing) == (0, (0, 1), 3, 0)
+    late = file_of(b"\x00\xc0\x28" + NOTE + NOTE + NOTE + END, second)
+    played = read(late, programs="channel")
+    # the change stands in a later track, so the note that begins with it is played before it
+    assert played.notes["program"].tolist() == [40, 40, 73, 73]
+    assert read(late).notes["program"].tolist() == [40, 40, 73, 40]
+    assert read_reporting(late)[1].shared_channels[0].differing == 1
+
+
+def test_ports_keep_channels_apart() -> None:
+    port = b"\x00\xff\x21\x01\x01"
+    data = file_of(b"\x00\xc0\x28" + NOTE + END, port + b"\x00\xc0\x49" + NOTE + END)
+    assert read_reporting(data)[1].shared_channels == ()
+    assert read(data, programs="channel") == read(data)
+
+
+def test_controls_find_the_track_that_plays_on_their_channel() -> None:
+    conductor = b"\x00\xb0\x07\x50" + b"\x00\xb5\x07\x51" + END
+    score = read(file_of(conductor, NOTE + END))
+    assert score.controls.tolist() == [(0, 7, 0x50, 0)]
+
+
+def test_pedal_that_is_never_released_lasts_to_the_end() -> None:
+    score = read(file_of(b"\x00\xb0\x40\x7f" + NOTE + END))
+    assert score.pedals.tolist() == [(0, 480, 0)]
+    on_channel_4 = b"\x83\x60\xb3\x40\x7f\x83\x60\xb3\x40\x00\x00\x93\x3c\x40\x01\x83\x3c\x40"
+    assert read(file_of(on_channel_4 + END)).pedals.tolist() == [(480, 480, 0)]
+
+
+def test_many_tracks_have_channels_of_their_own() -> None:
+    tracks = tuple(Track(f"part {i}", i) for i in range(40))
+    notes = np.array([(0, 10, 60, 64, i, i) for i in range(40)], NOTES)
+    score = Score(480, tracks, notes)
+    data = to_bytes(score)
+    assert read(data) == score
+    assert read_reporting(data)[1].shared_channels == ()
+    assert read(data, programs="channel") == score
+
+
+def test_drum_kits_survive() -> None:
+    tracks = (Track("room", 128, True, 8), Track("brush", 128, True, 40))
+    notes = np.array([(0, 10, 36, 64, 128, 0), (0, 10, 38, 64, 128, 1)], NOTES)
+    score = Score(480, tracks, notes)
+    assert read(to_bytes(score)) == score
+    assert read(to_bytes(score), programs="channel") == score
+
+
+def test_lazy_columns_are_there_after_pickling() -> None:
+    score = read(REAL[0])
+    again = pickle.loads(pickle.dumps(score))
+    assert again == score
+    assert not again.notes.flags.writeable
+
+
+@st.composite
+def scores(draw: st.DrawFn) -> Score:
+    """Scores that MIDI can say: notes of one pitch and track end in the order they begin."""
+    programs = draw(st.lists(st.integers(0, 128), min_size=1, max_size=20))
+    tick = st.integers(0, 2**20)
+    byte = st.integers(0, 127)
+    track = st.integers(0, len(programs) - 1)
+    notes = []
+    free: dict[tuple[int, int], int] = {}
+    for number in range(len(programs)):
+        for gap, length, pitch, velocity in draw(
+            st.lists(
+                st.tuples(tick, st.integers(0, 9999), st.integers(40, 44), st.integers(1, 127)),
+                max_size=8,
+            )
+        ):
+            start = free.get((number, pitch), 0) + gap
+            free[number, pitch] = start + length + 1
+            notes.append((start, length, pitch, velocity, programs[number], number))
+    used = {note[5] for note in notes}
+    notes += [(0, 1, 50, 1, p, i) for i, p in enumerate(programs) if i not in used]
+    text = st.text(st.characters(codec="utf-8"), min_size=1, max_size=9)
+    rows = draw(
+        st.fixed_dictionaries(
+            {
+                "tempos": st.lists(st.tuples(tick, st.integers(1, 2**24 - 1))),
+                "time_signatures": st.lists(
+                    st.tuples(tick, st.integers(1, 255), st.sampled_from([1, 2, 8, 2**15]))
+                ),
+                "key_signatures": st.lists(st.tuples(tick, st.integers(-7, 7), st.booleans())),
+                "controls": st.lists(
+                    st.tuples(tick, byte.filter(lambda n: n != 64), byte, track), max_size=9
+                ),
+                "pitch_bends": st.lists(st.tuples(tick, st.integers(-8192, 8191), track)),
+                "markers": st.lists(st.tuples(tick, st.just(NO_TRACK), text), max_size=3),
+                "lyrics": st.lists(st.tuples(tick, track, text), max_size=3),
+            }
+        )
+    )
+    tracks = tuple(Track(draw(text), p, p == 128) for p in programs)
+    return Score(draw(st.integers(1, 32767)), tracks, np.array(notes, NOTES), **rows)
+
+
+@given(scores())
+def test_whatever_a_score_holds_comes_back(score: Score) -> None:
+    data = to_bytes(score)
+    assert read_reporting(data)[0] == score
+    assert read(data) == score
+
+
+@given(scores(), st.integers(1, 2**20))
+def test_pedals_without_controls_are_written(score: Score, length: int) -> None:
+    pedals = [(480, length, track) for track in range(len(score.tracks))]
+    held = Score(score.ticks_per_quarter, score.tracks, score.notes, pedals=pedals)
+    assert read(to_bytes(held)).pedals.tolist() == held.pedals.tolist()
+
+
+def test_half_pedalling_survives() -> None:
+    controls = np.array(
+        [(0, 64, 70, 0), (10, 64, 90, 0), (20, 64, 30, 0), (30, 64, 0, 0)], CONTROLS
+    )
+    score = Score(480, (Track("p", 0),), [(0, 40, 60, 64, 0, 0)], controls=controls)
+    again = read(to_bytes(score))
+    assert again.controls.tolist() == controls.tolist()
+    assert again.pedals.tolist() == [(0, 20, 0)]
+
+
+def test_column_types_are_as_promised() -> None:
+    score = read(REAL[0])
+    assert score.notes.dtype == NOTES
+    assert score.controls.dtype == CONTROLS
+    assert score.pitch_bends.dtype == PITCH_BENDS
+    assert score.lyrics.dtype == TEXTS
