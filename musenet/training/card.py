@@ -68,11 +68,11 @@ def _recipe(training: Mapping[str, Any]) -> str:
             else ""
         )
         + "All settings are in `training.json`. The command:\n\n"
-        f"```\n{command(settings, training['dataset'])}\n```\n"
+        f"```\n{command(settings)}\n```\n"
     )
 
 
-def command(settings: Mapping[str, Any], dataset: str) -> str:
+def command(settings: Mapping[str, Any]) -> str:
     """The command that trains with these settings; what is default is left out."""
     import json
     from dataclasses import asdict
@@ -81,7 +81,7 @@ def command(settings: Mapping[str, Any], dataset: str) -> str:
 
     default = asdict(Settings())
     changes = {k: v for k, v in settings.items() if v != default.get(k)}
-    words = [f"python train.py {dataset} --out runs/mini"]
+    words = ["python train.py DATASET --out runs/mini"]
     for key, value in changes.items():
         if isinstance(value, dict):
             words += [f"--set {key}.{name}={json.dumps(inner)}" for name, inner in value.items()]

@@ -198,6 +198,9 @@ def _read_table(file: Path) -> dict[str, Any]:
 def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     """The preset for the tokenizer's vocabulary, with the settings' changes.
 
+    The model's context is that of the windows it is trained on, so that nobody reads further
+    than it has learned to; a longer one must be asked for.
+
     Raises:
         InputError: for an unknown entry, or a context that the model has not.
     """
@@ -206,7 +209,7 @@ def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     for name in settings.model:
         if name not in known:
             raise unknown("model setting", name, known)
-    changed = dataclasses.replace(config, **settings.model)
+    changed = dataclasses.replace(config, **{"context": settings.context, **settings.model})
     if settings.context > changed.context:
         raise InputError(
             f"context {settings.context} is longer than the model's {changed.context}; "
