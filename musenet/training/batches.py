@@ -67,6 +67,10 @@ def to_batch(windows: Window) -> Batch:
     )
 
 
+AHEAD = 4
+"""Batches that wait for the model, at most; one more is being made."""
+
+
 class Batches:
     """An endless iterator over batches from a given step on, some of them made in advance.
 
@@ -75,14 +79,29 @@ class Batches:
     """
 
     def __init__(
-        self, windows: Numbered, size: int, *, first_step: int = 0, share: tuple[int, int] = (0, 1)
+        self,
+        windows: Numbered,
+        size: int,
+        *,
+        first_step: int = 0,
+        share: tuple[int, int] = (0, 1),
+        late: tuple[int, Numbered] | None = None,
     ) -> None:
-        """`share` is (rank, number of processes); `size` is the windows a step and process."""
+        """Begin to draw.
+
+        Args:
+            windows: where batches come from.
+            size: windows a step and process.
+            first_step: the step that the first batch is for.
+            share: rank and number of processes.
+            late: a step, and where batches come from at that step and later.
+        """
         self.waited = 0.0
         self._windows = windows
+        self._late = late
         self._size = size
         self._rank, self._processes = share
-        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=4)
+        self._queue: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=AHEAD)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._fill, args=(first_step,), daemon=True)
         self._thread.start()
@@ -99,6 +118,10 @@ class Batches:
             raise batch
         return batch
 
+    def change(self, step: int, windows: Numbered) -> None:
+        """Draw from other windows from a step on that lies more than `AHEAD` + 1 steps ahead."""
+        self._late = (step, windows)
+
     def close(self) -> None:
         """End the thread."""
         self._stopped.set()
@@ -107,8 +130,10 @@ class Batches:
     def _fill(self, step: int) -> None:
         try:
             while not self._stopped.is_set():
+                late = self._late
+                windows = late[1] if late and step >= late[0] else self._windows
                 number = step * self._processes + self._rank
-                self._put(to_batch(self._windows.batch(number, self._size)))
+                self._put(to_batch(windows.batch(number, self._size)))
                 step += 1
         except BaseException as error:
             self._put(error)

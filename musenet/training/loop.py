@@ -20,8 +20,9 @@ from torch import Tensor
 
 from tokenizer.errors import InputError
 
-from .batches import Batches
+from .batches import AHEAD, Batches, Numbered
 from .metrics import Meter, Row, memory_mb
+from .mixup import draw
 from .objective import Batch, NoteCost
 from .optimizers import Optimizers, clip
 from .schedule import Length, rate
@@ -40,6 +41,7 @@ class Parts:
         cost: the model with its objective.
         optimizers: of the model's parameters.
         batches: training batches from the current step on.
+        late_windows: where batches come from at the end of the run, if not from there.
         length: of the run.
         device: where the model is.
         report: called with each row of training metrics.
@@ -54,6 +56,7 @@ class Parts:
     cost: NoteCost
     optimizers: Optimizers
     batches: Batches
+    late_windows: Numbered | None
     length: Length
     device: torch.device
     report: Callable[[Row], None]
@@ -125,6 +128,7 @@ def fit(parts: Parts, progress: Progress, stop: Stop) -> None:
         _step(parts, progress, meter)
         meter.seconds += time.perf_counter() - begin
         clock, progress.seconds = _tick(clock, progress.seconds)
+        _begin_end(parts, progress)
         done = parts.length.progress(progress.step, progress.seconds) >= 1.0
         if reporting.now(progress.step) or done:
             parts.report(_row(parts, progress, meter))
@@ -136,6 +140,14 @@ def fit(parts: Parts, progress: Progress, stop: Stop) -> None:
         if sampling.now(progress.step) and not done:
             parts.sample(progress)
         clock, progress.seconds = _tick(clock, progress.seconds)
+
+
+def _begin_end(parts: Parts, progress: Progress) -> None:
+    """Change the augmentation where the end of the run begins."""
+    part = parts.length.progress(progress.step, progress.seconds)
+    if parts.late_windows and progress.late_from < 0 and part >= 1 - parts.settings.late:
+        progress.late_from = progress.step + AHEAD + 2
+        parts.batches.change(progress.late_from, parts.late_windows)
 
 
 def _tick(clock: float, seconds: float) -> tuple[float, float]:
@@ -151,8 +163,8 @@ def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
     parts.optimizers.set_rate(
         rate(part, progress.step, warmup=settings.warmup, decay=settings.decay)
     )
-    notes, tokens = batch.notes, int(batch.counted[:, 1:].any(dim=-1).sum())
-    nats = backward(parts, batch, notes)
+    notes, tokens = batch.notes, batch.rows
+    nats = backward(parts, batch, notes, progress.step)
     norm = clip(parts.optimizers.parameters(), settings.clip)
     if not (bool(torch.isfinite(norm)) and bool(torch.isfinite(nats).all())):
         parts.optimizers.zero_grad()
@@ -167,12 +179,21 @@ def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
     meter.add(nats, notes, tokens)
 
 
-def backward(parts: Parts, batch: Batch, notes: int) -> Tensor:
-    """Add up the gradients of the loss over a batch's parts; gives the nats a field, `(F,)`."""
+def backward(parts: Parts, batch: Batch, notes: int, step: int) -> Tensor:
+    """Add up the gradients of the loss over a batch's parts; gives the nats a field, `(F,)`.
+
+    A mixed window counts for the notes of its own, whatever it is mixed with: on the mean over
+    many batches that is the same.
+    """
+    settings = parts.settings
     total = torch.zeros(batch.tokens.shape[-1])
-    for part in batch.split(parts.settings.accumulate):
+    for number, part in enumerate(batch.split(settings.accumulate)):
         here = part.to(parts.device)
-        nats = parts.cost(here.tokens, here.structure, here.counted)
+        mix = None
+        if settings.mixup:
+            place = step * settings.accumulate + number
+            mix = draw(len(here.tokens), settings.mixup, settings.seed, place)
+        nats = parts.cost(here.tokens, here.structure, here.counted, mix)
         (nats.sum() / max(1, notes)).backward()
         total += nats.detach().cpu()
     return total

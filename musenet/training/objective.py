@@ -15,7 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from musenet.transformer import Transformer
+from tokenizer.errors import InputError
 from tokenizer.vocabulary import INSTRUMENT
+
+from .mixup import Mix
 
 BITS = 1.0 / math.log(2.0)
 """Bits in a nat."""
@@ -49,10 +52,19 @@ class Batch:
         )
         return [Batch(*part) for part in columns]
 
+    def at(self, windows: Tensor) -> Batch:
+        """The windows at these indices."""
+        return Batch(self.tokens[windows], self.structure[windows], self.counted[windows])
+
     @property
     def notes(self) -> int:
         """Notes among the rows that are asked for."""
         return int(note_mask(self).sum())
+
+    @property
+    def rows(self) -> int:
+        """Rows that are asked for."""
+        return int(self.counted[:, 1:].any(dim=-1).sum())
 
 
 def note_mask(batch: Batch) -> Tensor:
@@ -73,6 +85,26 @@ class NoteCost(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, tokens: Tensor, structure: Tensor, counted: Tensor) -> Tensor:
+    def forward(
+        self, tokens: Tensor, structure: Tensor, counted: Tensor, mix: Mix | None = None
+    ) -> Tensor:
         """Nats of each field, summed over the batch: `(F,)` in fp32."""
-        return field_nats(self.model, Batch(tokens, structure, counted)).sum(dim=(0, 1))
+        batch = Batch(tokens, structure, counted)
+        if mix is None:
+            return field_nats(self.model, batch).sum(dim=(0, 1))
+        return self._mixed(batch, mix).sum(dim=(0, 1))
+
+    def _mixed(self, batch: Batch, mix: Mix) -> Tensor:
+        """Nats `(B, T, F)` of mixed windows, each mixed like its embeddings."""
+        model = self.model
+        if model.head.interleaving.name != "parallel":
+            raise InputError("mixup needs a head that predicts whole rows: parallel or cascade")
+        device = batch.tokens.device
+        shares = (mix.share.to(device), mix.other.to(device))
+        hidden = model.trunk(batch.tokens[:, :-1], batch.structure[:, :-1], mix=shares)
+        other = batch.at(shares[1])
+        own, theirs = (
+            model.head.nll(hidden, b.tokens[:, 1:], b.structure[:, 1:]) * b.counted[:, 1:]
+            for b in (batch, other)
+        )
+        return mix.weigh(own.float(), theirs.float())

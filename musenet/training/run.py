@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from typing import Any
 
 import torch
 
+from data_prep.windows import Dataset
 from musenet import checkpoint
 from musenet.config import ModelConfig, preset
 from musenet.evaluation.pieces import dataset_pieces, dataset_tokenizer
@@ -252,11 +254,27 @@ def _assemble(
     )
 
 
+def _late_windows(run: Run) -> Dataset | None:
+    """The windows of the run's end, where they differ; with steps it is known when it begins."""
+    settings = run.settings
+    if settings.late_transpose is None:
+        return None
+    if settings.steps is not None:
+        run.progress.late_from = math.ceil((1 - settings.late) * settings.steps)
+    return training_windows(run.dataset, settings, transpose=settings.late_transpose)
+
+
 def train(run: Run) -> int:
     """Train until the end or until asked to stop; gives the signal that stopped it, or 0."""
     settings, stop = run.settings, Stop()
     windows = training_windows(run.dataset, settings, transpose=settings.transpose)
-    batches = Batches(windows, settings.batch, first_step=run.progress.step)
+    late = _late_windows(run)
+    batches = Batches(
+        windows,
+        settings.batch,
+        first_step=run.progress.step,
+        late=(run.progress.late_from, late) if late and run.progress.late_from >= 0 else None,
+    )
     seconds = None if settings.minutes is None else 60 * settings.minutes
     cost = NoteCost(run.model)
     if settings.compile:
@@ -266,6 +284,7 @@ def train(run: Run) -> int:
         cost=cost,
         optimizers=run.optimizers,
         batches=batches,
+        late_windows=late,
         length=Length(settings.steps, seconds),
         device=run.device,
         report=run.report,

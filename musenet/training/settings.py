@@ -47,7 +47,8 @@ class Settings:
         recompute: what the backward pass computes again: `none`, `selective` or `full`.
         shard: whether processes share one copy of the weights (FSDP2) or hold one each (DDP).
         transpose: furthest transposition in semitones, up and down.
-        late_transpose: the same for the last third of the run; None keeps `transpose`.
+        late_transpose: the same for the end of the run, as MuseNet did; None keeps `transpose`.
+        late: part of the run that is its end.
         volume: whether velocities are scaled at random.
         timing: whether the tempo is changed at random.
         mixup: parameter of the Beta distribution of mixup in embedding space; 0 is none.
@@ -88,6 +89,7 @@ class Settings:
     shard: bool = False
     transpose: int = 6
     late_transpose: int | None = None
+    late: float = 0.3
     volume: bool = True
     timing: bool = True
     mixup: float = 0.0
@@ -118,7 +120,7 @@ class Settings:
                 raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
         for name in ("weight_decay", "mixup", "sample_minutes"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("decay", "label_dropout", "all_labels_dropout", "length_dropout"):
+        for name in ("decay", "late", "label_dropout", "all_labels_dropout", "length_dropout"):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
         for name, known in _CHOICES.items():

@@ -43,6 +43,7 @@ class Progress:
         best: lowest validation bits per note so far.
         best_step: its step, or −1 before the first validation.
         sessions: how often the run was started.
+        late_from: the first step of the run's end, where augmentation changes; −1 is not yet.
     """
 
     step: int = 0
@@ -52,6 +53,7 @@ class Progress:
     best: float = float("inf")
     best_step: int = -1
     sessions: int = 0
+    late_from: int = -1
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from musenet.evaluation.likelihood import (
     Piece,
     Rows,
     Scores,
+    Span,
     Windows,
     batch_nats,
     batch_of,
@@ -66,7 +67,7 @@ def _draw(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int)
     """Windows of as many pieces as there are, and more of each only where they are too few."""
     generator = np.random.default_rng(_SEED)
     cut = [Windows(piece, tokenizer, Conditions()) for piece in pieces]
-    left = [generator.permutation(one.spans(context)).tolist() for one in cut]
+    left = [_shuffled(one.spans(context), generator) for one in cut]
     chosen: list[Rows] = []
     order = generator.permutation(len(pieces)).tolist()
     while len(chosen) < windows and any(left):
@@ -74,6 +75,10 @@ def _draw(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int)
             if left[index] and len(chosen) < windows:
                 chosen.append(cut[index].rows(left[index].pop()))
     return chosen
+
+
+def _shuffled(found: list[Span], generator: np.random.Generator) -> list[Span]:
+    return [found[i] for i in generator.permutation(len(found)).tolist()]
 
 
 def _score(model: Transformer, tokenizer: Tokenizer, windows: Sequence[Rows]) -> Scores:

@@ -21,6 +21,8 @@ from musenet.training import run as runs
 from musenet.training.settings import Settings, resolve
 from tokenizer.errors import InputError
 
+TRAIN = Path(__file__).resolve().parents[3] / "train.py"
+
 TINY: dict[str, Any] = {
     "context": 64,
     "batch": 4,
@@ -84,8 +86,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     settings = tiny(steps=40, save_steps=3)
     runs.train(runs.start(dataset, whole, settings))
-    command = [sys.executable, "-c", "from musenet.cli import main; main()", "train"]
-    command += [str(dataset), "--out", str(killed)]
+    command = [sys.executable, str(TRAIN), str(dataset), "--out", str(killed)]
     changes = {**TINY, "steps": 40, "save_steps": 3}
     for key, value in changes.items():
         command += ["--set", f"{key}={json.dumps(value)}"]

@@ -21,7 +21,9 @@ def test_later_tables_win_and_inner_tables_merge() -> None:
 
 def test_toml_is_read(tmp_path: Path) -> None:
     file = tmp_path / "run.toml"
-    file.write_text("batch = 6\nhours = 1.5\ndecay = 1\n[weights]\ngroove = 3.5\n[model]\nlayers = 2\n")
+    file.write_text(
+        "batch = 6\nhours = 1.5\ndecay = 1\n[weights]\ngroove = 3.5\n[model]\nlayers = 2\n"
+    )
     settings = tables.resolve(tables.from_toml(file))
     assert (settings.batch, settings.decay) == (6, 1.0)
     assert settings.minutes == 90.0
