@@ -101,8 +101,8 @@ def _single(
     else:
         out = _inside(q, k, v, causal=part.sees == "causal")
     if part.skips == 0:
-        return out.view(q_BTHD.shape)
-    rest = out.view(q_BTHD.shape[0], -1, *q_BTHD.shape[2:])
+        return out.reshape(q_BTHD.shape)
+    rest = out.reshape(q_BTHD.shape[0], -1, *q_BTHD.shape[2:])
     return F.pad(rest, (0, 0, 0, 0, part.skips * row_length, 0))
 
 
