@@ -24,7 +24,7 @@ from .batches import AHEAD, Batches, Numbered
 from .metrics import Meter, Row, memory_mb
 from .mixup import draw
 from .objective import Batch, NoteCost
-from .optimizers import Optimizers, clip
+from .optimizers import Optimizers
 from .schedule import Length, rate
 from .settings import Settings
 from .snapshots import Progress
@@ -165,8 +165,9 @@ def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
     )
     notes, tokens = batch.notes, batch.rows
     nats = backward(parts, batch, notes, progress.step)
-    norm = clip(parts.optimizers.parameters(), settings.clip)
-    if not (bool(torch.isfinite(norm)) and bool(torch.isfinite(nats).all())):
+    norm = parts.optimizers.clip(settings.clip)
+    finite = math.isfinite(norm) or parts.optimizers.skips
+    if not (finite and bool(torch.isfinite(nats).all())):
         parts.optimizers.zero_grad()
         raise InputError(
             f"the loss is no longer a finite number at step {progress.step + 1}; the weights "
@@ -194,7 +195,7 @@ def backward(parts: Parts, batch: Batch, notes: int, step: int) -> Tensor:
             place = step * settings.accumulate + number
             mix = draw(len(here.tokens), settings.mixup, settings.seed, place)
         nats = parts.cost(here.tokens, here.structure, here.counted, mix)
-        (nats.sum() / max(1, notes)).backward()
+        (nats.sum() * (parts.optimizers.loss_scale / max(1, notes))).backward()
         total += nats.detach().cpu()
     return total
 

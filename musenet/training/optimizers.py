@@ -16,9 +16,12 @@ from torch import Tensor, nn
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
 
+from .half import HalfAdam
 from .settings import Settings
 
 Named = list[tuple[str, nn.Parameter]]
+
+_EXTRA = "extra"
 
 
 def by_kind(model: Transformer) -> tuple[Named, Named]:
@@ -51,6 +54,27 @@ class Optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
+    @property
+    def loss_scale(self) -> float:
+        """What the loss is to be multiplied with, so that half-precision gradients can hold it."""
+        return self._half.loss_scale if self._half else 1.0
+
+    @property
+    def skips(self) -> bool:
+        """Whether a step whose gradient is not finite is simply left out."""
+        return self._half is not None
+
+    def clip(self, largest: float) -> float:
+        """Scale the gradients so that their joint norm is at most `largest`; the norm before."""
+        if self._half:
+            return self._half.norm()
+        return float(nn.utils.clip_grad_norm_(list(self.parameters()), largest))
+
+    @property
+    def _half(self) -> HalfAdam | None:
+        found = [o for o, _ in self.parts.values() if isinstance(o, HalfAdam)]
+        return found[0] if found else None
+
     def zero_grad(self) -> None:
         """Forget the gradients."""
         for optimizer, _ in self.parts.values():
@@ -70,6 +94,9 @@ class Optimizers:
                 for entry, value in optimizer.state[parameter].items():
                     tensor = value if isinstance(value, Tensor) else torch.tensor(value)
                     state[f"{part}/{name}/{entry}"] = tensor.detach()
+        if self._half:
+            for name, number in self._half.extra().items():
+                state[f"{_EXTRA}/{name}"] = torch.tensor(number, dtype=torch.float64)
         return state
 
     def load(self, state: Mapping[str, Tensor]) -> None:
@@ -78,13 +105,16 @@ class Optimizers:
         Raises:
             InputError: if it belongs to other optimizers or to another model.
         """
-        taken = 0
+        extra = _entries(state, f"{_EXTRA}/")
+        taken = len(extra)
+        if self._half and extra:
+            self._half.take({name: float(number) for name, number in extra.items()})
         for part, (optimizer, named) in self.parts.items():
             for name, parameter in named:
                 start = f"{part}/{name}/"
                 entries = _entries(state, start)
                 for entry, tensor in entries.items():
-                    if tensor.ndim and tensor.shape != parameter.shape:
+                    if not _fits(tensor, parameter):
                         raise InputError(f"the optimizer state {start}{entry} has another shape")
                     optimizer.state[parameter][entry] = tensor.to(
                         parameter.device if tensor.ndim else "cpu"
@@ -94,6 +124,12 @@ class Optimizers:
             raise InputError(
                 "the checkpoint's optimizer state does not fit: resume with the same optimizer"
             )
+
+
+def _fits(tensor: Tensor, parameter: Tensor) -> bool:
+    """Whether a state is a number, or has the parameter's shape, or one value for each row."""
+    row_wise = (*parameter.shape[:1], *(1,) * (parameter.ndim - 1))
+    return tensor.ndim == 0 or tensor.shape in (parameter.shape, row_wise)
 
 
 def _entries(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
@@ -113,6 +149,8 @@ def create(model: Transformer, settings: Settings) -> Optimizers:
         )
         adam = _adamw(_parameters(others), settings.adam_rate, 0.0)
         return Optimizers({"muon": (muon, hidden), "adamw": (adam, others)})
+    if settings.optimizer == "half":
+        return Optimizers({"half": (_half(hidden, others, settings), [*hidden, *others])})
     parts = {
         "adamw": (_adamw(_parameters(others), settings.adam_rate, 0.0), others),
     }
@@ -132,6 +170,9 @@ def _adamw(parameters: list[nn.Parameter], rate: float, decay: float) -> torch.o
     )
 
 
-def clip(parameters: Iterable[nn.Parameter], largest: float) -> Tensor:
-    """Scale the gradients so that their joint norm is at most `largest`; gives the norm before."""
-    return nn.utils.clip_grad_norm_(list(parameters), largest)
+def _half(hidden: Named, others: Named, settings: Settings) -> HalfAdam:
+    groups = [
+        {"params": _parameters(hidden), "weight_decay": settings.weight_decay},
+        {"params": _parameters(others), "weight_decay": 0.0},
+    ]
+    return HalfAdam(groups, settings.adam_rate, clip=settings.clip)

@@ -34,6 +34,7 @@ from tokenizer.tokenizer import Tokenizer
 
 from . import curves, metrics, optimizers, snapshots, validation
 from .batches import Batches, training_windows
+from .half import store_in_half
 from .loop import Parts, Stop, fit, is_better
 from .metrics import Journal, Row
 from .objective import NoteCost
@@ -138,7 +139,7 @@ def start(dataset: Path, folder: Path, settings: Settings) -> Run:
     torch.manual_seed(settings.seed)
     device = device_of(settings.device)
     config = model_config(settings, tokenizer)
-    model = Transformer(config, matmul_dtype(settings.precision)).to(device)
+    model = _build(config, settings).to(device)
     run = _assemble(dataset, folder, settings, model, tokenizer, Progress())
     table = {"dataset": str(dataset.resolve()), **to_table(settings)}
     write_text(folder / "settings.json", json.dumps(table, indent=1) + "\n")
@@ -170,7 +171,7 @@ def resume(folder: Path, dataset: Path | None, overrides: dict[str, Any]) -> Run
     tokenizer = dataset_tokenizer(data)
     config = ModelConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
     torch.manual_seed(settings.seed)
-    model = Transformer(config, matmul_dtype(settings.precision)).to(device_of(settings.device))
+    model = _build(config, settings).to(device_of(settings.device))
     model.load_state_dict(dict(snapshot.weights))
     run = _assemble(data, folder, settings, model, tokenizer, snapshot.progress)
     state = dict(snapshot.optimizer)
@@ -218,6 +219,14 @@ def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
             "give a shorter one, or model.context=… as well"
         )
     return changed
+
+
+def _build(config: ModelConfig, settings: Settings) -> Transformer:
+    model = Transformer(config, matmul_dtype(settings.precision))
+    model.recompute = settings.recompute
+    if settings.optimizer == "half":
+        store_in_half(model)
+    return model
 
 
 def _assemble(

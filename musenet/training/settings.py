@@ -18,7 +18,7 @@ from typing import Any
 
 from tokenizer.errors import InputError, unknown
 
-OPTIMIZERS = ("muon", "adamw")
+OPTIMIZERS = ("muon", "adamw", "half")
 PRECISIONS = ("bf16", "fp32")
 RECOMPUTE = ("none", "selective", "full")
 
@@ -35,7 +35,8 @@ class Settings:
         accumulate: parts that a step's batch is run in, to save memory.
         steps: length of the run in optimizer steps; None where `minutes` says it.
         minutes: length of the run in minutes of training, over all its resumptions.
-        optimizer: `muon` (Muon for hidden matrices, AdamW for the rest) or `adamw`.
+        optimizer: `muon` (Muon for hidden matrices, AdamW for the rest), `adamw`, or `half`
+            (AdamW with weights, gradients and moments in scaled half precision).
         muon_rate: Muon's learning rate, in AdamW's scale (matched root mean square).
         adam_rate: AdamW's learning rate.
         weight_decay: decoupled decay of hidden matrices, in units of the learning rate.

@@ -64,7 +64,7 @@ def test_a_run_learns_and_leaves_what_it_promises(dataset: Path, tmp_path: Path)
     assert snapshots.steps(out)[-1] == 80
 
 
-@pytest.mark.parametrize("optimizer", ["muon", "adamw"])
+@pytest.mark.parametrize("optimizer", ["muon", "adamw", "half"])
 def test_resuming_is_bit_for_bit(dataset: Path, tmp_path: Path, optimizer: str) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     settings = tiny(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
