@@ -19,8 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from .errors import InputError
 from .grid import REST_UNITS, Steps
 from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
+
+_ROW = np.dtype((np.void, 10))  # five int16
 
 
 @dataclass(frozen=True)
@@ -51,14 +54,14 @@ def pack_notes(
     packed |= pitch.astype(np.int64) << 14
     packed |= duration_class.astype(np.int64) << 5
     packed |= velocity.astype(np.int64) >> 2
-    packed.sort()
+    packed.sort(kind="stable")  # quick where most are in order already, as a score's notes are
     return packed
 
 
 def _note_rows(packed: npt.NDArray[np.int64]) -> Tokens:
     """Rows `(N, 5)` of packed notes, field 0 left empty."""
     rows = np.empty((len(packed), 5), dtype=np.int16)
-    low = packed & ((1 << 29) - 1)
+    low = (packed & ((1 << 29) - 1)).astype(np.int32)
     rows[:, INSTRUMENT] = (low >> 21) + 1
     rows[:, PITCH] = ((low >> 14) & 127) + 1
     rows[:, DURATION] = ((low >> 5) & 511) + 1
@@ -72,43 +75,50 @@ def encode_events(events: Events, vocabulary: Vocabulary) -> Tokens:
     times = events.notes >> 29
     if len(events.controls):
         rows, times = _with_controls(rows, times, events)
-    waits = np.diff(times, prepend=0)
-    longest = vocabulary.grid.wait_count
-    is_control = rows[:, INSTRUMENT] == 0
-    if not len(events.controls) and (len(waits) == 0 or waits.max() < longest):
+    waits = times.copy()
+    waits[1:] -= times[:-1]
+    if not len(events.controls) and waits.max(initial=0) < vocabulary.grid.wait_count:
         rows[:, WAIT] = waits + 1
         return rows
-    return _with_rests(rows, waits, is_control, vocabulary)
+    return _with_rests(rows, waits, events.controls, vocabulary)
 
 
 def _with_controls(rows: Tokens, times: Steps, events: Events) -> tuple[Tokens, Steps]:
-    """Notes and controls in one order, controls first where times are equal."""
-    at = np.searchsorted(times, events.control_times, side="left")
-    control_rows = np.zeros((len(events.controls), 5), dtype=np.int16)
-    control_rows[:, WAIT] = events.controls
-    return np.insert(rows, at, control_rows, axis=0), np.insert(times, at, events.control_times)
+    """Notes, and empty rows for the controls, in one order, controls first at one time."""
+    empty = np.zeros((len(events.controls), 5), dtype=np.int16)
+    together = np.concatenate([events.control_times, times])
+    order = np.argsort(together, kind="stable")
+    return np.concatenate([empty, rows]).take(order, axis=0), together.take(order)
 
 
 def _with_rests(
-    rows: Tokens, waits: Steps, is_control: npt.NDArray[np.bool_], vocabulary: Vocabulary
+    rows: Tokens, waits: Steps, controls: npt.NDArray[np.int64], vocabulary: Vocabulary
 ) -> Tokens:
-    """Put the rests and advances before the events that they lead to.
+    """Fill field 0, and put the rests and advances before the events that they lead to.
 
     The rows that an event takes: some rests of the longest kind, one shorter rest, an advance
     (before a control, which holds no wait of its own), and the event.
     """
-    units, left = np.divmod(waits, vocabulary.grid.wait_count)
+    long = np.flatnonzero(waits >= vocabulary.grid.wait_count)
+    units, waits[long] = np.divmod(waits[long], vocabulary.grid.wait_count)
     long_rests, short_rest = np.divmod(units, REST_UNITS)
-    advance = is_control & (left > 0)
-    last = np.cumsum(long_rests + (short_rest > 0) + advance + 1) - 1
-    body = np.zeros((int(last[-1]) + 1 if len(last) else 0, 5), dtype=np.int16)
+    control = np.flatnonzero(rows[:, INSTRUMENT] == 0)
+    advance = np.zeros(len(rows), dtype=np.int64)
+    advance[control] = waits[control] > 0
+    before = advance.copy()
+    before[long] += long_rests + (short_rest > 0)
+    last = np.arange(len(rows)) + np.cumsum(before)
+    rows[:, WAIT] = waits + 1
+    moving = control[waits[control] > 0]
+    advances = rows[moving, WAIT]
+    rows[control, WAIT] = controls
+    body = np.zeros((int(last[-1]) + 1, 5), dtype=np.int16)
     body[:, WAIT] = vocabulary.first_rest + REST_UNITS - 1
-    body[last] = rows
-    notes = ~is_control
-    body[last[notes], WAIT] = left[notes] + 1
-    body[last[advance] - 1, WAIT] = left[advance] + 1
+    body.view(_ROW)[last] = rows.view(_ROW)  # a row at a time is twice as fast
+    body[last[moving] - 1, WAIT] = advances
     short = short_rest > 0
-    body[(last - advance - 1)[short], WAIT] = vocabulary.first_rest + short_rest[short] - 1
+    places = (last[long] - advance[long] - 1)[short]
+    body[places, WAIT] = vocabulary.first_rest + short_rest[short] - 1
     return body
 
 
@@ -117,31 +127,49 @@ class Decoded:
     """What a body says, on the grid: a column a field of its notes, and controls with times."""
 
     start: Steps
-    program: npt.NDArray[np.int64]
-    pitch: npt.NDArray[np.int64]
-    duration_class: npt.NDArray[np.int64]
-    velocity: npt.NDArray[np.int64]
+    program: npt.NDArray[np.int16]
+    pitch: npt.NDArray[np.int16]
+    duration_class: npt.NDArray[np.int16]
+    velocity: npt.NDArray[np.int16]
     control_times: Steps
-    controls: npt.NDArray[np.int64]
+    controls: npt.NDArray[np.int16]
 
 
 def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
-    """The events of tokens `(T, 5)`, in the order of the rows; padding rows say nothing."""
+    """The events of tokens `(T, 5)`, notes in order, controls as they stand; padding says nothing.
+
+    Raises:
+        InputError: if a row has an instrument and lacks another field of a note.
+    """
     times = row_times(tokens, vocabulary)
-    note = vocabulary.is_note(tokens)
-    rows = tokens[note].astype(np.int64)
-    control = vocabulary.is_control(tokens)
+    note = np.flatnonzero(vocabulary.is_note(tokens))
+    control = np.flatnonzero(vocabulary.is_control(tokens))
+    rows, start = tokens.take(note, axis=0), times.take(note)
+    if rows.min(initial=1) < 1:
+        row = int(note[(rows < 1).any(axis=1)][0])
+        raise InputError(f"token {row} is no note: it has an instrument, and a field of it is 0")
+    order = _note_order(start, rows)
+    if order is not None:
+        rows, start = rows.take(order, axis=0), start.take(order)
     return Decoded(
-        start=times[note],
+        start=start,
         program=rows[:, INSTRUMENT] - 1,
         pitch=rows[:, PITCH] - 1,
         duration_class=rows[:, DURATION] - 1,
-        velocity=np.minimum((rows[:, VELOCITY] - 1) * 4 + 2, 127),
-        control_times=times[control],
-        controls=tokens[control, WAIT].astype(np.int64),
+        velocity=rows[:, VELOCITY] * 4 - 2,
+        control_times=times.take(control),
+        controls=tokens[:, WAIT].take(control),
     )
+
+
+def _note_order(start: Steps, rows: Tokens) -> npt.NDArray[np.int64] | None:
+    """What sorts notes by all their fields, or None where they are sorted, as encoded ones are."""
+    packed = start << 29
+    for field, shift in ((INSTRUMENT, 21), (PITCH, 14), (DURATION, 5), (VELOCITY, 0)):
+        packed += rows[:, field].astype(np.int64) << shift
+    return np.argsort(packed, kind="stable") if (packed[1:] < packed[:-1]).any() else None
 
 
 def row_times(tokens: Tokens, vocabulary: Vocabulary) -> Steps:
     """The time reached at each row of tokens `(T, F)`, in steps since the first."""
-    return np.cumsum(vocabulary.steps[tokens[:, WAIT]])
+    return np.cumsum(vocabulary.steps.take(tokens[:, WAIT]))

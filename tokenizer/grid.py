@@ -89,7 +89,7 @@ class Grid:
 
     def duration_class(self, steps: Steps) -> npt.NDArray[np.int16]:
         """Nearest duration class of whole steps; longer than the longest is the longest."""
-        return self._class_of_steps[np.minimum(steps, self.durations[-1])]
+        return self._class_of_steps.take(steps, mode="clip")
 
     @property
     def ticks_per_quarter(self) -> int:
@@ -123,5 +123,8 @@ class Grid:
 
     def duration_ticks(self, classes: npt.NDArray[np.integer]) -> Steps:
         """Ticks of duration classes in a decoded score; class 0 is a quarter of a step."""
-        ticks = self.durations[classes] * self.ticks_per_step
-        return np.maximum(ticks, max(1, self.ticks_per_step // 4))
+        return self._ticks_of_class.take(classes)
+
+    @cached_property
+    def _ticks_of_class(self) -> Steps:
+        return np.maximum(self.durations * self.ticks_per_step, max(1, self.ticks_per_step // 4))

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import controls
+from .columns import DTYPES, check, prepared
 from .compound import Decoded, Events, decode_rows, encode_events, pack_notes
 from .errors import InputError
 from .grid import Grid, Steps
@@ -24,8 +25,11 @@ from .instruments import DRUMS, name
 from .labels import Labels, labels_of
 from .pedals import sustained
 from .saved import checked, header, read_json, write_json
-from .score import NOTES, Score, Track
+from .score import LAST_TICK, NOTES, TIMED, Score, Track
 from .vocabulary import WAIT, Tokens, Vocabulary, key_name
+
+# The columns of a score that has nothing in them.
+_NOTHING = {kind: prepared(kind, np.empty(0, DTYPES[kind])) for kind in TIMED}
 
 Pedal = Literal["drop", "durations", "events"]
 
@@ -112,19 +116,31 @@ class Tokenizer:
         return self._rows([self.vocabulary.end])
 
     def decode(self, tokens: Tokens) -> Score:
-        """The score of tokens `(T, 5)`: one track an instrument, tempo and meter as they say."""
+        """The score of tokens `(T, 5)`: one track an instrument, tempo and meter as they say.
+
+        Raises:
+            InputError: if a row is neither a note, nor a wait, nor a control.
+        """
         decoded = decode_rows(tokens, self.vocabulary)
         grid, step = self.vocabulary.grid, self.vocabulary.grid.ticks_per_step
-        programs, track = np.unique(decoded.program, return_inverse=True)
+        programs = np.flatnonzero(np.bincount(decoded.program, minlength=DRUMS + 1)).tolist()
         names = [self.vocabulary.name(value) for value in decoded.controls.tolist()]
         times = decoded.control_times
-        return Score(
-            ticks_per_quarter=grid.ticks_per_quarter,
-            tracks=tuple(Track(name(p), p, p == DRUMS) for p in programs.tolist()),
-            notes=_notes(decoded, track, grid),
-            tempos=controls.decoded_tempos(times, names, step, seconds=not grid.is_beat),
-            time_signatures=controls.decoded_meters(times, names, step),
-            pedals=controls.decoded_pedals(times, names, step, len(programs)),
+        known = {
+            "notes": _notes(decoded, programs, grid),
+            "tempos": controls.decoded_tempos(times, names, step, seconds=not grid.is_beat),
+            "time_signatures": controls.decoded_meters(times, names, step),
+            "pedals": controls.decoded_pedals(times, names, step, len(programs)),
+        }
+        for kind, rows in known.items():
+            if kind == "notes":
+                check(kind, rows)
+            else:
+                known[kind] = prepared(kind, rows) if len(rows) else _NOTHING[kind]
+        return Score.trusted(
+            grid.ticks_per_quarter,
+            tuple(Track(name(p), p, p == DRUMS) for p in programs),
+            _NOTHING | known,
         )
 
     def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
@@ -201,13 +217,19 @@ class Tokenizer:
         return found
 
 
-def _notes(decoded: Decoded, track: npt.NDArray[np.integer], grid: Grid) -> npt.NDArray[Any]:
-    """NOTES of decoded notes, in ticks."""
+def _notes(decoded: Decoded, programs: list[int], grid: Grid) -> npt.NDArray[Any]:
+    """NOTES of decoded notes, in ticks, a track for each of the programs."""
+    last = int(decoded.start[-1]) if len(decoded.start) else 0
+    if last * grid.ticks_per_step > LAST_TICK:
+        raise InputError(f"the tokens last {last} steps, longer than a score can; cut them")
+    track = np.zeros(DRUMS + 1, dtype=np.uint16)
+    track[programs] = np.arange(len(programs))
     notes = np.empty(len(decoded.start), dtype=NOTES)
     notes["start"] = decoded.start * grid.ticks_per_step
     notes["duration"] = grid.duration_ticks(decoded.duration_class)
     notes["pitch"] = decoded.pitch
     notes["velocity"] = decoded.velocity
     notes["program"] = decoded.program
-    notes["track"] = track
+    notes["track"] = track.take(decoded.program)
+    notes.flags.writeable = False
     return notes
