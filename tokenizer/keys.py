@@ -73,8 +73,8 @@ def pitch_class_weights(notes: np.ndarray) -> np.ndarray:
     Args:
         notes: a structured array with `pitch`, `duration` and `program`, as `Score.notes`.
     """
-    held = notes["duration"] * (notes["program"] != DRUMS)
-    by_pitch = np.bincount(notes["pitch"], weights=held, minlength=132)
+    held = notes["duration"] * (notes["program"] < DRUMS)
+    by_pitch = np.bincount(notes["pitch"], held, 132)
     return np.asarray(by_pitch.reshape(11, 12).sum(axis=0))
 
 
@@ -99,10 +99,9 @@ def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.
         InputError: if there is no such profile.
     """
     rows = _unit_profiles(profile)
-    centred = weights - weights.mean(axis=-1, keepdims=True)
-    length = np.linalg.norm(centred, axis=-1, keepdims=True)
-    unit = np.divide(centred, length, out=np.zeros_like(centred), where=length > 0)
-    return np.asarray(unit @ rows.T)
+    centred = weights - weights.sum(axis=-1, keepdims=True) / 12
+    length = np.sqrt((centred * centred).sum(axis=-1, keepdims=True))
+    return np.asarray(centred @ rows.T / np.where(length > 0, length, 1.0))
 
 
 def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | None:

@@ -8,7 +8,6 @@ the music itself is read from the score by `labels_of`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -140,61 +139,60 @@ def labels_of(score: Score) -> Labels:
     contradict a bare C major, which many programs write by default: then the key is estimated. The
     mode is estimated unless the file says minor, since many programs write every key as major.
     """
-    notes = score.notes
-    if len(notes) == 0:
+    if len(score.notes) == 0:
         return Labels()
-    span = (int(notes["start"][0]), score.end)
     return Labels(
-        instruments=_instruments(notes["program"]),
-        tempo=_tempo(score.tempos, span),
-        time_signature=_time_signature(score.time_signatures, span),
-        key=_key(score, span),
+        instruments=_instruments(score.notes["program"]),
+        tempo=_tempo(score),
+        time_signature=_prevailing(score, score.time_signatures),
+        key=_key(score),
     )
 
 
 def _instruments(programs: np.ndarray) -> tuple[int, ...]:
     counts = np.bincount(programs, minlength=129)
-    order = np.argsort(-counts, kind="stable")
-    return tuple(int(program) for program in order if counts[program])
+    return tuple(sorted(np.flatnonzero(counts).tolist(), key=lambda p: (-counts[p], p)))
 
 
-def _held(times: np.ndarray, span: tuple[int, int]) -> np.ndarray:
-    """How many ticks of the span each of a sorted list of events is in force."""
-    edges = np.clip(np.append(times, span[1]), *span)
-    return np.diff(edges)
+def _held(score: Score, times: np.ndarray) -> np.ndarray:
+    """How many ticks, from the first note to the last, each of a sorted list of events governs."""
+    edges = np.append(times, score.end).clip(score.notes["start"][0], score.end)
+    return np.asarray(edges[1:] - edges[:-1])
 
 
-def _tempo(tempos: np.ndarray, span: tuple[int, int]) -> float | None:
-    if len(tempos) == 0:
-        return 120.0  # what a MIDI file without a tempo means
-    order = np.argsort(tempos["microseconds"], kind="stable")
-    seconds = (_held(tempos["time"], span) * tempos["microseconds"].astype(float))[order]
-    middle = int(np.searchsorted(np.cumsum(seconds), seconds.sum() / 2))
-    return 6e7 / float(tempos["microseconds"][order][min(middle, len(order) - 1)])
+def _tempo(score: Score) -> float:
+    microseconds = score.tempos["microseconds"]
+    if len(microseconds) < 2:
+        return 6e7 / int(microseconds[0]) if len(microseconds) else 120.0  # MIDI's own default
+    order = np.argsort(microseconds, kind="stable")
+    seconds = (_held(score, score.tempos["time"]) * microseconds.astype(float)).take(order)
+    so_far = np.cumsum(seconds)
+    middle = int(np.searchsorted(so_far, so_far[-1] / 2))
+    return 6e7 / int(microseconds[order[middle]])
 
 
-def _longest(values: Iterable[tuple[int, ...]], held: np.ndarray) -> tuple[int, ...] | None:
-    total: dict[tuple[int, ...], int] = {}
-    for value, ticks in zip(values, held.tolist(), strict=True):
+def _prevailing(score: Score, events: np.ndarray) -> tuple[int, int] | None:
+    """The two values, after the time, of the signature that covers the most music."""
+    if len(events) == 0:
+        return None
+    values = [(first, second) for _, first, second in events.tolist()]
+    if len(set(values)) == 1:
+        return values[0]
+    total: dict[tuple[int, int], int] = {}
+    for value, ticks in zip(values, _held(score, events["time"]).tolist(), strict=True):
         total[value] = total.get(value, 0) + ticks
-    return max(total, key=total.__getitem__, default=None)
+    return max(total, key=total.__getitem__)
 
 
-def _time_signature(signatures: np.ndarray, span: tuple[int, int]) -> tuple[int, int] | None:
-    pairs = zip(signatures["numerator"].tolist(), signatures["denominator"].tolist(), strict=True)
-    longest = _longest(pairs, _held(signatures["time"], span))
-    return None if longest is None else (longest[0], longest[1])
-
-
-def _key(score: Score, span: tuple[int, int]) -> Key | None:
-    signatures = score.key_signatures
-    pairs = zip(signatures["fifths"].tolist(), signatures["minor"].tolist(), strict=True)
-    longest = _longest(pairs, _held(signatures["time"], span))
+def _key(score: Score) -> tuple[int, bool] | None:
+    written = _prevailing(score, score.key_signatures)
+    if written is not None and written[1]:
+        return Key(written[0], True)
     weights = pitch_class_weights(score.notes)
-    if longest is None:
+    if written is None:
         return estimate_key(weights)
-    fifths, minor = longest
-    if minor or not weights.any():
-        return Key(fifths, bool(minor))
+    fifths = written[0]
+    if not weights.any():
+        return Key(fifths, False)
     key, doubt = key_of_signature(weights, fifths)
     return estimate_key(weights) if fifths == 0 and doubt > _CLEAR else key
