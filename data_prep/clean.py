@@ -105,13 +105,15 @@ def _silent_gap(_: Score, times: _Times, limits: Thresholds) -> str | None:
     return f"{gap:.0f} s of silence" if gap > limits.max_silence else None
 
 
-_RANGE = np.array([range_of(program) for program in range(DRUMS)])
+# A drum's pitch is no pitch: every one is in range.
+_RANGES = np.array([*(range_of(program) for program in range(DRUMS)), (0, 127)], dtype=np.uint8)
+_LOW, _HIGH = np.ascontiguousarray(_RANGES.T)
 
 
 def _out_of_range(score: Score, _: _Times, limits: Thresholds) -> str | None:
-    notes = score.notes[score.notes["program"] != DRUMS]
-    low, high = _RANGE[notes["program"]].T
-    share = ((notes["pitch"] < low) | (notes["pitch"] > high)).sum() / max(len(notes), 1)
+    program, pitch = score.notes["program"], score.notes["pitch"]
+    outside = int(np.count_nonzero((pitch < _LOW[program]) | (pitch > _HIGH[program])))
+    share = outside / max(int(np.count_nonzero(program != DRUMS)), 1)
     return f"{share:.0%} of the notes" if share > limits.max_out_of_range else None
 
 

@@ -159,10 +159,16 @@ def examine_batch(
         if place in batch.refused:
             records.append(Record(file.corpus, file.name, *batch.refused[place]))
             continue
-        try:
-            records.append(examine(file, recipe))
-        except MemoryError:
-            records.append(
-                Record(file.corpus, file.name, "memory_limit", "reading it takes too much memory")
-            )
+        records.append(_examined(file, recipe))
     return records
+
+
+def _examined(file: MidiFile, recipe: Recipe) -> Record:
+    """A record whatever happens: one file in a million must not end the run."""
+    try:
+        return examine(file, recipe)
+    except MemoryError:
+        detail = "reading it takes too much memory"
+        return Record(file.corpus, file.name, "memory_limit", detail)
+    except Exception as error:
+        return Record(file.corpus, file.name, "failed", f"{type(error).__name__}: {error}")

@@ -8,8 +8,8 @@ and hashed. The set of hashes is the piece, and the piece's *sketch* is the hash
 scaled MinHash, Brown & Irber 2016). Two sketches tell how much of the shorter piece the longer one
 contains, so that a movement is found in a whole, and an arrangement in its original.
 
-A piece of drums alone has no harmonies: there the drums struck together, with the ratios of the
-times between them, take their place.
+A piece of drums alone has no harmonies: there a dozen strokes, each the drums struck together, and
+roughly when in the run its middle comes, take their place.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ RUN_NOTES = 14
 LONGEST_RUN = 12
 """Harmonies in a run, at most."""
 
-DRUM_RUN = 8
+DRUM_RUN = 12
 """Strokes in a run."""
+
+DRUM_SPREAD = 0.3
+"""As `CHORD_SPREAD`: a drummer's hands fall less together than a score's notes."""
 
 SKETCH_SIZE = 256
 """A sketch keeps at most about this many hashes: the threshold halves until it does."""
@@ -54,7 +57,9 @@ def _rotations() -> npt.NDArray[np.uint16]:
 
 
 _TURNED = _rotations()
-_ROTATION = _TURNED.argmin(axis=0).astype(np.int64)
+_FLAT = _TURNED.ravel().astype(np.uint64)
+_ROTATION = _TURNED.argmin(axis=0) * 4096
+_BITS = (1 << np.arange(12)).astype(np.float32)
 _SIZE = np.array([bin(mask).count("1") for mask in range(4096)])
 _AMBIGUOUS = (_TURNED.min(axis=0) == _TURNED).sum(axis=0) > 1
 """Sets that a transposition maps to themselves (a tritone, an augmented triad) fix no rotation."""
@@ -68,7 +73,7 @@ def sketch(score: Score) -> Sketch:
     pitched = notes["program"] != DRUMS
     if pitched.any():
         melodic = notes if pitched.all() else notes[pitched]
-        hashes = _harmony_hashes(*_harmonies(melodic))
+        hashes = _harmony_hashes(_harmonies(melodic))
     else:
         hashes = _drum_hashes(notes)
     return _sketch_of(hashes)
@@ -89,74 +94,74 @@ def threshold(sketch: Sketch) -> int:
     return 1 << int(sketch[-1]).bit_length() if len(sketch) else 1
 
 
-def _onsets(start: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def _onsets(start: npt.NDArray[np.int64], spread: float) -> npt.NDArray[np.int64]:
     """The index of each note's onset, `(N,)`, for ascending starts."""
-    spread = CHORD_SPREAD * _mean_gap(start)
-    return np.concatenate([[0], np.cumsum(np.diff(start) > spread)])
+    return np.concatenate([[0], np.cumsum(np.diff(start) > spread * _mean_gap(start))])
 
 
 def _mean_gap(start: npt.NDArray[np.int64]) -> float:
     return float(start[-1] - start[0]) / len(start)
 
 
-def _harmonies(notes: npt.NDArray[np.void]) -> tuple[npt.NDArray[np.uint16], int]:
-    """The pitch classes sounding at each onset, and how many onsets there are.
+def _harmonies(notes: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
+    """The pitch classes sounding at each onset, as bits, repeats left out.
 
     A note sounds at every onset from its own to the last one before its end: a count that goes up
     and down for each pitch class, summed over onsets.
     """
     start = notes["start"].astype(np.int64)
-    onset = _onsets(start)
+    onset = _onsets(start, CHORD_SPREAD)
     count = int(onset[-1]) + 1
-    first = np.flatnonzero(np.diff(onset, prepend=-1))
+    times = start[np.flatnonzero(np.diff(onset, prepend=-1))]
     duration = notes["duration"].astype(np.float64)
     sounds_until = start + duration - np.minimum(duration / 4, OVERLAP * _mean_gap(start))
-    end = np.searchsorted(start[first], sounds_until, side="left")
-    end = np.maximum(end, onset + 1)
-    pitch_class = notes["pitch"].astype(np.int64) % 12
-    size = 12 * (count + 1)
-    change = np.bincount(onset * 12 + pitch_class, minlength=size)
-    change = change - np.bincount(end * 12 + pitch_class, minlength=size)
-    sounding = np.cumsum(change.reshape(count + 1, 12)[:count], axis=0) > 0
-    return (sounding @ (1 << np.arange(12))).astype(np.uint16), count
+    end = np.maximum(np.searchsorted(times, sounds_until), onset + 1)
+    # Pitch classes one after another; each has as many ends as beginnings, so one sum does for all.
+    pitch_class = (notes["pitch"] % 12).astype(np.int64) * (count + 1)
+    change = np.bincount(pitch_class + onset, minlength=12 * (count + 1))
+    change -= np.bincount(pitch_class + end, minlength=12 * (count + 1))
+    sounding = (np.cumsum(change) > 0).reshape(12, count + 1)[:, :count]
+    masks = (_BITS @ sounding.astype(np.float32)).astype(np.int64)
+    return masks[np.concatenate([[True], masks[1:] != masks[:-1]])]
 
 
-def _harmony_hashes(masks: npt.NDArray[np.uint16], count: int) -> npt.NDArray[np.uint64]:
-    """A hash for each run of harmonies whose first has one canonical rotation."""
-    masks = masks[np.concatenate([[True], masks[1:] != masks[:-1]])][:count]
-    begin = np.flatnonzero(~_AMBIGUOUS[masks])
-    rotation = _ROTATION[masks[begin]] * 4096
-    hashes = np.full(len(begin), _SEED_HARMONY, dtype=np.uint64)
+def _harmony_hashes(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """A hash for each run of harmonies whose first has one canonical rotation.
+
+    A run that the piece's end cuts short is none, unless the whole piece is shorter than a run.
+    """
     notes_before = np.concatenate([[0], np.cumsum(_SIZE[masks])])
-    whole = np.searchsorted(notes_before, notes_before[begin] + RUN_NOTES) - begin
-    length = np.minimum(np.minimum(whole, LONGEST_RUN), len(masks) - begin)
-    flat = _TURNED.ravel()
-    for step in range(int(length.max(initial=0))):
+    whole = np.searchsorted(notes_before, notes_before[:-1] + RUN_NOTES)
+    last = np.minimum(whole, np.arange(len(masks)) + LONGEST_RUN)
+    begin = np.flatnonzero(~_AMBIGUOUS[masks] & (last <= len(masks)))
+    if len(begin) == 0:
+        begin, last = np.arange(1), np.full(1, len(masks))
+    length = last[begin] - begin
+    rotation = _ROTATION[masks[begin]]
+    hashes = np.full(len(begin), _SEED_HARMONY, dtype=np.uint64)
+    shortest = int(length.min())
+    for step in range(shortest):
+        hashes = _mixed(hashes ^ _FLAT[rotation + masks[begin + step]])
+    for step in range(shortest, int(length.max())):
         going = np.flatnonzero(length > step)
-        turned = flat[rotation[going] + masks[begin[going] + step]]
+        turned = _FLAT[rotation[going] + masks[begin[going] + step]]
         hashes[going] = _mixed(hashes[going] ^ turned)
-    # A run that the piece's end cuts short says nothing, unless the piece is no longer than that.
-    cut = begin + np.minimum(whole, LONGEST_RUN) > len(masks)
-    return hashes[~cut] if not cut.all() else hashes[:1]
+    return hashes
 
 
 def _drum_hashes(notes: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:
-    """A hash for each run of drum strokes and of the ratios of the times between them."""
+    """A hash for each run of strokes, and of the eighth of its time in which its middle comes."""
     start = notes["start"].astype(np.int64)
-    onset = _onsets(start)
-    first = np.flatnonzero(np.diff(onset, prepend=-1))
-    one = _mixed(notes["pitch"].astype(np.uint64) + _SEED_DRUMS)
-    struck = np.add.reduceat(one, first)
-    gaps = np.diff(start[first]).astype(np.float64)
-    ratio = np.rint(6 * np.log2(gaps[1:] / gaps[:-1])).astype(np.int64).astype(np.uint64)
+    first = np.flatnonzero(np.diff(_onsets(start, DRUM_SPREAD), prepend=-1))
+    struck = np.add.reduceat(_mixed(notes["pitch"].astype(np.uint64) + _SEED_DRUMS), first)
     run = min(DRUM_RUN, len(struck))
     windows = len(struck) - run + 1
     hashes = np.full(windows, _SEED_DRUMS + np.uint64(run), dtype=np.uint64)
     for step in range(run):
         hashes = _mixed(hashes ^ struck[step : step + windows])
-        if step < run - 2:
-            hashes = _mixed(hashes + ratio[step : step + windows])
-    return hashes
+    begin, middle, end = (start[first][i:][:windows] for i in (0, run // 2, run - 1))
+    part = np.rint(8 * (middle - begin) / np.maximum(end - begin, 1))
+    return _mixed(hashes ^ part.astype(np.uint64))
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
