@@ -87,8 +87,6 @@ def prepared(kind: str, values: npt.ArrayLike) -> Array:
         InputError: if `values` do not fit the column, naming the field and the first bad value.
     """
     dtype = DTYPES[kind]
-    if not isinstance(values, np.ndarray):
-        values = list(values)  # type: ignore[arg-type]
     try:
         array = np.array(values, dtype)
     except (TypeError, ValueError, OverflowError) as error:

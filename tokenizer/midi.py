@@ -27,7 +27,13 @@ from .score import LAZY, Score, Track
 Array = npt.NDArray[Any]
 Programs = Literal["track", "channel"]
 
-LARGEST_FILE = 256 * 2**20
+LARGEST_FILE = 16 * 2**20  # the longest opera has under 2 MB
+# The fields of symusic's columns that hold for the whole score, in the order of our own.
+SETTLED = {
+    "tempos": ("time", "mspq"),
+    "time_signatures": ("time", "numerator", "denominator"),
+    "key_signatures": ("time", "key", "tonality"),
+}
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
@@ -85,19 +91,20 @@ def to_bytes(score: Score) -> bytes:
 
 
 def _bytes_of(source: str | os.PathLike[str] | bytes) -> tuple[bytes, str | None]:
+    """The bytes of a file or of what is given as bytes, and the file's name."""
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source), None
-    path = Path(source)
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise MidiError(
-                f"the file has {path.stat().st_size >> 20} MiB; music has at most "
-                f"{LARGEST_FILE >> 20}",
-                file=str(path),
-            )
-        return path.read_bytes(), str(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
+        data, name = bytes(source), None
+    else:
+        name = str(Path(source))
+        try:
+            with Path(source).open("rb") as file:
+                data = file.read(LARGEST_FILE + 1)
+        except OSError as error:
+            raise InputError(f"cannot read {name}: {error.strerror}") from error
+    if len(data) > LARGEST_FILE:
+        largest = f"{LARGEST_FILE >> 20} MiB"
+        raise MidiError(f"it has more than {largest}, too many for music", file=name, offset=0)
+    return data, name
 
 
 def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, Report]:
@@ -169,20 +176,14 @@ def _read_plain(data: bytes) -> Score | None:
     tracks, notes = _notes_of(found)
     if any("\ufffd" in track.name for track in tracks):
         return None  # symusic puts this for bytes that are not UTF-8
-    tempos = found.tempos.numpy()
-    times = found.time_signatures.numpy()
-    keys = found.key_signatures.numpy()
-    known = {
-        "notes": notes,
-        "tempos": _settled("tempos", tempos["time"], tempos["mspq"]),
-        "time_signatures": _settled(
-            "time_signatures", times["time"], times["numerator"], times["denominator"]
-        ),
-        "key_signatures": _settled("key_signatures", keys["time"], keys["key"], keys["tonality"]),
-    }
-    if any(column is None for column in known.values()):
+    known = {"notes": notes}
+    for kind, fields in SETTLED.items():
+        values = getattr(found, kind).numpy()
+        known[kind] = _settled(kind, [values[name] for name in fields])
+    complete = {kind: column for kind, column in known.items() if column is not None}
+    if len(complete) < len(known):
         return None
-    return Score.trusted(found.ticks_per_quarter, tracks, known, lambda: _lazy(data))
+    return Score.trusted(found.ticks_per_quarter, tracks, complete, lambda: _lazy(data))
 
 
 def _notes_of(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
@@ -217,7 +218,7 @@ def _notes_of(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array |
     return tuple(tracks), notes
 
 
-def _settled(kind: str, *fields: Array) -> Array | None:
+def _settled(kind: str, fields: list[Array]) -> Array | None:
     """A column for the whole score, one event a tick; None where events of a tick disagree."""
     if not len(fields[0]):
         return EMPTY[kind]

@@ -158,7 +158,7 @@ class Score:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"ticks_per_quarter": self.ticks_per_quarter, "tracks": self.tracks, **self._all()}
+        return {"ticks_per_quarter": self.ticks_per_quarter, "tracks": self.tracks, **self.columns()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for kind in TIMED:
@@ -212,7 +212,7 @@ class Score:
         if not 0 <= start <= stop:
             raise InputError(f"cannot slice from tick {start} to {stop}; give 0 ≤ start ≤ stop")
         return self._with(
-            {kind: columns.cut(kind, array, start, stop) for kind, array in self._all().items()}
+            {kind: columns.cut(kind, array, start, stop) for kind, array in self.columns().items()}
         )
 
     def shift(self, ticks: int) -> Score:
@@ -221,7 +221,7 @@ class Score:
         The tempo and signatures stated at tick 0 stay there when music moves later.
         """
         return self._with(
-            {kind: columns.shifted(kind, array, ticks) for kind, array in self._all().items()}
+            {kind: columns.shifted(kind, array, ticks) for kind, array in self.columns().items()}
         )
 
     def transpose(self, semitones: int) -> Score:
@@ -288,12 +288,12 @@ class Score:
             else:
                 free.remove(same)
                 numbers[i] = same
-        added = {**other._all(), **other._renumbered(numbers)}
+        added = {**other.columns(), **other._renumbered(numbers)}
         if not len(other.tempos) or other.tempos["time"][0] > 0:
             default = np.array([(0, columns.DEFAULT_TEMPO)], TEMPOS)
             added["tempos"] = np.concatenate([default, other.tempos])
         moved = {kind: columns.moved(array, at) for kind, array in added.items()}
-        joined = {k: np.concatenate([array, moved[k]]) for k, array in self._all().items()}
+        joined = {k: np.concatenate([array, moved[k]]) for k, array in self.columns().items()}
         return self._with(joined, tuple(tracks))
 
     def resample(self, ticks_per_quarter: int) -> Score:
@@ -305,7 +305,7 @@ class Score:
             return self
         scaled = {
             kind: columns.scaled(array, ticks_per_quarter, self.ticks_per_quarter)
-            for kind, array in self._all().items()
+            for kind, array in self.columns().items()
         }
         return Score(ticks_per_quarter, self.tracks, **scaled)
 
@@ -361,17 +361,18 @@ class Score:
 
         return interop.to_symusic(self)
 
-    def _all(self) -> Columns:
+    def columns(self) -> Columns:
+        """Every column by its name."""
         return {kind: getattr(self, kind) for kind in TIMED}
 
     def _with(self, changed: Columns, tracks: tuple[Track, ...] | None = None) -> Score:
         kept = self.tracks if tracks is None else tracks
-        return Score(self.ticks_per_quarter, kept, **{**self._all(), **changed})
+        return Score(self.ticks_per_quarter, kept, **{**self.columns(), **changed})
 
     def _renumbered(self, numbers: npt.NDArray[np.int64]) -> Columns:
         """Columns with a track, their track numbers mapped; rows that map to −1 are dropped."""
         changed = {}
-        for kind, array in self._all().items():
+        for kind, array in self.columns().items():
             if "track" in (array.dtype.names or ()):
                 new = numbers[array["track"]]
                 array = array[new >= 0].copy()

@@ -1,0 +1,189 @@
+"""The adapters, held against what each library itself reads from the same real files."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import miditoolkit
+import mido
+import numpy as np
+import pretty_midi
+import pytest
+import symusic
+
+from tokenizer import InputError, Score, Track, read, to_bytes
+from tokenizer.columns import KEY_SIGNATURES, NO_TRACK, NOTES
+
+REAL = sorted((Path(__file__).parent.parent / "fixtures" / "midi").glob("*.mid"))
+files = pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
+Rows = Counter[tuple[int, ...]]
+
+
+def notes_of(score: Score) -> Rows:
+    return Counter((s, d, p, v, g) for s, d, p, v, g, _ in score.notes.tolist())
+
+
+def changes(score: Score) -> list[tuple[int, int]]:
+    """The tempos that differ from the one before; pretty_midi keeps no others."""
+    found = [(0, 500000)]
+    for time, microseconds in score.tempos.tolist():
+        if time == 0:
+            found = []
+        if not found or found[-1][1] != microseconds:
+            found.append((time, microseconds))
+    return found
+
+
+@files
+def test_mido_keeps_everything(path: Path) -> None:
+    score = read(path)
+    assert Score.from_mido(score.to_mido()) == score
+    assert Score.from_mido(mido.MidiFile(path, charset="utf-8")) == score
+
+
+@files
+def test_symusic_keeps_everything(path: Path) -> None:
+    score = read(path)
+    assert Score.from_symusic(score.to_symusic()) == score
+
+
+@files
+def test_from_symusic_has_the_notes_that_symusic_has(path: Path) -> None:
+    theirs = symusic.Score(path)
+    score = Score.from_symusic(theirs)
+    assert notes_of(score) == notes_of(read(path))
+    assert score.ticks_per_quarter == theirs.tpq
+    assert notes_of(Score.from_symusic(theirs.to("Second"))).total() == theirs.note_num()
+
+
+@files
+def test_to_symusic_is_what_symusic_reads(path: Path) -> None:
+    score = read(path)
+    theirs = symusic.Score(path)
+    ours = score.to_symusic()
+    assert ours.note_num() == theirs.note_num()
+    assert ours.tempos == theirs.tempos
+    assert [t.name for t in ours.tracks if len(t.notes)] == [
+        t.name for t in theirs.tracks if len(t.notes)
+    ]
+
+
+@files
+def test_miditoolkit_gives_what_it_reads_itself(path: Path) -> None:
+    score = read(path)
+    theirs = miditoolkit.MidiFile(path, charset="utf-8")
+    points = sum(score.notes["duration"] == 0)
+    assert notes_of(Score.from_miditoolkit(theirs)).total() == len(score.notes) - points
+    if not points:
+        assert notes_of(Score.from_miditoolkit(theirs)) == notes_of(score)
+    ours = score.to_miditoolkit()
+    assert ours.ticks_per_beat == theirs.ticks_per_beat
+    assert {t.time for t in ours.tempo_changes} >= {t.time for t in theirs.tempo_changes[1:]}
+    tempi = {t.time: t.tempo for t in ours.tempo_changes}
+    for change in theirs.tempo_changes[1:]:
+        assert tempi[change.time] == pytest.approx(change.tempo)
+    buffer = io.BytesIO()
+    ours.dump(file=buffer)
+    assert notes_of(read(buffer.getvalue())) == notes_of(score)
+
+
+@files
+def test_miditoolkit_keeps_all_but_the_tracks_of_lyrics(path: Path) -> None:
+    score = read(path)
+    again = Score.from_miditoolkit(score.to_miditoolkit())
+    lyrics = score.lyrics.copy()
+    lyrics["track"] = NO_TRACK
+    columns = {**score.columns(), "lyrics": lyrics}
+    assert again == Score(score.ticks_per_quarter, score.tracks, **columns)
+
+
+@files
+def test_pretty_midi_gives_what_it_reads_itself(path: Path) -> None:
+    score = read(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # tempos in later tracks are read anyway
+        theirs = pretty_midi.PrettyMIDI(str(path))
+    ours = score.to_pretty_midi()
+
+    def notes(midi: pretty_midi.PrettyMIDI) -> Rows:
+        return Counter(
+            (round(n.start * 1e4), round(n.end * 1e4), n.pitch, n.velocity, part.program)
+            for part in midi.instruments
+            for n in part.notes
+        )
+
+    assert notes(ours) == notes(theirs)
+    assert ours.get_end_time() == pytest.approx(theirs.get_end_time())
+    again = Score.from_pretty_midi(ours)
+    kept = score.notes[score.notes["duration"] > 0]
+    assert notes_of(again) == Counter(row[:5] for row in kept.tolist())
+    assert again.tempos.tolist() == changes(score)
+    assert [row[:3] for row in again.controls.tolist()] == [
+        row[:3] for row in score.controls.tolist()
+    ]
+    assert again.pedals.tolist() == score.pedals.tolist()
+
+
+def test_pretty_midi_made_by_hand() -> None:
+    midi = pretty_midi.PrettyMIDI(resolution=480, initial_tempo=90)
+    drums = pretty_midi.Instrument(program=8, is_drum=True, name="room")
+    drums.notes.append(pretty_midi.Note(velocity=100, pitch=36, start=0.0, end=2 / 3))
+    midi.instruments.append(drums)
+    midi.key_signature_changes.append(pretty_midi.KeySignature(12 + 9, 0.0))
+    midi.time_signature_changes.append(pretty_midi.TimeSignature(6, 8, 0.0))
+    score = Score.from_pretty_midi(midi)
+    assert score.tracks == (Track("room", 128, True, 8),)
+    assert score.notes.tolist() == [(0, 480, 36, 100, 128, 0)]
+    assert score.tempos.tolist() == [(0, 666667)]
+    assert score.key_signatures.tolist() == [(0, 0, True)]
+    assert score.time_signatures.tolist() == [(0, 6, 8)]
+
+
+@pytest.mark.parametrize("fifths", range(-7, 8))
+@pytest.mark.parametrize("minor", [False, True])
+def test_keys_have_the_names_that_mido_gives(fifths: int, minor: bool) -> None:
+    notes = np.array([(0, 1, 60, 64, 0, 0)], NOTES)
+    keys = np.array([(0, fifths, minor)], KEY_SIGNATURES)
+    score = Score(480, (), notes, key_signatures=keys)
+    name = next(
+        message.key
+        for message in mido.MidiFile(file=io.BytesIO(to_bytes(score))).tracks[0]
+        if message.type == "key_signature"
+    )
+    assert score.to_miditoolkit().key_signature_changes[0].key_name == name
+    (key,) = score.to_pretty_midi().key_signature_changes
+    assert pretty_midi.key_number_to_key_name(key.key_number).endswith(
+        "minor" if minor else "Major"
+    )
+    back = Score.from_pretty_midi(score.to_pretty_midi()).key_signatures[0]
+    assert (back["fifths"] - fifths) % 12 == 0
+    assert back["minor"] == minor
+
+
+def test_too_long_for_pretty_midi() -> None:
+    score = Score(480, (), np.array([(10_000_001, 1, 60, 64, 0, 0)], NOTES))
+    with pytest.raises(InputError, match="resample"):
+        score.to_pretty_midi()
+
+
+def test_values_that_midi_cannot_hold() -> None:
+    theirs = symusic.Score(480)
+    track = symusic.Track("x", 0, False)
+    track.notes.append(symusic.Note(0, 10, 60, 0))
+    theirs.tracks.append(track)
+    with pytest.raises(InputError, match="velocity of 0"):
+        Score.from_symusic(theirs)
+
+
+def test_libraries_are_imported_only_when_used() -> None:
+    code = (
+        "import sys, tokenizer, tokenizer.interop; "
+        "print([m for m in ('mido', 'pretty_midi', 'miditoolkit', 'torch') if m in sys.modules])"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
