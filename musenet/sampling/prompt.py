@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tokenizer.midi import read, to_bytes
 
 from musenet.export import events
 from musenet.export.daw import cut, one_part_a_track
 from tokenizer.errors import InputError
 from tokenizer.keys import Key
+from tokenizer.midi import read, to_bytes
 from tokenizer.score import TEMPOS, TIME_SIGNATURES, Score
 
 from .bars import Bars

@@ -107,16 +107,26 @@ class Sampler:
             may_end_at=plan.may_end_at,
         )
         self._place.select(np.zeros(self._batch, dtype=np.int64))
-        self._kept = kept_rows(plan, model.config.context)
-        first = len(plan.body) - self._kept
+        first = len(plan.body) - kept_rows(plan, model.config.context)
+        self._prefix = plan.prefix if first == 0 else self._later_prefix()
         columns = structure(whole, vocabulary, plan.length)[len(plan.prefix) :]
         self._rows = np.repeat(plan.body[None, first:], self._batch, axis=0)
         self._structure = np.repeat(columns[None, first:], self._batch, axis=0)
         self._cache = model.new_cache(self._lanes, model.config.context)
 
-    @torch.inference_mode()
     def steps(self) -> Iterator[Step]:
         """Row after row until every variation is full or has ended."""
+        # One thread: so few rows gain nothing from two, which would wait for each other, and
+        # where threads cut the batch would decide how sums are rounded.
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            yield from self._steps()
+        finally:
+            torch.set_num_threads(threads)
+
+    @torch.inference_mode()
+    def _steps(self) -> Iterator[Step]:
         hidden = self._fill(same=True)
         live = np.ones(self._batch, dtype=bool)
         while True:
@@ -137,7 +147,8 @@ class Sampler:
         self._rows = np.concatenate([self._rows, new[:, None]], axis=1)
         self._structure = np.concatenate([self._structure, columns[:, None]], axis=1)
         if self._cache.position == self._model.config.context:
-            room = self._model.config.context - len(self._plan.prefix)
+            self._prefix = self._later_prefix()
+            room = self._model.config.context - len(self._prefix)
             keep = max(1, int(room * self._plan.overlap))
             self._rows = self._rows[:, -keep:]
             self._structure = self._structure[:, -keep:]
@@ -147,11 +158,10 @@ class Sampler:
 
     def _fill(self, *, same: bool) -> Tensor:
         """Read prefix and kept rows into the cache, lane by lane or once for all."""
-        prefix = self._plan.prefix
-        opening = np.zeros((len(prefix), self._structure.shape[2]), dtype=np.int16)
+        opening = np.zeros((len(self._prefix), self._structure.shape[2]), dtype=np.int16)
         hidden = []
         for lane in range(1 if same else self._batch):
-            rows = np.concatenate([prefix, self._rows[lane]])
+            rows = np.concatenate([self._prefix, self._rows[lane]])
             columns = np.concatenate([opening, self._structure[lane]])
             single = self._model.new_cache(1, self._model.config.context)
             state = self._model.trunk(self._tensor(rows[None]), self._tensor(columns[None]), single)
@@ -159,6 +169,11 @@ class Sampler:
             where = np.arange(self._lanes) if same else np.flatnonzero(self._copies == lane)
             _copy(single, self._cache, torch.from_numpy(where))
         return torch.cat(hidden)[self._copies if not same else np.zeros(self._lanes, dtype=int)]
+
+    def _later_prefix(self) -> Tokens:
+        """The prefix of a window that does not begin where the piece does, as in training."""
+        prefix = self._plan.prefix
+        return prefix[prefix[:, WAIT] != self._vocabulary.start]
 
     def _tensor(self, array: npt.NDArray[np.int16]) -> Tensor:
         return torch.from_numpy(array.astype(np.int64)).to(self._device)
