@@ -40,6 +40,8 @@ def train(
     """Train a model on a dataset; Ctrl-C saves, and --resume goes on."""
     from musenet.training import run as runs
     from musenet.training import settings as tables
+    from musenet.training.parallel import joined
+    from musenet.training.precision import device_of
     from tokenizer.errors import InputError
 
     if hours is not None and minutes is not None:
@@ -56,13 +58,15 @@ def train(
     options = {key: value for key, value in given.items() if value is not None}
     changes = [tables.from_toml(config)] if config else []
     changes += [options, *(tables.from_override(text) for text in override or [])]
-    if resume:
-        run = runs.resume(out, dataset, tables.merged(*changes))
-    elif dataset is None:
-        raise InputError("name the dataset to train on: musenet train DATASET --out RUN")
-    else:
-        run = runs.start(dataset, out, tables.resolve(*changes))
-    stopped = runs.train(run)
+    settings = tables.resolve(*changes)
+    with joined(device_of(settings.device)) as group:
+        if resume:
+            session = runs.resume(out, dataset, tables.merged(*changes), group)
+        elif dataset is None:
+            raise InputError("name the dataset to train on: musenet train DATASET --out RUN")
+        else:
+            session = runs.start(dataset, out, settings, group)
+        stopped = session.train()
     if stopped:
         raise typer.Exit(128 + stopped)
     if export is not None:

@@ -23,8 +23,9 @@ from tokenizer.errors import InputError
 from .batches import AHEAD, Batches, Numbered
 from .metrics import Meter, Row, memory_mb
 from .mixup import draw
-from .objective import Batch, NoteCost
+from .objective import Batch
 from .optimizers import Optimizers
+from .parallel import Cost, Group
 from .schedule import Length, rate
 from .settings import Settings
 from .snapshots import Progress
@@ -38,6 +39,7 @@ class Parts:
 
     Attributes:
         settings: of the run.
+        group: the processes that run it.
         cost: the model with its objective.
         optimizers: of the model's parameters.
         batches: training batches from the current step on.
@@ -53,7 +55,8 @@ class Parts:
     """
 
     settings: Settings
-    cost: NoteCost
+    group: Group
+    cost: Cost
     optimizers: Optimizers
     batches: Batches
     late_windows: Numbered | None
@@ -116,30 +119,34 @@ def fit(parts: Parts, progress: Progress, stop: Stop) -> None:
         InputError: if the loss or the gradient is no longer finite; the weights are then those
             before the step.
     """
-    settings = parts.settings
-    validation = _Due(60 * settings.validate_minutes, settings.validate_steps)
-    saving = _Due(60 * settings.save_minutes, settings.save_steps)
-    sampling = _Due(60 * settings.sample_minutes, 0)
-    reporting = _Due(REPORT_SECONDS, 0)
+    settings, group = parts.settings, parts.group
+    due = [
+        _Due(REPORT_SECONDS, 0),
+        _Due(60 * settings.validate_minutes, settings.validate_steps),
+        _Due(60 * settings.save_minutes, settings.save_steps),
+        _Due(60 * settings.sample_minutes, 0),
+    ]
     meter = Meter()
     clock = time.monotonic()
-    while not stop.signal and parts.length.progress(progress.step, progress.seconds) < 1.0:
+    stopped = False
+    while not stopped and parts.length.progress(progress.step, progress.seconds) < 1.0:
         begin = time.perf_counter()
         _step(parts, progress, meter)
         meter.seconds += time.perf_counter() - begin
-        clock, progress.seconds = _tick(clock, progress.seconds)
+        now = time.monotonic()
+        wishes = [d.now(progress.step) for d in due]
+        seconds, stopped, *wanted = group.agreed(
+            [progress.seconds + now - clock, stop.signal, *wishes]
+        )
+        clock, progress.seconds = now, seconds
         _begin_end(parts, progress)
         done = parts.length.progress(progress.step, progress.seconds) >= 1.0
-        if reporting.now(progress.step) or done:
+        if wanted[0] or done:
             parts.report(_row(parts, progress, meter))
             meter = Meter()
-        if validation.now(progress.step) and not done:
-            parts.validate(progress)
-        if saving.now(progress.step) and not done:
-            parts.save(progress)
-        if sampling.now(progress.step) and not done:
-            parts.sample(progress)
-        clock, progress.seconds = _tick(clock, progress.seconds)
+        for want, act in zip(wanted[1:], (parts.validate, parts.save, parts.sample), strict=True):
+            if want and not done:
+                act(progress)
 
 
 def _begin_end(parts: Parts, progress: Progress) -> None:
@@ -150,11 +157,6 @@ def _begin_end(parts: Parts, progress: Progress) -> None:
         parts.batches.change(progress.late_from, parts.late_windows)
 
 
-def _tick(clock: float, seconds: float) -> tuple[float, float]:
-    now = time.monotonic()
-    return now, seconds + now - clock
-
-
 def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
     """One optimizer step."""
     settings = parts.settings
@@ -163,15 +165,16 @@ def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
     parts.optimizers.set_rate(
         rate(part, progress.step, warmup=settings.warmup, decay=settings.decay)
     )
-    notes, tokens = batch.notes, batch.rows
-    nats = backward(parts, batch, notes, progress.step)
+    notes, tokens = (int(n) for n in parts.group.total([batch.notes, batch.rows]))
+    own = backward(parts, batch, notes, progress.step)
+    nats = torch.tensor(parts.group.total(own.double().tolist()), dtype=torch.float64)
     norm = parts.optimizers.clip(settings.clip)
     finite = math.isfinite(norm) or parts.optimizers.skips
     if not (finite and bool(torch.isfinite(nats).all())):
         parts.optimizers.zero_grad()
         raise InputError(
-            f"the loss is no longer a finite number at step {progress.step + 1}; the weights "
-            "before it are kept: resume with lower learning rates"
+            f"the loss is no longer a finite number at step {progress.step + 1}; the last "
+            "checkpoint is kept: resume with lower learning rates"
         )
     parts.optimizers.step()
     progress.step += 1
@@ -183,19 +186,27 @@ def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
 def backward(parts: Parts, batch: Batch, notes: int, step: int) -> Tensor:
     """Add up the gradients of the loss over a batch's parts; gives the nats a field, `(F,)`.
 
-    A mixed window counts for the notes of its own, whatever it is mixed with: on the mean over
-    many batches that is the same.
+    Args:
+        parts: of the run.
+        batch: this process's share of the step's windows.
+        notes: those of all processes.
+        step: for what is drawn at random.
+
+    Processes take the mean of their gradients, hence the factor of their number. A mixed window
+    counts for the notes of its own, whatever it is mixed with: over many batches that is the same.
     """
-    settings = parts.settings
+    settings, group = parts.settings, parts.group
+    factor = parts.optimizers.loss_scale * group.size / max(1, notes)
     total = torch.zeros(batch.tokens.shape[-1])
     for number, part in enumerate(batch.split(settings.accumulate)):
         here = part.to(parts.device)
         mix = None
         if settings.mixup:
-            place = step * settings.accumulate + number
+            place = (step * group.size + group.rank) * settings.accumulate + number
             mix = draw(len(here.tokens), settings.mixup, settings.seed, place)
-        nats = parts.cost(here.tokens, here.structure, here.counted, mix)
-        (nats.sum() * (parts.optimizers.loss_scale / max(1, notes))).backward()
+        with parts.cost.part(last=number == settings.accumulate - 1):
+            nats = parts.cost(here.tokens, here.structure, here.counted, mix)
+            (nats.sum() * factor).backward()
         total += nats.detach().cpu()
     return total
 

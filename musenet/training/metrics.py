@@ -1,8 +1,7 @@
 """What a run tells: a line on the terminal, and `metrics.jsonl` with a row a report.
 
 Rows have a `kind`: `train` (loss in bits a note since the last row, in total and by field,
-speed) or `validation` (the same on held-out windows, by corpus as well). When a run resumes from
-an earlier step, rows after that step are removed first, so that the file tells one story.
+speed) or `validation` (the same on held-out windows, by corpus as well).
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from tokenizer.files import write_text
 from tokenizer.vocabulary import FIELDS
 
 from .objective import BITS
@@ -38,25 +36,6 @@ def read(file: Path) -> list[Row]:
         except json.JSONDecodeError:
             continue
     return rows
-
-
-class Journal:
-    """The metrics file of a run, open for appending from a given step on."""
-
-    def __init__(self, file: Path, *, step: int) -> None:
-        rows = [row for row in read(file) if row["step"] <= step]
-        if file.exists():
-            write_text(file, "".join(json.dumps(row) + "\n" for row in rows))
-        self._file: TextIO = file.open("a", encoding="utf-8")
-
-    def write(self, row: Row) -> None:
-        """Append a row, and have it in the file before this returns."""
-        self._file.write(json.dumps(row) + "\n")
-        self._file.flush()
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 @dataclass

@@ -17,6 +17,7 @@ from musenet.transformer import Transformer
 from tokenizer.errors import InputError
 
 from .half import HalfAdam
+from .parallel import placed_like, whole
 from .settings import Settings
 
 Named = list[tuple[str, nn.Parameter]]
@@ -55,6 +56,11 @@ class Optimizers:
             optimizer.zero_grad(set_to_none=True)
 
     @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(iter(self.parameters())).device
+
+    @property
     def loss_scale(self) -> float:
         """What the loss is to be multiplied with, so that half-precision gradients can hold it."""
         return self._half.loss_scale if self._half else 1.0
@@ -68,7 +74,7 @@ class Optimizers:
         """Scale the gradients so that their joint norm is at most `largest`; the norm before."""
         if self._half:
             return self._half.norm()
-        return float(nn.utils.clip_grad_norm_(list(self.parameters()), largest))
+        return float(whole(nn.utils.clip_grad_norm_(list(self.parameters()), largest)))
 
     @property
     def _half(self) -> HalfAdam | None:
@@ -93,7 +99,7 @@ class Optimizers:
             for name, parameter in named:
                 for entry, value in optimizer.state[parameter].items():
                     tensor = value if isinstance(value, Tensor) else torch.tensor(value)
-                    state[f"{part}/{name}/{entry}"] = tensor.detach()
+                    state[f"{part}/{name}/{entry}"] = whole(tensor.detach())
         if self._half:
             for name, number in self._half.extra().items():
                 state[f"{_EXTRA}/{name}"] = torch.tensor(number, dtype=torch.float64)
@@ -116,9 +122,8 @@ class Optimizers:
                 for entry, tensor in entries.items():
                     if not _fits(tensor, parameter):
                         raise InputError(f"the optimizer state {start}{entry} has another shape")
-                    optimizer.state[parameter][entry] = tensor.to(
-                        parameter.device if tensor.ndim else "cpu"
-                    ).clone()
+                    placed = placed_like(tensor, parameter) if tensor.ndim else tensor
+                    optimizer.state[parameter][entry] = placed.clone()
                 taken += len(entries)
         if taken != len(state):
             raise InputError(

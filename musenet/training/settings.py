@@ -31,7 +31,7 @@ class Settings:
         preset: the model's shape, by name (`musenet.config`).
         model: entries of the model's configuration that replace the preset's.
         context: tokens in a window.
-        batch: windows in a step on each process, over all `accumulate` parts.
+        batch: windows in a step, over all processes and all `accumulate` parts.
         accumulate: parts that a step's batch is run in, to save memory.
         steps: length of the run in optimizer steps; None where `minutes` says it.
         minutes: length of the run in minutes of training, over all its resumptions.
@@ -129,6 +129,8 @@ class Settings:
                 raise unknown(name, str(getattr(self, name)), known)
         for corpus, weight in self.weights.items():
             _at_least(f"the weight of corpus '{corpus}'", weight, 0)
+        if self.shard and self.optimizer == "half":
+            raise InputError("half holds its weights whole: use another optimizer with shard")
         if self.batch % self.accumulate:
             raise InputError(f"batch {self.batch} is no multiple of accumulate {self.accumulate}")
         for name in ("steps", "minutes"):

@@ -51,7 +51,7 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
 
 def test_a_run_learns_and_leaves_what_it_promises(dataset: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    assert runs.train(runs.start(dataset, out, tiny(steps=80, validate_steps=40))) == 0
+    assert runs.start(dataset, out, tiny(steps=80, validate_steps=40)).train() == 0
     rows = metrics.read(out / "metrics.jsonl")
     held_out = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
     # Uniform values cost Σ log₂(size) ≈ 38 bits; knowing what is constant costs about 9.
@@ -68,8 +68,8 @@ def test_a_run_learns_and_leaves_what_it_promises(dataset: Path, tmp_path: Path)
 def test_resuming_is_bit_for_bit(dataset: Path, tmp_path: Path, optimizer: str) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     settings = tiny(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
-    runs.train(runs.start(dataset, whole, settings))
-    runs.train(runs.start(dataset, parted, settings))
+    runs.start(dataset, whole, settings).train()
+    runs.start(dataset, parted, settings).train()
     for step in snapshots.steps(parted)[1:]:
         (snapshots.path(parted, step) / "state.json").unlink()
         (snapshots.path(parted, step) / "model.safetensors").unlink()
@@ -78,14 +78,14 @@ def test_resuming_is_bit_for_bit(dataset: Path, tmp_path: Path, optimizer: str) 
     assert snapshots.steps(parted) == [7]
     resumed = runs.resume(parted, None, {})
     assert resumed.progress.step == 7
-    runs.train(resumed)
+    resumed.train()
     assert_same(final(whole), final(parted))
 
 
 def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     settings = tiny(steps=40, save_steps=3)
-    runs.train(runs.start(dataset, whole, settings))
+    runs.start(dataset, whole, settings).train()
     command = [sys.executable, str(TRAIN), str(dataset), "--out", str(killed)]
     changes = {**TINY, "steps": 40, "save_steps": 3}
     for key, value in changes.items():
@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path)
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    runs.train(runs.resume(killed, None, {}))
+    runs.resume(killed, None, {}).train()
     assert_same(final(whole), final(killed))
 
 
@@ -115,7 +115,7 @@ def test_a_signal_saves_and_stops(dataset: Path, tmp_path: Path, number: signal.
         signal.raise_signal(number)
 
     run.report = report  # type: ignore[method-assign]
-    assert runs.train(run) == number
+    assert run.train() == number
     assert snapshots.steps(out)[-1] == run.progress.step > 0
     assert checkpoint.load(out / "last").training["steps"] == run.progress.step
 
@@ -127,7 +127,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
     with torch.no_grad():
         run.model.embedding.weight[1] = float("nan")
     with pytest.raises(InputError, match="no longer a finite number at step 1"):
-        runs.train(run)
+        run.train()
     assert snapshots.steps(tmp_path / "run") == []
 
 
@@ -145,13 +145,13 @@ def test_a_full_disk_keeps_the_last_checkpoint(
 
     monkeypatch.setattr(snapshots, "save_file", full)
     with pytest.raises(InputError, match=r"No space left on device; the last good one is step 2"):
-        runs.train(run)
+        run.train()
     assert snapshots.steps(tmp_path / "run") == [1, 2]
     assert not list(snapshots.folder(tmp_path / "run").glob(".*"))
 
 
 def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path) -> None:
-    runs.train(runs.start(dataset, tmp_path / "run", tiny(steps=1)))
+    runs.start(dataset, tmp_path / "run", tiny(steps=1)).train()
     with pytest.raises(InputError, match="already holds a run"):
         runs.start(dataset, tmp_path / "run", tiny(steps=1))
     with pytest.raises(InputError, match="cannot change its model"):
@@ -161,7 +161,7 @@ def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path) -> 
 
 
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
-    runs.train(runs.start(dataset, tmp_path / "run", tiny(steps=2)))
+    runs.start(dataset, tmp_path / "run", tiny(steps=2)).train()
     file = snapshots.path(tmp_path / "run", 2) / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match="00000002 is damaged"):

@@ -1,0 +1,178 @@
+"""Several processes on one run: who they are, what they add up, and who holds which weights.
+
+`torchrun --nproc-per-node N train.py …` starts them. Every process runs the same code on its share
+of a batch's windows; with DDP each holds all weights, with FSDP2 (`shard`) each a part of every
+matrix. What is decided by a clock or a signal is decided by the first process for all.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from tokenizer.errors import InputError
+
+from .objective import NoteCost
+from .settings import Settings
+
+
+class Group:
+    """The processes of a run; a single one without `torchrun`.
+
+    Attributes:
+        rank: the number of this process, from 0.
+        size: how many there are.
+    """
+
+    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | None = None) -> None:
+        self.rank = rank
+        self.size = size
+        self._device = device or torch.device("cpu")
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process writes files and speaks to the terminal."""
+        return self.rank == 0
+
+    def total(self, values: Sequence[float]) -> list[float]:
+        """The sums of numbers over all processes."""
+        if self.size == 1:
+            return list(values)
+        tensor = torch.tensor(values, dtype=torch.float64, device=self._device)
+        dist.all_reduce(tensor)
+        return [float(value) for value in tensor.tolist()]
+
+    def agreed(self, values: Sequence[float]) -> list[float]:
+        """The numbers of the first process."""
+        if self.size == 1:
+            return list(values)
+        tensor = torch.tensor(values, dtype=torch.float64, device=self._device)
+        dist.broadcast(tensor, 0)
+        return [float(value) for value in tensor.tolist()]
+
+    def wait(self) -> None:
+        """Go on when all processes have come here."""
+        if self.size > 1:
+            dist.barrier()
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Group]:
+    """The group that `torchrun` started this process in, or a single one.
+
+    Raises:
+        InputError: if there are fewer GPUs than processes on this machine.
+    """
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        yield Group(device=device)
+        return
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    if device.type == "cuda":
+        if local >= torch.cuda.device_count():
+            raise InputError("there are more processes than GPUs; start fewer with torchrun")
+        torch.cuda.set_device(local)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Group(dist.get_rank(), size, device)
+    finally:
+        dist.destroy_process_group()
+
+
+def share_of(settings: Settings, group: Group) -> int:
+    """Windows of a step that one process takes.
+
+    Raises:
+        InputError: if the batch cannot be shared equally.
+    """
+    parts = group.size * settings.accumulate
+    if settings.batch % parts:
+        raise InputError(
+            f"batch {settings.batch} cannot be shared by {group.size} processes in "
+            f"{settings.accumulate} parts each; make it a multiple of {parts}"
+        )
+    return settings.batch // group.size
+
+
+def shard(model: nn.Module, group: Group) -> None:
+    """Divide every parameter among the processes (FSDP2); blocks gather theirs when they run."""
+    if group.size == 1:
+        return
+    from torch.distributed.fsdp import fully_shard
+
+    for block in model.blocks:  # type: ignore[union-attr]
+        fully_shard(block)
+
+
+class Cost:
+    """The model with its objective, as one process of a group runs it."""
+
+    def __init__(self, cost: NoteCost, settings: Settings, group: Group) -> None:
+        self._sharded = settings.shard and group.size > 1
+        self._group = group
+        if settings.compile:
+            cost.compile()
+        self._cost: nn.Module = cost
+        if self._sharded:
+            from torch.distributed.fsdp import fully_shard
+
+            fully_shard(cost)
+        elif group.size > 1:
+            self._cost = nn.parallel.DistributedDataParallel(cost)
+
+    def __call__(self, *arguments: Any) -> Tensor:
+        """Nats of each field, summed over this process's windows: `(F,)`."""
+        nats: Tensor = self._cost(*arguments)
+        return nats
+
+    @contextmanager
+    def part(self, *, last: bool) -> Iterator[None]:
+        """Gradients are exchanged between processes in the last part of a step alone."""
+        if self._sharded:
+            self._cost.set_requires_gradient_sync(last)  # type: ignore[operator]
+        wrapped = isinstance(self._cost, nn.parallel.DistributedDataParallel)
+        with self._cost.no_sync() if wrapped and not last else nullcontext():  # type: ignore[operator]
+            yield
+
+
+def whole(tensor: Tensor) -> Tensor:
+    """A tensor with all its parts, wherever they are; every process must ask for it."""
+    from torch.distributed.tensor import DTensor
+
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+
+
+def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """A whole tensor divided as a parameter is."""
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    if not isinstance(parameter, DTensor) or tensor.shape != parameter.shape:
+        return tensor.to(parameter.device)
+    return distribute_tensor(
+        tensor.to(parameter.device), parameter.device_mesh, parameter.placements
+    )
+
+
+def weights(model: nn.Module) -> dict[str, Tensor]:
+    """The model's whole parameters by name; every process must ask for them."""
+    return {name: whole(tensor.detach()) for name, tensor in model.state_dict().items()}
+
+
+@torch.no_grad()
+def load_weights(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Give a model, divided or not, the parameters that `weights` gave.
+
+    Raises:
+        InputError: if they are those of another model.
+    """
+    own = model.state_dict()
+    if own.keys() != state.keys() or any(own[n].shape != state[n].shape for n in own):
+        raise InputError("the checkpoint's weights do not fit the model")
+    for name, tensor in own.items():
+        tensor.copy_(placed_like(state[name].to(tensor.dtype), tensor))
