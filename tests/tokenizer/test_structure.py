@@ -82,10 +82,8 @@ def walk(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> list[lis
         if length is not None:
             part = min(127, math.floor(128 * time / max(length, 1)))
             end = [part + 1, min(127, max(length - time, 0) // beat) + 1]
-        columns.append(
-            [elapsed + 1, *(where if vocabulary.grid.is_beat else [0, 0])]
-            + [min(notes_now, 15) + 1, *end]
-        )
+        bar_columns = where if vocabulary.grid.is_beat else [0, 0]
+        columns.append([elapsed + 1, *bar_columns, min(notes_now, 15) + 1, *end])
         notes_now += row[1] > 0
     return columns
 
