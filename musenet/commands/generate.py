@@ -59,6 +59,12 @@ def generate(
     only_instruments: Annotated[
         list[str] | None, typer.Option(help="Nothing else plays.", rich_help_panel=_LIMIT)
     ] = None,
+    new_instruments: Annotated[
+        bool,
+        typer.Option(
+            "--new-instruments", help="Others than the prompt's may come in.", rich_help_panel=_ASK
+        ),
+    ] = False,
     polyphony: Annotated[
         int | None, typer.Option(help="Most notes at once.", rich_help_panel=_LIMIT)
     ] = None,
@@ -118,6 +124,7 @@ def generate(
         styles=request.styles(style or ()),
         instruments=request.programs(instrument or ()),
         only_instruments=only or None,
+        new_instruments=new_instruments,
         tempo=tempo,
         meter=request.meter(meter),
         key=request.key(key),

@@ -111,11 +111,7 @@ def draw(
     wide = float(np.clip(0.42 * len(bar_lines) + 3, 9, 26))
     figure = Figure(figsize=(wide, 5.6 if drums.any() else 4.9), facecolor="white")
     panels = _panels(figure, bool((~drums).any()), bool(drums.any()))
-    # What is written follows the staff: the instrument that sounds highest stands first.
-    programs = sorted(
-        np.unique(notes["program"]).tolist(),
-        key=lambda p: (p == DRUMS, -float(notes["pitch"][notes["program"] == p].mean())),
-    )
+    programs = _in_order(notes, split)
     for axes, mine in panels:
         shown = _ranked(notes[drums]) if mine else notes[~drums]
         _rows(axes, shown["pitch"], drums=mine)
@@ -128,6 +124,17 @@ def draw(
         _boundary(panels, boundary)
     _words(figure, panels[0][0], programs, title, two=bool(boundary))
     return figure
+
+
+def _in_order(notes: npt.NDArray[np.void], split: int) -> list[int]:
+    """The programs as a score has them: highest first, drums last, the prompt's before others."""
+    known = set(notes["program"][notes["start"] < split].tolist())
+
+    def place(program: int) -> tuple[bool, bool, float]:
+        mean = float(notes["pitch"][notes["program"] == program].mean())
+        return program not in known, program == DRUMS, -mean
+
+    return sorted(np.unique(notes["program"]).tolist(), key=place)
 
 
 def _panels(figure: Figure, melodic: bool, drums: bool) -> list[tuple[Axes, bool]]:
@@ -230,13 +237,18 @@ def _words(figure: Figure, axes: Axes, programs: list[int], title: str, *, two: 
     for index in range(len(programs)):
         families = (COOL, WARM) if two else (WARM,)
         handles.append(tuple(Patch(color=family[index % len(family)]) for family in families))
-    figure.subplots_adjust(left=0.055, right=0.985, top=0.87, bottom=0.175)
+    width, height = figure.get_size_inches()
+    columns = max(1, min(len(programs), int(width / 2.1)))
+    below = 0.62 + 0.22 * -(-len(programs) // columns)
+    figure.subplots_adjust(
+        left=0.6 / width, right=1 - 0.25 / width, top=1 - 0.68 / height, bottom=below / height
+    )
     figure.legend(
         handles,
         [name(program) for program in programs],
         handler_map={tuple: HandlerTuple(ndivide=None, pad=0)},
         loc="lower center",
-        ncols=min(8, max(1, len(programs))),
+        ncols=columns,
         frameon=False,
         fontsize=9,
         labelcolor=_INK,

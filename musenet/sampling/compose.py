@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from tokenizer.midi import read
 
 from musenet import __version__
 from musenet.checkpoint import Checkpoint
@@ -21,6 +20,7 @@ from musenet.export import daw, events
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
 from tokenizer.labels import Labels, composer_name
+from tokenizer.midi import read
 from tokenizer.score import NOTES, Score
 from tokenizer.smf import MARKER, TEXT
 from tokenizer.tokenizer import Tokenizer
@@ -272,13 +272,16 @@ def new_notes(
 
 
 def _limits(options: Options, prompt: Prompt) -> Limits:
-    """The limits asked for, and no more instruments than there are channels for."""
+    """The limits asked for; a prompt's players stay, and no more come than channels are free."""
     limits = options.limits
+    parts = daw.parts_of(prompt.file)
+    present = {part.program for part in parts}
     if options.only_instruments is not None:
         limits = replace(limits, programs=options.only_instruments)
-    parts = daw.parts_of(prompt.file)
-    programs = {part.program for part in parts}
-    room = len(programs) + len(daw.free_channels(prompt.file)) + (DRUMS not in programs)
+    elif present and not options.new_instruments and limits.programs is None:
+        heard = np.unique(prompt.heard.notes["program"]).tolist()
+        limits = replace(limits, programs=tuple(sorted({*heard, *options.instruments})))
+    room = len(present) + len(daw.free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
 
 

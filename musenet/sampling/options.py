@@ -37,6 +37,8 @@ class Options:
         styles: ids of styles.
         instruments: programs asked for (128 is drums), beside those of the prompt.
         only_instruments: programs beside which nothing may play, or None.
+        new_instruments: whether instruments may come in that neither the prompt has nor anybody
+            asked for; without a prompt they may in any case.
         tempo: quarters a minute; None is the prompt's, or 100 without a prompt.
         meter: (numerator, denominator) of a piece without prompt; None is 4/4.
         key: (fifths, minor); None is the prompt's, or left to the model.
@@ -54,6 +56,7 @@ class Options:
     styles: tuple[str, ...] = ()
     instruments: tuple[int, ...] = ()
     only_instruments: tuple[int, ...] | None = None
+    new_instruments: bool = False
     tempo: float | None = None
     meter: tuple[int, int] | None = None
     key: Key | None = None
@@ -106,7 +109,7 @@ class Options:
             if given.get("key") is not None:
                 given["key"] = Key(*given["key"])
             return cls(**{k: _frozen(v) for k, v in given.items()})
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"the recipe is damaged ({error})") from error
