@@ -62,7 +62,7 @@ class Journal:
 
 
 def _scalars(row: Row) -> dict[str, float]:
-    found = {}
+    found: dict[str, float] = {}
     for name, value in row.items():
         if isinstance(value, dict):
             found |= {f"{name}/{inner}": number for inner, number in value.items()}

@@ -135,10 +135,10 @@ def fit(parts: Parts, progress: Progress, stop: Stop) -> None:
         meter.seconds += time.perf_counter() - begin
         now = time.monotonic()
         wishes = [d.now(progress.step) for d in due]
-        seconds, stopped, *wanted = group.agreed(
+        seconds, asked, *wanted = group.agreed(
             [progress.seconds + now - clock, stop.signal, *wishes]
         )
-        clock, progress.seconds = now, seconds
+        clock, progress.seconds, stopped = now, seconds, asked != 0
         _begin_end(parts, progress)
         done = parts.length.progress(progress.step, progress.seconds) >= 1.0
         if wanted[0] or done:
@@ -206,7 +206,7 @@ def backward(parts: Parts, batch: Batch, notes: int, step: int) -> Tensor:
             mix = draw(len(here.tokens), settings.mixup, settings.seed, place)
         with parts.cost.part(last=number == settings.accumulate - 1):
             nats = parts.cost(here.tokens, here.structure, here.counted, mix)
-            (nats.sum() * factor).backward()
+            torch.autograd.backward(nats.sum() * factor)
         total += nats.detach().cpu()
     return total
 

@@ -140,6 +140,17 @@ class Cost:
         with self._cost.no_sync() if wrapped and not last else nullcontext():  # type: ignore[operator]
             yield
 
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Within the block, the model outside its blocks is whole and can be called by itself."""
+        if self._sharded:
+            self._cost.unshard()  # type: ignore[operator]
+        try:
+            yield
+        finally:
+            if self._sharded:
+                self._cost.reshard()  # type: ignore[operator]
+
 
 def whole(tensor: Tensor) -> Tensor:
     """A tensor with all its parts, wherever they are; every process must ask for it."""

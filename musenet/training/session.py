@@ -84,7 +84,8 @@ class Session:
     def validate(self, progress: Progress) -> None:
         """Score the held-out windows; keep the model as `best` where none was better."""
         start = time.perf_counter()
-        row = validation.row(self.held_out.scores(self.model))
+        with self.cost.gathered():
+            row = validation.row(self.held_out.scores(self.model))
         where = {"step": progress.step, "notes": progress.notes}
         self._journal.write(
             {"kind": "validation", **where, "seconds": round(progress.seconds, 1), **row}
