@@ -110,8 +110,11 @@ class Grid:
 
     def from_ticks(self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int) -> Steps:
         """Round ticks to the nearest step of the `beat` clock, halves up, in whole numbers."""
-        doubled = 2 * ticks.astype(np.int64) * self.resolution + ticks_per_quarter
-        return doubled // (2 * ticks_per_quarter)
+        steps = ticks.astype(np.int64)
+        steps *= 2 * self.resolution
+        steps += ticks_per_quarter
+        steps //= 2 * ticks_per_quarter
+        return steps
 
     def from_seconds(self, seconds: npt.NDArray[np.float64]) -> Steps:
         """Round seconds to the nearest step of the `seconds` clock, halves up.

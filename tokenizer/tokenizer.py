@@ -205,9 +205,10 @@ class Tokenizer:
         """The body's controls, unsorted; meter stands before tempo before pedal."""
         vocabulary, found = self.vocabulary, list[controls.ControlEvent]()
         if vocabulary.grid.is_beat:
-            steps = self.steps(score, score.time_signatures["time"])
-            found += controls.meter_events(score, steps, vocabulary)
-            if self.tempo_changes:
+            if _change(score.time_signatures):
+                steps = self.steps(score, score.time_signatures["time"])
+                found += controls.meter_events(score, steps, vocabulary)
+            if self.tempo_changes and _change(score.tempos):
                 steps = self.steps(score, score.tempos["time"])
                 found += controls.tempo_events(score, steps, vocabulary)
         if self.pedal == "events":
@@ -215,6 +216,11 @@ class Tokenizer:
             up = self.steps(score, score.pedals["time"] + score.pedals["duration"])
             found += controls.pedal_events(down, up, vocabulary)
         return found
+
+
+def _change(events: npt.NDArray[Any]) -> bool:
+    """Whether any of some sorted events comes after the beginning."""
+    return len(events) > 0 and bool(events["time"][-1] > 0)
 
 
 def _notes(decoded: Decoded, programs: list[int], grid: Grid) -> npt.NDArray[Any]:
