@@ -118,7 +118,7 @@ def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, 
         if saved is None or not any(events.notes for events in saved.tracks):
             raise error
         layout, parsed = saved.layout, saved.tracks
-        damage, dropped = saved.damage, saved.bytes_dropped
+        damage, dropped = saved.damage or [error.reason], saved.bytes_dropped
     score = assembly.assembled(layout, parsed, programs == "channel")
     unfinished = sum(events.unfinished for events in parsed)
     report = Report(
@@ -141,6 +141,7 @@ def _parsed(data: bytes) -> tuple[smf.Layout, list[smf.Events]]:
         for start, stop in layout.tracks:
             events = smf.Events()
             smf.read_events(inner, start, stop, events)
+            smf.check_end(inner, start, stop, events)
             parsed.append(events)
     except MidiError as error:
         at = None if error.offset is None else error.offset + offset

@@ -16,6 +16,7 @@ from .errors import MidiError
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 TEXT, NAME, LYRIC, MARKER, PORT, END, TEMPO, TIME, KEY = 1, 3, 5, 6, 0x21, 0x2F, 0x51, 0x58, 0x59
+NO_END = "no end-of-track event"
 KARAOKE = b"@KMIDI KARAOKE"
 FRAMES_PER_SECOND = (24, 25, 29, 30)  # 29 stands for 30000/1001
 
@@ -282,10 +283,18 @@ def read_events(data: bytes, start: int, stop: int, into: Events) -> int:
             elif kind == PROGRAM:
                 programs[channel] = first
                 into.programs.append((time, begin, channel, first))
-        into.oddities["no end-of-track event"] += 1
+        into.oddities[NO_END] += 1
         return at
     finally:
         pairs.finish()
+
+
+def check_end(data: bytes, start: int, stop: int, events: Events) -> None:
+    """Raise MidiError if a track has no end and something else than a track follows it."""
+    if NO_END in events.oddities and stop < len(data) and data[stop : stop + 4] != b"MTrk":
+        raise MidiError(
+            f"the track goes on after the {stop - start} bytes it should have", offset=stop
+        )
 
 
 class _Pairs:

@@ -194,11 +194,10 @@ def test_corpora_read_as_mido_reads_them(corpus: str) -> None:
     if archive is None:
         pytest.skip(f"the corpus {corpus} is not beside the repository (shared/data)")
     with tarfile.open(archive) as tar:
-        for member in tar:
-            file = tar.extractfile(member) if member.name.endswith(".mid") else None
-            if file is None:
-                continue
-            data = file.read()
+        members = [member for member in tar if member.name.endswith(".mid")]
+        for member in members[:: max(len(members) // 12, 1)]:  # mido takes seconds for some
+            file = tar.extractfile(member)
+            data = file.read() if file else b""
             score = read(data)
             with contextlib.suppress(KeySignatureError):  # mido refuses a file for a wrong key
                 assert_same_as_mido(score, data)
