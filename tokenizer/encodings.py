@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Literal
 
 from .errors import InputError, unknown
 from .grid import Grid
@@ -22,6 +23,10 @@ AnyTokenizer = Tokenizer | MuseNetTokenizer
 ENCODINGS = ("compound", "musenet")
 CLOCKS = ("beat", "seconds")
 PEDALS: dict[str, Pedal] = {"drop": "drop", "durations": "durations", "events": "events"}
+_SERVED_PEDALS: dict[str, Literal["drop", "durations"]] = {
+    "drop": "drop",
+    "durations": "durations",
+}
 
 
 def make(
@@ -35,7 +40,7 @@ def make(
     Args:
         encoding: `compound` or `musenet`.
         clock: `beat` or `seconds`; by default the encoding's own.
-        pedal: `drop`, `durations` or `events` (`compound` only).
+        pedal: `drop`, `durations`, or `events` (`compound` only).
         tempo_changes: whether they are kept (`compound` only).
 
     Raises:
@@ -54,7 +59,7 @@ def make(
         return Tokenizer(vocabulary, PEDALS[pedal], tempo_changes)
     if pedal == "events" or tempo_changes:
         raise InputError("MuseNet's vocabulary has no pedal and no tempo; use compound for those")
-    return MuseNetTokenizer(grid[clock or "seconds"]())
+    return MuseNetTokenizer(grid[clock or "seconds"](), pedal=_SERVED_PEDALS[pedal])
 
 
 def load(path: str | os.PathLike[str]) -> AnyTokenizer:

@@ -72,4 +72,6 @@ def _fates(tokenizer: MuseNetTokenizer, score: Score, again: Score, cut: int) ->
         "lyrics",
         "markers",
     ):
-        yield Fate(kind.replace("_", " "), len(getattr(score, kind)), 0, "dropped")
+        turned = kind == "pedals" and tokenizer.pedal == "durations"
+        fate = "turned into durations" if turned else "dropped"
+        yield Fate(kind.replace("_", " "), len(getattr(score, kind)), 0, fate)

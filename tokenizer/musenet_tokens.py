@@ -20,7 +20,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,7 @@ from .musenet_vocabulary import (
     instrument_set,
     on_family,
 )
+from .pedals import sustained
 from .saved import checked, header, read_json, write_json
 from .score import NOTES, TEMPOS, Score, Track
 from .vocabulary import Tokens
@@ -79,13 +80,21 @@ class MuseNetTokenizer:
         grid: what a unit of waiting is; MuseNet's own is `Grid.seconds()`.
         styles: names of the style range, first id first: ids of composers and styles as `labels`
             has them. More may be appended; old ones keep their ids.
+        pedal: what becomes of the sustain pedal: `drop` leaves it out, `durations` lets notes
+            sound until it is released.
     """
 
     grid: Grid = field(default_factory=Grid.seconds)
     styles: tuple[str, ...] = ()
+    pedal: Literal["drop", "durations"] = "drop"
 
     def __post_init__(self) -> None:
-        """Refuse more styles than the vocabulary has room for, and the same one twice."""
+        """Refuse more styles than the vocabulary has room for, one twice, and an unknown pedal."""
+        if self.pedal not in ("drop", "durations"):
+            raise InputError(
+                f"MuseNet's vocabulary cannot keep the pedal as '{self.pedal}'; use 'drop' or "
+                "'durations'"
+            )
         if len(self.styles) > MOST_STYLES:
             raise InputError(
                 f"MuseNet's vocabulary has room for {MOST_STYLES} styles, not {len(self.styles)}; "
@@ -137,7 +146,7 @@ class MuseNetTokenizer:
 
     def body(self, score: Score) -> Tokens:
         """The music of a score, `(T, 1)`, without prefix and end."""
-        notes = score.notes
+        notes = sustained(score) if self.pedal == "durations" else score.notes
         begin = notes["start"].astype(np.int64)
         start = self.steps(score, begin)
         packed = self._cleaned(
@@ -193,6 +202,7 @@ class MuseNetTokenizer:
         return header(ENCODING) | {
             "clock": self.grid.clock,
             "resolution": self.grid.resolution,
+            "pedal": self.pedal,
             "styles": list(self.styles),
         }
 
@@ -214,7 +224,8 @@ class MuseNetTokenizer:
         """
         plain = checked(data, ENCODING, source)
         try:
-            return cls(Grid(plain["clock"], plain["resolution"]), tuple(plain["styles"]))
+            grid = Grid(plain["clock"], plain["resolution"])
+            return cls(grid, tuple(plain["styles"]), plain["pedal"])
         except KeyError as error:
             raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
 

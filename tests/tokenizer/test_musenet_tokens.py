@@ -26,7 +26,7 @@ from tokenizer.musenet_vocabulary import (
     instrument_set,
     programs_of_set,
 )
-from tokenizer.score import NOTES, Score, Track
+from tokenizer.score import NOTES, PEDALS, Score, Track
 
 NAMES = ["piano", "violin", "cello", "bass", "guitar", "flute", "clarinet", "trumpet", "harp"]
 NAMES.append("drums")
@@ -269,7 +269,7 @@ def test_new_styles_keep_old_ids() -> None:
 
 @pytest.mark.parametrize("grid", GRIDS.values(), ids=GRIDS)
 def test_save_and_load(grid: Grid, tmp_path: Path) -> None:
-    tokenizer = MuseNetTokenizer(grid, ("bach", "frédéric"))
+    tokenizer = MuseNetTokenizer(grid, ("bach", "frédéric"), "durations")
     path = tmp_path / "tokenizer.json"
     tokenizer.save(path)
     assert MuseNetTokenizer.load(path) == tokenizer
@@ -341,3 +341,15 @@ def test_a_round_trip_finds_every_note_where_it_was(clock: str, notes: list[Note
     twice = len({(n.start, n.instrument, n.pitch) for n in notes}) < len(notes)
     if not twice:
         assert trip.velocity_error == max([0, *louder, *piano])
+
+
+def test_the_pedal_can_become_durations() -> None:
+    notes = np.array([(0, 240, 60, 80, 0, 0)], dtype=NOTES)
+    pedals = np.array([(0, 960, 0)], dtype=PEDALS)
+    score = Score(480, (Track("", 0),), notes, pedals=pedals)
+    assert MuseNetTokenizer().body(score)[:, 0].tolist() == [8 * 128 + 60, 3967 + 25, 60]
+    held = MuseNetTokenizer(pedal="durations")
+    assert held.body(score)[:, 0].tolist() == [8 * 128 + 60, 3967 + 100, 60]
+    assert "turned into durations" in [f.fate for f in musenet_round_trip(held, score).fates]
+    with pytest.raises(InputError, match="cannot keep the pedal as 'events'"):
+        MuseNetTokenizer(pedal="events")  # type: ignore[arg-type]

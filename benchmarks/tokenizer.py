@@ -1,0 +1,289 @@
+"""Tokenizers side by side on the same files: speed, tokens a note, and what survives.
+
+    python benchmarks/tokenizer.py FOLDER [--files 60] [--rounds 5]
+
+FOLDER holds MIDI files, at any depth. Peers (MidiTok's TSD, REMI and Octuple) join where MidiTok
+is installed (`pip install miditok`). One thread; CPU time; each method takes its turn on a file
+before the next file, in a new random order each round; a method's time on a file is the median of
+the rounds. Files that any method refuses are left out for all and counted.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+
+import argparse
+import random
+import statistics
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import symusic
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tokenizer import Grid, Score, Tokenizer, Track, Vocabulary, read
+from tokenizer.musenet_tokens import MuseNetTokenizer
+from tokenizer.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
+from tokenizer.roundtrip import exact_notes
+from tokenizer.score import NOTES
+
+STEPS = 24
+SAME = np.arange(129)
+
+
+@dataclass
+class Method:
+    """A way from a path to tokens and back, with the seconds of CPU time it took by file."""
+
+    name: str
+    grid: Grid
+    encode: Callable[[Path], Any]
+    decode: Callable[[Any], Any]
+    count: Callable[[Any], int]
+    score: Callable[[Any], Score]
+    programs: np.ndarray  # the program that plays each program 0–128
+    encoding: dict[Path, list[float]] = field(default_factory=dict)
+    decoding: dict[Path, list[float]] = field(default_factory=dict)
+
+
+def ours() -> Iterator[Method]:
+    """Our two encodings, on both clocks."""
+    for grid in (Grid.beats(), Grid.seconds()):
+        compound = Tokenizer(Vocabulary.create(grid))
+        yield _ours(f"compound, {grid.clock}", grid, compound)
+    for grid in (Grid.beats(), Grid.seconds()):
+        yield _ours(f"musenet, {grid.clock}", grid, MuseNetTokenizer(grid))
+
+
+def _ours(name: str, grid: Grid, tokenizer: Tokenizer | MuseNetTokenizer) -> Method:
+    return Method(
+        name,
+        grid,
+        encode=lambda path: tokenizer.encode(read(path)),
+        decode=tokenizer.decode,
+        count=lambda tokens: len(tokenizer.body(tokenizer.decode(tokens))),
+        score=lambda score: score,
+        programs=SAME if isinstance(tokenizer, Tokenizer) else PROGRAMS[INSTRUMENT_OF_PROGRAM],
+    )
+
+
+def peers() -> Iterator[Method]:
+    """MidiTok's tokenizers with programs, 24 positions a beat and 32 velocities, as ours."""
+    import miditok
+
+    config = {
+        "beat_res": {(0, 4): STEPS},
+        "num_velocities": 32,
+        "use_programs": True,
+        "use_tempos": False,
+        "use_time_signatures": True,
+        "pitch_range": (0, 127),
+    }
+    for name in ("TSD", "REMI", "Octuple"):
+        tokenizer = getattr(miditok, name)(miditok.TokenizerConfig(**config))
+        yield Method(
+            f"MidiTok {name}",
+            Grid.beats(),
+            encode=tokenizer.encode,
+            decode=tokenizer.decode,
+            count=lambda tokens: len(tokens.ids),
+            score=_of_symusic,
+            programs=SAME,
+        )
+
+
+def _of_symusic(theirs: Any) -> Score:
+    """A symusic score's notes as our Score, a track a track."""
+    tracks, notes = [], []
+    for number, part in enumerate(theirs.tracks):
+        program = 128 if part.is_drum else part.program
+        tracks.append(Track(part.name, program, part.is_drum))
+        columns = part.notes.numpy()
+        rows = np.zeros(len(columns["time"]), dtype=NOTES)
+        rows["start"], rows["duration"] = columns["time"], columns["duration"]
+        rows["pitch"], rows["velocity"] = columns["pitch"], np.maximum(columns["velocity"], 1)
+        rows["program"], rows["track"] = program, number
+        notes.append(rows)
+    empty = np.empty(0, dtype=NOTES)
+    return Score(theirs.ticks_per_quarter, tuple(tracks), np.concatenate([empty, *notes]))
+
+
+def symusic_alone(path: Path) -> int:
+    """What reading costs in symusic itself: parse, and every track's notes as NumPy columns."""
+    score = symusic.Score.from_midi(path.read_bytes())
+    return sum(len(track.notes.numpy()["time"]) for track in score.tracks)
+
+
+def timed(call: Callable[[Any], Any], given: Any) -> tuple[float, Any]:
+    """CPU seconds of a call, and what it gave."""
+    begin = time.process_time()
+    result = call(given)
+    return time.process_time() - begin, result
+
+
+@dataclass
+class Kept:
+    """What came back of all files' notes."""
+
+    tokens: int = 0
+    notes: int = 0
+    lost: int = 0
+    velocity: int = 0
+    duration: float = 0.0
+
+
+def compare(method: Method, before: Score, after: Score, kept: Kept) -> None:
+    """Match notes by program, pitch and the grid step of their start, and add up the errors.
+
+    A note is lost when nothing came back at its place. Its duration's error counts, as a share of
+    the duration, where it is more than half a step.
+    """
+    left, right = (_placed(method, score) for score in (before, after))
+    place = np.searchsorted(right["place"], left["place"])
+    place = np.minimum(place, max(len(right) - 1, 0))
+    found = right["place"][place] == left["place"] if len(right) else np.zeros(len(left), bool)
+    kept.notes += len(left)
+    kept.lost += int((~found).sum())
+    if not found.any():
+        return
+    pairs, others = left[found], right[place[found]]
+    kept.velocity = max(kept.velocity, int(np.abs(pairs["velocity"] - others["velocity"]).max()))
+    error = np.abs(pairs["duration"] - others["duration"])
+    wrong = (error > 0.5 + 1e-6) & (pairs["duration"] > 0)
+    share = (error[wrong] / pairs["duration"][wrong]).max(initial=0)
+    kept.duration = max(kept.duration, float(share))
+
+
+def _placed(method: Method, score: Score) -> np.ndarray:
+    """Notes in the order of their place: (start step, program, pitch, how many before it there)."""
+    grid = method.grid
+    exact = exact_notes(grid, score)
+    start = grid.from_ticks(score.notes["start"], score.ticks_per_quarter)
+    if not grid.is_beat:
+        start = grid.from_seconds(score.seconds(score.notes["start"]))
+    program = method.programs[score.notes["program"]].astype(int)
+    place = (start << 16 | program << 8 | score.notes["pitch"]) << 8
+    order = np.lexsort((exact["velocity"], exact["duration"], place))
+    placed = np.empty(len(order), [("place", "i8"), ("duration", "f8"), ("velocity", "i8")])
+    group = place[order]
+    first = np.searchsorted(group, group)
+    placed["place"] = group + np.minimum(np.arange(len(group)) - first, 255)
+    placed["duration"], placed["velocity"] = exact["duration"][order], exact["velocity"][order]
+    return placed
+
+
+def run(paths: list[Path], rounds: int, methods: list[Method]) -> tuple[dict[Path, Score], Any]:
+    """Time every method on every file; give the scores of the files that none refused."""
+    scores: dict[Path, Score] = {}
+    reading: dict[str, dict[Path, float]] = {"symusic, .numpy()": {}, "read into a Score": {}}
+    refused: list[str] = []
+    for path in paths:
+        try:
+            score = read(path)
+            tokens = {method.name: method.encode(path) for method in methods}
+            for method in methods:
+                method.decode(tokens[method.name])
+        except Exception as error:
+            refused.append(f"{path.name}: {type(error).__name__}: {error}")
+            continue
+        scores[path] = score
+        times: dict[str, list[float]] = {name: [] for name in reading}
+        for method in methods:
+            method.encoding[path], method.decoding[path] = [], []
+        for number in range(rounds):
+            order = random.Random(number).sample(methods, len(methods))
+            times["symusic, .numpy()"].append(timed(symusic_alone, path)[0])
+            times["read into a Score"].append(timed(read, path)[0])
+            for method in order:
+                spent, given = timed(method.encode, path)
+                method.encoding[path].append(spent)
+                method.decoding[path].append(timed(method.decode, given)[0])
+        for name, rounds_taken in times.items():
+            reading[name][path] = statistics.median(rounds_taken)
+    return scores, (reading, refused)
+
+
+def total(times: dict[Path, list[float]]) -> float:
+    """The sum over files of the median over rounds."""
+    return sum(statistics.median(spent) for spent in times.values())
+
+
+def show(
+    scores: dict[Path, Score], methods: list[Method], reading: Any, refused: list[str]
+) -> None:
+    """Print the two tables."""
+    console = Console(width=110)
+    notes = sum(len(score.notes) for score in scores.values())
+    console.print(f"{len(scores)} files, {notes} notes; {len(refused)} refused by one or another")
+    for line in refused:
+        console.print(f"  {line}", style="dim", markup=False)
+    base = next((method for method in methods if method.name == "MidiTok TSD"), None)
+    table = Table("method", "path → tokens", "× TSD", "tokens → Score", "× TSD")
+    for method in methods:
+        there, back = total(method.encoding), total(method.decoding)
+        table.add_row(
+            method.name,
+            f"{notes / there:,.0f} notes/s",
+            f"{total(base.encoding) / there:.1f}" if base else "",
+            f"{notes / back:,.0f} notes/s",
+            f"{total(base.decoding) / back:.1f}" if base else "",
+        )
+    floor = sum(reading["symusic, .numpy()"].values())
+    for name, spent in reading.items():
+        seconds = sum(spent.values())
+        table.add_row(
+            name, f"{notes / seconds:,.0f} notes/s", "", f"{seconds / floor:.2f}× symusic"
+        )
+    console.print(table)
+    table = Table("method", "tokens a note", "notes lost", "velocity error", "duration error")
+    for method in methods:
+        kept = Kept()
+        for path, score in scores.items():
+            tokens = method.encode(path)
+            kept.tokens += method.count(tokens)
+            compare(method, score, method.score(method.decode(tokens)), kept)
+        table.add_row(
+            method.name,
+            f"{kept.tokens / max(kept.notes, 1):.2f}",
+            f"{kept.lost} ({100 * kept.lost / max(kept.notes, 1):.2f} %)",
+            f"≤ {kept.velocity}",
+            f"≤ {100 * kept.duration:.1f} %",
+        )
+    console.print(table)
+
+
+def main() -> None:
+    """Parse the command line and run."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("examples"))
+    parser.add_argument("--files", type=int, default=60, help="how many, drawn at random")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seed", type=int, default=0)
+    chosen = parser.parse_args()
+    paths = sorted(p for p in chosen.folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
+    if not paths:
+        sys.exit(f"there are no MIDI files in {chosen.folder}")
+    paths = random.Random(chosen.seed).sample(paths, min(chosen.files, len(paths)))
+    methods = list(ours())
+    warnings.simplefilter("ignore")
+    try:
+        methods += peers()
+    except ImportError:
+        print("MidiTok is not installed, so it is left out: pip install miditok")
+    scores, (reading, refused) = run(paths, chosen.rounds, methods)
+    show(scores, methods, reading, refused)
+
+
+if __name__ == "__main__":
+    main()
