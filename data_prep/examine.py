@@ -102,7 +102,8 @@ def examine(file: MidiFile, recipe: Recipe) -> Record:
 def _record(file: MidiFile, score: Score, tokenizer: Tokenizer) -> Record:
     tokens = np.concatenate([tokenizer.body(score), tokenizer.end()]).astype("<i2", copy=False)
     labels = tokenizer.labels(score)
-    meter, key = labels.time_signature, labels.key
+    key = labels.key
+    meter = "{}/{}".format(*labels.time_signature) if labels.time_signature else ""
     data = tokens.tobytes()
     return Record(
         corpus=file.corpus,
@@ -114,17 +115,18 @@ def _record(file: MidiFile, score: Score, tokenizer: Tokenizer) -> Record:
         seconds=float(score.seconds(np.array([score.end]))[0]),
         instruments=tuple(sorted(int(program) for program in labels.instruments)),
         tempo=labels.tempo,
-        time_signature="" if meter is None else f"{meter[0]}/{meter[1]}",
+        time_signature=meter,
         fifths=None if key is None else int(key[0]),
         minor=None if key is None else bool(key[1]),
-        content_hash=_content_hash(data, f"{meter} {labels.tempo}"),
+        content_hash=content_hash(data, meter, labels.tempo),
         sketch=sketch(score).astype("<u4").tobytes(),
         tokens=data,
     )
 
 
-def _content_hash(tokens: bytes, heading: str) -> bytes:
-    return hashlib.blake2b(tokens + heading.encode(), digest_size=16).digest()
+def content_hash(tokens: bytes, time_signature: str, tempo: float | None) -> bytes:
+    """The hash of a piece's music: its tokens, the meter they are counted in, and its tempo."""
+    return hashlib.blake2b(tokens + f"{time_signature} {tempo}".encode(), digest_size=16).digest()
 
 
 def _clipped(tokens: Tokens, tokenizer: Tokenizer) -> int:

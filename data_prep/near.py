@@ -3,24 +3,33 @@
 Two pieces are near-duplicates when the longer holds at least `CONTAINMENT` of the shorter's
 hashes, and at least `SHARED` of them (or both hold the same few). Hashes that many pieces share (a
 scale, a cadence) say nothing and are left out.
+
+Hashes are taken in parts that fit in memory, and the pairs that share one go through files, sorted
+by piece: what is held at a time does not grow with the corpus.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from .fingerprint import Sketch, threshold
+from .sketches import Indices, Sketches
 
 CONTAINMENT = 0.5
 SHARED = 8
-COMMONPLACE = 64
+COMMONPLACE = 48
 """A hash found in more pieces than this is a commonplace of music."""
 
-Indices = npt.NDArray[np.int64]
+PART = 1 << 18
+"""Hashes taken at a time, about."""
+
+PAIR_FILES = 64
 
 
 @dataclass(frozen=True)
@@ -33,53 +42,80 @@ class Links:
 
 
 def near_duplicates(
-    sketches: Sequence[Sketch], *, containment: float = CONTAINMENT, shared: int = SHARED
+    sketches: Sketches | Sequence[Sketch],
+    *,
+    containment: float = CONTAINMENT,
+    shared: int = SHARED,
+    scratch: Path | None = None,
 ) -> Links:
-    """Every pair of near-duplicates among N sketches.
+    """Every pair of near-duplicates among N sketches, in order.
 
-    Sketches that share fewer than `shared` hashes are linked only if they are the same.
+    Args:
+        sketches: the pieces.
+        containment: the least share of the shorter sketch that the longer holds.
+        shared: the fewest hashes in common. Sketches that share fewer are linked only if they
+            are the same.
+        scratch: a folder for temporary files; by default the system's.
     """
-    lengths = np.array([len(sketch) for sketch in sketches], dtype=np.int64)
-    pieces = np.repeat(np.arange(len(sketches)), lengths)
-    hashes = np.concatenate([*sketches, np.zeros(0, dtype=np.uint32)]).astype(np.uint32)
-    first, second, common = _common(hashes, pieces, len(sketches))
-    limits = np.array([threshold(sketch) for sketch in sketches], dtype=np.int64)
-    limit = np.minimum(limits[first], limits[second])
-    smaller = np.minimum(
-        _below(hashes, lengths, first, limit), _below(hashes, lengths, second, limit)
-    )
-    share = common / np.maximum(smaller, 1)
-    same = (common == lengths[first]) & (common == lengths[second])
-    near = (share >= containment) & ((common >= shared) | same)
-    return Links(first[near], second[near], share[near])
+    if not isinstance(sketches, Sketches):
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            store = Sketches.of(Path(folder) / "sketches", sketches)
+            return near_duplicates(store, containment=containment, shared=shared, scratch=scratch)
+    lengths = sketches.lengths
+    first, second, common = _common(sketches, shared, scratch)
+    found = []
+    for one, other, count in zip(first.tolist(), second.tolist(), common.tolist(), strict=True):
+        a, b = sketches[one], sketches[other]
+        limit = min(threshold(a), threshold(b))
+        smaller = min(np.searchsorted(a, limit), np.searchsorted(b, limit))
+        same = count == lengths[one] == lengths[other]
+        if same or (count >= shared and count >= containment * smaller):
+            found.append((one, other, count / max(int(smaller), 1)))
+    columns = np.array(found, dtype=np.float64).reshape(-1, 3)
+    return Links(columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), columns[:, 2])
 
 
-def _common(hashes: Sketch, pieces: Indices, count: int) -> tuple[Indices, Indices, Indices]:
-    """Pairs of pieces with the number of hashes they share."""
-    order = np.argsort(hashes, kind="stable")
-    hashes, pieces = hashes[order], pieces[order]
-    begin = np.flatnonzero(np.diff(hashes.astype(np.int64), prepend=-1))
-    size = np.diff(begin, append=len(hashes))
-    kept = np.repeat((size > 1) & (size <= COMMONPLACE), size)
-    hashes, pieces = hashes[kept], pieces[kept]
-    pairs: list[Indices] = []
-    for distance in range(1, COMMONPLACE):
-        same = np.flatnonzero(hashes[distance:] == hashes[:-distance])
-        if len(same) == 0:
-            break
-        pairs.append(pieces[same] * count + pieces[same + distance])
-    packed, common = np.unique(
-        np.concatenate([*pairs, np.zeros(0, dtype=np.int64)]), return_counts=True
-    )
-    first, second = np.divmod(packed, max(count, 1))
-    return first, second, common
+def _common(
+    sketches: Sketches, shared: int, scratch: Path | None
+) -> tuple[Indices, Indices, Indices]:
+    """Pairs of pieces with how many hashes they share, where these may be enough."""
+    count, lengths = max(len(sketches), 1), sketches.lengths
+    kept: list[npt.NDArray[np.int64]] = [np.zeros((2, 0), dtype=np.int64)]
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        files = [(Path(folder) / str(i)).open("w+b") for i in range(PAIR_FILES)]
+        for pairs in _pairs(sketches):
+            file_of = pairs // count % PAIR_FILES
+            for number in np.unique(file_of).tolist():
+                pairs[file_of == number].tofile(files[number])
+        for file in files:
+            file.seek(0)
+            packed, common = np.unique(np.fromfile(file, dtype=np.int64), return_counts=True)
+            one, other = np.divmod(packed, count)
+            enough = (common >= shared) | ((common == lengths[one]) & (common == lengths[other]))
+            kept.append(np.stack([packed[enough], common[enough]]))
+            file.close()
+    packed, common = np.concatenate(kept, axis=1)
+    order = np.argsort(packed)
+    first, second = np.divmod(packed[order], count)
+    return first, second, common[order]
 
 
-def _below(hashes: Sketch, lengths: Indices, pieces: Indices, limit: Indices) -> Indices:
-    """How many hashes below a limit the sketches of some pieces hold."""
-    ends = np.cumsum(lengths)
-    whole = np.repeat(np.arange(len(lengths)), lengths) << 32 | hashes.astype(np.int64)
-    return np.searchsorted(whole, (pieces << 32) + limit) - (ends - lengths)[pieces]
+def _pairs(sketches: Sketches) -> Iterator[Indices]:
+    """Every two pieces that share a hash, once for each, packed as first · N + second."""
+    parts = -(-sketches.total // PART)
+    for part in range(parts):
+        hashes, pieces = sketches.part(part, parts)
+        order = np.argsort(hashes, kind="stable")
+        hashes, pieces = hashes[order], pieces[order]
+        begin = np.flatnonzero(np.diff(hashes.astype(np.int64), prepend=-1))
+        size = np.diff(begin, append=len(hashes))
+        kept = np.repeat((size > 1) & (size <= COMMONPLACE), size)
+        hashes, pieces = hashes[kept], pieces[kept]
+        for distance in range(1, COMMONPLACE):
+            same = np.flatnonzero(hashes[distance:] == hashes[:-distance])
+            if len(same) == 0:
+                break
+            yield pieces[same] * len(sketches) + pieces[same + distance]
 
 
 def groups(count: int, links: Links) -> Indices:

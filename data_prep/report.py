@@ -71,9 +71,10 @@ class Report:
         if len(named) < EXAMPLES:
             named.append({"file": f"{record.corpus}/{record.name}", "detail": detail})
 
-    def keep(self, record: Record, described: Described, split: str) -> None:
+    def keep(self, record: Record, described: Described, split: str, group: str) -> None:
         """Count a piece that stays."""
         self.files += 1
+        self.groups[group] += 1
         self.total.add(record)
         self.splits.setdefault(split, Totals()).add(record)
         self.corpora.setdefault(record.corpus, {}).setdefault(split, Totals()).add(record)
@@ -85,8 +86,8 @@ class Report:
         if record.fifths is not None:
             self.keys[f"{record.fifths:+d} {'minor' if record.minor else 'major'}"] += 1
         if record.tempo is not None:
-            self.tempos[int(record.tempo // 10) * 10] += 1
-        self.lengths[int(record.seconds // 30) * 30] += 1
+            self.tempos[min(int(record.tempo // 20) * 20, 300)] += 1
+        self.lengths[_doubling(record.seconds)] += 1
         self.clipped += record.clipped
 
     def to_json(self) -> dict[str, Any]:
@@ -118,6 +119,11 @@ class Report:
             "tempos": {str(k): v for k, v in sorted(self.tempos.items())},
             "lengths_seconds": {str(k): v for k, v in sorted(self.lengths.items())},
         }
+
+
+def _doubling(seconds: float) -> int:
+    """The longest of 0, 15, 30, 60, 120, … 3840 seconds that is not longer than a piece."""
+    return max((15 << i for i in range(9) if 15 << i <= seconds), default=0)
 
 
 def _ranked(counts: Counter[Any]) -> dict[Any, int]:

@@ -148,7 +148,7 @@ def write_index(folder: Path, shards: Iterable[Shard], pieces: int) -> None:
         "shards": [vars(shard) for shard in shards],
         "files": {
             name: file_hash(folder / name)
-            for name in ("pieces.parquet", "tokenizer.json", "report.json")
+            for name in ("pieces.parquet", "tokenizer.json", "report.json", "report.html")
         },
     }
     write_text(folder / "dataset.json", json.dumps(index, indent=1) + "\n")

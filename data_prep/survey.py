@@ -16,10 +16,10 @@ import numpy.typing as npt
 
 from .chunks import read_chunk
 from .examine import Record
-from .fingerprint import Sketch
-from .label import Described, PathPattern, describe
+from .label import SPLITS, Described, PathPattern, describe
 from .manifest import ManifestStore
 from .near import groups, near_duplicates
+from .sketches import Sketches
 from .split import LEAKS, TRAIN, Shares, SplitBy, joined, split
 
 EXACT_DUPLICATE = "exact_duplicate"
@@ -53,13 +53,17 @@ class Plan:
 
 @dataclass
 class Survey:
-    """Every accepted file in order: what the decisions look at, a list entry a file."""
+    """Every accepted file in order: what the decisions look at, a list entry a file.
 
+    `sketches` goes on, after the accepted files', with those of music that is to be excluded.
+    """
+
+    sketches: Sketches
     contents: list[bytes] = field(default_factory=list)
-    sketches: list[Sketch] = field(default_factory=list)
     stated: list[str | None] = field(default_factory=list)
     composers: list[str | None] = field(default_factory=list)
     styles: list[tuple[str, ...]] = field(default_factory=list)
+    _same: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, record: Record, described: Described, *, stated_splits: bool) -> None:
         """Note an accepted file."""
@@ -67,7 +71,11 @@ class Survey:
         self.sketches.append(np.frombuffer(record.sketch, dtype="<u4"))
         self.stated.append(described.split if stated_splits else None)
         self.composers.append(described.composer)
-        self.styles.append(described.styles)
+        self.styles.append(self._same.setdefault(described.styles, described.styles))
+
+    def exclude(self, record: Record) -> None:
+        """Note a piece to be excluded, after all accepted files."""
+        self.sketches.append(np.frombuffer(record.sketch, dtype="<u4"))
 
 
 def accepted(chunks: Sequence[Path]) -> Iterator[Record]:
@@ -95,21 +103,21 @@ class Decisions:
     labels: tuple[str, ...]
 
 
-def decide(survey: Survey, excluded: Sequence[Sketch], plan: Plan) -> Decisions:
+def decide(survey: Survey, plan: Plan, scratch: Path | None = None) -> Decisions:
     """Duplicates, groups, splits and labels of a survey.
 
     Args:
-        survey: the accepted files.
-        excluded: sketches of music of which nothing may be trained on.
+        survey: the accepted files, and the music to be excluded.
         plan: how to decide.
+        scratch: a folder for temporary files.
     """
     count = len(survey.contents)
     original = _originals(survey.contents)
-    links = near_duplicates([*survey.sketches, *excluded])
-    group = groups(count + len(excluded), links)
-    touched = np.zeros(len(group), dtype=bool)
-    touched[group[count:]] = True
-    group = joined(group[:count], original)
+    links = near_duplicates(survey.sketches, scratch=scratch)
+    linked = groups(len(survey.sketches), links)
+    touched = np.zeros(len(linked), dtype=bool)
+    touched[linked[count:]] = True
+    group = joined(linked[:count], original)
     if plan.split_by == "composer":
         names = {name: i for i, name in enumerate(sorted(filter(None, set(survey.composers))))}
         composer = np.array([names.get(c or "", -1) for c in survey.composers], dtype=np.int64)
@@ -117,10 +125,9 @@ def decide(survey: Survey, excluded: Sequence[Sketch], plan: Plan) -> Decisions:
     else:
         together = group
     content = np.array([int.from_bytes(c[:8], "little") for c in survey.contents], dtype=np.uint64)
-    place = split(together, content, survey.stated, plan.shares)
+    place = split(together, content, _stated(survey, original), plan.shares)
     barred = np.zeros(count, dtype=bool)
-    near_excluded = touched[groups(count + len(excluded), links)[:count]]
-    np.logical_or.at(barred, group, near_excluded)
+    np.logical_or.at(barred, group, touched[linked[:count]])
     refused = [
         EXACT_DUPLICATE if original[i] != i else EXCLUDED if out else LEAK if s == LEAKS else ""
         for i, (s, out) in enumerate(zip(place.tolist(), barred[group].tolist(), strict=True))
@@ -132,6 +139,15 @@ def _originals(contents: Sequence[bytes]) -> npt.NDArray[np.int64]:
     """For each file the place of the first with the same content."""
     first: dict[bytes, int] = {}
     return np.array([first.setdefault(c, i) for i, c in enumerate(contents)], dtype=np.int64)
+
+
+def _stated(survey: Survey, original: npt.NDArray[np.int64]) -> list[str | None]:
+    """The stated split of each file; a file repeated elsewhere is held out if any of them is."""
+    order = (None, *SPLITS)
+    stated = list(survey.stated)
+    for place, first in enumerate(original.tolist()):
+        stated[first] = max(stated[first], stated[place], key=order.index)
+    return stated
 
 
 def _labels(

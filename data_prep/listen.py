@@ -1,0 +1,43 @@
+"""Listening to a dataset: its pieces, and the windows that training sees, as scores."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import numpy as np
+
+from tokenizer import InputError, Score
+
+from .pieces import Pieces
+from .windows import Dataset
+
+Heard = tuple[list[str], Score]
+"""What it is and what was done to it, a line each, and the music."""
+
+
+def piece_scores(
+    folder: str | os.PathLike[str], split: str, count: int, *, seed: int = 0
+) -> Iterator[Heard]:
+    """Some pieces of a split, each decoded from its tokens."""
+    pieces = Pieces(folder, split)
+    order = np.random.default_rng(seed).permutation(len(pieces))[:count]
+    for piece in order.tolist():
+        prefix = pieces.tokenizer.prefix(pieces.labels(piece))
+        score = pieces.tokenizer.decode(np.concatenate([prefix, pieces.tokens(piece)]))
+        yield [f"{pieces.corpora[piece]}/{pieces.sources[piece]}"], score
+
+
+def window_scores(
+    folder: str | os.PathLike[str], split: str, context: int, count: int, *, seed: int = 0
+) -> Iterator[Heard]:
+    """The first windows that training with a seed sees, augmented, one piece a window.
+
+    Raises:
+        InputError: if the count is not positive.
+    """
+    if count < 1:
+        raise InputError(f"{count} windows are none; ask for 1 or more")
+    dataset = Dataset(folder, split, context, seed=seed, pack=False)
+    for k in range(count):
+        yield dataset.describe(k), dataset.tokenizer.decode(dataset[k].tokens)

@@ -1,0 +1,133 @@
+"""Writing a dataset folder: beside the old one, then into its place.
+
+Work goes on in the folder `.work` inside the dataset's, which is gone when the dataset is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from tokenizer import InputError, Tokenizer
+from tokenizer.files import write_text
+
+from .examine import Record
+from .label import SPLITS, Described
+from .report import Report
+from .report_page import page
+from .shards import ShardWriter, write_index
+from .survey import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
+
+WORK = ".work"
+WHOLE = "whole"
+
+_DETAILS = {
+    EXACT_DUPLICATE: "as {}",
+    EXCLUDED: "an arrangement or excerpt of music that was to be excluded",
+    LEAK: "an arrangement or excerpt of a piece that is held out",
+}
+
+
+def opened(folder: Path, *, overwrite: bool) -> Path:
+    """The work folder of a dataset folder, with what an earlier run left in `chunks`.
+
+    Raises:
+        InputError: if the folder holds a dataset (but for `overwrite`) or other files, or cannot
+            be written.
+    """
+    is_dataset, work = (folder / "dataset.json").exists(), folder / WORK
+    if is_dataset and not overwrite:
+        raise InputError(f"{folder} is already a dataset; name another folder, or use --overwrite")
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; name a folder for the dataset")
+    if folder.is_dir() and not is_dataset and not work.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} holds other files; name a new folder for the dataset")
+    try:
+        (work / "chunks").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+    (work / "manifests.sqlite").unlink(missing_ok=True)
+    shutil.rmtree(work / WHOLE, ignore_errors=True)
+    return work
+
+
+class Output:
+    """A dataset folder in the making: records go in, in the order of the survey.
+
+    Attributes:
+        report: of what has gone in.
+    """
+
+    def __init__(self, work: Path, decisions: Decisions, tokenizer: Tokenizer) -> None:
+        self.report = Report(labels=decisions.labels)
+        self._work = work
+        self._decisions = decisions
+        self._tokenizer = tokenizer
+        self._writer = ShardWriter(work / WHOLE)
+        self._names: list[str] = []
+
+    def add(self, record: Record, described: Described) -> None:
+        """Write a record's piece, or report why not."""
+        if record.refused:
+            self.report.refuse(record, record.refused, record.detail)
+            return
+        place = len(self._names)
+        self._names.append(f"{record.corpus}/{record.name}")
+        reason = self._decisions.refused[place]
+        if reason:
+            original = self._names[self._decisions.original[place]]
+            self.report.refuse(record, reason, _DETAILS[reason].format(original))
+            return
+        split = SPLITS[self._decisions.split[place]]
+        group = self._names[self._decisions.group[place]]
+        self.report.keep(record, described, split, group)
+        self._writer.add(record.tokens, piece_columns(record, described, split, group))
+
+    def finish(self, folder: Path) -> None:
+        """Write what stands beside the shards, and put the dataset into its place."""
+        whole = self._work / WHOLE
+        shards = self._writer.close()
+        plain = self.report.to_json()
+        self._tokenizer.save(whole / "tokenizer.json")
+        write_text(whole / "report.json", json.dumps(plain, indent=1) + "\n")
+        write_text(whole / "report.html", page(plain, "What is in this dataset"))
+        write_index(whole, shards, self.report.total.pieces)
+        _move_into_place(whole, folder)
+        shutil.rmtree(self._work)
+
+
+def piece_columns(record: Record, described: Described, split: str, group: str) -> dict[str, Any]:
+    """A record's row in the table of pieces, but for where its tokens are."""
+    return {
+        "id": record.content_hash.hex(),
+        "notes": record.notes,
+        "split": split,
+        "corpus": record.corpus,
+        "source": record.name,
+        "title": described.title,
+        "composer": described.composer,
+        "styles": list(described.styles),
+        "instruments": list(record.instruments),
+        "tempo": record.tempo,
+        "time_signature": record.time_signature,
+        "key_fifths": record.fifths,
+        "key_minor": record.minor,
+        "quarters": record.quarters,
+        "seconds": record.seconds,
+        "clipped": record.clipped,
+        "licence": described.licence,
+        "content_hash": record.content_hash,
+        "fingerprint": record.sketch,
+        "group": group,
+    }
+
+
+def _move_into_place(whole: Path, folder: Path) -> None:
+    """Put a finished dataset where it belongs; `dataset.json` goes away first and comes last."""
+    (folder / "dataset.json").unlink(missing_ok=True)
+    shutil.rmtree(folder / "tokens", ignore_errors=True)
+    names = sorted(path.name for path in whole.iterdir() if path.name != "dataset.json")
+    for name in [*names, "dataset.json"]:
+        (whole / name).replace(folder / name)
