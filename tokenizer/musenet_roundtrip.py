@@ -9,6 +9,7 @@ import numpy as np
 from .grid import Steps
 from .musenet_tokens import MuseNetTokenizer, longest_notes
 from .musenet_vocabulary import DRUM_KIT, INSTRUMENT_OF_PROGRAM
+from .pedals import sustained
 from .roundtrip import Fate, RoundTrip, exact_notes
 from .score import Score
 
@@ -21,7 +22,8 @@ def musenet_round_trip(tokenizer: MuseNetTokenizer, score: Score) -> RoundTrip:
     """
     body = tokenizer.body(score)
     again = tokenizer.decode(body)
-    before = exact_notes(tokenizer.grid, score)
+    notes = sustained(score) if tokenizer.pedal == "durations" else score.notes
+    before = exact_notes(tokenizer.grid, score, notes)
     step = tokenizer.grid.ticks_per_step
     after = again.notes[_places(tokenizer, score, again)]
     instrument = INSTRUMENT_OF_PROGRAM[score.notes["program"]]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .grid import Grid
+from .pedals import sustained
 from .score import Score
 from .tokenizer import Tokenizer
 
@@ -66,9 +67,8 @@ def round_trip(tokenizer: Tokenizer, score: Score) -> RoundTrip:
     )
 
 
-def exact_notes(grid: Grid, score: Score) -> npt.NDArray[Any]:
-    """Start, duration and velocity of a score's notes, times in exact, unrounded steps."""
-    notes = score.notes
+def exact_notes(grid: Grid, score: Score, notes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Start, duration and velocity of notes of a score, times in exact, unrounded steps."""
     exact = np.zeros(len(notes), dtype=[("start", "f8"), ("duration", "f8"), ("velocity", "u1")])
     if grid.is_beat:
         per_tick = grid.resolution / score.ticks_per_quarter
@@ -85,11 +85,12 @@ def exact_notes(grid: Grid, score: Score) -> npt.NDArray[Any]:
 
 def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
     """The exact notes of a score in the order of their tokens."""
-    grid, notes = tokenizer.vocabulary.grid, score.notes
+    grid = tokenizer.vocabulary.grid
+    notes = sustained(score) if tokenizer.pedal == "durations" else score.notes
     classes = grid.duration_class(tokenizer.duration_steps(score, notes))
     start_step = tokenizer.steps(score, notes["start"])
     keys = (notes["velocity"] // 4, classes, notes["pitch"], notes["program"], start_step)
-    return exact_notes(grid, score)[np.lexsort(keys)]
+    return exact_notes(grid, score, notes)[np.lexsort(keys)]
 
 
 def _fates(tokenizer: Tokenizer, score: Score, again: Score) -> list[Fate]:
