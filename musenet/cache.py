@@ -7,9 +7,13 @@ Every buffer is allocated once. With row length l: `row` keeps l positions, `pre
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from .step import Step
 
 KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 2}
 
@@ -53,6 +57,9 @@ class LayerCache:
 
     def write(self, k_BTGD: Tensor, v_BTGD: Tensor, start: int) -> None:
         """Put the keys and values of positions start, start + 1, … in their places."""
+        if k_BTGD.shape[1] == 1:
+            self.put(k_BTGD[:, 0], v_BTGD[:, 0], start)
+            return
         stop = start + k_BTGD.shape[1]
         first = max(start, stop - self.capacity)
         for new_BTGD, kept_here in ((k_BTGD, self.keys), (v_BTGD, self.values)):
@@ -62,6 +69,16 @@ class LayerCache:
             else:
                 self._write_ring(new_BTGD.transpose(1, 2), kept_here, first, stop)
 
+    def put(self, k_BGD: Tensor, v_BGD: Tensor, position: int) -> None:
+        """Put the keys and values of one position in their place."""
+        if self.pattern == "column":
+            row, column = divmod(position, self.row_length)
+            self.keys[:, column, :, row % self.rows] = k_BGD
+            self.values[:, column, :, row % self.rows] = v_BGD
+        else:
+            self.keys[:, :, position % self.capacity] = k_BGD
+            self.values[:, :, position % self.capacity] = v_BGD
+
     def _write_ring(self, new_BGTD: Tensor, ring: Tensor, first: int, stop: int) -> None:
         slot = first % self.capacity
         before_end = min(stop - first, self.capacity - slot)
@@ -70,10 +87,6 @@ class LayerCache:
             ring[:, :, : stop - first - before_end] = new_BGTD[:, :, before_end:]
 
     def _write_columns(self, new_BTGD: Tensor, columns: Tensor, first: int, stop: int) -> None:
-        if stop - first == 1:
-            row, column = divmod(first, self.row_length)
-            columns[:, column, :, row % self.rows] = new_BTGD[:, 0]
-            return
         positions = torch.arange(first, stop, device=columns.device)
         rows = (positions // self.row_length) % self.rows
         columns[:, positions % self.row_length, :, rows] = new_BTGD.transpose(0, 1)
@@ -84,11 +97,13 @@ class Cache:
 
     Attributes:
         layers: one `LayerCache` per layer.
+        step: the model made ready for single steps, or None to go through its layers.
         position: the position that the next token gets.
     """
 
-    def __init__(self, layers: Sequence[LayerCache]) -> None:
+    def __init__(self, layers: Sequence[LayerCache], step: Step | None = None) -> None:
         self.layers = tuple(layers)
+        self.step = step
         self.position = 0
 
     def reset(self) -> None:

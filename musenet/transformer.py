@@ -25,6 +25,7 @@ from .critic import Critic
 from .embeddings import SummedEmbedding
 from .functional import rms_norm, wide
 from .heads import build_head
+from .step import Step, resolve, versions
 
 _ROTARY_BASE = 10_000.0
 
@@ -42,6 +43,7 @@ class Transformer(nn.Module):
     Attributes:
         backend: of attention, see `musenet.attention`.
         recompute: what layers keep in training, see `musenet.recompute`.
+        engine: of single steps into a cache, see `musenet.step`; read when a cache is made.
         head: predicts the next row.
         critic: tells real music from generated, or None.
     """
@@ -52,6 +54,7 @@ class Transformer(nn.Module):
         self.compute = compute
         self.backend = "auto"
         self.recompute = "none"
+        self.engine = "auto"
         self.embedding = SummedEmbedding(
             (*config.field_sizes, *config.structure_sizes), config.width, 0.1
         )
@@ -66,6 +69,7 @@ class Transformer(nn.Module):
         self.head = build_head(config)
         self.critic = Critic(config.width) if config.critic else None
         self._rotation: Tensor | None = None
+        self._step: Step | None = None
         if config.initialisation == "gpt2":
             _initialise_as_gpt2(self)
 
@@ -101,13 +105,17 @@ class Transformer(nn.Module):
             x_BTD = share * x_BTD + (1 - share) * x_BTD[mix[1]]
         if self.config.norm == "rms":
             x_BTD = rms_norm(x_BTD, x_BTD.dtype)
+        rotation = self._rotations(start, start + length, x_BTD)
         compute = self.compute or x_BTD.dtype
-        how = Pass(self._rotations(start, start + length, x_BTD), compute, start, self.backend)
-        for index, block in enumerate(self.blocks):
-            if cache is None:
-                x_BTD = recompute.run(partial(block, how=how), x_BTD, self.recompute)
-            else:
-                x_BTD = block(x_BTD, how, cache.layers[index])
+        if cache is not None and cache.step is not None and length == 1 and rotation is not None:
+            x_BTD = cache.step(x_BTD[:, 0], rotation, cache)[:, None]
+        else:
+            how = Pass(rotation, compute, start, self.backend)
+            for index, block in enumerate(self.blocks):
+                if cache is None:
+                    x_BTD = recompute.run(partial(block, how=how), x_BTD, self.recompute)
+                else:
+                    x_BTD = block(x_BTD, how, cache.layers[index])
         if cache is not None:
             cache.position += length
         normed: Tensor = self.norm(x_BTD, compute)
@@ -127,18 +135,18 @@ class Transformer(nn.Module):
     def new_cache(self, batch: int, length: int | None = None) -> Cache:
         """An empty cache for `batch` sequences of up to `length` positions (default: context).
 
-        Past that length the oldest rows are forgotten, one row at a time.
+        Past that length the oldest rows are forgotten, one row at a time. Made while gradients
+        are off, it takes single steps the fast way, with the weights as they are now.
         """
         config = self.config
         shape = (batch, config.groups, length or config.context, config.head_width)
         weight = self.embedding.weight
         dtype = self.compute or weight.dtype
-        return Cache(
-            [
-                LayerCache(pattern, config.row_length, shape, dtype, weight.device)
-                for pattern in config.layer_patterns
-            ]
-        )
+        layers = [
+            LayerCache(pattern, config.row_length, shape, dtype, weight.device)
+            for pattern in config.layer_patterns
+        ]
+        return Cache(layers, self._prepared())
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices between hidden states, which Muon is for; AdamW trains the others."""
@@ -150,6 +158,16 @@ class Transformer(nn.Module):
         for module in self.modules():
             if isinstance(module, SummedEmbedding):
                 module.reset_buffers()
+
+    def _prepared(self) -> Step | None:
+        """The layers made ready for single steps, again if the parameters have changed."""
+        if torch.is_grad_enabled() or not Step.supports(self):
+            return None
+        engine = resolve(self.engine, self)
+        ready = self._step
+        if ready is None or ready.engine != engine or ready.versions != versions(self):
+            ready = self._step = Step(self, engine)
+        return ready
 
     def _check_length(self, length: int, start: int) -> None:
         context = self.config.context
