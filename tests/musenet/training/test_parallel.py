@@ -64,7 +64,7 @@ def assert_close(one: Path, other: Path) -> None:
     first, second = last(one), last(other)
     assert first.keys() == second.keys()
     for name, tensor in first.items():
-        assert torch.allclose(tensor, second[name], atol=2e-4), name
+        assert torch.allclose(tensor, second[name], atol=2e-3), name
 
 
 @pytest.mark.slow

@@ -1,0 +1,291 @@
+"""Musical statistics of scores, as the literature defines them, for comparison with real music.
+
+    pitch_class_entropy     MusPy; Wu & Yang 2020, "The Jazz Transformer on the Front Line" (H)
+    pitch_class_entropy_1   MusDr's H over 1 bar, the mean over all bars with notes; _4 over 4 bars
+    scale_consistency       MusPy; Mogren 2016, "C-RNN-GAN"
+    groove_consistency      MusPy: onsets of neighbouring bars
+    groove_similarity       MusDr's GS (Wu & Yang 2020): onsets of all pairs of bars
+    polyphony               MusPy: pitches that sound together, where any sounds
+    polyphony_rate          MusPy: share of the time with more than two; Dong et al. 2018, MuseGAN
+    empty_beat_rate         MusPy; Dong et al. 2018, Pypianoroll
+    pitch_range             MusPy, in semitones
+    notes_per_quarter       notes over the length in quarters
+    notes_per_second        notes over the length in seconds
+    self_similarity         after Foote 1999: the mean over bars of the cosine with the most similar
+                            earlier bar, of what begins (pitch class by sixteenth of the bar)
+
+MusPy: Dong et al. 2020, ISMIR; MusDr: github.com/slSeanWU/MusDr. Drums count for rhythm alone.
+MusPy's measures assume one time signature: its groove takes the first bar's length for all. A
+statistic that is not defined for a score (no pitched note, one bar) is NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from musenet.sampling.bars import Bars
+from tokenizer.score import DRUMS, Score
+
+RESOLUTION = 24
+"""Steps a quarter to which times are rounded, MusPy's default."""
+
+POSITIONS = 64
+"""Positions in a bar for MusDr's groove."""
+
+_SLOTS = 16
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+_MAJOR = (0, 2, 4, 5, 7, 9, 11)
+_MINOR = (0, 2, 3, 5, 7, 8, 10)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A score on MusPy's grid, with its bars.
+
+    Attributes:
+        score: at `RESOLUTION` ticks a quarter.
+    """
+
+    score: Score
+
+    @classmethod
+    def of(cls, score: Score) -> Grid:
+        """Round a score to the grid."""
+        return cls(score.resample(RESOLUTION))
+
+    @cached_property
+    def start(self) -> Ints:
+        """Onsets of all notes, in steps."""
+        return self.score.notes["start"].astype(np.int64)
+
+    @cached_property
+    def stop(self) -> Ints:
+        """Ends of all notes, in steps."""
+        return self.start + self.score.notes["duration"]
+
+    @cached_property
+    def pitched(self) -> npt.NDArray[np.bool_]:
+        """Which notes are not drums."""
+        return self.score.notes["program"] != DRUMS
+
+    @cached_property
+    def lines(self) -> Ints:
+        """Bar lines in steps, from that of the first bar to the one that closes the last."""
+        bars = Bars(self.score.time_signatures, RESOLUTION)
+        last = bars.number(max(0, int(self.start.max()))) if len(self.start) else 0
+        return np.array([bars.tick(bar) for bar in range(last + 2)], dtype=np.int64)
+
+    @cached_property
+    def bar(self) -> Ints:
+        """The bar in which each note begins."""
+        return np.searchsorted(self.lines, self.start, side="right") - 1
+
+    @cached_property
+    def pitch_classes(self) -> Ints:
+        """How often each pitch class begins in each bar, `(bars, 12)`."""
+        count = np.zeros((len(self.lines) - 1, 12), dtype=np.int64)
+        pitch = self.score.notes["pitch"][self.pitched].astype(np.int64) % 12
+        np.add.at(count, (self.bar[self.pitched], pitch), 1)
+        return count
+
+    def onsets(self, positions: int) -> npt.NDArray[np.bool_]:
+        """Where in each bar notes begin, `(bars, positions)`."""
+        first, length = self.lines[self.bar], np.diff(self.lines)[self.bar]
+        place = (self.start - first) * positions // np.maximum(length, 1)
+        found = np.zeros((len(self.lines) - 1, positions), dtype=bool)
+        found[self.bar, np.minimum(place, positions - 1)] = True
+        return found
+
+    @cached_property
+    def sounding(self) -> npt.NDArray[np.bool_]:
+        """Which pitches sound at each step, `(steps, 128)`; drums do not."""
+        last = int(self.stop.max(initial=0))
+        edges = np.zeros((last + 1, 128), dtype=np.int32)
+        pitch = self.score.notes["pitch"][self.pitched].astype(np.int64)
+        np.add.at(edges, (self.start[self.pitched], pitch), 1)
+        np.add.at(edges, (self.stop[self.pitched], pitch), -1)
+        return edges.cumsum(axis=0)[:-1] > 0
+
+
+def _entropy(count: npt.NDArray[np.integer]) -> float:
+    """Bits of the distribution that counts give."""
+    share = count[count > 0] / count.sum()
+    return float(-(share * np.log2(share)).sum())
+
+
+def pitch_class_entropy(grid: Grid, bars: int | None = None) -> float:
+    """Entropy of the pitch classes of all notes, or the mean over runs of bars that have any."""
+    count = grid.pitch_classes
+    if bars is None:
+        return _entropy(count.sum(axis=0)) if count.any() else math.nan
+    width = min(bars, len(count))
+    sums = np.concatenate([np.zeros((1, 12), dtype=np.int64), count.cumsum(axis=0)])
+    runs = sums[width:] - sums[:-width]
+    found = [_entropy(run) for run in runs if run.any()]
+    return float(np.mean(found)) if found else math.nan
+
+
+def scale_consistency(grid: Grid) -> float:
+    """The largest share of notes in one major or natural minor scale."""
+    count = grid.pitch_classes.sum(axis=0)
+    if not count.any():
+        return math.nan
+    inside = [
+        count[[(root + s) % 12 for s in scale]].sum()
+        for scale in (_MAJOR, _MINOR)
+        for root in range(12)
+    ]
+    return float(max(inside) / count.sum())
+
+
+def groove_consistency(grid: Grid) -> float:
+    """One less the mean Hamming distance of the onsets of neighbouring bars."""
+    width = int(grid.lines[1] - grid.lines[0])
+    bars = int(grid.stop.max(initial=0)) // width + 1
+    if bars < 2:
+        return math.nan
+    onsets = np.zeros((bars, width), dtype=bool)
+    onsets[grid.start // width, grid.start % width] = True
+    return float(1 - (onsets[1:] != onsets[:-1]).sum() / (width * (bars - 1)))
+
+
+def groove_similarity(grid: Grid) -> float:
+    """One less the mean Hamming distance of the onsets of all pairs of bars.
+
+    At a position where k of n bars have an onset, k·(n − k) pairs differ.
+    """
+    onsets = grid.onsets(POSITIONS)
+    n = len(onsets)
+    if n < 2:
+        return math.nan
+    k = onsets.sum(axis=0)
+    return float(1 - (k * (n - k)).sum() / (POSITIONS * n * (n - 1) / 2))
+
+
+def polyphony(grid: Grid) -> float:
+    """Pitches that sound at a time, over the steps at which any does."""
+    together = grid.sounding.sum(axis=1)
+    return float(together.sum() / (together > 0).sum()) if together.any() else math.nan
+
+
+def polyphony_rate(grid: Grid) -> float:
+    """Share of steps at which more than two pitches sound."""
+    together = grid.sounding.sum(axis=1)
+    return float((together > 2).mean()) if len(together) else math.nan
+
+
+def empty_beat_rate(grid: Grid) -> float:
+    """Share of quarters in which no note sounds, the end of a note counted in."""
+    last = int(grid.stop.max(initial=0))
+    if last < 1:
+        return math.nan
+    edges = np.zeros(last // RESOLUTION + 2, dtype=np.int64)
+    np.add.at(edges, grid.start // RESOLUTION, 1)
+    np.add.at(edges, grid.stop // RESOLUTION + 1, -1)
+    return float((edges.cumsum()[:-1] == 0).mean())
+
+
+def pitch_range(grid: Grid) -> float:
+    """Semitones from the lowest to the highest note."""
+    pitch = grid.score.notes["pitch"][grid.pitched].astype(np.int64)
+    return float(pitch.max() - pitch.min()) if len(pitch) else math.nan
+
+
+def notes_per_quarter(grid: Grid) -> float:
+    """Notes over the length in quarters."""
+    last = int(grid.stop.max(initial=0))
+    return len(grid.start) * RESOLUTION / last if last else math.nan
+
+
+def notes_per_second(grid: Grid) -> float:
+    """Notes over the length in seconds."""
+    seconds = float(grid.score.seconds(np.array([grid.score.end]))[0])
+    return len(grid.start) / seconds if seconds > 0 else math.nan
+
+
+def self_similarity(grid: Grid) -> float:
+    """The mean over bars of the cosine with the most similar earlier bar."""
+    first, length = grid.lines[grid.bar], np.diff(grid.lines)[grid.bar]
+    slot = np.minimum((grid.start - first) * _SLOTS // np.maximum(length, 1), _SLOTS - 1)
+    pitch = np.where(grid.pitched, grid.score.notes["pitch"].astype(np.int64) % 12, 12)
+    shape = (len(grid.lines) - 1, _SLOTS, 13)
+    content = np.zeros(shape)
+    content[grid.bar, slot, pitch] = 1.0
+    flat = content.reshape(shape[0], -1)
+    flat = flat[flat.any(axis=1)]
+    if len(flat) < 2:
+        return math.nan
+    unit = flat / np.linalg.norm(flat, axis=1, keepdims=True)
+    cosines = np.tril(unit @ unit.T, -1)
+    return float(cosines[1:].max(axis=1).mean())
+
+
+STATISTICS: dict[str, Callable[[Grid], float]] = {
+    "pitch_class_entropy": pitch_class_entropy,
+    "pitch_class_entropy_1": lambda grid: pitch_class_entropy(grid, 1),
+    "pitch_class_entropy_4": lambda grid: pitch_class_entropy(grid, 4),
+    "scale_consistency": scale_consistency,
+    "groove_consistency": groove_consistency,
+    "groove_similarity": groove_similarity,
+    "polyphony": polyphony,
+    "polyphony_rate": polyphony_rate,
+    "empty_beat_rate": empty_beat_rate,
+    "pitch_range": pitch_range,
+    "notes_per_quarter": notes_per_quarter,
+    "notes_per_second": notes_per_second,
+    "self_similarity": self_similarity,
+}
+
+
+def describe(score: Score) -> dict[str, float]:
+    """Every statistic of a score; NaN where it is not defined."""
+    if len(score.notes) == 0:
+        return dict.fromkeys(STATISTICS, math.nan)
+    grid = Grid.of(score)
+    return {name: statistic(grid) for name, statistic in STATISTICS.items()}
+
+
+def compare(
+    ours: Sequence[Mapping[str, float]],
+    real: Sequence[Mapping[str, float]],
+    *,
+    seed: int = 0,
+    draws: int = 2000,
+) -> dict[str, dict[str, Any]]:
+    """The mean of each statistic beside that of real music.
+
+    `interval` holds 95 % of the means of as many real pieces drawn with replacement; `distance` is
+    how far our mean lies from the real one in the real music's standard deviations.
+    """
+    generator = np.random.default_rng(seed)
+    result = {}
+    for name in STATISTICS:
+        mine, theirs = (_defined(pieces, name) for pieces in (ours, real))
+        if len(mine) == 0 or len(theirs) == 0:
+            continue
+        picks = generator.integers(0, len(theirs), (draws, len(mine)))
+        low, high = np.percentile(theirs[picks].mean(axis=1), [2.5, 97.5])
+        spread = float(theirs.std()) or math.nan
+        result[name] = {
+            "ours": float(mine.mean()),
+            "real": float(theirs.mean()),
+            "interval": [float(low), float(high)],
+            "inside": bool(low <= mine.mean() <= high),
+            "distance": float((mine.mean() - theirs.mean()) / spread),
+        }
+    return result
+
+
+def _defined(pieces: Sequence[Mapping[str, float]], name: str) -> Floats:
+    values = np.array([piece[name] for piece in pieces], dtype=np.float64)
+    return values[~np.isnan(values)]
