@@ -112,7 +112,6 @@ class Sampler:
         columns = structure(whole, vocabulary, plan.length)[len(plan.prefix) :]
         self._rows = np.repeat(plan.body[None, first:], self._batch, axis=0)
         self._structure = np.repeat(columns[None, first:], self._batch, axis=0)
-        self._cache = model.new_cache(self._lanes, model.config.context)
 
     def steps(self) -> Iterator[Step]:
         """Row after row until every variation is full or has ended."""
@@ -127,6 +126,8 @@ class Sampler:
 
     @torch.inference_mode()
     def _steps(self) -> Iterator[Step]:
+        # Made where gradients are off, so that single steps go the fast way.
+        self._cache = self._model.new_cache(self._lanes, self._model.config.context)
         hidden = self._fill(same=True)
         live = np.ones(self._batch, dtype=bool)
         while True:

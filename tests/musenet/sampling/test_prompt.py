@@ -11,7 +11,7 @@ from musenet.sampling.prompt import Place, blank, boundary_of, clock_time, read_
 from tokenizer.errors import InputError, MidiError
 from tokenizer.keys import Key
 from tokenizer.midi import read, to_bytes, write
-from tokenizer.score import Score
+from tokenizer.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -22,7 +22,11 @@ def score(*notes: tuple[float, float], meters: list[tuple[int, int, int]] | None
     rows = [
         (round(s * QUARTER), round(d * QUARTER), 60 + i, 80, 0, 0) for i, (s, d) in enumerate(notes)
     ]
-    return Score(QUARTER, notes=rows, time_signatures=meters or [(0, 4, 4)])
+    return Score(
+        QUARTER,
+        notes=np.array(rows, NOTES),
+        time_signatures=np.array(meters or [(0, 4, 4)], TIME_SIGNATURES),
+    )
 
 
 @pytest.mark.parametrize(
@@ -109,7 +113,7 @@ def test_refusals(tmp_path: Path, path: Path) -> None:
     with pytest.raises(MidiError, match=r"text\.mid"):
         read_prompt(text)
     silent = tmp_path / "silent.mid"
-    silent.write_bytes(to_bytes(Score(tempos=[(0, 500_000)])))
+    silent.write_bytes(to_bytes(Score(tempos=np.array([(0, 500_000)], TEMPOS))))
     with pytest.raises(InputError, match="no notes"):
         read_prompt(silent)
     with pytest.raises(InputError, match="ends in bar 9"):

@@ -1,0 +1,215 @@
+"""`musenet generate` as it is typed: files, words, exit codes, and nothing half-written."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from musenet.checkpoint import save
+from musenet.config import ModelConfig
+from musenet.transformer import Transformer
+from tokenizer.midi import read, to_bytes
+from tokenizer.score import Score
+from tokenizer.structure import STRUCTURE_SIZES
+from tokenizer.tokenizer import Tokenizer
+
+PIANO = Path(__file__).parents[2] / "examples" / "prompts" / "piano.mid"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained model of one layer."""
+    torch.manual_seed(0)
+    tokenizer = Tokenizer.default(composers=["bach", "chopin"], styles=["baroque"])
+    config = ModelConfig(
+        field_sizes=tokenizer.vocabulary.sizes,
+        structure_sizes=STRUCTURE_SIZES,
+        layers=1,
+        heads=2,
+        width=32,
+        context=256,
+        patterns=("dense",),
+    )
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    save(folder, Transformer(config), tokenizer, {})
+    return folder
+
+
+@pytest.fixture
+def run(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Run:
+    """Run the command in an empty folder; gives exit code, output and errors."""
+    from musenet.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def go(*arguments: str | Path, model: Path | str = model) -> tuple[int, str, str]:
+        words = ["generate", *map(str, arguments), "--model", str(model)]
+        code = 0
+        try:
+            main(words)
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return go
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+
+
+def test_a_prompt_is_continued(run: Run, tmp_path: Path) -> None:
+    code, out, _ = run(PIANO, "--out", "new/song.mid", "--bars", 4, "--seed", 3,
+                       "--picture", "song.png")  # fmt: skip
+    assert code == 0
+    assert "new/song.mid" in out
+    assert "seed 3" in out
+    assert files(tmp_path) == ["new/song.mid", "song.png"]
+    prompt, song = read(PIANO), read(tmp_path / "new" / "song.mid")
+    assert np.array_equal(song.notes[: len(prompt.notes)], prompt.notes)
+    run(PIANO, "--out", "again.mid", "--bars", 4, "--seed", 3)
+    assert (tmp_path / "again.mid").read_bytes() == (tmp_path / "new" / "song.mid").read_bytes()
+
+
+def test_variations_get_a_file_each(run: Run, tmp_path: Path) -> None:
+    code, _, _ = run(PIANO, "--out", "v.mid", "--bars", 2, "--seed", 1, "--variations", 3,
+                     "--picture", "p.svg")  # fmt: skip
+    assert code == 0
+    assert files(tmp_path) == sorted(
+        [*(f"v-{k}.mid" for k in (1, 2, 3)), *(f"p-{k}.svg" for k in (1, 2, 3))]
+    )
+    run(PIANO, "--out", "two.mid", "--bars", 2, "--seed", 1, "--variation", 2)
+    assert (tmp_path / "two.mid").read_bytes() == (tmp_path / "v-2.mid").read_bytes()
+
+
+def test_music_without_a_prompt(run: Run, tmp_path: Path) -> None:
+    code, _, _ = run("--composer", "J. S. Bach", "--instrument", "piano", "--out", "new.mid",
+                     "--bars", 4, "--key", "D minor", "--meter", "3/4", "--tempo", 90)  # fmt: skip
+    assert code == 0
+    score = read(tmp_path / "new.mid")
+    assert score.time_signatures.tolist() == [(0, 3, 4)]
+    assert score.key_signatures.tolist() == [(0, -1, True)]
+
+
+def test_a_long_prompt_is_heard_in_part_and_said_so(run: Run, tmp_path: Path) -> None:
+    orchestra = PIANO.with_name("orchestra.mid")
+    code, out, _ = run(orchestra, "--out", "o.mid", "--bars", 1)
+    assert code == 0
+    assert "longer than the model's context" in out
+    assert len(read(tmp_path / "o.mid").notes) >= len(read(orchestra).notes)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["PIANO"], "--out"),
+        (["missing.mid", "--out", "o.mid"], "missing.mid"),
+        (["text.mid", "--out", "o.mid"], "not a MIDI file"),
+        (["empty.mid", "--out", "o.mid"], "empty"),
+        (["silent.mid", "--out", "o.mid"], "no notes"),
+        (["PIANO", "--out", "o.wav"], "must end in .mid"),
+        (["PIANO", "--out", "text.mid/o.mid"], "not a folder"),
+        (["PIANO", "--out", "o.mid", "--picture", "p.jpg"], ".png or .svg"),
+        (["PIANO", "--out", "o.mid", "--composer", "chopn"], "did you mean 'chopin'"),
+        (["PIANO", "--out", "o.mid", "--instrument", "pinao"], "did you mean 'piano'"),
+        (["PIANO", "--out", "o.mid", "--style", "barok"], "did you mean 'baroque'"),
+        (["PIANO", "--out", "o.mid", "--bars", "0"], "0 bars"),
+        (["PIANO", "--out", "o.mid", "--bars", "4", "--length", "1:00"], "one of the two"),
+        (["PIANO", "--out", "o.mid", "--to", "x"], "--to takes a bar"),
+        (["PIANO", "--out", "o.mid", "--from", "90"], "no notes from --from to --to"),
+        (["--out", "o.mid", "--from", "2"], "give one, or leave them out"),
+        (["PIANO", "--out", "o.mid", "--temperature", "hot"], "--temperature takes a number"),
+        (["PIANO", "--out", "o.mid", "--top-p", "2"], "outside 0 to 1"),
+        (["PIANO", "--out", "o.mid", "--variations", "1000"], "1 to 64"),
+        (["PIANO", "--out", "o.mid", "--meter", "3/4"], "without a prompt"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    run: Run, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    (tmp_path / "text.mid").write_text("Dear diary")
+    (tmp_path / "empty.mid").write_bytes(b"")
+    (tmp_path / "silent.mid").write_bytes(to_bytes(Score()))
+    before = files(tmp_path)
+    code, out, err = run(*[str(PIANO) if word == "PIANO" else word for word in arguments])
+    assert code == 2
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert files(tmp_path) == before
+
+
+def test_a_damaged_checkpoint(run: Run, tmp_path: Path, model: Path) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(model, damaged)
+    weights = damaged / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    code, _, err = run(PIANO, "--out", "o.mid", model=damaged)
+    assert code == 2
+    assert "damaged" in err
+    (damaged / "tokenizer.json").unlink()
+    shutil.copy(model / "model.safetensors", weights)
+    code, _, err = run(PIANO, "--out", "o.mid", model=damaged)
+    assert code == 2
+    assert "tokenizer.json" in err
+    code, _, err = run(PIANO, "--out", "o.mid", model="nowhere")
+    assert code == 2
+    assert "nowhere" in err
+    assert not (tmp_path / "o.mid").exists()
+
+
+def test_weights_that_are_no_numbers(run: Run, tmp_path: Path, model: Path) -> None:
+    from musenet.checkpoint import load
+
+    checkpoint = load(model)
+    with torch.no_grad():
+        checkpoint.model.embedding.weight.fill_(float("nan"))
+    save(tmp_path / "nan", checkpoint.model, checkpoint.tokenizer, {})
+    code, _, err = run(PIANO, "--out", "o.mid", model=tmp_path / "nan")
+    assert code == 2
+    assert "no numbers" in err
+    assert not (tmp_path / "o.mid").exists()
+
+
+def test_ctrl_c_writes_what_there_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from musenet.sampling.compose import Composition
+
+    steps = Composition.steps
+
+    def interrupted(self: Composition):  # type: ignore[no-untyped-def]
+        for count, tick in enumerate(steps(self)):
+            if count == 3:
+                raise KeyboardInterrupt
+            yield tick
+
+    monkeypatch.setattr(Composition, "steps", interrupted)
+    code, out, _ = run(PIANO, "--out", "part.mid", "--bars", 64, "--seed", 2)
+    assert code == 0
+    assert "to go on: musenet generate part.mid" in out
+    assert len(read(tmp_path / "part.mid").notes) >= len(read(PIANO).notes)
+
+
+def test_the_root_script_is_the_same_command(
+    run: Run, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import runpy
+
+    run(PIANO, "--out", "a.mid", "--bars", 1, "--seed", 1)
+    words = [str(PIANO), "--out", "b.mid", "--bars", "1", "--seed", "1", "--model", str(model)]
+    monkeypatch.setattr(sys, "argv", ["generate.py", *words])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(Path(__file__).parents[2] / "generate.py"), run_name="__main__")
+    assert not stop.value.code
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
