@@ -7,8 +7,9 @@ windows = Dataset("dataset", "train", context=1024).batch(0, size=8)
 """
 
 from .augment import Augmentation
+from .loader import Loader
 from .pipeline import prepare
 from .tiles import Tiles
 from .windows import Dataset, Dropout, Window
 
-__all__ = ["Augmentation", "Dataset", "Dropout", "Tiles", "Window", "prepare"]
+__all__ = ["Augmentation", "Dataset", "Dropout", "Loader", "Tiles", "Window", "prepare"]

@@ -12,9 +12,19 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer import Labels
+from tokenizer.compound import Events, decode_rows, encode_events, pack_notes
+from tokenizer.controls import tempo_name
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.keys import Key
-from tokenizer.vocabulary import INSTRUMENT, PITCH, VELOCITY, VELOCITY_BINS, Tokens
+from tokenizer.vocabulary import (
+    INSTRUMENT,
+    PITCH,
+    VELOCITY,
+    VELOCITY_BINS,
+    WAIT,
+    Tokens,
+    Vocabulary,
+)
 
 _RANGES = np.array([(0, 0), *(range_of(program) for program in range(DRUMS + 1))], dtype=np.int16)
 # Columns by value of the instrument field; a drum's pitch is no pitch and never moves.
@@ -142,11 +152,46 @@ def velocity_table(change: Change) -> npt.NDArray[np.int16]:
     return np.concatenate([[0], louder // 4 + 1]).astype(np.int16)
 
 
-def apply(tokens: Tokens, change: Change) -> None:
-    """Make a change to rows `(T, 5)` in place."""
+def apply(tokens: Tokens, change: Change, vocabulary: Vocabulary) -> None:
+    """Make a change to rows `(T, 5)` in place, but for the tempo on the `seconds` clock."""
     if change.semitones:
         moved = _PITCHED[tokens[:, INSTRUMENT]]
         moved *= change.semitones
         tokens[:, PITCH] += moved
     if (change.scale, change.offset) != (1.0, 0.0):
         tokens[:, VELOCITY] = velocity_table(change)[tokens[:, VELOCITY]]
+    if change.tempo != 1.0 and vocabulary.grid.is_beat:
+        tempo = (tokens[:, INSTRUMENT] == 0) & (tokens[:, WAIT] >= vocabulary.first_control)
+        for row in np.flatnonzero(tempo).tolist():
+            tokens[row, WAIT] = _moved_tempo(int(tokens[row, WAIT]), change.tempo, vocabulary)
+
+
+def _moved_tempo(control: int, factor: float, vocabulary: Vocabulary) -> int:
+    """A tempo's control after a change of tempo; any other control is itself."""
+    kind, _, mark = vocabulary.name(control).partition(":")
+    if kind != "tempo":
+        return control
+    moved = vocabulary.control(tempo_name(float(mark) * factor))
+    return control if moved is None else moved
+
+
+def stretched(body: Tokens, factor: float, vocabulary: Vocabulary) -> Tokens:
+    """A piece's body `(T, 5)` played `factor` times as fast, on the grid again.
+
+    Times are rounded absolutely, so that they do not drift; notes that fall together are put in
+    order, and rests are made anew, so that the body's length changes.
+    """
+    music = decode_rows(body, vocabulary)
+    start = np.rint(music.start / factor).astype(np.int64)
+    duration = np.rint(vocabulary.grid.durations[music.duration_class] / factor).astype(np.int64)
+    notes = pack_notes(
+        start,
+        music.program,
+        music.pitch,
+        vocabulary.grid.duration_class(duration),
+        music.velocity,
+    )
+    times = np.rint(music.control_times / factor).astype(np.int64)
+    last = music.controls == vocabulary.end
+    events = Events(notes, times[~last], music.controls[~last])
+    return np.concatenate([encode_events(events, vocabulary), body[len(body) - int(last.sum()) :]])

@@ -83,6 +83,10 @@ class Pieces:
         self._structures: OrderedDict[int, Structure] = OrderedDict()
         self._room = STRUCTURE_BYTES
         self._labels: dict[int, Labels] = {}
+        lists = (table[name] for name in ("styles", "instruments"))
+        styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
+        # A start, a composer, a tempo, a time signature and a key.
+        self._prefix_rows: npt.NDArray[np.int64] = 5 + styles.astype(np.int64) + instruments
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -109,6 +113,10 @@ class Pieces:
                 key=None if fifths is None else Key(fifths, bool(row["key_minor"])),
             )
         return found
+
+    def most_prefix_rows(self, piece: int) -> int:
+        """The most rows that the control prefix of a piece can take."""
+        return int(self._prefix_rows[piece])
 
     def structure(self, piece: int) -> Structure:
         """The structure `(rows, 6)` of a piece's body, its length known."""

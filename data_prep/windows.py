@@ -16,20 +16,16 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer import InputError, Labels, Tokenizer
-from tokenizer.errors import unknown
 from tokenizer.structure import COUNTDOWN, PART, STRUCTURE_SIZES, Structure
 from tokenizer.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Mask, Tokens
 
-from .augment import Augmentation, Change, apply, changed_labels, draw
-from .pieces import Pieces
+from .augment import Augmentation, Change, apply, changed_labels, draw, stretched
+from .orders import SHORTEST, EpochOrder, Passage, RandomOrder
+from .pieces import Pieces, structure_of
 
 SHORTEST_CONTEXT = 64
-
-SHORTEST = 32
-"""Fewer rows than this at a window's end are left empty and not packed with another piece."""
 
 
 class Window(NamedTuple):
@@ -94,11 +90,12 @@ class Stretch(NamedTuple):
 
 
 class Dataset:
-    """Random windows on a split of a dataset folder, for training.
+    """Windows on a split of a dataset folder, for training, without end.
 
     Attributes:
         pieces: the pieces of the split.
         context: T, the rows that a model reads at a time.
+        order: which passages stand in which window.
     """
 
     def __init__(
@@ -112,6 +109,7 @@ class Dataset:
         augmentation: Augmentation | None = None,
         dropout: Dropout | None = None,
         pack: bool = True,
+        epochs: bool = False,
     ) -> None:
         """Open a split of a dataset folder.
 
@@ -125,19 +123,29 @@ class Dataset:
             augmentation: what is changed, how often and how far.
             dropout: what is left out, how often.
             pack: whether the room behind a piece's end is filled with the beginning of another.
+            epochs: whether everything is visited once before anything comes again, instead of
+                being drawn at random. (On the `seconds` clock a slower tempo makes passages
+                longer, and what then hangs over a window's end is left out.)
 
         Raises:
-            InputError: if it is no dataset, the split is empty, or a weight names no corpus.
+            InputError: if it is no dataset, the split is empty, or a weight names no corpus or is
+                given with `epochs`.
         """
         if context < SHORTEST_CONTEXT:
             raise InputError(f"a context of {context} is too short; use {SHORTEST_CONTEXT} or more")
+        if epochs and weights:
+            raise InputError("epochs visit everything once; leave out the weights, or the epochs")
         self.pieces = Pieces(path, split)
         self.context = context
         self._seed = seed
         self._augmentation = augmentation or Augmentation()
         self._dropout = dropout or Dropout()
         self._pack = pack
-        self._edges = np.cumsum(weighted_rows(self.pieces, weights or {}))
+        self.order: RandomOrder | EpochOrder
+        if epochs:
+            self.order = EpochOrder(self.pieces, context + 1, seed, pack=pack)
+        else:
+            self.order = RandomOrder(self.pieces, context + 1, weights or {})
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -181,8 +189,11 @@ class Dataset:
         music = np.zeros(rows, dtype=bool)
         stretches: list[Stretch] = []
         filled = 0
-        while filled == 0 or (self._pack and rows - filled >= SHORTEST):
-            stretch = self._stretch(random, rows - filled, windows, place, filled)
+        for passage in self.order.passages(k, random):
+            if filled and (not self._pack or rows - filled < SHORTEST):
+                break
+            room = windows.tokens[place, filled:], windows.structure[place, filled:]
+            stretch = self._stretch(passage, random, *room)
             stretches.append(stretch)
             end = filled + stretch.prefix + stretch.stop - stretch.start
             music[filled + stretch.prefix : end] = True
@@ -190,53 +201,33 @@ class Dataset:
         return music, stretches
 
     def _stretch(
-        self, random: np.random.Generator, room: int, windows: Window, place: int, at: int
+        self, passage: Passage, random: np.random.Generator, tokens: Tokens, structure: Structure
     ) -> Stretch:
-        """Draw a piece and put as much of it as fits at a row of a window."""
-        pieces = self.pieces
-        where = random.random(2)
-        piece = int(np.searchsorted(self._edges, where[0] * self._edges[-1], side="right"))
-        labels = self._dropout.labels(pieces.labels(piece), random)
+        """Put a passage into rows of a window, as much of it as fits."""
+        piece, start, stop = passage
+        room = len(tokens)
+        labels = self._dropout.labels(self.pieces.labels(piece), random)
         knows_length = random.random() >= self._dropout.length
-        length = int(pieces.lengths[piece])
-        # A piece's first and last rows are drawn as often as its others: a window may hang over
-        # either end by half, and is then moved inside.
-        start = 0 if at else round(where[1] * length - room / 2)
-        start = max(0, min(start, length - room + prefix_rows(labels)))
-        body = pieces.tokens(piece)
-        change = draw(self._augmentation, body[start : start + room], random)
+        body = self.pieces.tokens(piece)
+        on_beats = self.tokenizer.vocabulary.grid.is_beat
+        # Stretching moves rows, so that there a transposition must suit the whole piece.
+        heard = body[start : start + room] if on_beats else body
+        change = draw(self._augmentation, heard, random)
         prefix = self.tokenizer.prefix(changed_labels(labels, change), start=start == 0)[:room]
-        stop = min(length, start + room - len(prefix))
-        begin, end = at + len(prefix), at + len(prefix) + stop - start
-        windows.tokens[place, at:begin] = prefix
-        music = windows.tokens[place, begin:end]
-        music[:] = body[start:stop]
-        apply(music, change)
-        structure = windows.structure[place, begin:end]
-        structure[:] = pieces.structure(piece)[start:stop]
+        columns = self.pieces.structure(piece)
+        if change.tempo != 1.0 and not on_beats:
+            body = stretched(body, change.tempo, self.tokenizer.vocabulary)
+            columns = structure_of(body, self.tokenizer, self.pieces.labels(piece))
+            start, stop = (at * len(body) // len(columns) for at in (start, stop))
+        stop = min(stop, start + room - len(prefix))
+        begin, end = len(prefix), len(prefix) + stop - start
+        tokens[:begin] = prefix
+        tokens[begin:end] = body[start:stop]
+        apply(tokens[begin:end], change, self.tokenizer.vocabulary)
+        structure[begin:end] = columns[start:stop]
         if not knows_length:
-            structure[:, [PART, COUNTDOWN]] = 0
+            structure[begin:end, [PART, COUNTDOWN]] = 0
         return Stretch(piece, start, stop, len(prefix), change)
-
-
-def prefix_rows(labels: Labels) -> int:
-    """The most rows that the prefix of labels can take."""
-    return 5 + len(labels.styles) + len(labels.instruments)
-
-
-def weighted_rows(pieces: Pieces, weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
-    """The rows of each piece times the weight of its corpus, `(N,)`."""
-    known = set(pieces.corpora)
-    for corpus, weight in weights.items():
-        if corpus not in known:
-            raise unknown("corpus", corpus, sorted(known))
-        if not weight >= 0:
-            raise InputError(f"the weight of {corpus} is {weight}; it must not be negative")
-    factor = np.array([weights.get(corpus, 1.0) for corpus in pieces.corpora])
-    rows: npt.NDArray[np.float64] = pieces.lengths * factor
-    if not rows.sum() > 0:
-        raise InputError("every corpus has the weight 0; give one a positive weight")
-    return rows
 
 
 def empty_windows(size: int, context: int) -> Window:
