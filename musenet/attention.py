@@ -1,7 +1,8 @@
 """Attention by pattern: one specification, three backends, and no T×T mask but in `reference`.
 
     reference   scores of all pairs, masked by `patterns.allowed`: small, slow, the oracle
-    sdpa        PyTorch: every part of the pattern (see `musenet.parts`) on its best kernel
+    sdpa        PyTorch: every part of the pattern (see `musenet.parts`) on its best kernel; on the
+                meta device what a fused kernel keeps (queries, keys, values, result, log-sum)
     xformers    xformers' kernels for the same parts, on CUDA
 
 Shape suffixes: B batch, T positions, H query heads, G key-value heads, D channels of a head.
@@ -64,7 +65,7 @@ def attend(
     pieces = parts(pattern, length + padding, row_length)
     if not pieces:
         out_BTHD = torch.zeros_like(q_BTHD)
-    elif len(pieces) == 1:
+    elif len(pieces) == 1 and q_BTHD.device.type != "meta":
         out_BTHD = _single(q_BTHD, k_BTGD, v_BTGD, pieces[0], row_length, backend)
     else:
         kernel = TorchKernel() if backend == "sdpa" else xformers_backend.XformersKernel()

@@ -56,6 +56,15 @@ class Interleaving:
         """Steps that `rows` rows need."""
         return int(self.steps_of(rows).max()) + 1 if rows else 0
 
+    def rows_within(self, steps: int) -> int:
+        """The most rows that can be predicted in that many steps."""
+        taken = {
+            "parallel": steps,
+            "delay": steps - self.fields + 1,
+            "flatten": steps // self.fields,
+        }
+        return max(0, taken[self.name])
+
     def coordinates(self, rows: int) -> list[Coordinates]:
         """The pattern itself: the coordinates of every step, fields in order."""
         steps: list[Coordinates] = [[] for _ in range(self.length(rows))]

@@ -11,24 +11,31 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint, create_selective_checkpoint_contexts
+from torch.utils.checkpoint import (
+    CheckpointPolicy,
+    checkpoint,
+    create_selective_checkpoint_contexts,
+)
 
 RECOMPUTE = ("none", "selective", "full")
 
-_aten = torch.ops.aten
-_KEPT = [
-    _aten.mm.default,
-    _aten.addmm.default,
-    _aten.bmm.default,
-    _aten.baddbmm.default,
-    _aten._scaled_dot_product_flash_attention_for_cpu.default,
-    _aten._scaled_dot_product_flash_attention.default,
-    _aten._scaled_dot_product_efficient_attention.default,
-    _aten._scaled_dot_product_cudnn_attention.default,
-]
+_KEPT = {
+    "aten::mm",
+    "aten::addmm",
+    "aten::bmm",
+    "aten::baddbmm",
+    "aten::_scaled_dot_product_flash_attention_for_cpu",
+    "aten::_scaled_dot_product_flash_attention",
+    "aten::_scaled_dot_product_efficient_attention",
+    "aten::_scaled_dot_product_cudnn_attention",
+    "aten::_flash_attention_forward",
+    "aten::_efficient_attention_forward",
+    "xformers_flash::flash_fwd",
+}
 
 
 def run(layer: Callable[[Tensor], Tensor], x: Tensor, recompute: str) -> Tensor:
@@ -40,5 +47,10 @@ def run(layer: Callable[[Tensor], Tensor], x: Tensor, recompute: str) -> Tensor:
     if recompute == "full":
         result: Tensor = again()
     else:
-        result = again(context_fn=partial(create_selective_checkpoint_contexts, _KEPT))
+        result = again(context_fn=partial(create_selective_checkpoint_contexts, _policy))
     return result
+
+
+def _policy(_context: Any, operator: Any, *_: Any, **__: Any) -> CheckpointPolicy:
+    kept = operator._schema.name in _KEPT
+    return CheckpointPolicy.MUST_SAVE if kept else CheckpointPolicy.PREFER_RECOMPUTE
