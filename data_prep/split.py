@@ -15,6 +15,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer import InputError
+
 from .label import SPLITS
 
 Indices = npt.NDArray[np.int64]
@@ -28,6 +30,14 @@ class Shares:
 
     validation: float = 0.03
     test: float = 0.03
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none."""
+        if min(self.validation, self.test) < 0 or self.validation + self.test > 1:
+            raise InputError(
+                f"validation takes {self.validation:g} and test {self.test:g} of the pieces; "
+                "neither may be negative, nor both together more than 1"
+            )
 
 
 TRAIN, VALIDATION, TEST = range(3)
