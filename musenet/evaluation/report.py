@@ -42,7 +42,7 @@ class Request:
     baselines: Path | None = None
     device: str = "auto"
     batch: int = 8
-    precision: str = "fp32"
+    precision: str = "bf16"
 
 
 def scored(request: Request) -> dict[str, Any]:

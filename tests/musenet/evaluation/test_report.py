@@ -1,0 +1,136 @@
+"""`musenet evaluate` from MIDI files to figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from data_prep import prepare
+from data_prep.split import Shares
+from data_prep.survey import Plan
+from musenet import checkpoint
+from musenet.commands.evaluate import evaluate
+from musenet.config import preset
+from musenet.evaluation.report import Request, scored, trained_context
+from musenet.transformer import Transformer
+from tokenizer import InputError, Tokenizer, write
+from tokenizer.score import NOTES, TIME_SIGNATURES, Score, Track
+from tokenizer.structure import STRUCTURE_SIZES
+
+
+def tune(seed: int, notes: int = 60) -> Score:
+    random = np.random.default_rng(seed)
+    rows = np.zeros(notes, dtype=NOTES)
+    rows["start"] = np.cumsum(random.choice([12, 24, 48], notes))
+    rows["duration"] = 24
+    rows["pitch"] = 60 + np.cumsum(random.integers(-3, 4, notes)).clip(-20, 20)
+    rows["velocity"] = 80
+    meter = np.array([(0, 3, 4)], dtype=TIME_SIGNATURES)
+    return Score(48, (Track("piano", 0, False),), notes=rows, time_signatures=meter)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two corpora of twenty tunes each, and a file that is no MIDI."""
+    root = tmp_path_factory.mktemp("music")
+    for corpus in ("hills", "shore"):
+        for i in range(20):
+            seed = i + 100 * (corpus == "shore")
+            write(tune(seed), root / corpus / f"{i}.mid")
+    (root / "hills" / "broken.mid").write_bytes(b"this is no music")
+    return root
+
+
+@pytest.fixture(scope="module")
+def dataset(folder: Path) -> Path:
+    out = folder.parent / "dataset"
+    plan = Plan(shares=Shares(validation=0.3, test=0.3))
+    prepare([folder / "hills", folder / "shore"], out, plan=plan)
+    return out
+
+
+@pytest.fixture(scope="module")
+def weights(dataset: Path) -> Path:
+    """A model that has learned nothing: its output tables are zero."""
+    tokenizer = Tokenizer.load(dataset / "tokenizer.json")
+    torch.manual_seed(0)
+    config = dataclasses.replace(
+        preset("mini", tokenizer.vocabulary.sizes, STRUCTURE_SIZES),
+        layers=3,
+        width=32,
+        heads=2,
+        row_length=8,
+        context=64,
+    )
+    out = dataset.parent / "weights"
+    checkpoint.save(out, Transformer(config), tokenizer, {"settings": {"context": 48}})
+    return out
+
+
+def test_a_model_of_zeros_costs_uniform_values(folder: Path, weights: Path) -> None:
+    result = scored(Request((folder / "hills", folder / "shore"), str(weights)))
+    tokenizer = checkpoint.load(weights).tokenizer
+    assert tokenizer is not None
+    sizes = tokenizer.vocabulary.sizes
+    assert result["pieces"] == 40
+    assert result["notes"] == 40 * 60
+    # One end row a piece costs its first field as well.
+    expected = sum(math.log2(size) for size in sizes) + math.log2(sizes[0]) / 60
+    assert result["bits_per_note"] == pytest.approx(expected, rel=2e-3)
+    assert set(result["per_source"]) == {"hills", "shore"}
+    assert sum(result["per_field"].values()) == pytest.approx(result["bits_per_note"])
+    assert list(result["refused"]) == ["hills/broken.mid"]
+    assert result["context"] == 48
+    low, high = result["interval"]
+    assert low <= result["bits_per_note"] <= high
+
+
+def test_a_dataset_is_scored_by_its_split(dataset: Path, weights: Path) -> None:
+    test = scored(Request((dataset,), str(weights), split="test", baselines=dataset))
+    validation = scored(Request((dataset,), str(weights), split="validation"))
+    assert 0 < test["pieces"] < 40
+    assert 0 < validation["pieces"] < 40
+    names = test["baselines"]
+    assert names["order_1"]["bits_per_note"] < test["bits_per_note"] / 2
+    assert names["best_pairs"]["bits_per_note"] < names["order_0"]["bits_per_note"]
+
+
+def test_the_command_writes_what_it_promises(
+    folder: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    evaluate([folder / "hills"], weights=str(weights), json=out)
+    figures = json.loads(out.read_text())
+    promised = {"notes", "pieces", "bits_per_note", "interval", "per_field", "per_source"}
+    assert promised <= set(figures)
+    assert "bits per note" in capsys.readouterr().out
+
+
+def test_what_cannot_be_scored_is_said(dataset: Path, weights: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.mid").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"no music to score.*bad\.mid"):
+        scored(Request((tmp_path,), str(weights)))
+    with pytest.raises(InputError, match="does not exist"):
+        scored(Request((tmp_path / "none",), str(weights)))
+    with pytest.raises(InputError, match="reads at most 64"):
+        scored(Request((dataset,), str(weights), context=100))
+    other = Tokenizer.load(dataset / "tokenizer.json")
+    grid = dataclasses.replace(other.vocabulary.grid, resolution=12)
+    coarse = Tokenizer(dataclasses.replace(other.vocabulary, grid=grid))
+    config = dataclasses.replace(
+        preset("mini", coarse.vocabulary.sizes, STRUCTURE_SIZES), layers=3, width=32, heads=2
+    )
+    checkpoint.save(tmp_path / "coarse", Transformer(config), coarse, {})
+    with pytest.raises(InputError, match="tokenized with resolution 24"):
+        scored(Request((dataset,), str(tmp_path / "coarse")))
+
+
+def test_the_context_is_that_of_training() -> None:
+    assert trained_context({"settings": {"context": 512}}, 4096) == 512
+    assert trained_context({}, 4096) == 4096
