@@ -23,6 +23,11 @@ from .errors import InputError
 from .grid import REST_UNITS, Steps
 from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
 
+# A note as one int64, most significant first: start, then the values of the four fields after the
+# first, each with a bit to spare.
+_DURATION, _PITCH, _PROGRAM, _START = 6, 15, 23, 31
+_ONE_EACH = (1 << _PROGRAM) + (1 << _PITCH) + (1 << _DURATION) + 1
+
 _ROW = np.dtype((np.void, 10))  # five int16
 
 
@@ -49,11 +54,13 @@ def pack_notes(
     velocity: npt.NDArray[np.integer],
 ) -> npt.NDArray[np.int64]:
     """Notes as sorted int64 numbers whose order is time, instrument, pitch, duration, velocity."""
-    packed = start << 29
-    packed |= program.astype(np.int64) << 21
-    packed |= pitch.astype(np.int64) << 14
-    packed |= duration_class.astype(np.int64) << 5
-    packed |= velocity.astype(np.int64) >> 2
+    low = program.astype(np.int32)
+    for bits, field in ((8, pitch), (9, duration_class), (6, velocity >> 2)):
+        low <<= bits
+        low |= field
+    low += _ONE_EACH
+    packed = start << _START
+    packed |= low
     packed.sort(kind="stable")  # quick where most are in order already, as a score's notes are
     return packed
 
@@ -61,18 +68,19 @@ def pack_notes(
 def _note_rows(packed: npt.NDArray[np.int64]) -> Tokens:
     """Rows `(N, 5)` of packed notes, field 0 left empty."""
     rows = np.empty((len(packed), 5), dtype=np.int16)
-    low = (packed & ((1 << 29) - 1)).astype(np.int32)
-    rows[:, INSTRUMENT] = (low >> 21) + 1
-    rows[:, PITCH] = ((low >> 14) & 127) + 1
-    rows[:, DURATION] = ((low >> 5) & 511) + 1
-    rows[:, VELOCITY] = (low & 31) + 1
+    low = packed.astype(np.int32)  # the lower half
+    low &= (1 << _START) - 1
+    rows[:, INSTRUMENT] = low >> _PROGRAM
+    rows[:, PITCH] = (low >> _PITCH) & 255
+    rows[:, DURATION] = (low >> _DURATION) & 511
+    rows[:, VELOCITY] = low & 63
     return rows
 
 
 def encode_events(events: Events, vocabulary: Vocabulary) -> Tokens:
     """The body `(T, 5)` of a piece, without its end."""
     rows = _note_rows(events.notes)
-    times = events.notes >> 29
+    times = events.notes >> _START
     if len(events.controls):
         rows, times = _with_controls(rows, times, events)
     waits = times.copy()
@@ -139,15 +147,13 @@ def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
     """The events of tokens `(T, 5)`, notes in order, controls as they stand; padding says nothing.
 
     Raises:
-        InputError: if a row has an instrument and lacks another field of a note.
+        InputError: if a note lacks a field, or has one outside the vocabulary.
     """
     times = row_times(tokens, vocabulary)
     note = np.flatnonzero(vocabulary.is_note(tokens))
     control = np.flatnonzero(vocabulary.is_control(tokens))
     rows, start = tokens.take(note, axis=0), times.take(note)
-    if rows.min(initial=1) < 1:
-        row = int(note[(rows < 1).any(axis=1)][0])
-        raise InputError(f"token {row} is no note: it has an instrument, and a field of it is 0")
+    _check_fields(rows, note, vocabulary)
     order = _note_order(start, rows)
     if order is not None:
         rows, start = rows.take(order, axis=0), start.take(order)
@@ -162,11 +168,28 @@ def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
     )
 
 
+def _check_fields(rows: Tokens, places: npt.NDArray[np.int64], vocabulary: Vocabulary) -> None:
+    """Refuse notes with a field of 0, or one beyond its values."""
+    if len(rows) == 0:
+        return
+    over = [most >= size for most, size in zip(rows.max(axis=0), vocabulary.sizes, strict=True)]
+    if any(over) or rows.min() < 1:
+        wrong = ((rows < 1) | (rows >= np.array(vocabulary.sizes))).any(axis=1)
+        raise InputError(
+            f"token {int(places[wrong][0])} is no note of this vocabulary: "
+            f"{rows[wrong][0].tolist()}, where each field is at least 1 and there are "
+            f"{', '.join(map(str, vocabulary.sizes))} values"
+        )
+
+
 def _note_order(start: Steps, rows: Tokens) -> npt.NDArray[np.int64] | None:
     """What sorts notes by all their fields, or None where they are sorted, as encoded ones are."""
-    packed = start << 29
-    for field, shift in ((INSTRUMENT, 21), (PITCH, 14), (DURATION, 5), (VELOCITY, 0)):
-        packed += rows[:, field].astype(np.int64) << shift
+    low = rows[:, INSTRUMENT].astype(np.int32)
+    for bits, field in ((8, PITCH), (9, DURATION), (6, VELOCITY)):
+        low <<= bits
+        low |= rows[:, field]
+    packed = start << _START
+    packed |= low
     return np.argsort(packed, kind="stable") if (packed[1:] < packed[:-1]).any() else None
 
 

@@ -81,15 +81,34 @@ class Grid:
         return np.concatenate([[0], unit, *octaves]).astype(np.int64)
 
     @cached_property
-    def _class_of_steps(self) -> npt.NDArray[np.int16]:
-        """Nearest duration class of every whole number of steps up to the longest."""
-        middles = (self.durations[1:] + self.durations[:-1] + 1) // 2
-        steps = np.arange(self.durations[-1] + 1)
-        return np.searchsorted(middles, steps, side="right").astype(np.int16)
+    def _class_of_halves(self) -> npt.NDArray[np.int16]:
+        """Nearest duration class of every whole number of half steps up to the longest.
+
+        Half steps are enough for any length: it is half-way between two durations at a whole one.
+        """
+        middles = self.durations[1:] + self.durations[:-1]
+        halves = np.arange(2 * self.durations[-1] + 1)
+        return np.searchsorted(middles, halves, side="right").astype(np.int16)
 
     def duration_class(self, steps: Steps) -> npt.NDArray[np.int16]:
         """Nearest duration class of whole steps; longer than the longest is the longest."""
-        return self._class_of_steps.take(steps, mode="clip")
+        return self._class_of_halves.take(2 * steps, mode="clip")
+
+    def class_of_ticks(
+        self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int
+    ) -> npt.NDArray[np.int16]:
+        """Nearest duration class of lengths in ticks, on the `beat` clock."""
+        halves = ticks.astype(np.int64)
+        halves *= 2 * self.resolution
+        halves //= ticks_per_quarter
+        return self._class_of_halves.take(halves, mode="clip")
+
+    def class_of_seconds(self, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
+        """Nearest duration class of lengths in seconds, on the `seconds` clock, to microseconds."""
+        halves = np.rint(seconds * 1e6).astype(np.int64)
+        halves *= 2 * self.resolution
+        halves //= 1_000_000
+        return self._class_of_halves.take(halves, mode="clip")
 
     @property
     def ticks_per_quarter(self) -> int:

@@ -87,7 +87,7 @@ def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
     """The exact notes of a score in the order of their tokens."""
     grid = tokenizer.vocabulary.grid
     notes = sustained(score) if tokenizer.pedal == "durations" else score.notes
-    classes = grid.duration_class(tokenizer.duration_steps(score, notes))
+    classes = tokenizer.duration_classes(score, notes)
     start_step = tokenizer.steps(score, notes["start"])
     keys = (notes["velocity"] // 4, classes, notes["pitch"], notes["program"], start_step)
     return exact_notes(grid, score, notes)[np.lexsort(keys)]

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import controls
-from .columns import DTYPES, check, prepared
+from .columns import DTYPES, prepared
 from .compound import Decoded, Events, decode_rows, encode_events, pack_notes
 from .errors import InputError
 from .grid import Grid, Steps
@@ -103,7 +103,7 @@ class Tokenizer:
             self.steps(score, notes["start"]),
             notes["program"],
             notes["pitch"],
-            self.vocabulary.grid.duration_class(self.duration_steps(score, notes)),
+            self.duration_classes(score, notes),
             notes["velocity"],
         )
         events = sorted(self._control_events(score), key=lambda event: event[0])
@@ -119,28 +119,23 @@ class Tokenizer:
         """The score of tokens `(T, 5)`: one track an instrument, tempo and meter as they say.
 
         Raises:
-            InputError: if a row is neither a note, nor a wait, nor a control.
+            InputError: if a row holds a number outside the vocabulary, or lacks a field.
         """
         decoded = decode_rows(tokens, self.vocabulary)
         grid, step = self.vocabulary.grid, self.vocabulary.grid.ticks_per_step
         programs = np.flatnonzero(np.bincount(decoded.program, minlength=DRUMS + 1)).tolist()
         names = [self.vocabulary.name(value) for value in decoded.controls.tolist()]
         times = decoded.control_times
-        known = {
-            "notes": _notes(decoded, programs, grid),
+        stated = {
             "tempos": controls.decoded_tempos(times, names, step, seconds=not grid.is_beat),
             "time_signatures": controls.decoded_meters(times, names, step),
             "pedals": controls.decoded_pedals(times, names, step, len(programs)),
         }
-        for kind, rows in known.items():
-            if kind == "notes":
-                check(kind, rows)
-            else:
-                known[kind] = prepared(kind, rows) if len(rows) else _NOTHING[kind]
+        known = {kind: prepared(kind, rows) for kind, rows in stated.items() if len(rows)}
         return Score.trusted(
             grid.ticks_per_quarter,
             tuple(Track(name(p), p, p == DRUMS) for p in programs),
-            _NOTHING | known,
+            _NOTHING | known | {"notes": _notes(decoded, programs, grid)},
         )
 
     def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
@@ -193,13 +188,14 @@ class Tokenizer:
         rows[:, WAIT] = values
         return rows
 
-    def duration_steps(self, score: Score, notes: npt.NDArray[Any]) -> Steps:
-        """The nearest steps of notes' durations, whatever their starts were rounded to."""
+    def duration_classes(self, score: Score, notes: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
+        """The nearest classes of notes' durations, whatever their starts were rounded to."""
         grid = self.vocabulary.grid
         if grid.is_beat:
-            return grid.from_ticks(notes["duration"], score.ticks_per_quarter)
+            return grid.class_of_ticks(notes["duration"], score.ticks_per_quarter)
         start = notes["start"].astype(np.int64)
-        return grid.from_seconds(score.seconds(start + notes["duration"]) - score.seconds(start))
+        stop = start + notes["duration"]
+        return grid.class_of_seconds(score.seconds(stop) - score.seconds(start))
 
     def _control_events(self, score: Score) -> list[controls.ControlEvent]:
         """The body's controls, unsorted; meter stands before tempo before pedal."""

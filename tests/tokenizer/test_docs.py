@@ -39,7 +39,7 @@ def test_the_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     exec(compile(found[0], str(PAGE), "exec"), names)
     pieces = [names["tokenizer"].encode(_song(seed)) for seed in range(3)]
     np.testing.assert_array_equal(names["tokens"], np.concatenate(pieces))
-    assert len(found[0].strip().splitlines()) <= 5
+    assert len([line for line in found[0].splitlines() if line]) <= 5
     for source in found[1:]:
         exec(compile(source, str(PAGE), "exec"), names)
     assert len(read("first.mid").notes) == 200

@@ -47,6 +47,24 @@ def test_durations_are_exact_to_a_quarter_then_within_three_percent(grid: Grid) 
     assert error.max() <= 0.03
 
 
+@given(st.integers(0, 200_000), st.integers(1, 2000), st.integers(4, 480))
+def test_the_class_of_ticks_is_the_nearest_to_the_exact_length(
+    ticks: int, ticks_per_quarter: int, resolution: int
+) -> None:
+    grid = Grid("beat", resolution)
+    exact = Fraction(ticks * resolution, ticks_per_quarter)
+    found = int(grid.durations[grid.class_of_ticks(np.array([ticks]), ticks_per_quarter)[0]])
+    assert abs(found - exact) == min(abs(int(d) - exact) for d in grid.durations)
+
+
+@given(st.integers(0, 10**8))
+def test_the_class_of_seconds_is_the_nearest_to_the_exact_length(micro: int) -> None:
+    grid = Grid.seconds()
+    exact = Fraction(micro, 10_000)
+    found = int(grid.durations[grid.class_of_seconds(np.array([micro / 1e6]))[0]])
+    assert abs(found - exact) == min(abs(int(d) - exact) for d in grid.durations)
+
+
 def test_note_values_of_the_beat_clock_are_exact() -> None:
     grid = Grid.beats()
     quarters = [Fraction(4, 2**k) * dots for k in range(6) for dots in (1, Fraction(3, 2))]
