@@ -165,6 +165,8 @@ class Composition:
             length=until if options.ending else None,
             may_end_at=until - two_bars if options.ending else None,
             overlap=options.overlap,
+            balance=options.balance,
+            asked=options.instruments,
         )
 
     def _result(self, index: int) -> Result:

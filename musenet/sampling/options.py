@@ -44,6 +44,8 @@ class Options:
         key: (fifths, minor); None is the prompt's, or left to the model.
         sampling: how each field is drawn.
         limits: what may not be broken.
+        balance: how strongly the instruments keep the shares that they have in the prompt; 0 leaves
+            it to the model, 1 makes up for all that is missing.
         overlap: share of the context kept when music goes on past it.
         seed: of all variations.
         variations: numbers of the variations, each at least 1.
@@ -62,6 +64,7 @@ class Options:
     key: Key | None = None
     sampling: FieldSampling = NATURAL
     limits: Limits = field(default_factory=Limits)
+    balance: float = 0.5
     overlap: float = 0.5
     seed: int = 0
     variations: tuple[int, ...] = (1,)
@@ -76,6 +79,8 @@ class Options:
             raise InputError("a length is 1 second to 10 hours")
         if self.tempo is not None and not 10 <= self.tempo <= 400:
             raise InputError(f"a tempo of {self.tempo:g} is outside 10 to 400 quarters a minute")
+        if not 0 <= self.balance <= 2:
+            raise InputError(f"a balance of {self.balance:g} is outside 0 to 2")
         if not 0.1 <= self.overlap <= 0.9:
             raise InputError(f"an overlap of {self.overlap:g} is outside 0.1 to 0.9")
         if not 0 <= self.seed < 1 << 63:

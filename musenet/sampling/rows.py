@@ -23,8 +23,9 @@ from torch import Tensor
 from musenet.cache import Cache
 from musenet.transformer import Transformer
 from tokenizer.structure import Structure, StructureState, structure
-from tokenizer.vocabulary import FIELDS, WAIT, Tokens, Vocabulary
+from tokenizer.vocabulary import FIELDS, INSTRUMENT, WAIT, Tokens, Vocabulary
 
+from .balance import Balance
 from .grammar import Grammar, Limits
 from .logits import FieldSampling, draw
 
@@ -47,6 +48,8 @@ class Plan:
         length: the piece's length in steps where it is to come to an end there, else None.
         may_end_at: the first step at which it may end by itself, or None.
         overlap: the share of the context that is kept when a window is full.
+        balance: how strongly the instruments are kept to their shares in the prompt.
+        asked: programs asked for beside the prompt's.
     """
 
     prefix: Tokens
@@ -60,6 +63,8 @@ class Plan:
     length: int | None = None
     may_end_at: int | None = None
     overlap: float = 0.5
+    balance: float = 0.0
+    asked: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,7 @@ class Sampler:
             heard=plan.body,
             may_end_at=plan.may_end_at,
         )
+        self._balance = Balance(plan.body, plan.asked, vocabulary, self._batch, plan.balance)
         self._place.select(np.zeros(self._batch, dtype=np.int64))
         first = len(plan.body) - kept_rows(plan, model.config.context)
         self._prefix = plan.prefix if first == 0 else self._later_prefix()
@@ -135,6 +141,7 @@ class Sampler:
             rows = self._model.head.sample(hidden, self._choose, self._peek)
             new = rows[: self._batch].numpy(force=True).astype(np.int16)
             self.grammar.push(new)
+            self._balance.push(new, self._vocabulary.is_note(new))
             columns = self._place.push(new)
             times = self._place.time
             live = live & (times < self._plan.until) & (new[:, WAIT] != self._vocabulary.end)
@@ -182,8 +189,10 @@ class Sampler:
     def _choose(self, field: int, logits: Tensor, rows: Tensor) -> Tensor:
         so_far = rows[: self._batch].numpy(force=True)
         allowed = self.grammar.allowed(field, so_far)
+        scores = logits[: self._batch].float().numpy(force=True)
+        lean = self._balance.bias() if field == INSTRUMENT else None
         values = draw(
-            logits[: self._batch].float().numpy(force=True),
+            scores if lean is None else scores + lean,
             allowed,
             self._plan.sampling[field],
             self._uniform[:, field],
