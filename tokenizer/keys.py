@@ -98,10 +98,11 @@ def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.
     Raises:
         InputError: if there is no such profile.
     """
-    rows = _unit_profiles(profile)
-    centred = weights - weights.sum(axis=-1, keepdims=True) / 12
-    length = np.sqrt((centred * centred).sum(axis=-1, keepdims=True))
-    return np.asarray(centred @ rows.T / np.where(length > 0, length, 1.0))
+    # The profiles have mean 0 and length 1, so that the weights' own mean and length are a scale.
+    square = (weights * weights).sum(axis=-1, keepdims=True)
+    spread = square - weights.sum(axis=-1, keepdims=True) ** 2 / 12
+    length = np.sqrt(np.where(spread > 1e-12 * square, spread, np.inf))  # inf: all alike, no key
+    return np.asarray(weights @ _unit_profiles(profile).T / length)
 
 
 def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | None:
