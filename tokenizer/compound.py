@@ -172,7 +172,7 @@ def _check_fields(rows: Tokens, places: npt.NDArray[np.int64], vocabulary: Vocab
     """Refuse notes with a field of 0, or one beyond its values."""
     if len(rows) == 0:
         return
-    over = [most >= size for most, size in zip(rows.max(axis=0), vocabulary.sizes, strict=True)]
+    over = [rows[:, field].max() >= size for field, size in enumerate(vocabulary.sizes)]
     if any(over) or rows.min() < 1:
         wrong = ((rows < 1) | (rows >= np.array(vocabulary.sizes))).any(axis=1)
         raise InputError(

@@ -156,7 +156,10 @@ def _instruments(programs: np.ndarray) -> tuple[int, ...]:
 
 def _held(score: Score, times: np.ndarray) -> np.ndarray:
     """How many ticks, from the first note to the last, each of a sorted list of events governs."""
-    edges = np.append(times, score.end).clip(score.notes["start"][0], score.end)
+    end = score.end
+    edges = np.full(len(times) + 1, end)
+    edges[:-1] = times
+    np.clip(edges, score.notes["start"][0], end, out=edges)
     return np.asarray(edges[1:] - edges[:-1])
 
 
