@@ -25,6 +25,15 @@ def evaluate(
         Path | None,
         typer.Option(help="Also score models of counts, fitted on this dataset's training split."),
     ] = None,
+    music: Annotated[
+        list[Path] | None,
+        typer.Option(help="Music that the model made: its statistics beside those of PATHS."),
+    ] = None,
+    library: Annotated[
+        Path | None,
+        typer.Option(help="A dataset: what --music shares with its training split."),
+    ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the figures as a page.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Windows at once.")] = 8,
 ) -> None:
@@ -40,6 +49,8 @@ def evaluate(
             context=context,
             labels=labels,
             baselines=baselines,
+            music=tuple(music or ()),
+            library=library,
             device=device,
             batch=batch,
         )
@@ -49,3 +60,8 @@ def evaluate(
         from json import dumps
 
         write_text(json, dumps(result, indent=1, ensure_ascii=False) + "\n")
+    if html is not None:
+        from musenet.evaluation.music import scores_of
+        from musenet.evaluation.page import page
+
+        write_text(html, page(result, scores_of(music) if music else ()))

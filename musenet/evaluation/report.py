@@ -15,6 +15,7 @@ from tokenizer.tokenizer import Tokenizer
 
 from .baselines import Baseline, fit, fit_best, rows_of
 from .likelihood import Conditions, Piece, score, summary
+from .music import decoded, originality_figures, scores_of, statistics_figures
 from .pieces import check_same, dataset_pieces, dataset_tokenizer, find_pieces
 
 
@@ -29,6 +30,8 @@ class Request:
         context: rows read at once; None is what the model was trained with.
         labels: whether the model is told what is known of each piece.
         baselines: a dataset on whose training split models of counts are fitted, or None.
+        music: folders of music that the model made, to be compared with what is scored.
+        library: a dataset with whose training split that music is compared, or None.
         device: `cpu`, `cuda` or `auto`.
         batch: windows at once.
         precision: of matrix products, `bf16` or `fp32`.
@@ -40,6 +43,8 @@ class Request:
     context: int | None = None
     labels: bool = False
     baselines: Path | None = None
+    music: tuple[Path, ...] = ()
+    library: Path | None = None
     device: str = "auto"
     batch: int = 8
     precision: str = "bf16"
@@ -83,6 +88,12 @@ def scored(request: Request) -> dict[str, Any]:
     }
     if request.baselines is not None:
         result["baselines"] = baseline_figures(request.baselines, found.pieces, loaded.tokenizer)
+    if request.music:
+        made = scores_of(request.music)
+        result["music"] = statistics_figures(made, decoded(found.pieces, loaded.tokenizer))
+        if request.library is not None:
+            check_same(loaded.tokenizer, dataset_tokenizer(request.library), request.library)
+            result["originality"] = originality_figures(made, found.pieces, request.library)
     return result
 
 

@@ -17,6 +17,9 @@ from data_prep.survey import Plan
 from musenet import checkpoint
 from musenet.commands.evaluate import evaluate
 from musenet.config import preset
+from musenet.evaluation.music import scores_of
+from musenet.evaluation.page import page
+from musenet.evaluation.pieces import dataset_pieces
 from musenet.evaluation.report import Request, scored, trained_context
 from musenet.transformer import Transformer
 from tokenizer import InputError, Tokenizer, write
@@ -105,11 +108,41 @@ def test_the_command_writes_what_it_promises(
     folder: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "figures.json"
-    evaluate([folder / "hills"], weights=str(weights), json=out)
+    view = tmp_path / "figures.html"
+    evaluate([folder / "hills"], weights=str(weights), json=out, html=view)
     figures = json.loads(out.read_text())
+    assert f"{figures['bits_per_note']:.3f} bits per note" in view.read_text(encoding="utf-8")
     promised = {"notes", "pieces", "bits_per_note", "interval", "per_field", "per_source"}
     assert promised <= set(figures)
     assert "bits per note" in capsys.readouterr().out
+
+
+def test_made_music_is_described_and_compared(
+    folder: Path, dataset: Path, weights: Path, tmp_path: Path
+) -> None:
+    for i in range(8):
+        write(tune(1000 + i), tmp_path / "made" / f"{i}.mid")
+    copied = tune(0)
+    write(copied.transpose(3), tmp_path / "made" / "copy.mid")
+    result = scored(
+        Request((dataset,), str(weights), split="test", music=(tmp_path / "made",), library=dataset)
+    )
+    statistics = result["music"]["statistics"]
+    assert result["music"]["made"] == 9
+    assert statistics["polyphony"]["ours"] == pytest.approx(
+        statistics["polyphony"]["real"], rel=0.1
+    )
+    assert abs(statistics["pitch_class_entropy"]["distance"]) < 4
+    json.dumps(result, allow_nan=False)
+    training = [piece.name for piece in dataset_pieces(dataset, "train")]
+    close = {piece["name"]: piece for piece in result["originality"]["too_close"]}
+    assert ("copy.mid" in close) == ("hills/0.mid" in training)
+    if "copy.mid" in close:
+        assert close["copy.mid"]["longest"] == 60
+        assert close["copy.mid"]["piece"] == "hills/0.mid"
+    text = page(result, scores_of([tmp_path / "made"]))
+    assert "Originality" in text
+    assert text.count("data:audio/midi;base64,") == 8
 
 
 def test_what_cannot_be_scored_is_said(dataset: Path, weights: Path, tmp_path: Path) -> None:

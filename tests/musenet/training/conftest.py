@@ -59,7 +59,9 @@ def write_dataset(folder: Path, pieces: int = 24) -> Path:
         )
     shards = writer.close()
     tokenizer.save(folder / "tokenizer.json")
-    (folder / "report.json").write_text(json.dumps({}), encoding="utf-8")
+    report = {"corpora": {"up": {}, "down": {}}, "licences": {}, "splits": {}}
+    (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    (folder / "report.html").write_text("<html></html>", encoding="utf-8")
     write_index(folder, shards, pieces)
     return folder
 
