@@ -25,6 +25,14 @@ from tokenizer.errors import InputError, unknown
 from .chunks import make_chunk
 from .examine import Batch, Recipe
 
+CRASHED = ("crashed", "the process reading it died")
+
+
+def too_late(limits: Limits) -> tuple[str, str]:
+    """The reason for which a file is dropped that took too long."""
+    return "time_limit", f"reading it took more than {limits.seconds:g} s"
+
+
 Engine = Callable[[Iterator[Batch], Recipe, "Limits"], Iterator[Batch]]
 """Takes batches and gives each back when its chunk is written, in any order."""
 
@@ -185,10 +193,7 @@ def _without_culprit(worker: _Worker, limits: Limits, late: bool) -> Batch:
     code = worker.process.exitcode
     if worker.batch is None or worker.place < 0:
         raise InputError(f"a worker process could not be started (exit code {code})")
-    if late:
-        reason = ("time_limit", f"reading it took more than {limits.seconds:g} s")
-    else:
-        reason = ("crashed", f"the process reading it died (exit code {code})")
+    reason = too_late(limits) if late else CRASHED
     return replace(worker.batch, refused={**worker.batch.refused, worker.place: reason})
 
 
@@ -231,4 +236,15 @@ def keep_freed_memory() -> None:
         libc.mallopt(trim_threshold, 1 << 28)
 
 
-_ENGINES: dict[str, Engine] = {"processes": on_processes, "threads": on_threads}
+def on_ray(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator[Batch]:
+    """Run batches on Ray, which is imported only now."""
+    from .on_ray import on_ray as run
+
+    return run(batches, recipe, limits)
+
+
+_ENGINES: dict[str, Engine] = {
+    "processes": on_processes,
+    "threads": on_threads,
+    "ray": on_ray,
+}

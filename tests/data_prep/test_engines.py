@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -73,7 +74,7 @@ def test_a_file_that_hangs_or_crashes_is_dropped_and_not_the_run(
     assert found["hang"].refused == "time_limit"
     assert found["hang"].detail == "reading it took more than 1.5 s"
     assert found["die"].refused == "crashed"
-    assert "exit code -11" in found["die"].detail
+    assert found["die"].detail == "the process reading it died"
     assert found["bug"].detail == "ZeroDivisionError: a bug"
     assert sum(not record.refused for record in found.values()) >= 5
 
@@ -95,6 +96,37 @@ def test_engines_and_worker_counts_write_the_same_chunks(corpus: Path, tmp_path:
         run(name, todo, Limits(workers))
         written.append([batch.target.read_bytes() for batch in todo])
     assert all(chunks == written[0] for chunks in written)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("saboteur")
+def test_ray_writes_the_same_chunks_and_drops_the_same_files(corpus: Path, tmp_path: Path) -> None:
+    ray = pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    root = str(Path(__file__).resolve().parents[2])
+    site = os.environ["PYTHONPATH"]
+    environment = {"env_vars": {"PYTHONPATH": site}}
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env=environment)
+    assert root in site
+    try:
+        names = (b"hang", b"die", b"bug")
+        limits = Limits(workers=2, seconds=1.5)
+        one = batches(corpus, tmp_path / "ray", *names)
+        other = batches(corpus, tmp_path / "processes", *names)
+        found = run("ray", one, limits)
+        run("processes", other, limits)
+    finally:
+        ray.shutdown()
+    assert found["hang"].refused == "time_limit"
+    assert found["die"].refused == "crashed"
+    assert [b.target.read_bytes() for b in one] == [b.target.read_bytes() for b in other]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is not None, reason="the extra 'ray' is installed"
+)
+def test_without_ray_it_says_what_to_install(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="pip install"):
+        run("ray", batches(corpus, tmp_path), Limits())
 
 
 def test_an_unknown_engine_is_refused() -> None:
