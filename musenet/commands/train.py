@@ -34,7 +34,13 @@ def train(
     override: Override = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
     export: Annotated[
-        Path | None, typer.Option(help="Also write the best model here, with its card.")
+        Path | None, typer.Option(help="At the end, write the best model here, with its card.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="For the card: what `musenet evaluate --json` wrote.")
+    ] = None,
+    notices: Annotated[
+        Path | None, typer.Option(help="For the card: a folder of CORPUS/ATTRIBUTION.txt.")
     ] = None,
 ) -> None:
     """Train a model on a dataset; Ctrl-C saves, and --resume goes on."""
@@ -72,4 +78,4 @@ def train(
     if export is not None:
         from musenet.training.export import export as export_run
 
-        export_run(out, export)
+        export_run(out, export, evaluation=figures, notices=notices)

@@ -150,8 +150,9 @@ def _quality(training: Mapping[str, Any]) -> str:
 
 def _limits(report: Mapping[str, Any] | None) -> str:
     most = ""
-    if report and report["corpora"]:
-        notes = {c: by.get("train", {}).get("notes", 0) for c, by in report["corpora"].items()}
+    corpora = report["corpora"] if report else {}
+    notes = {c: by["train"]["notes"] for c, by in corpora.items() if "train" in by}
+    if notes:
         largest = max(notes, key=lambda corpus: notes[corpus])
         most = (
             f" Most notes come from {largest} ({100 * notes[largest] / sum(notes.values()):.0f} %)."

@@ -125,8 +125,20 @@ class Session:
             checkpoint.save(self.folder / name, plain, self.tokenizer, facts)
         self.group.wait()
 
+    @property
+    def length(self) -> Length:
+        """How long the run is."""
+        minutes = self.settings.minutes
+        return Length(self.settings.steps, None if minutes is None else 60 * minutes)
+
     def train(self) -> int:
-        """Train to the end or until asked to stop; gives the signal that stopped it, or 0."""
+        """Train to the end or until asked to stop; gives the signal that stopped it, or 0.
+
+        A run that has come to its end stays as it is.
+        """
+        if self.length.progress(self.progress.step, self.progress.seconds) >= 1.0:
+            print(f"{self.folder} has come to its end; give it more steps or minutes to go on")
+            return 0
         stop, batches = Stop(), self._batches()
         self.model.train()
         begun = time.perf_counter()
@@ -170,7 +182,6 @@ class Session:
 
     def _parts(self, batches: Batches) -> Parts:
         settings, device = self.settings, self.optimizers.device
-        seconds = None if settings.minutes is None else 60 * settings.minutes
         inside = sum(p.numel() for p in self.model.hidden_matrices())
         return Parts(
             settings=settings,
@@ -179,7 +190,7 @@ class Session:
             optimizers=self.optimizers,
             batches=batches,
             late_windows=self._late,
-            length=Length(settings.steps, seconds),
+            length=self.length,
             device=device,
             report=self.report,
             validate=self.validate,

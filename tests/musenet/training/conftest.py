@@ -59,7 +59,8 @@ def write_dataset(folder: Path, pieces: int = 24) -> Path:
         )
     shards = writer.close()
     tokenizer.save(folder / "tokenizer.json")
-    report = {"corpora": {"up": {}, "down": {}}, "licences": {}, "splits": {}}
+    part = {"train": {"pieces": 8, "notes": 1000}}
+    report = {"corpora": {"up": part, "down": part}, "licences": {"CC0": 16}, "splits": {}}
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
     (folder / "report.html").write_text("<html></html>", encoding="utf-8")
     write_index(folder, shards, pieces)
