@@ -14,7 +14,8 @@ _ASK, _LENGTH, _DRAW, _LIMIT, _WRITE = "Ask for", "Length", "Draw", "Guarantee",
 
 def generate(
     prompt: Annotated[
-        Path | None, typer.Argument(help="MIDI file to go on with; without one, a new piece.")
+        Path | None,
+        typer.Argument(help="MIDI file to go on with, or a folder of them; none: a new piece."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="MIDI file to write.")] = None,
     model: Annotated[
@@ -72,6 +73,18 @@ def generate(
         int | None,
         typer.Option(help="Most notes begun in a quarter.", rich_help_panel=_LIMIT),
     ] = None,
+    unisons: Annotated[
+        bool,
+        typer.Option(help="Two instruments on one pitch at once.", rich_help_panel=_LIMIT),
+    ] = True,
+    scale: Annotated[
+        str | None,
+        typer.Option(help="Only these notes: 'D dorian'.", rich_help_panel=_LIMIT),
+    ] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(help="0…1: keep every player of the prompt at it.", rich_help_panel=_ASK),
+    ] = None,
     temperature: Annotated[
         str | None,
         typer.Option(help="1 is natural; or pitch=0.9,duration=1.1.", rich_help_panel=_DRAW),
@@ -100,22 +113,38 @@ def generate(
         Path | None,
         typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_WRITE),
     ] = None,
+    stems: Annotated[
+        Path | None,
+        typer.Option(help="Folder for a file an instrument.", rich_help_panel=_WRITE),
+    ] = None,
+    only_continuation: Annotated[
+        bool,
+        typer.Option(
+            "--only-continuation", help="Leave the prompt out of the file.", rich_help_panel=_WRITE
+        ),
+    ] = False,
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Write with every new bar.", rich_help_panel=_WRITE),
+    ] = False,
+    list_: Annotated[
+        str | None,
+        typer.Option("--list", help="Show the known composers, styles or instruments."),
+    ] = None,
 ) -> None:
     """Continue a MIDI file with music from a model, or make a new piece."""
-    from musenet.export import pictures
     from musenet.sampling import logits, request
     from musenet.sampling.grammar import Limits
     from musenet.sampling.options import DEFAULT_BARS, NATURAL, Options
-    from musenet.sampling.prompt import Place, read_prompt
 
+    if list_ is not None:
+        print("\n".join(request.names(list_, model)))
+        return
     if out is None:
         raise InputError("say where the music goes: --out OUT.mid")
-    request.check_writable(out, (".mid", ".midi"))
-    if picture is not None:
-        pictures.check_format(picture)
-        request.check_writable(picture)
+    if prompt is None and (from_ or to):
+        raise InputError("--from and --to choose a part of a prompt; give one, or leave them out")
     seconds = request.length(length)
-    only = request.programs(only_instruments or ())
     options = Options(
         bars=bars if bars is not None or seconds is not None else DEFAULT_BARS,
         seconds=seconds,
@@ -123,7 +152,7 @@ def generate(
         composer=request.composer(composer),
         styles=request.styles(style or ()),
         instruments=request.programs(instrument or ()),
-        only_instruments=only or None,
+        only_instruments=request.programs(only_instruments or ()) or None,
         new_instruments=new_instruments,
         tempo=tempo,
         meter=request.meter(meter),
@@ -131,17 +160,15 @@ def generate(
         sampling=logits.per_field(
             NATURAL, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p
         ),
-        limits=Limits(polyphony=polyphony, density=density),
+        limits=Limits(
+            polyphony=polyphony,
+            density=density,
+            unisons=unisons,
+            pitch_classes=request.scale(scale),
+        ),
+        balance=Options.balance if balance is None else balance,
         seed=request.seed(seed),
         variations=request.numbers(variations, variation),
     )
-    given = None
-    if prompt is not None:
-        begin = Place.parse(from_, "--from") if from_ else None
-        stop = Place.parse(to, "--to") if to else None
-        given = read_prompt(prompt, begin=begin, stop=stop)
-    elif from_ or to:
-        raise InputError("--from and --to choose a part of a prompt; give one, or leave them out")
-    from musenet.sampling.session import make
-
-    make(model, given, options, out, picture)
+    outputs = request.Outputs(out, picture, stems, only_continuation, stream)
+    request.run(model, prompt, options, outputs, request.part(from_, to))

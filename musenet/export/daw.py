@@ -19,6 +19,7 @@ from tokenizer.smf import (
     BEND,
     CONTROL,
     KEY,
+    MARKER,
     NAME,
     NOTE_OFF,
     NOTE_ON,
@@ -376,3 +377,27 @@ def _state_key(event: Event, number: int) -> bytes | None:
     if event.kind in (0xF0, 0xF7):
         return b"exclusive" + number.to_bytes(4, "big")
     return event.data[:2] if event.meta in _STATE_METAS else None
+
+
+def stems(file: File) -> list[tuple[str, File]]:
+    """A file for each track with notes, named, of the same length and with the same tempo map.
+
+    Tempo, meter, key and markers of all tracks stand in the first track of every one.
+    """
+    shared = (TEMPO, TIME, KEY, MARKER)
+    conductor: list[Event] = []
+    for track in file.tracks:
+        conductor += [event for event in track if event.meta in shared]
+    conductor.sort(key=lambda event: event.tick)
+    end = max([file.end, *(track[-1].tick for track in file.tracks if track)])
+    found = []
+    for track in file.tracks:
+        if _channels_with_notes(track):
+            own = [event for event in track if event.meta not in shared]
+            found.append((_name(track), File(file.division, [conductor, own], end)))
+    return found
+
+
+def _name(track: Sequence[Event]) -> str:
+    names = [event.data[3:] for event in track if event.meta == NAME and event.data[2] < 0x80]
+    return names[0].decode("utf-8", "replace").strip() if names else ""

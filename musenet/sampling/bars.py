@@ -56,6 +56,16 @@ class Bars:
         i = max(int(np.searchsorted(self._first, bar, side="right")) - 1, 0)
         return self._line(i, bar - int(self._first[i]))
 
+    def count(self, start: int, stop: int) -> float:
+        """How many bars lie between two ticks, fractions included."""
+
+        def place(tick: int) -> float:
+            bar = self.number(tick)
+            line = self.tick(bar)
+            return bar + (tick - line) / max(1, self.tick(bar + 1) - line)
+
+        return place(stop) - place(start)
+
     def beat(self, tick: int) -> int:
         """Ticks of a beat at a tick: the meter's unit, and at most a quarter note."""
         i = max(int(np.searchsorted(self._begin, tick, side="right")) - 1, 0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +28,7 @@ from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, Vocabulary
 
 from .clock import Clock
+from .drift import Drift, drift
 from .grammar import Limits
 from .options import Options
 from .prompt import Prompt, blank
@@ -42,25 +44,48 @@ class Result:
     """One finished variation.
 
     Attributes:
-        data: the MIDI file.
+        file: the MIDI file's events.
         variation: its number.
         boundary: the tick at which the new music starts.
         end: the tick of the bar line up to which it was asked for.
         notes: how many notes are new.
         relaxed: how often each limit had to be let go, over all variations made together.
+        drift: how far the new music has gone from what was asked.
+        recipe: how it was made, as it stands in the file.
+        bar: the tick of the bar line at or before the boundary.
     """
 
-    data: bytes
+    file: events.File
     variation: int
     boundary: int
     end: int
     notes: int
     relaxed: dict[str, int]
+    drift: Drift
+    recipe: str
+    bar: int
 
-    @property
+    @cached_property
+    def data(self) -> bytes:
+        """The MIDI file."""
+        return events.dump(self.file)
+
+    @cached_property
     def score(self) -> Score:
         """The whole file as a score."""
         return read(self.data)
+
+    @property
+    def alone(self) -> bytes:
+        """The new music alone, as a MIDI file that begins at its first bar line."""
+        file = daw.tail(self.file, self.bar)
+        daw.add_texts(file, [(0, TEXT, self.recipe)])
+        return events.dump(file)
+
+    @property
+    def stems(self) -> list[tuple[str, bytes]]:
+        """A file for each track with notes, of the same length: its name and its bytes."""
+        return [(name, events.dump(file)) for name, file in daw.stems(self.file)]
 
 
 class Composition:
@@ -180,18 +205,40 @@ class Composition:
         if not self.fresh:
             daw.release(file, prompt.boundary)
             daw.set_tempo(file, prompt.boundary, self.options.tempo)
-        before = sum(_note_ons(file))
         daw.add_notes(file, notes, prompt.boundary)
-        daw.add_texts(file, [(0, TEXT, self.recipe(index)), *self._markers()])
+        recipe = self.recipe(index)
+        daw.add_texts(file, [(0, TEXT, recipe), *self._markers()])
         if last is not None:
             file.end = last
+        kept = read(events.dump(file)).notes
+        new = kept[kept["start"] >= prompt.boundary]
         return Result(
-            data=events.dump(file),
+            file=file,
             variation=self.options.variations[index],
             boundary=prompt.boundary,
             end=self.end,
-            notes=sum(_note_ons(file)) - before,
+            notes=len(new),
             relaxed=dict(self._sampler.grammar.relaxed),
+            drift=self._drift(new),
+            recipe=recipe,
+            bar=self.bars.tick(self.bars.number(prompt.boundary)),
+        )
+
+    def _drift(self, new: npt.NDArray[np.void]) -> Drift:
+        options, prompt = self.options, self.prompt
+        wanted = options.only_instruments
+        if wanted is None:
+            players = np.unique(prompt.heard.notes["program"]).tolist()
+            wanted = tuple(dict.fromkeys((*options.instruments, *players)))
+        key = labels(options, prompt, self._tokenizer).key
+        end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
+        return drift(
+            new,
+            self.bars.count(prompt.boundary, end),
+            prompt.heard.notes,
+            self.bars.count(prompt.origin, prompt.boundary),
+            wanted,
+            key,
         )
 
     def recipe(self, index: int) -> str:
@@ -289,8 +336,3 @@ def _limits(options: Options, prompt: Prompt) -> Limits:
 
 def _blank(options: Options) -> Prompt:
     return blank(options.tempo or DEFAULT_TEMPO, options.meter or (4, 4), options.key)
-
-
-def _note_ons(file: events.File) -> Iterator[int]:
-    for track in file.tracks:
-        yield sum(event.kind == 0x90 and event.data[2] > 0 for event in track)

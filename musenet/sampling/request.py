@@ -1,25 +1,49 @@
-"""From the words of a command line to `Options`: names looked up, numbers read, nearest named."""
+"""From the words of a command line to `Options`: names looked up, numbers read, nearest named.
+
+What is wrong is found out in the order in which it is cheap: words first, then the places to be
+written, the prompt, and the model last.
+"""
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
 from tokenizer.errors import InputError, unknown
-from tokenizer.instruments import program
+from tokenizer.instruments import PROGRAM_NAMES, program
 from tokenizer.keys import Key
-from tokenizer.labels import normalise_composer, normalise_style
+from tokenizer.labels import composer_name, normalise_composer, normalise_style
+from tokenizer.tokenizer import Tokenizer
 
-from .prompt import clock_time
+from .options import Options
+from .outputs import Outputs
+from .prompt import Place, clock_time, read_prompt
 
 _MOST_DENOMINATOR = 32
 _TONICS = {
     "major": ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#"),
     "minor": ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"),
 }
+
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11),
+    "natural minor": (0, 2, 3, 5, 7, 8, 10),
+    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
+    "major pentatonic": (0, 2, 4, 7, 9),
+    "minor pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+    "whole tone": (0, 2, 4, 6, 8, 10),
+}
+"""Semitones above the tonic; "minor" has its sixth and seventh both natural and raised."""
 
 
 def programs(names: Iterable[str]) -> tuple[int, ...]:
@@ -87,6 +111,24 @@ def key(text: str | None) -> Key | None:
     raise InputError(f"--key takes a key such as 'D major' or 'F# minor', not '{text}'")
 
 
+def scale(text: str | None) -> tuple[int, ...] | None:
+    """The pitch classes of "D dorian", "A minor pentatonic" or "E" (0 is C).
+
+    Raises:
+        InputError: if it is no scale.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"([A-Ga-g])(#|b|)\s*(.*)", text.strip())
+    if not found:
+        raise InputError(f"--scale takes a scale such as 'D dorian' or 'Eb major', not '{text}'")
+    kind = " ".join(found[3].casefold().split()) or "major"
+    if kind not in SCALES:
+        raise unknown("scale", kind, SCALES)
+    tonic = "C D EF G A B".index(found[1].upper()) + {"#": 1, "b": -1, "": 0}[found[2]]
+    return tuple(sorted((tonic + step) % 12 for step in SCALES[kind]))
+
+
 def length(text: str | None) -> float | None:
     """Seconds of "3:30" or "90".
 
@@ -117,36 +159,64 @@ def seed(given: int | None) -> int:
     return secrets.randbelow(1_000_000) if given is None else given
 
 
-def known(kind: str, name: str, names: Iterable[str]) -> str:
-    """The name, if it is one of `names`.
+def part(begin: str | None, stop: str | None) -> tuple[Place | None, Place | None]:
+    """The part of a prompt that `--from` and `--to` choose.
 
     Raises:
-        InputError: if not, with the nearest.
+        InputError: if one of them is no place.
     """
-    choices = list(names)
-    if name not in choices:
-        raise unknown(kind, name, choices)
-    return name
+    return (
+        Place.parse(begin, "--from") if begin else None,
+        Place.parse(stop, "--to") if stop else None,
+    )
 
 
-def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] = ()) -> None:
-    """Find out before the work whether a file can be written at its end.
+def names(kind: str, model: str) -> list[str]:
+    """The names of a kind that `--list` shows: composers, styles or instruments.
 
     Raises:
-        InputError: if it is a folder, has another suffix, or its folder cannot be written.
+        InputError: for another kind, or a checkpoint that cannot be read.
     """
-    target = Path(path)
-    if suffixes and target.suffix.lower() not in suffixes:
-        raise InputError(f"'{target.name}' must end in {' or '.join(suffixes)}")
-    if target.is_dir():
-        raise InputError(f"cannot write {target}: it is a folder; name a file")
-    folder = target.absolute().parent
-    while not folder.exists():
-        folder = folder.parent
-    if not folder.is_dir():
-        raise InputError(f"cannot write {target}: {folder} is a file, not a folder")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(
-            f"cannot write {target}: no permission to write in {folder}; "
-            "choose a folder that you can write to"
-        )
+    kinds = ("composers", "styles", "instruments")
+    if kind not in kinds:
+        raise unknown("list", kind, kinds)
+    if kind == "instruments":
+        return [f"{number:3d}  {name}" for number, name in enumerate(PROGRAM_NAMES)]
+    from musenet.checkpoint import resolve
+
+    vocabulary = Tokenizer.load(resolve(model) / "tokenizer.json").vocabulary
+    if kind == "styles":
+        return sorted(vocabulary.names("style"))
+    return sorted(f"{name:24s} {composer_name(name)}" for name in vocabulary.names("composer"))
+
+
+def run(
+    model: str,
+    prompt: Path | None,
+    options: Options,
+    outputs: Outputs,
+    part: tuple[Place | None, Place | None],
+) -> None:
+    """Check, read, load and make: everything that `musenet generate` does with its options.
+
+    Raises:
+        InputError: if anything is wrong, before anything is written; for a folder of prompts,
+            at the end, if some of them were refused.
+    """
+    begin, stop = part
+    folder = prompt is not None and prompt.is_dir()
+    outputs.check(folder=folder)
+    given = None if prompt is None or folder else read_prompt(prompt, begin=begin, stop=stop)
+    from musenet.checkpoint import load
+
+    from .session import make, make_each
+
+    checkpoint = load(model)
+    if prompt is None or not folder:
+        make(checkpoint, given, options, outputs)
+        return
+    refused = make_each(
+        checkpoint, prompt, options, outputs, lambda path: read_prompt(path, begin=begin, stop=stop)
+    )
+    if refused:
+        raise InputError("; ".join(refused))

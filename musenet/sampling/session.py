@@ -2,66 +2,118 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from musenet.checkpoint import load
+from musenet.checkpoint import Checkpoint
 from musenet.export import pictures
+from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
 from .compose import Composition, Result
 from .options import Options
+from .outputs import Outputs
 from .prompt import Prompt
 
 _REDRAW_SECONDS = 0.1
 
 
-def make(
-    model: str, prompt: Prompt | None, options: Options, out: Path, picture: Path | None
-) -> list[Path]:
+def make(checkpoint: Checkpoint, prompt: Prompt | None, options: Options, outputs: Outputs) -> bool:
     """Make all variations of a request and write them; Ctrl-C writes what there is.
 
-    Args:
-        model: a checkpoint's name or folder.
-        prompt: what is continued, or None.
-        options: what is asked for.
-        out: the MIDI file; where there are several, each name gets its number.
-        picture: the piano roll to draw, or None; numbered likewise.
-
     Returns:
-        The MIDI files written.
+        Whether it was full, and not stopped by Ctrl-C.
+
+    Raises:
+        InputError: if something asked for cannot be, before anything is written.
     """
-    composition = Composition(load(model), prompt, options)
+    composition = Composition(checkpoint, prompt, options)
     if composition.unheard:
         print(
             f"The prompt is longer than the model's context: its first {composition.unheard:,} "
             "notes stay in the file, and the model goes on from the rest."
         )
     began = time.perf_counter()
-    stopped = _run(composition)
+    stopped = _run(composition, outputs)
     took = time.perf_counter() - began
-    written = []
-    for result in composition.results():
-        path = numbered(out, result.variation, options)
-        write_bytes(path, result.data)
-        written.append(path)
-        print(_said(composition, result, path, took))
-        if picture is not None:
-            drawn = numbered(picture, result.variation, options)
-            draw(composition, result, drawn)
-            print(f"Picture: {drawn}")
+    results = composition.results()
+    for result in results:
+        _write(composition, result, outputs)
+        print(_said(composition, result, numbered(outputs.midi, result, options), took))
     if stopped:
-        print(f"Stopped before it was full; to go on: musenet generate {written[0]} --out MORE.mid")
-    return written
+        first = numbered(outputs.midi, results[0], options)
+        print(f"Stopped before it was full; to go on: musenet generate {first} --out MORE.mid")
+    return not stopped
 
 
-def numbered(path: Path, variation: int, options: Options) -> Path:
+def make_each(
+    checkpoint: Checkpoint,
+    folder: Path,
+    options: Options,
+    outputs: Outputs,
+    read: Callable[[Path], Prompt],
+) -> list[str]:
+    """Go on from every MIDI file of a folder; the paths of `outputs` are folders too.
+
+    Args:
+        checkpoint: the model.
+        folder: with files named .mid or .midi.
+        options: for all of them.
+        outputs: where each file's results go, under its own name.
+        read: reads a prompt.
+
+    Returns:
+        A sentence for every file that was refused.
+
+    Raises:
+        InputError: if the folder has no MIDI file.
+    """
+    prompts = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".mid", ".midi"))
+    if not prompts:
+        raise InputError(f"{folder} has no MIDI files (.mid)")
+    refused = []
+    for path in prompts:
+        own = replace(
+            outputs,
+            midi=outputs.midi / f"{path.stem}.mid",
+            picture=outputs.picture / f"{path.stem}.png" if outputs.picture else None,
+            stems=outputs.stems / path.stem if outputs.stems else None,
+        )
+        try:
+            if not make(checkpoint, read(path), options, own):
+                break
+        except InputError as error:
+            refused.append(str(error))
+    return refused
+
+
+def _write(composition: Composition, result: Result, outputs: Outputs) -> None:
+    """Write everything that is asked of one result."""
+    options = composition.options
+    path = numbered(outputs.midi, result, options)
+    write_bytes(path, result.alone if outputs.alone else result.data)
+    if outputs.picture is not None:
+        draw(composition, result, numbered(outputs.picture, result, options))
+    if outputs.stems is not None:
+        folder = numbered(outputs.stems, result, options)
+        for number, (name, data) in enumerate(result.stems, 1):
+            write_bytes(folder / f"{number:02d} {_plain(name)}.mid", data)
+
+
+def _plain(name: str) -> str:
+    """A track's name as a file's: without what some system forbids there."""
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", name).strip(" .")[:80] or "track"
+
+
+def numbered(path: Path, result: Result, options: Options) -> Path:
     """The path for a variation: as given for one alone, with its number among several."""
     if len(options.variations) == 1:
         return path
-    return path.with_name(f"{path.stem}-{variation}{path.suffix}")
+    return path.with_name(f"{path.stem}-{result.variation}{path.suffix}")
 
 
 def draw(composition: Composition, result: Result, path: Path) -> None:
@@ -72,9 +124,11 @@ def draw(composition: Composition, result: Result, path: Path) -> None:
     pictures.save(score, lines, path, boundary=boundary, title=composition.title)
 
 
-def _run(composition: Composition) -> bool:
+def _run(composition: Composition, outputs: Outputs) -> bool:
     """Make the music with a line of progress; whether it was stopped by Ctrl-C."""
     steps = composition.steps()
+    if outputs.stream:
+        steps = _streamed(composition, steps, outputs)
     try:
         if sys.stderr.isatty():
             _with_progress(composition, steps)
@@ -84,6 +138,21 @@ def _run(composition: Composition) -> bool:
     except KeyboardInterrupt:
         return True
     return False
+
+
+def _streamed(
+    composition: Composition, steps: Iterator[float], outputs: Outputs
+) -> Iterator[float]:
+    """The steps, writing the files whenever a bar is full."""
+    full = composition.bars.number(composition.prompt.boundary)
+    for tick in steps:
+        bar = composition.bars.number(int(tick))
+        if bar > full:
+            full = bar
+            for result in composition.results():
+                data = result.alone if outputs.alone else result.data
+                write_bytes(numbered(outputs.midi, result, composition.options), data)
+        yield tick
 
 
 def _with_progress(composition: Composition, steps: Iterator[float]) -> None:
@@ -119,7 +188,7 @@ def _said(composition: Composition, result: Result, path: Path, took: float) -> 
     speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"
     recipe = f"seed {composition.options.seed}, variation {result.variation}"
     relaxed = "".join(f"; {name} relaxed {n} times" for name, n in result.relaxed.items())
-    return f"{path}: {', '.join(parts)} ({recipe}; {speed}){relaxed}"
+    return f"{path}: {', '.join(parts)} ({recipe}; {speed}){relaxed}\n  {result.drift}"
 
 
 def _clock(seconds: float) -> str:

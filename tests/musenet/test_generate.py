@@ -101,6 +101,80 @@ def test_music_without_a_prompt(run: Run, tmp_path: Path) -> None:
     assert score.key_signatures.tolist() == [(0, -1, True)]
 
 
+def test_the_continuation_alone_and_stems(run: Run, tmp_path: Path) -> None:
+    quartet = PIANO.with_name("quartet.mid")
+    words = [quartet, "--to", 4, "--bars", 4, "--seed", 2, "--instrument", "flute"]
+    code, _, _ = run(*words, "--out", "whole.mid", "--stems", "stems")
+    assert code == 0
+    run(*words, "--out", "new.mid", "--only-continuation")
+    whole, new = read(tmp_path / "whole.mid"), read(tmp_path / "new.mid")
+    after = whole.notes[whole.notes["start"] >= 4 * 960].copy()
+    after["start"] -= 4 * 960
+    for name in ("start", "duration", "pitch", "velocity", "program"):
+        assert np.array_equal(new.notes[name], after[name])
+    assert new.time_signatures.tolist() == [(0, 2, 4)]
+    stems = sorted((tmp_path / "stems").iterdir())
+    assert [path.name[3:] for path in stems][:4] == [
+        "Violin I.mid", "Violin II.mid", "Viola.mid", "Violoncello.mid",
+    ]  # fmt: skip
+    assert sum(len(read(path).notes) for path in stems) == len(whole.notes)
+
+
+def test_a_folder_of_prompts(run: Run, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    for name in ("piano", "folk"):
+        shutil.copy(PIANO.with_name(f"{name}.mid"), prompts)
+    (prompts / "bad.mid").write_text("Dear diary")
+    (prompts / "notes.txt").write_text("to do")
+    code, out, err = run(prompts, "--out", "songs", "--picture", "rolls", "--bars", 1)
+    assert code == 2
+    assert "bad.mid" in err
+    assert out.count("new notes") == 2
+    assert files(tmp_path / "songs") == ["folk.mid", "piano.mid"]
+    assert files(tmp_path / "rolls") == ["folk.png", "piano.png"]
+    empty = tmp_path / "none"
+    empty.mkdir()
+    code, _, err = run(empty, "--out", "songs")
+    assert code == 2
+    assert "no MIDI files" in err
+
+
+def test_a_stream_grows_with_every_bar(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from musenet.sampling import session
+
+    written: list[int] = []
+    write = session.write_bytes
+
+    def counted(path: Path, data: bytes) -> None:
+        write(path, data)
+        written.append(len(read(path).notes))
+
+    monkeypatch.setattr(session, "write_bytes", counted)
+    code, _, _ = run(PIANO, "--out", "s.mid", "--bars", 12, "--seed", 5, "--stream")
+    assert code == 0
+    assert len(written) > 2
+    assert written == sorted(written)
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [("composers", "Johann Sebastian Bach"), ("styles", "baroque"), ("instruments", "40  Violin")],
+)
+def test_lists(run: Run, kind: str, word: str) -> None:
+    code, out, _ = run("--list", kind)
+    assert code == 0
+    assert word in out
+
+
+def test_an_unknown_list(run: Run) -> None:
+    code, _, err = run("--list", "composer")
+    assert code == 2
+    assert "did you mean 'composers'" in err
+
+
 def test_a_long_prompt_is_heard_in_part_and_said_so(run: Run, tmp_path: Path) -> None:
     orchestra = PIANO.with_name("orchestra.mid")
     code, out, _ = run(orchestra, "--out", "o.mid", "--bars", 1)

@@ -246,3 +246,21 @@ def test_a_new_tempo_holds_from_the_boundary(tempo: float) -> None:
 
 def test_parse_and_dump_are_inverse() -> None:
     assert parse(dump(quartet())) == quartet()
+
+
+def test_stems_have_one_instrument_the_same_length_and_tempo_map() -> None:
+    file = quartet()
+    daw.set_tempo(file, 480, 90)
+    daw.add_texts(file, [(480, 6, "half")])
+    found = daw.stems(file)
+    assert [name for name, _ in found] == ["Violin I", "Violin II", "Violoncello"]
+    whole = mido.MidiFile(file=io.BytesIO(dump(file)))
+    for (name, stem), program in zip(found, (40, 40, 42), strict=True):
+        read = mido.MidiFile(file=io.BytesIO(dump(stem)))
+        assert read.length == pytest.approx(whole.length)
+        assert {sum(message.time for message in own) for own in read.tracks} == {BAR}
+        assert list(heard(stem)) == [name]
+        assert {m.program for own in read.tracks for m in own if m.type == "program_change"} == {
+            program
+        }
+        assert "half" in [m.text for own in read.tracks for m in own if m.type == "marker"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from musenet.sampling import request
@@ -53,6 +51,26 @@ def test_meters_that_are_none(text: str) -> None:
         request.meter(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("C", (0, 2, 4, 5, 7, 9, 11)),
+        ("D dorian", (0, 2, 4, 5, 7, 9, 11)),
+        ("Eb  Major", (0, 2, 3, 5, 7, 8, 10)),
+        ("a minor pentatonic", (0, 2, 4, 7, 9)),
+        ("F# blues", (0, 1, 4, 6, 9, 11)),
+    ],
+)
+def test_scales(text: str, classes: tuple[int, ...]) -> None:
+    assert request.scale(text) == classes
+
+
+@pytest.mark.parametrize("text", ["", "7", "C doriann"])
+def test_scales_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match=r"--scale takes|did you mean 'dorian'"):
+        request.scale(text)
+
+
 def test_an_unknown_instrument_names_the_nearest() -> None:
     with pytest.raises(InputError, match="'violin'"):
         request.programs(["vioiln"])
@@ -67,24 +85,6 @@ def test_lengths_that_are_none(text: str) -> None:
 def test_seeds_are_given_or_fresh() -> None:
     assert request.seed(7) == 7
     assert len({request.seed(None) for _ in range(20)}) > 1
-
-
-def test_what_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
-    request.check_writable(tmp_path / "new" / "folder" / "a.mid", (".mid",))
-    assert not (tmp_path / "new").exists()
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="is a folder"):
-        request.check_writable(tmp_path)
-    with pytest.raises(InputError, match="is a file, not a folder"):
-        request.check_writable(tmp_path / "file" / "a.mid")
-    with pytest.raises(InputError, match=r"must end in \.mid"):
-        request.check_writable(tmp_path / "a.wav", (".mid", ".midi"))
-
-
-def test_a_folder_without_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    with pytest.raises(InputError, match="no permission"):
-        request.check_writable(tmp_path / "a.mid")
 
 
 @pytest.mark.parametrize(
