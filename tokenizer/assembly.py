@@ -206,7 +206,7 @@ def _tempos(
     if layout.format == 2 and rows:
         starts = [(at.offset // at.divisor, columns.DEFAULT_TEMPO) for at in times]
         rows = starts + rows  # the sort is stable: a song's own tempo replaces the default
-    return rows  # type: ignore[return-value]
+    return rows
 
 
 def _timed(parsed: list[smf.Events], times: list[_Times], kind: str) -> list[tuple[Any, ...]]:

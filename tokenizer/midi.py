@@ -9,32 +9,21 @@ read from the bytes when it is first asked for. Every other file goes, byte by b
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import numpy.typing as npt
-import symusic.core
 
-from . import assembly, columns, files, repair, smf
-from .columns import DRUMS, NOTES
+from . import assembly, files, repair, smf
 from .errors import InputError, MidiError, unknown
 from .midi_writer import score_to_bytes
-from .plain import is_plain
 from .repair import Report
-from .score import LAZY, Score, Track
+from .score import Score
+from .symusic_reader import read_plain
 
 Array = npt.NDArray[Any]
 Programs = Literal["track", "channel"]
 
 LARGEST_FILE = 16 * 2**20  # the longest opera has under 2 MB
-# The fields of symusic's columns that hold for the whole score, in the order of our own.
-SETTLED = {
-    "tempos": ("time", "mspq"),
-    "time_signatures": ("time", "numerator", "denominator"),
-    "key_signatures": ("time", "key", "tonality"),
-}
-EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
 def read(
@@ -57,8 +46,11 @@ def read(
         raise unknown("way to read programs", programs, ("track", "channel"))
     data, name = _bytes_of(source)
     try:
-        score = _read_plain(data) if programs == "track" else None
-        return score or _read_fully(data, repair, programs)[0]
+        if programs == "track":
+            score = read_plain(data, _columns)
+            if score is not None:
+                return score
+        return _read_fully(data, repair, programs)[0]
     except MidiError as error:
         raise MidiError(error.reason, file=name, offset=error.offset) from None
 
@@ -95,10 +87,11 @@ def _bytes_of(source: str | os.PathLike[str] | bytes) -> tuple[bytes, str | None
     if isinstance(source, (bytes, bytearray, memoryview)):
         data, name = bytes(source), None
     else:
-        name = str(Path(source))
+        name = os.fspath(source)
         try:
-            with Path(source).open("rb") as file:
-                data = file.read(LARGEST_FILE + 1)
+            with open(name, "rb", buffering=0) as file:  # noqa: PTH123 (a Path costs as much again)
+                too_large = os.fstat(file.fileno()).st_size > LARGEST_FILE
+                data = file.read(LARGEST_FILE + 1) if too_large else file.read()
         except OSError as error:
             raise InputError(f"cannot read {name}: {error.strerror}") from error
     if len(data) > LARGEST_FILE:
@@ -166,85 +159,6 @@ def _oddities(layout: smf.Layout, parsed: list[smf.Events]) -> list[str]:
     return found
 
 
-def _read_plain(data: bytes) -> Score | None:
-    """Read a file through symusic, or give None where that might not be exact."""
-    try:
-        if not is_plain(data):
-            return None
-        found = symusic.core.ScoreTick.from_midi(data)
-    except (MidiError, IndexError, RuntimeError, ValueError):
-        return None
-    tracks, notes = _notes_of(found)
-    if any("\ufffd" in track.name for track in tracks):
-        return None  # symusic puts this for bytes that are not UTF-8
-    known = {"notes": notes}
-    for kind, fields in SETTLED.items():
-        values = getattr(found, kind).numpy()
-        known[kind] = _settled(kind, [values[name] for name in fields])
-    complete = {kind: column for kind, column in known.items() if column is not None}
-    if len(complete) < len(known):
-        return None
-    return Score.trusted(found.ticks_per_quarter, tracks, complete, lambda: _lazy(data))
-
-
-def _notes_of(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
-    """The tracks of a symusic score that have notes, and their notes as one sorted column."""
-    tracks = []
-    parts = []
-    for track in found.tracks:
-        part = track.notes.numpy()
-        if not len(part["time"]):
-            continue
-        parts.append(part)
-        kit = track.program
-        name = track.name
-        tracks.append(Track(name, DRUMS, True, kit) if track.is_drum else Track(name, kit))
-    if not tracks:
-        return (), EMPTY["notes"]
-    notes = np.empty(sum(len(part["time"]) for part in parts), NOTES)
-    at = 0
-    for number, part in enumerate(parts):
-        block = notes[at : at + len(part["time"])]
-        block["start"] = part["time"]
-        block["duration"] = part["duration"]
-        block["pitch"] = part["pitch"]
-        block["velocity"] = part["velocity"]
-        block["program"] = tracks[number].program
-        block["track"] = number
-        at += len(block)
-    notes = notes[columns.note_order(notes)]
-    if notes["start"][0] < 0 or notes["duration"].min() < 0:
-        return (), None
-    notes.flags.writeable = False
-    return tuple(tracks), notes
-
-
-def _settled(kind: str, fields: list[Array]) -> Array | None:
-    """A column for the whole score, one event a tick; None where events of a tick disagree."""
-    if not len(fields[0]):
-        return EMPTY[kind]
-    array = np.empty(len(fields[0]), columns.DTYPES[kind])
-    for name, values in zip(array.dtype.names or (), fields, strict=True):
-        array[name] = values
-    try:
-        columns.check(kind, array)
-    except InputError:
-        return None
-    if kind == "key_signatures" and fields[2].max() > 1:
-        return None
-    if kind == "key_signatures":
-        array = columns.ordered(kind, array)
-    elif len(array) > 1:
-        same = array["time"][1:] == array["time"][:-1]
-        if same.any():
-            if (array[1:][same] != array[:-1][same]).any():
-                return None  # which one comes last is in the bytes
-            array = array[np.append(True, ~same)]
-    array.flags.writeable = False
-    return array
-
-
-def _lazy(data: bytes) -> dict[str, Array]:
-    """The columns that `_read_plain` leaves out."""
-    score, _ = _read_fully(data, salvage=True, programs="track")
-    return {kind: getattr(score, kind) for kind in LAZY}
+def _columns(data: bytes) -> dict[str, Array]:
+    """Every column of a file, read byte by byte."""
+    return _read_fully(data, salvage=True, programs="track")[0].columns()

@@ -144,7 +144,8 @@ def _assembled(
     metas = _with_fillers(times, metas)
     ticks = np.array([tick for tick, _ in metas], np.int64)
     places = np.searchsorted(times, ticks, side="left")
-    deltas = np.diff(np.insert(times, places, ticks), prepend=0)
+    moments = np.insert(times, places, ticks)
+    deltas = moments - np.append(0, moments)[:-1]
     is_meta = np.zeros(len(deltas), bool)
     is_meta[places + np.arange(len(places))] = True
     matrix = np.empty((len(deltas), 7), np.uint8)  # four bytes of delta, three of event

@@ -1,8 +1,8 @@
 """Which MIDI files symusic reads exactly: a few looks at the bytes that cost less than reading.
 
-At the bottom of the ground floor. symusic takes some broken events for sound ones, overflows after
-2**31 ticks and drops what is no UTF-8; a file in which that might matter is not plain, and
-`tokenizer.midi` reads it with `tokenizer.smf`. A doubt counts as no.
+At the bottom of the ground floor. symusic loses its place after some System Exclusive messages and
+overflows after 2**31 ticks; a file in which that might be so is not plain, and `tokenizer.midi`
+reads it with `tokenizer.smf`. A doubt counts as no.
 """
 
 from __future__ import annotations
@@ -10,52 +10,42 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import numpy.typing as npt
 
 from . import smf
 
 END_OF_TRACK = b"\xff\x2f\x00"
-SYSTEM_MESSAGES = tuple(bytes((status,)) for status in range(0xF0, 0xF8))
+TEMPO = b"\xff\x51\x03"
 TICKS = 2**31  # a sum of long deltas from which on 32 bits may overflow
 
 # A tempo or signature that is not as long as it should be.
 MISSHAPEN = re.compile(rb"\xff(?:\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
-DELTA = rb"[\x80-\xff]{0,3}[\x00-\x7f]"
-# As many channel events, tempos and time signatures as follow each other, with running status.
-# The repeats are bounded because the engine remembers each one.
-EVENTS = re.compile(
-    rb"(?:DELTA(?:"
-    rb"([\x80-\xbf\xe0-\xef])[\x00-\x7f]{2}(?:DELTA[\x00-\x7f]{2}){0,99}"
-    rb"|([\xc0-\xdf])[\x00-\x7f](?:DELTA[\x00-\x7f]){0,99}"
-    rb"|\xff\x51\x03.{3}|\xff\x58\x04.{4})){1,99}".replace(b"DELTA", DELTA),
-    re.DOTALL,
-)
-# What may follow under running status, by the group of EVENTS that its status was in.
-RUNNING = {
-    1: re.compile(rb"(?:DELTA[\x00-\x7f]{2}){1,999}".replace(b"DELTA", DELTA)),
-    2: re.compile(rb"(?:DELTA[\x00-\x7f]){1,999}".replace(b"DELTA", DELTA)),
-}
+TEMPOS = re.compile(rb"(?:\xff\x51\x03.{3}[\x80-\xff]{0,3}[\x00-\x7f]){1,999}", re.DOTALL)
+BLOCK = 1024  # high bytes looked at together
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether symusic reads these bytes as `tokenizer.smf` does."""
+    """Whether symusic reads the notes of these bytes as `tokenizer.smf` does."""
     if data[:9] != b"MThd\x00\x00\x00\x06\x00" or len(data) < 14 or data[9] > 1:
         return False
     if data[12] >= 0x80 or not data[12] | data[13]:
         return False
-    tracks = []
+    exclusive = b"\xf7" in data  # ends System Exclusive, or stands alone; or is part of a delta
     at = 14
     for _ in range(data[10] << 8 | data[11]):
-        stop = at + 8 + int.from_bytes(data[at + 4 : at + 8], "big")
-        if data[at : at + 4] != b"MTrk" or data.find(END_OF_TRACK, at + 8, stop) != stop - 3:
+        start = at + 8
+        stop = start + int.from_bytes(data[at + 4 : start], "big")
+        if data[at : at + 4] != b"MTrk" or data.find(END_OF_TRACK, start, stop) != stop - 3:
             return False
-        tracks.append((at + 8, stop))
+        if exclusive and not _exclusive_is_plain(data, start, stop):
+            return False
         at = stop
-    return (
-        at == len(data)
-        and MISSHAPEN.search(data) is None
-        and _deltas_are_plain(data)
-        and all(_system_messages_are_plain(data, start, stop) for start, stop in tracks)
-    )
+    return at == len(data) and _deltas_are_plain(data)
+
+
+def tempos_are_plain(data: bytes) -> bool:
+    """Whether every tempo and signature is as long as it should be; symusic reads past others."""
+    return MISSHAPEN.search(data) is None
 
 
 def _deltas_are_plain(data: bytes) -> bool:
@@ -66,41 +56,77 @@ def _deltas_are_plain(data: bytes) -> bool:
         return True
     ticks = 0
     for at in np.flatnonzero(high >= 0x80).tolist():
-        in_tempo = any(data[at - back : at - back + 3] == b"\xff\x51\x03" for back in (3, 4, 5))
-        if not in_tempo and data[at + 3] < 0x80:
+        if data.find(TEMPO, at - 5, at) < 0 and data[at + 3] < 0x80:
             ticks += smf.read_length(data, at, at + 4)[0]
     return ticks < TICKS
 
 
-def _system_messages_are_plain(data: bytes, start: int, stop: int) -> bool:
-    """Whether a track holds no system message, or System Exclusive without running status after.
+def _exclusive_is_plain(data: bytes, start: int, stop: int) -> bool:
+    """Whether a track's System Exclusive messages are whole and have no running status after.
 
-    Bytes from 0xF0 on are also found in deltas, so where there is one the events are walked over.
+    Its last byte, 0xF7, is also found in deltas and tempos, so the events up to the last of these
+    bytes are walked over: those with two data bytes together, the others, which are few, singly.
     """
-    last = max(data.rfind(status, start, stop) for status in SYSTEM_MESSAGES)
+    last = data.rfind(b"\xf7", start, stop)
     if last < 0:
         return True
-    at = start
-    status = 0
+    high = np.flatnonzero(np.frombuffer(data, np.uint8, stop - start, start) >= 0x80) + start
+    running = 0  # the data bytes of an event under running status
+    at = _after_delta(data, start)
     while at <= last:
-        match = EVENTS.match(data, at, stop)
-        if match is None and status:
-            match = RUNNING[status].match(data, at, stop)
-        if match is not None:
-            at = match.end()
-            status = match.lastindex or status
-            continue
-        while data[at] >= 0x80:
-            at += 1
-        at += 1
-        if data[at] == 0xFF:
+        status = data[at]
+        if status == 0xFF:
+            tempos = TEMPOS.match(data, at, stop)
+            if tempos is not None:
+                at = tempos.end()
+                continue
             size, at = smf.read_length(data, at + 2, stop)
-            at += size
-        elif data[at] == 0xF0:
+            at = _after_delta(data, at + size)
+        elif status == 0xF0:
             size, at = smf.read_length(data, at + 1, stop)
-            at += size
-            if at >= stop or data[smf.read_length(data, at, stop)[1]] < 0x80:
+            at = _after_delta(data, at + size)
+            if data[at] < 0x80:
                 return False
-        else:
+        elif status > 0xF0:
             return False
+        else:
+            if status >= 0x80:
+                running = smf.DATA_BYTES[status & 0xF0]
+                at += 1
+            if running == 0:
+                return False
+            at += running
+            at = _after_pairs(data, at, high) if running == 2 else _after_delta(data, at)
+            if at < 0:
+                return False
     return True
+
+
+def _after_pairs(data: bytes, at: int, high: npt.NDArray[np.int64]) -> int:
+    """Pass over events with two data bytes; give where the first other one has its status, or −1.
+
+    Each such event has three low bytes, with running status or without: the last of the delta and
+    the two data bytes. So a high byte belongs to a delta if the number of low bytes since the first
+    event divides by three, is a status if the rest is one, and else cannot be (−1).
+
+    Args:
+        data: a file.
+        at: where an event begins.
+        high: the offsets of all bytes above 127 in the track.
+    """
+    index = int(np.searchsorted(high, at))
+    first = at - index
+    while index < len(high):
+        block = high[index : index + BLOCK]
+        phase = (block - first - np.arange(index, index + len(block))) % 3
+        values = np.frombuffer(data, np.uint8)[block]
+        other = (phase == 2) | (phase == 1) & (values >= 0xC0) & ((values & 0xF0) != 0xE0)
+        if other.any():
+            found = int(other.argmax())
+            return int(block[found]) if phase[found] == 1 else -1
+        index += BLOCK
+    return len(data)
+
+
+def _after_delta(data: bytes, at: int) -> int:
+    return smf.read_length(data, at, len(data))[1]

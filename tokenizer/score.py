@@ -56,9 +56,7 @@ __all__ = [
 Array = npt.NDArray[Any]
 Columns = dict[str, Array]
 
-# The columns that most readers never look at; `tokenizer.midi` reads them when first asked for.
-LAZY = ("lyrics", "markers", "pedals", "controls", "pitch_bends")
-TIMED = ("notes", "tempos", "time_signatures", "key_signatures", *LAZY)
+TIMED = tuple(columns.DTYPES)
 
 
 class Track(NamedTuple):
@@ -126,7 +124,7 @@ class Score:
         ticks_per_quarter: int,
         tracks: tuple[Track, ...],
         known: Mapping[str, Array],
-        rest: Callable[[], Mapping[str, Array]] | None = None,
+        rest: Callable[[str], Mapping[str, Array]] | None = None,
     ) -> Score:
         """Make a score of columns that are known to be right, without looking at them again.
 
@@ -134,7 +132,7 @@ class Score:
             ticks_per_quarter: as in the constructor.
             tracks: as in the constructor.
             known: columns by name, sorted and inside their ranges.
-            rest: gives the columns in `LAZY` that `known` lacks, called when one is first used.
+            rest: gives a column that `known` lacks, and perhaps others, when it is first used.
         """
         score = object.__new__(cls)
         state = score.__dict__
@@ -145,20 +143,22 @@ class Score:
             state["_rest"] = rest
         return score
 
-    def __getattr__(self, name: str) -> Array:
-        rest = self.__dict__.pop("_rest", None) if name in LAZY else None
-        if rest is None:
-            raise AttributeError(f"Score has no attribute '{name}'")
-        try:
-            self.__dict__.update(rest())
-        except BaseException:
-            self.__dict__["_rest"] = rest  # an interrupt must not lose the columns
-            raise
-        found: Array = self.__dict__[name]
-        return found
+    if not TYPE_CHECKING:  # a type checker should know the columns and nothing else
+
+        def __getattr__(self, name: str) -> Array:
+            rest = self.__dict__.get("_rest")
+            if rest is None or name not in TIMED:
+                raise AttributeError(f"Score has no attribute '{name}'")
+            for kind, column in rest(name).items():
+                self.__dict__.setdefault(kind, column)
+            return self.__dict__[name]
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"ticks_per_quarter": self.ticks_per_quarter, "tracks": self.tracks, **self.columns()}
+        return {
+            "ticks_per_quarter": self.ticks_per_quarter,
+            "tracks": self.tracks,
+            **self.columns(),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for kind in TIMED:

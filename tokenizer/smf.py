@@ -15,6 +15,9 @@ from .errors import MidiError
 
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
+SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0} | dict.fromkeys(
+    (0xF8, 0xFA, 0xFB, 0xFC, 0xFE), 0
+)
 TEXT, NAME, LYRIC, MARKER, PORT, END, TEMPO, TIME, KEY = 1, 3, 5, 6, 0x21, 0x2F, 0x51, 0x58, 0x59
 NO_END = "no end-of-track event"
 KARAOKE = b"@KMIDI KARAOKE"
@@ -266,7 +269,7 @@ def read_events(data: bytes, start: int, stop: int, into: Events) -> int:
             elif not status:
                 raise MidiError("an event without a status byte before it", offset=at)
             elif after_sysex:
-                into.oddities["running status goes on after System Exclusive"] += 1
+                into.oddities["running status goes on after a system message"] += 1
                 after_sysex = False
             first, second, at = _data_bytes(data, at, stop, status)
             kind, channel = status & 0xF0, status & 0x0F
@@ -339,8 +342,11 @@ def _data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int,
 def _special(data: bytes, at: int, stop: int, time: int, into: Events) -> tuple[int, bool]:
     """Read a System Exclusive or meta event; the next offset, and whether the track has ended."""
     status = data[at]
+    if status in SYSTEM_DATA_BYTES:
+        into.oddities["a system message, which belongs on a cable; passed over"] += 1
+        return min(at + 1 + SYSTEM_DATA_BYTES[status], stop), False
     if status not in (0xF0, 0xF7, 0xFF):
-        raise MidiError(f"a system message (0x{status:02X}) cannot stand in a file", offset=at)
+        raise MidiError(f"a status byte (0x{status:02X}) that MIDI does not have", offset=at)
     body = at + (2 if status == 0xFF else 1)
     size, body = read_length(data, body, stop)
     if status == 0xFF and data[at + 1] == END:

@@ -19,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mido.midifiles.meta import KeySignatureError
 
-from tokenizer import InputError, MidiError, Score, Track, midi, read, read_reporting, to_bytes
+from tokenizer import InputError, MidiError, Score, Track, read, read_reporting, to_bytes
 from tokenizer import write as write_midi
 from tokenizer.assembly import text_of
 from tokenizer.columns import DTYPES
+from tokenizer.plain import is_plain
 from tokenizer.score import CONTROLS, NO_TRACK, NOTES, PEDALS, PITCH_BENDS, TEXTS
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
@@ -56,7 +57,6 @@ NASTY_REFUSED = {
     "vlq_5_bytes.mid",
     "vlq_endless.mid",
     "sysex_len_huge.mid",
-    "system_common_f2.mid",
     "riff_wave.mid",
     "xmf_magic.mid",
     "gzipped.mid",
@@ -165,7 +165,7 @@ def test_real_files_read_as_mido_reads_them(path: Path) -> None:
     data = path.read_bytes()
     score = read(path)
     assert_same_as_mido(score, data)
-    assert midi._read_plain(data) is not None
+    assert is_plain(data)
     assert read_reporting(path)[0] == score
 
 
@@ -258,7 +258,7 @@ def test_nasty_files_that_are_refused(case: dict[str, Any]) -> None:
         (file_of(NOTE + END, division=0), "0 ticks a quarter"),
         (file_of(b"\x00\x90\x3c\xc8" + END), "data byte is 200"),
         (file_of(b"\x00\x3c\x40" + END), "without a status byte"),
-        (file_of(b"\x00\xf1\x00" + END), "system message"),
+        (file_of(b"\x00\xf4\x00" + END), "0xF4"),
     ],
 )
 def test_broken_files_are_named(data: bytes, words: str, tmp_path: Path) -> None:
@@ -279,6 +279,16 @@ def test_missing_files_are_input_errors(tmp_path: Path) -> None:
         read(tmp_path)
     with pytest.raises(InputError, match="did you mean 'channel'"):
         read(b"", programs="chanel")  # type: ignore[arg-type]
+
+
+def test_a_file_too_large_for_music_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "large.mid").open("wb") as file:
+        file.write(b"MThd")
+        file.truncate(2**34)  # sparse
+    with pytest.raises(MidiError, match="more than 16 MiB"):
+        read(tmp_path / "large.mid")
+    with pytest.raises(MidiError, match="more than 16 MiB"):
+        read(bytes(2**24 + 1))
 
 
 def test_any_extension_and_riff_wrapping() -> None:

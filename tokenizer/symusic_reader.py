@@ -1,0 +1,253 @@
+"""Plain MIDI files through symusic: its rows of notes, tempos and signatures as the score's.
+
+On the ground floor, behind `tokenizer.midi.read`. symusic gives a column either as NumPy arrays, a
+field each, or pickled, as one run of bytes; taking it pickled is four times as fast. That the bytes
+are what they should be is tried once, on import; if not, the arrays are used.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import symusic.core
+
+from . import columns
+from .columns import DRUMS, NOTES
+from .errors import MidiError
+from .plain import is_plain, tempos_are_plain
+from .score import Score, Track
+
+Array = npt.NDArray[Any]
+Words = npt.NDArray[np.int32]
+
+# The fields of symusic's columns, in the order in which they fill a row of 32-bit words.
+NOTE_FIELDS = ("time", "duration", "pitch", "velocity")
+TEMPO_FIELDS = ("time", "mspq")
+TIME_FIELDS = ("time", "numerator", "denominator")
+KEY_FIELDS = ("time", "key", "tonality")
+WITHOUT_PADDING = np.array([-1, 0xFFFF], np.int32)
+SHORT = 2**17 - 1  # ticks
+EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
+
+
+def read_plain(data: bytes, columns_of: Callable[[bytes], dict[str, Array]]) -> Score | None:
+    """Read a file through symusic, or give None where that might not be exact.
+
+    Args:
+        data: a whole file.
+        columns_of: reads all columns of a file in another way, where symusic does not do.
+    """
+    try:
+        if sys.byteorder == "big" or not is_plain(data):
+            return None  # rows are put together as they lie in memory, lowest byte first
+        found = symusic.core.ScoreTick.from_midi(data)
+    except (MidiError, IndexError, RuntimeError, ValueError):
+        return None
+    tracks, notes = _tracks_and_notes(found)
+    if notes is None:
+        return None
+    notes.flags.writeable = False
+    rest = _Rest(data, found, columns_of)
+    return Score.trusted(found.ticks_per_quarter, tracks, {"notes": notes}, rest)
+
+
+class _Rest:
+    """The columns beside the notes, each when it is first asked for.
+
+    Tempos and signatures come from symusic where it has them right, everything else from the bytes.
+    """
+
+    def __init__(
+        self,
+        data: bytes,
+        found: symusic.core.ScoreTick,
+        columns_of: Callable[[bytes], dict[str, Array]],
+    ) -> None:
+        self.data = data
+        self.found = found
+        self.columns_of = columns_of
+
+    def __call__(self, kind: str) -> dict[str, Array]:
+        if kind in SETTLED and tempos_are_plain(self.data):
+            column = SETTLED[kind](self.found)
+            if column is not None:
+                column.flags.writeable = False
+                return {kind: column}
+        return self.columns_of(self.data)
+
+
+def _tracks_and_notes(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
+    """The tracks that have notes, and these notes as one sorted column; None for wrong times."""
+    tracks: list[Track] = []
+    states = []
+    sizes = []
+    constants = []
+    for part in found.tracks:
+        state = _state(part.notes, NOTE_FIELDS)
+        size = len(state) // 12
+        if not size:
+            continue
+        name, program, is_drum = part.name, part.program, part.is_drum
+        if "\ufffd" in name:
+            return (), None  # symusic puts this for bytes that are not UTF-8
+        constants.append(len(tracks) << 32 | (DRUMS if is_drum else program) << 16)
+        tracks.append(Track(name, DRUMS, True, program) if is_drum else Track(name, program))
+        states.append(state)
+        sizes.append(size)
+    if not tracks:
+        return (), EMPTY["notes"]
+    words = np.frombuffer(b"".join(states), np.int32).reshape(-1, 3)
+    constant = constants[0] if len(sizes) == 1 else np.repeat(constants, sizes)
+    rows = np.empty((len(words), 2), np.int64)  # a row of NOTES, as it lies in memory
+    halves = rows.view(np.int32)
+    halves[:, 0] = words[:, 0]
+    halves[:, 1] = words[:, 1]
+    rows[:, 1] = (words[:, 2] & 0x7F7F) | constant
+    return tuple(tracks), _sorted(rows, several=len({track.program for track in tracks}) > 1)
+
+
+def _sorted(rows: npt.NDArray[np.int64], several: bool) -> Array | None:
+    """Rows of NOTES in order of track and time, sorted; None if the first begins before 0.
+
+    Start, program (if there are several), pitch and duration up to 17 bits make one number. The
+    tracks are runs that are nearly in order, which a stable sort only has to merge.
+    """
+    halves = rows.view(np.uint32)
+    key = np.empty(len(rows), np.int64)
+    low = halves[:, 2] & 0x7F
+    low <<= 17
+    low |= np.minimum(halves[:, 1], SHORT)
+    if several:
+        low |= halves[:, 2] << 8 & 0xFF000000
+    parts = key.view(np.uint32)
+    parts[::2] = low
+    parts[1::2] = halves[:, 0]
+    order = key.argsort(kind="stable")
+    key = key.take(order)
+    if key[0] < 0:
+        return None
+    notes = rows.take(order, axis=0).view(NOTES)[:, 0]
+    same = key[1:] == key[:-1]
+    if same.any():
+        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
+        unisons = notes[tied]
+        order = np.lexsort((unisons["velocity"], unisons["duration"], key[tied] >> 17))
+        notes[tied] = unisons[order]
+    return notes
+
+
+def _tempos(found: symusic.core.ScoreTick) -> Array | None:
+    words = _one_a_tick(_words(found.tempos, TEMPO_FIELDS))
+    if words is None or not len(words):
+        return words if words is None else EMPTY["tempos"]
+    if words[0, 0] < 0 or words[:, 1].min() < 1:
+        return None
+    return np.ascontiguousarray(words).view(columns.TEMPOS)[:, 0]
+
+
+def _time_signatures(found: symusic.core.ScoreTick) -> Array | None:
+    words = _one_a_tick(_words(found.time_signatures, TIME_FIELDS))
+    if words is None or not len(words):
+        return words if words is None else EMPTY["time_signatures"]
+    rows = np.empty(len(words), columns.TIME_SIGNATURES)
+    rows["time"] = words[:, 0]
+    rows["numerator"] = words[:, 1]  # its lowest byte
+    rows["denominator"] = words[:, 1] >> 8 & 0xFF  # symusic has 0 for what does not fit a byte
+    if words[0, 0] < 0 or not (rows["numerator"].all() and rows["denominator"].all()):
+        return None
+    return rows
+
+
+def _key_signatures(found: symusic.core.ScoreTick) -> Array | None:
+    stated = _words(found.key_signatures, KEY_FIELDS)
+    words = _one_a_tick(stated)
+    if not len(stated):
+        return EMPTY["key_signatures"]
+    unlike = words is None
+    words = stated if words is None else words
+    rows = np.empty(len(words), columns.KEY_SIGNATURES)
+    rows["time"] = words[:, 0]
+    rows["fifths"] = words[:, 1]
+    modes = words[:, 1] >> 8 & 0xFF
+    rows["minor"] = modes
+    if words[0, 0] < 0 or modes.max() > 1 or np.abs(rows["fifths"]).max() > 7:
+        return None
+    return columns.ordered("key_signatures", rows) if unlike else rows
+
+
+# How to have the columns of the whole score from symusic; None where that might not be exact.
+SETTLED = {
+    "tempos": _tempos,
+    "time_signatures": _time_signatures,
+    "key_signatures": _key_signatures,
+}
+
+
+def _one_a_tick(words: Words) -> Words | None:
+    """Rows without those that say again what the one before says at the same tick.
+
+    None where two say different things: which one is last in the file, symusic does not tell.
+    """
+    if len(words) < 2:
+        return words
+    same = words[1:, 0] == words[:-1, 0]
+    if not same.any():
+        return words
+    if (same & (words[1:, 1] != words[:-1, 1])).any():
+        return None
+    return words[np.append(True, ~same)]
+
+
+def _words(events: Any, fields: tuple[str, ...]) -> Words:
+    """A column of two words a row: the time, and a number or bytes, the unused ones 0."""
+    words = np.frombuffer(_state(events, fields), np.int32).reshape(-1, 2)
+    return words if fields == TEMPO_FIELDS else words & WITHOUT_PADDING
+
+
+def _state(events: Any, fields: tuple[str, ...]) -> bytes:
+    """A column as rows of 32-bit words: numbers, then bytes packed into one, some of no meaning."""
+    if PICKLED_AS_WORDS:
+        state: bytes = events.__getstate__()[4:]
+        return state
+    return _packed(events.numpy(), fields)
+
+
+def _packed(arrays: Mapping[str, Array], fields: tuple[str, ...]) -> bytes:
+    words = [arrays[name].astype(np.int32) for name in fields]
+    if fields != TEMPO_FIELDS:
+        words[-2:] = [words[-2] & 0xFF | (words[-1] & 0xFF) << 8]
+    return np.stack(words, axis=1).tobytes()
+
+
+def _is_pickled_as_words() -> bool:
+    """Whether this symusic pickles columns as a count and rows of words, as the above expects."""
+    one, two = np.array([70_000, -1], np.int32), np.array([-9, 500_000], np.int32)
+    low, high = np.array([60, 1], np.int8), np.array([127, -3], np.int8)
+    samples: list[tuple[Any, tuple[str, ...]]] = [
+        (symusic.core.NoteTickList.from_numpy(one, two, low, high), NOTE_FIELDS),
+        (symusic.core.TempoTickList.from_numpy(one, two), TEMPO_FIELDS),
+        (
+            symusic.core.TimeSignatureTickList.from_numpy(
+                one, low.astype(np.uint8), low.astype(np.uint8)
+            ),
+            TIME_FIELDS,
+        ),
+        (symusic.core.KeySignatureTickList.from_numpy(one, high, low.astype(np.uint8)), KEY_FIELDS),
+    ]
+    for events, fields in samples:
+        state = np.frombuffer(events.__getstate__(), np.uint8)
+        packed = np.frombuffer(_packed(events.numpy(), fields), np.uint8)
+        if len(state) != 4 + len(packed):
+            return False
+        used = np.ones((len(one), len(packed) // len(one)), bool)
+        used[:, -2:] = fields == TEMPO_FIELDS  # the others end in two bytes of no meaning
+        if not np.array_equal(state[4:][used.ravel()], packed[used.ravel()]):
+            return False
+    return True
+
+
+PICKLED_AS_WORDS = _is_pickled_as_words()
