@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.score import Score
@@ -51,57 +52,77 @@ class Broken:
 
 
 @dataclass(frozen=True)
-class _Times:
-    """A score's notes in seconds, computed once for all rules: arrays `(N,)`."""
+class _Outline:
+    """What several rules ask of a score: ticks `(N,)`, and its length in seconds.
 
-    start: np.ndarray
-    end: np.ndarray
+    Attributes:
+        start: of each note, ascending.
+        sounded_until: the latest end of a note and of all before it.
+        seconds: from the first note to the last end.
+    """
 
-    @property
-    def length(self) -> float:
-        return float(self.end.max() - self.start[0]) if len(self.start) else 0.0
+    start: npt.NDArray[np.int64]
+    sounded_until: npt.NDArray[np.int64]
+    seconds: float
+
+    @classmethod
+    def of(cls, score: Score) -> _Outline:
+        start = score.notes["start"].astype(np.int64)
+        until = np.maximum.accumulate(start + score.notes["duration"])
+        if len(start) == 0:
+            return cls(start, until, 0.0)
+        first, last = score.seconds(np.array([start[0], until[-1]])).tolist()
+        return cls(start, until, last - first)
 
 
-Rule = Callable[[Score, _Times, Thresholds], "str | None"]
+Rule = Callable[[Score, _Outline, Thresholds], "str | None"]
 
 
-def _too_few_notes(score: Score, _: _Times, limits: Thresholds) -> str | None:
+def _too_few_notes(score: Score, _: _Outline, limits: Thresholds) -> str | None:
     count = len(score.notes)
     return f"{count} notes" if count < limits.min_notes else None
 
 
-def _too_many_notes(score: Score, _: _Times, limits: Thresholds) -> str | None:
+def _too_many_notes(score: Score, _: _Outline, limits: Thresholds) -> str | None:
     count = len(score.notes)
     return f"{count} notes" if count > limits.max_notes else None
 
 
-def _too_short(_: Score, times: _Times, limits: Thresholds) -> str | None:
-    return f"{times.length:.1f} s" if times.length < limits.min_seconds else None
+def _too_short(_: Score, outline: _Outline, limits: Thresholds) -> str | None:
+    return f"{outline.seconds:.1f} s" if outline.seconds < limits.min_seconds else None
 
 
-def _too_long(_: Score, times: _Times, limits: Thresholds) -> str | None:
-    return f"{times.length:.0f} s" if times.length > limits.max_seconds else None
+def _too_long(_: Score, outline: _Outline, limits: Thresholds) -> str | None:
+    return f"{outline.seconds:.0f} s" if outline.seconds > limits.max_seconds else None
 
 
-def _one_note_repeated(score: Score, _: _Times, limits: Thresholds) -> str | None:
-    programs = score.notes["program"].astype(np.int64)
-    if (programs == DRUMS).all():
+def _one_note_repeated(score: Score, _: _Outline, limits: Thresholds) -> str | None:
+    program = score.notes["program"]
+    if (program == DRUMS).all():
         return None
-    share = np.bincount(programs << 7 | score.notes["pitch"]).max() / len(programs)
+    counts = np.bincount(program.astype(np.int16) << 7 | score.notes["pitch"])
+    share = int(counts.max()) / len(program)
     return f"{share:.0%} of the notes are one" if share > limits.max_repeated else None
 
 
-def _impossible_density(_: Score, times: _Times, limits: Thresholds) -> str | None:
-    most = limits.max_notes_per_second
-    if len(times.start) <= most:
+def _impossible_density(score: Score, outline: _Outline, limits: Thresholds) -> str | None:
+    most, start = limits.max_notes_per_second, outline.start
+    if len(start) <= most:
         return None
-    span = (times.start[most:] - times.start[:-most]).min()
-    return f"more than {most} notes in {span:.2f} s" if span < 1 else None
+    # At the fastest tempo every stretch of so many notes is at its shortest: mostly long enough.
+    fastest = int(score.tempos["microseconds"].min(initial=500_000))
+    span = int((start[most:] - start[:-most]).min())
+    if span * fastest >= 1_000_000 * score.ticks_per_quarter:
+        return None
+    seconds = score.seconds(start)
+    shortest = float((seconds[most:] - seconds[:-most]).min())
+    return f"more than {most} notes in {shortest:.2f} s" if shortest < 1 else None
 
 
-def _silent_gap(_: Score, times: _Times, limits: Thresholds) -> str | None:
-    sounded_until = np.maximum.accumulate(times.end)
-    gap = (times.start[1:] - sounded_until[:-1]).max(initial=0.0)
+def _silent_gap(score: Score, outline: _Outline, limits: Thresholds) -> str | None:
+    silent = np.flatnonzero(outline.start[1:] > outline.sounded_until[:-1])
+    ends = score.seconds(outline.start[silent + 1])
+    gap = float((ends - score.seconds(outline.sounded_until[silent])).max(initial=0.0))
     return f"{gap:.0f} s of silence" if gap > limits.max_silence else None
 
 
@@ -110,7 +131,7 @@ _RANGES = np.array([*(range_of(program) for program in range(DRUMS)), (0, 127)],
 _LOW, _HIGH = np.ascontiguousarray(_RANGES.T)
 
 
-def _out_of_range(score: Score, _: _Times, limits: Thresholds) -> str | None:
+def _out_of_range(score: Score, _: _Outline, limits: Thresholds) -> str | None:
     program, pitch = score.notes["program"], score.notes["pitch"]
     outside = int(np.count_nonzero((pitch < _LOW[program]) | (pitch > _HIGH[program])))
     share = outside / max(int(np.count_nonzero(program != DRUMS)), 1)
@@ -132,11 +153,9 @@ RULES: dict[str, Rule] = {
 
 def first_broken(score: Score, limits: Thresholds) -> Broken | None:
     """The first rule that a score breaks, or None."""
-    notes = score.notes
-    start = notes["start"].astype(np.int64)
-    times = _Times(score.seconds(start), score.seconds(start + notes["duration"]))
+    outline = _Outline.of(score)
     for name, rule in RULES.items():
-        detail = rule(score, times, limits)
+        detail = rule(score, outline, limits)
         if detail is not None:
             return Broken(name, detail)
     return None

@@ -70,9 +70,9 @@ def sketch(score: Score) -> Sketch:
     notes = score.notes
     if len(notes) == 0:
         return np.zeros(0, dtype=np.uint32)
-    pitched = notes["program"] != DRUMS
-    if pitched.any():
-        melodic = notes if pitched.all() else notes[pitched]
+    pitched = np.flatnonzero(notes["program"] != DRUMS)
+    if len(pitched):
+        melodic = notes if len(pitched) == len(notes) else notes.take(pitched)
         hashes = _harmony_hashes(_harmonies(melodic))
     else:
         hashes = _drum_hashes(notes)
@@ -141,12 +141,13 @@ def _harmony_hashes(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     hashes = np.full(len(begin), _SEED_HARMONY, dtype=np.uint64)
     shortest = int(length.min())
     for step in range(shortest):
-        hashes = _mixed(hashes ^ _FLAT[rotation + masks[begin + step]])
+        hashes *= _MULTIPLIER
+        hashes += _FLAT[rotation + masks[begin + step]]
     for step in range(shortest, int(length.max())):
         going = np.flatnonzero(length > step)
         turned = _FLAT[rotation[going] + masks[begin[going] + step]]
-        hashes[going] = _mixed(hashes[going] ^ turned)
-    return hashes
+        hashes[going] = hashes[going] * _MULTIPLIER + turned
+    return _mixed(_mixed(hashes))
 
 
 def _drum_hashes(notes: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:
