@@ -137,7 +137,8 @@ class TorchKernel:
 def _scores(q: Tensor, k: Tensor, sees: str) -> Tensor:
     """Scaled scores [N, H, S, K] in fp32, −∞ where a query may not look."""
     scores = (q.transpose(1, 2) @ k.permute(0, 2, 3, 1)).to(wide(q.dtype))
-    scores.mul_(q.shape[-1] ** -0.5)
+    # Not in place: selective recompute may keep the product.
+    scores = scores * q.shape[-1] ** -0.5
     if sees == "full":
         return scores
     every = torch.ones(scores.shape[-2:], dtype=torch.bool, device=q.device)
