@@ -1,0 +1,256 @@
+"""Data preparation against its targets, with MidiTok beside us on the same files.
+
+    python benchmarks/data_prep.py FOLDER [--files 600] [--parts speed workers memory loader near]
+
+FOLDER holds MIDI files, at any depth; the files are drawn from it with a fixed seed. MidiTok joins
+where it is installed (`pip install miditok`). Speed is notes per second of CPU time, from path to
+a finished dataset folder for us, and from path to saved JSON for MidiTok.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from data_prep import Dataset, prepare
+from data_prep.engines import Limits, keep_freed_memory
+from data_prep.find import is_midi
+from data_prep.fingerprint import sketch
+from data_prep.near import near_duplicates
+from data_prep.pipeline import Run
+from data_prep.split import Shares
+from data_prep.survey import Plan
+from tokenizer import InputError, Score, Track, read
+from tokenizer.instruments import DRUMS
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Row = tuple[str, str, str]
+"""What was measured, the figure, and the target."""
+
+TRAIN_ONLY = Plan(Shares(0.0, 0.0))
+
+
+def chosen(folder: Path, count: int) -> list[Path]:
+    """Some files of a folder, always the same."""
+    files = sorted(path for path in folder.rglob("*") if is_midi(path.name) and path.is_file())
+    random.Random(0).shuffle(files)
+    return files[:count]
+
+
+def listed(files: list[Path], folder: Path) -> Path:
+    """A manifest that names files; its own folder holds links to them."""
+    folder.mkdir()
+    lines = ["file"]
+    for number, path in enumerate(files):
+        (folder / f"{number}.mid").symlink_to(path.resolve())
+        lines.append(f"{number}.mid")
+    manifest = folder / "files.csv"
+    manifest.write_text("\n".join(lines) + "\n")
+    return manifest
+
+
+def speed(files: list[Path], folder: Path) -> Iterator[Row]:
+    """End to end against MidiTok, in notes per second of CPU time."""
+    manifest = listed(files, folder / "speed")
+    begun = time.process_time()
+    report = prepare([manifest], folder / "dataset", plan=TRAIN_ONLY, run=Run("threads", Limits(1)))
+    ours = report.total.notes / (time.process_time() - begun)
+    yield "notes/s a core, end to end", f"{ours:,.0f}", ""
+    for name, theirs in miditok_speeds(files[:: max(1, len(files) // 150)], folder):
+        yield f"  MidiTok {name}, to JSON", f"{theirs:,.0f}", ""
+        yield "  times as fast", f"{ours / theirs:.1f}×", "≥ 50×"
+
+
+def miditok_speeds(files: list[Path], folder: Path) -> Iterator[tuple[str, float]]:
+    """Notes per second of CPU time of MidiTok's tokenizers that keep what ours keeps."""
+    try:
+        import miditok
+    except ImportError:
+        return
+    notes = sum(notes_of(path) for path in files)
+    for name in ("TSD", "REMI", "Octuple"):
+        config = miditok.TokenizerConfig(
+            use_programs=True,
+            use_tempos=True,
+            use_time_signatures=True,
+            beat_res={(0, 64): 24},
+            num_velocities=32,
+        )
+        tokenizer: Any = getattr(miditok, name)(config)
+        target = folder / name
+        target.mkdir()
+        begun = time.process_time()
+        for number, path in enumerate(files):
+            try:
+                tokenizer.save_tokens(tokenizer.encode(path), target / f"{number}.json")
+            except Exception as error:
+                print(f"MidiTok {name} refuses {path.name}: {error!r}"[:160], file=sys.stderr)
+        yield name, notes / (time.process_time() - begun)
+
+
+def notes_of(path: Path) -> int:
+    """How many notes a file has; 0 where it cannot be read."""
+    try:
+        return len(read(path).notes)
+    except InputError:
+        return 0
+
+
+def workers(files: list[Path], folder: Path) -> Iterator[Row]:
+    """Two processes against one, by the clock on the wall."""
+    manifest = listed(files, folder / "workers")
+    took = {}
+    for count in (1, 2):
+        begun = time.perf_counter()
+        prepare(
+            [manifest], folder / f"of{count}", plan=TRAIN_ONLY, run=Run("processes", Limits(count))
+        )
+        took[count] = time.perf_counter() - begun
+    yield "two workers against one", f"{took[1] / took[2]:.2f}×", "≥ 1.6×"
+
+
+_PEAK = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from data_prep import prepare
+from data_prep.engines import Limits
+from data_prep.pipeline import Run
+prepare([sys.argv[2]], sys.argv[3], run=Run("threads", Limits(1)))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def memory(files: list[Path], folder: Path) -> Iterator[Row]:
+    """Peak memory of a tenth of the files and of all, each in a process of its own."""
+    peaks = []
+    for name, some in (("tenth", files[::10]), ("all", files)):
+        manifest = listed(some, folder / name)
+        command = [sys.executable, "-c", _PEAK, str(ROOT), str(manifest), str(folder / f"{name}-d")]
+        peaks.append(float(subprocess.check_output(command, text=True)))
+    figures = f"{peaks[0]:.0f} → {peaks[1]:.0f} MB ({peaks[1] / peaks[0]:.2f}×)"
+    yield f"peak memory, {len(files) // 10} → {len(files)} files", figures, "≤ 1.2×"
+
+
+def loader(files: list[Path], folder: Path) -> Iterator[Row]:
+    """Tokens a second that random windows give, all augmentations on."""
+    manifest = listed(files, folder / "loader")
+    prepare([manifest], folder / "windows", plan=TRAIN_ONLY, run=Run("threads", Limits(1)))
+    dataset = Dataset(folder / "windows", "train", 1024)
+    for name in ("first", "later"):
+        begun = time.process_time()
+        for k in range(60):
+            dataset.batch(k, 16)
+        tokens = 60 * 16 * 1024 / (time.process_time() - begun)
+        yield f"loader, tokens/s a core, {name} pass", f"{tokens / 1e6:.2f} M", "≥ 2 M"
+
+
+def arranged(score: Score, chance: np.random.Generator) -> Score:
+    """Another arrangement: key, tempo, volume, instruments, order of tracks, one part's octave."""
+    notes = score.notes.copy()
+    drums = notes["program"] == DRUMS
+    stretch = chance.uniform(0.6, 1.7)
+    notes["start"] = np.rint(notes["start"] * stretch)
+    notes["duration"] = np.maximum(1, np.rint(notes["duration"] * stretch))
+    octave = np.zeros(len(notes), dtype=np.int64)
+    parts = np.unique(notes["track"][~drums])
+    if len(parts):
+        octave[notes["track"] == chance.choice(parts)] = 12 * chance.choice([-1, 1])
+    shift = np.where(drums, 0, int(chance.integers(-7, 8)) + octave)
+    notes["pitch"] = np.clip(notes["pitch"].astype(np.int64) + shift, 0, 127)
+    louder = notes["velocity"] * chance.uniform(0.6, 1.3) + chance.normal(0, 8, len(notes))
+    notes["velocity"] = np.clip(louder, 1, 127)
+    programs = chance.integers(0, DRUMS, len(score.tracks))
+    order = chance.permutation(len(score.tracks))
+    tracks = [Track("", 0)] * len(score.tracks)
+    for old, new in enumerate(order.tolist()):
+        is_drum = score.tracks[old].is_drum
+        tracks[new] = Track("", DRUMS if is_drum else int(programs[old]), is_drum)
+    notes["program"] = np.where(drums, DRUMS, programs[notes["track"]])
+    notes["track"] = order[notes["track"]]
+    return Score(score.ticks_per_quarter, tuple(tracks), notes)
+
+
+def near(files: list[Path], folder: Path) -> Iterator[Row]:
+    """How many arrangements are found, and how many different pieces are taken for the same.
+
+    Pieces of the corpus are known to be different only where their names' folders differ, so that
+    the second figure counts every link between folders, true ones (an edition here, a performance
+    there) included: it is an upper bound.
+    """
+    del folder
+    chance = np.random.default_rng(0)
+    originals, arrangements, homes = [], [], []
+    for path in files:
+        try:
+            score = read(path)
+        except InputError:
+            continue
+        if len(score.notes) < 8:
+            continue
+        originals.append(sketch(score))
+        arrangements.append(sketch(arranged(score, chance)))
+        homes.append(path.parent)
+    count = len(originals)
+    links = near_duplicates([*originals, *arrangements])
+    pairs = set(zip(links.first.tolist(), links.second.tolist(), strict=True))
+    found = sum((i, i + count) in pairs for i in range(count))
+    merged = {
+        piece
+        for one, other in pairs
+        if other < count and homes[one] != homes[other]
+        for piece in (one, other)
+    }
+    yield f"arrangements found, of {count:,}", f"{found / count:.2%}", "≥ 98 %"
+    yield "pieces linked across folders", f"{len(merged) / count:.2%}", "≤ 0.1 % wrong"
+
+
+PARTS: dict[str, Callable[[list[Path], Path], Iterator[Row]]] = {
+    "speed": speed,
+    "workers": workers,
+    "memory": memory,
+    "loader": loader,
+    "near": near,
+}
+
+
+def main() -> None:
+    """Measure the parts asked for and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--files", type=int, default=600)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    options = parser.parse_args()
+    files = chosen(options.folder, options.files)
+    if not files:
+        parser.error(f"{options.folder} holds no MIDI files")
+    warnings.filterwarnings("ignore")
+    keep_freed_memory()
+    table = Table("measured", "figure", "target", title=f"data_prep on {len(files):,} files")
+    for part in options.parts:
+        with tempfile.TemporaryDirectory() as folder:
+            for row in PARTS[part](files, Path(folder)):
+                table.add_row(*row)
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
