@@ -136,6 +136,7 @@ def generate(
     from musenet.sampling import logits, request
     from musenet.sampling.grammar import Limits
     from musenet.sampling.options import DEFAULT_BARS, NATURAL, Options
+    from musenet.sampling.outputs import Outputs
 
     if list_ is not None:
         print("\n".join(request.names(list_, model)))
@@ -170,5 +171,5 @@ def generate(
         seed=request.seed(seed),
         variations=request.numbers(variations, variation),
     )
-    outputs = request.Outputs(out, picture, stems, only_continuation, stream)
+    outputs = Outputs(out, picture, stems, only_continuation, stream)
     request.run(model, prompt, options, outputs, request.part(from_, to))

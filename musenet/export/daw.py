@@ -29,7 +29,7 @@ from tokenizer.smf import (
     TIME,
 )
 
-from .events import META, Event, File, meta, text
+from .events import META, Event, File, meta, text, words
 
 DRUM_CHANNEL = 9
 _SUSTAIN, _SOSTENUTO = 64, 66
@@ -399,5 +399,4 @@ def stems(file: File) -> list[tuple[str, File]]:
 
 
 def _name(track: Sequence[Event]) -> str:
-    names = [event.data[3:] for event in track if event.meta == NAME and event.data[2] < 0x80]
-    return names[0].decode("utf-8", "replace").strip() if names else ""
+    return next((words(event).strip() for event in track if event.meta == NAME), "")

@@ -156,3 +156,9 @@ def dump(file: File) -> bytes:
             now = event.tick
         out.append(struct.pack(">4sI", b"MTrk", len(body)) + bytes(body))
     return b"".join(out)
+
+
+def words(event: Event) -> str:
+    """The text of a meta event; bytes that are not UTF-8 are replaced."""
+    _, start = read_length(event.data, 2, len(event.data))
+    return event.data[start:].decode("utf-8", "replace")

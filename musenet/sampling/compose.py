@@ -7,7 +7,6 @@ A `Composition` can be stopped after any step; `results` gives what there is so 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,10 +31,10 @@ from .drift import Drift, drift
 from .grammar import Limits
 from .options import Options
 from .prompt import Prompt, blank
+from .recipe import Recipe
 from .rows import Plan, Sampler, Step, kept_rows
 
 DEFAULT_TEMPO = 100.0
-RECIPE = "MuseNet recipe "
 _MARKER_BARS = 8
 
 
@@ -51,7 +50,7 @@ class Result:
         notes: how many notes are new.
         relaxed: how often each limit had to be let go, over all variations made together.
         drift: how far the new music has gone from what was asked.
-        recipe: how it was made, as it stands in the file.
+        recipe: how it was made.
         bar: the tick of the bar line at or before the boundary.
     """
 
@@ -62,7 +61,7 @@ class Result:
     notes: int
     relaxed: dict[str, int]
     drift: Drift
-    recipe: str
+    recipe: Recipe
     bar: int
 
     @cached_property
@@ -79,7 +78,8 @@ class Result:
     def alone(self) -> bytes:
         """The new music alone, as a MIDI file that begins at its first bar line."""
         file = daw.tail(self.file, self.bar)
-        daw.add_texts(file, [(0, TEXT, self.recipe)])
+        recipe = replace(self.recipe, alone=True)
+        daw.add_texts(file, [(0, TEXT, recipe.to_text())])
         return events.dump(file)
 
     @property
@@ -207,7 +207,7 @@ class Composition:
             daw.set_tempo(file, prompt.boundary, self.options.tempo)
         daw.add_notes(file, notes, prompt.boundary)
         recipe = self.recipe(index)
-        daw.add_texts(file, [(0, TEXT, recipe), *self._markers()])
+        daw.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
         if last is not None:
             file.end = last
         kept = read(events.dump(file)).notes
@@ -241,22 +241,22 @@ class Composition:
             key,
         )
 
-    def recipe(self, index: int) -> str:
-        """How a variation was made, as one line of text; `musenet replay` makes it again."""
-        variation = self.options.variations[index]
-        options = replace(self.options, variations=(variation,))
-        record = {
-            "program": __version__,
-            "weights": self._checkpoint.hash,
-            "model": self._checkpoint.folder.name,
-            "seed": options.seed,
-            "variation": variation,
-            "prompt": self.prompt.digest,
-            "origin": self.prompt.origin,
-            "boundary": self.prompt.boundary,
-            "options": json.loads(options.to_json()),
-        }
-        return RECIPE + json.dumps(record)
+    def recipe(self, index: int) -> Recipe:
+        """How a variation was made; `musenet replay` makes it again."""
+        prompt = self.prompt
+        return Recipe(
+            program=__version__,
+            weights=self._checkpoint.hash,
+            model=self._checkpoint.folder.name,
+            fresh=self.fresh,
+            digest=prompt.digest,
+            name=prompt.name,
+            origin=prompt.origin,
+            boundary=prompt.boundary,
+            tracks=len(prompt.file.tracks),
+            end=prompt.file.end,
+            options=replace(self.options, variations=(self.options.variations[index],)),
+        )
 
     def _markers(self) -> list[tuple[int, int, str]]:
         first = self.bars.number(self.prompt.boundary)

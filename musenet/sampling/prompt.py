@@ -120,7 +120,7 @@ def read_prompt(
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     boundary = boundary_of(score, bars, file.end) if stop is None else _tick(stop, score, bars, 1)
     origin = 0 if begin is None else _tick(begin, score, bars, 0)
-    heard = _between(score, origin, boundary) if origin < boundary else None
+    heard = between(score, origin, boundary) if origin < boundary else None
     if heard is None or not len(heard.notes):
         last = bars.number(max(score.end - 1, 0)) + 1
         raise InputError(f"{path} has no notes from --from to --to; its music ends in bar {last}")
@@ -130,7 +130,7 @@ def read_prompt(
             "use a part of it with --from and --to"
         )
     if stop is not None:
-        file, score = cut(file, boundary), _between(score, 0, boundary)
+        file, score = cut(file, boundary), between(score, 0, boundary)
     return Prompt(
         name=Path(path).stem,
         file=one_part_a_track(file),
@@ -193,7 +193,7 @@ def _tick(place: Place, score: Score, bars: Bars, after: int) -> int:
     return int(score.ticks(np.array([place.seconds]))[0])
 
 
-def _between(score: Score, start: int, stop: int) -> Score:
+def between(score: Score, start: int, stop: int) -> Score:
     """A slice whose notes keep their whole length."""
     notes = score.notes[(score.notes["start"] >= start) & (score.notes["start"] < stop)].copy()
     notes["start"] -= start

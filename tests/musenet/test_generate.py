@@ -14,6 +14,7 @@ import torch
 from musenet.checkpoint import save
 from musenet.config import ModelConfig
 from musenet.transformer import Transformer
+from tokenizer.files import write_bytes
 from tokenizer.midi import read, to_bytes
 from tokenizer.score import Score
 from tokenizer.structure import STRUCTURE_SIZES
@@ -143,16 +144,13 @@ def test_a_folder_of_prompts(run: Run, tmp_path: Path) -> None:
 def test_a_stream_grows_with_every_bar(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from musenet.sampling import session
-
     written: list[int] = []
-    write = session.write_bytes
 
     def counted(path: Path, data: bytes) -> None:
-        write(path, data)
+        write_bytes(path, data)
         written.append(len(read(path).notes))
 
-    monkeypatch.setattr(session, "write_bytes", counted)
+    monkeypatch.setattr("musenet.sampling.session.write_bytes", counted)
     code, _, _ = run(PIANO, "--out", "s.mid", "--bars", 12, "--seed", 5, "--stream")
     assert code == 0
     assert len(written) > 2

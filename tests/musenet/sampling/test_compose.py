@@ -16,10 +16,11 @@ import pretty_midi
 import pytest
 
 from musenet.checkpoint import Checkpoint
-from musenet.sampling.compose import RECIPE, Composition, Result
+from musenet.sampling.compose import Composition, Result
 from musenet.sampling.logits import Sampling
 from musenet.sampling.options import Options
 from musenet.sampling.prompt import Place, Prompt, read_prompt
+from musenet.sampling.recipe import RECIPE
 from tokenizer.errors import InputError
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
@@ -222,7 +223,7 @@ def test_the_recipe_says_how_to_make_it_again(tiny: Checkpoint) -> None:
     ]
     record = json.loads(texts[0].removeprefix(RECIPE))
     assert record["weights"] == tiny.hash
-    assert (record["seed"], record["variation"]) == (8, 3)
+    assert (record["options"]["seed"], record["options"]["variations"]) == (8, [3])
     assert Options.from_json(json.dumps(record["options"])) == options
     (again,) = compose(tiny, prompt, Options.from_json(json.dumps(record["options"])))
     assert again.data == result.data
