@@ -15,7 +15,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -206,7 +206,7 @@ def _hash(data: bytes) -> str:
 
 
 @contextlib.contextmanager
-def _folder_replacing(target: Path) -> Any:
+def _folder_replacing(target: Path) -> Iterator[Path]:
     """Give a new folder beside `target`, and put it in its place when the block succeeds."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
