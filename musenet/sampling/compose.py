@@ -160,6 +160,18 @@ class Composition:
             behind = step.times[step.live].min()
             yield float(self._clock.ticks(np.array([behind]))[0])
 
+    def latest(self) -> npt.NDArray[np.void]:
+        """The notes of the last step, `tokenizer.score.NOTES` in the file's ticks.
+
+        The column `track` holds each note's place in the variations.
+        """
+        step = self._steps[-1]
+        vocabulary = self._tokenizer.vocabulary
+        sounding = step.live & vocabulary.is_note(step.rows)
+        notes = placed_notes(step.rows[sounding], step.times[sounding], vocabulary, self._clock)
+        notes["track"] = np.flatnonzero(sounding)
+        return notes
+
     def results(self) -> list[Result]:
         """The variations as far as they are made."""
         return [self._result(index) for index in range(len(self.options.variations))]
@@ -200,8 +212,14 @@ class Composition:
             prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
         )
         last = None if self.options.ending else self.end
-        notes = new_notes(self.rows(index), self._plan, vocabulary, self._clock, last)
+        rows = self.rows(index)
+        passed = vocabulary.steps[np.concatenate([self._plan.body, rows])[:, 0]]
+        times = np.cumsum(passed)[len(self._plan.body) :]
+        playing = vocabulary.is_note(rows)
+        notes = placed_notes(rows[playing], times[playing], vocabulary, self._clock)
         notes["start"] = np.maximum(notes["start"], prompt.boundary)
+        if last is not None:
+            notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
         if not self.fresh:
             daw.release(file, prompt.boundary)
             daw.set_tempo(file, prompt.boundary, self.options.tempo)
@@ -297,26 +315,20 @@ def labels(options: Options, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
     )
 
 
-def new_notes(
-    rows: Tokens, plan: Plan, vocabulary: Vocabulary, clock: Clock, last: int | None
+def placed_notes(
+    rows: Tokens, times: npt.NDArray[np.int64], vocabulary: Vocabulary, clock: Clock
 ) -> npt.NDArray[np.void]:
-    """The notes of sampled rows in the ticks of a file, those past tick `last` cut off there."""
-    passed = vocabulary.steps[np.concatenate([plan.body, rows])[:, 0]]
-    times = np.cumsum(passed)[len(plan.body) :]
-    playing = vocabulary.is_note(rows)
-    rows, times = rows[playing].astype(np.int64), times[playing]
+    """Note rows `(N, 5)` at steps `(N,)` as notes in the ticks of a file."""
+    fields = rows.astype(np.int64)
     # A quarter of a step is what `tokenizer.grid` gives a note shorter than half of one.
-    lengths = np.maximum(vocabulary.grid.durations[rows[:, DURATION] - 1], 0.25)
+    lengths = np.maximum(vocabulary.grid.durations[fields[:, DURATION] - 1], 0.25)
     notes = np.zeros(len(rows), NOTES)
     start = clock.ticks(times)
-    end = clock.ticks(times + lengths)
-    if last is not None:
-        end = np.minimum(end, last)
     notes["start"] = start
-    notes["duration"] = np.maximum(end - start, 1)
-    notes["pitch"] = rows[:, PITCH] - 1
-    notes["velocity"] = np.clip((rows[:, VELOCITY] - 1) * 4 + 2, 1, 127)
-    notes["program"] = rows[:, INSTRUMENT] - 1
+    notes["duration"] = np.maximum(clock.ticks(times + lengths) - start, 1)
+    notes["pitch"] = fields[:, PITCH] - 1
+    notes["velocity"] = np.clip((fields[:, VELOCITY] - 1) * 4 + 2, 1, 127)
+    notes["program"] = fields[:, INSTRUMENT] - 1
     return notes
 
 

@@ -99,12 +99,15 @@ class Prompt:
 
 
 def read_prompt(
-    path: str | os.PathLike[str], *, begin: Place | None = None, stop: Place | None = None
+    path: str | os.PathLike[str] | Score,
+    *,
+    begin: Place | None = None,
+    stop: Place | None = None,
 ) -> Prompt:
     """Read a MIDI file to be continued.
 
     Args:
-        path: the file.
+        path: the file, or its music as a score.
         begin: where in it the model begins to hear; by default at its beginning.
         stop: where in it the continuation starts, a bar being used whole.
 
@@ -112,8 +115,11 @@ def read_prompt(
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
-    score = read(path)
-    data = Path(path).read_bytes()
+    if isinstance(path, Score):
+        score, data, name = path, to_bytes(path), "score"
+        path = "the score"
+    else:
+        score, data, name = read(path), Path(path).read_bytes(), Path(path).stem
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
     file = _plain(data, score)
@@ -132,7 +138,7 @@ def read_prompt(
     if stop is not None:
         file, score = cut(file, boundary), between(score, 0, boundary)
     return Prompt(
-        name=Path(path).stem,
+        name=name,
         file=one_part_a_track(file),
         score=score,
         heard=heard,

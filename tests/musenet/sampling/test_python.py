@@ -1,0 +1,67 @@
+"""The Python interface: songs, notes as they come, pictures that show themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musenet.checkpoint import Checkpoint
+from musenet.sampling.options import Options
+from musenet.sampling.prompt import Place, read_prompt
+from musenet.sampling.python import Song, generate, notes
+from tokenizer.errors import InputError
+from tokenizer.midi import read
+from tokenizer.score import Score
+
+FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
+TWO = Options(bars=2, seed=3, variations=(1, 2))
+
+
+def test_a_path_a_score_and_a_prompt_are_the_same_prompt(tiny: Checkpoint) -> None:
+    songs = [
+        generate(tiny, given, TWO) for given in (FOLK, str(FOLK), read(FOLK), read_prompt(FOLK))
+    ]
+    for others in songs[1:]:
+        for song, other in zip(songs[0], others, strict=True):
+            assert np.array_equal(song.score.notes, other.score.notes)
+
+
+def test_songs_are_saved_and_drawn(tiny: Checkpoint, tmp_path: Path) -> None:
+    song: Song = generate(tiny, FOLK, Options(bars=1))[0]
+    song.save(tmp_path / "song.mid")
+    assert np.array_equal(read(tmp_path / "song.mid").notes, song.score.notes)
+    song.picture(tmp_path / "song.svg")
+    assert (tmp_path / "song.svg").read_text().startswith("<?xml")
+    assert song._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(InputError):
+        song.picture(tmp_path / "song.gif")
+
+
+def test_notes_come_one_by_one_and_are_those_of_the_song(tiny: Checkpoint) -> None:
+    prompt = read_prompt(FOLK, stop=Place(bar=2))
+    came = list(notes(tiny, prompt, TWO))
+    for song in generate(tiny, prompt, TWO):
+        score = song.score
+        new = score.notes[score.notes["start"] >= song.result.boundary]
+        got = {
+            (round(n.start, 6), n.pitch, n.velocity, n.program)
+            for n in came
+            if n.variation == song.result.variation
+        }
+        want = {
+            (
+                round(float(score.seconds(int(n["start"]))), 6),
+                *(int(n[k]) for k in ("pitch", "velocity", "program")),
+            )
+            for n in new
+        }
+        assert want <= got, "those in the file are those that came, less what met a held note"
+        assert len(want) >= 0.8 * len(got) > 0
+    assert all(n.duration > 0 for n in came)
+
+
+def test_a_score_without_notes_is_refused(tiny: Checkpoint) -> None:
+    with pytest.raises(InputError, match="the score has no notes"):
+        generate(tiny, Score())
