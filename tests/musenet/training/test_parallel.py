@@ -28,6 +28,7 @@ SETTINGS: dict[str, Any] = {
     "validate_steps": 2,
     "device": "cpu",
     "precision": "fp32",
+    "optimizer": "adamw",
     "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16, "context": 128},
 }
 
@@ -59,12 +60,13 @@ def alone(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_close(one: Path, other: Path) -> None:
-    assert validations(one) == pytest.approx(validations(other), rel=1e-4)
+    """Equal losses, and weights that differ as little as sums in another order let them."""
     assert len(validations(one)) >= 3
+    assert validations(one) == pytest.approx(validations(other), rel=1e-5)
     first, second = last(one), last(other)
     assert first.keys() == second.keys()
     for name, tensor in first.items():
-        assert torch.allclose(tensor, second[name], atol=2e-3), name
+        assert float((tensor - second[name]).norm() / tensor.norm()) < 1e-5, name
 
 
 @pytest.mark.slow
@@ -77,17 +79,26 @@ def test_two_processes_are_one(
 
 
 @pytest.mark.slow
+def test_muon_on_divided_matrices_gives_the_same_losses(dataset: Path, tmp_path: Path) -> None:
+    """Weights are not compared: Muon orthogonalises rounding where a gradient has no full rank."""
+    runs.start(dataset, tmp_path / "one", resolve(SETTINGS, {"optimizer": "muon"})).train()
+    together(2, str(dataset), "--out", str(tmp_path / "two"), optimizer="muon", shard=True)
+    one, two = validations(tmp_path / "one"), validations(tmp_path / "two")
+    assert one == pytest.approx(two, rel=1e-4)
+
+
+@pytest.mark.slow
 def test_a_run_goes_on_with_another_number_of_processes(
     dataset: Path, tmp_path: Path, alone: Path
 ) -> None:
     out = tmp_path / "run"
-    together(2, str(dataset), "--out", str(out), shard=True, save_steps=3)
-    for step in snapshots.steps(out)[1:]:
+    together(2, str(dataset), "--out", str(out), shard=True, save_steps=3, keep=10)
+    for step in [found for found in snapshots.steps(out) if found > 3]:
         for file in snapshots.path(out, step).iterdir():
             file.unlink()
         snapshots.path(out, step).rmdir()
     resumed = runs.resume(out, None, {"shard": False})
-    assert resumed.progress.step == 2 or resumed.progress.step == 3
+    assert resumed.progress.step == 3
     resumed.train()
     assert_close(alone, out)
 
