@@ -19,6 +19,7 @@ from .commands.generate import generate
 from .commands.inspect import inspect
 from .commands.params import params
 from .commands.prepare import prepare
+from .commands.replay import replay
 from .commands.tokens import detokenize, tokens
 from .commands.train import train
 
@@ -31,7 +32,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for _command in (generate, train, evaluate, prepare, inspect, tokens, detokenize, params):
+_COMMANDS = (generate, replay, train, evaluate, prepare, inspect, tokens, detokenize, params)
+
+for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(dataset, name="dataset")
 

@@ -18,7 +18,7 @@ def generate(
         typer.Argument(help="MIDI file to go on with, or a folder of them; none: a new piece."),
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="MIDI file to write.")] = None,
-    model: Annotated[
+    weights: Annotated[
         str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
     ] = "mini",
     bars: Annotated[
@@ -139,7 +139,7 @@ def generate(
     from musenet.sampling.outputs import Outputs
 
     if list_ is not None:
-        print("\n".join(request.names(list_, model)))
+        print("\n".join(request.names(list_, weights)))
         return
     if out is None:
         raise InputError("say where the music goes: --out OUT.mid")
@@ -172,4 +172,4 @@ def generate(
         variations=request.numbers(variations, variation),
     )
     outputs = Outputs(out, picture, stems, only_continuation, stream)
-    request.run(model, prompt, options, outputs, request.part(from_, to))
+    request.run(weights, prompt, options, outputs, request.part(from_, to))

@@ -11,7 +11,7 @@ import typer
 def replay(
     file: Annotated[Path, typer.Argument(help="A MIDI file that `musenet generate` wrote.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file to write.")],
-    model: Annotated[
+    weights: Annotated[
         str | None, typer.Option(help="A shipped model or a checkpoint folder. [default: its own]")
     ] = None,
 ) -> None:
@@ -32,11 +32,11 @@ def replay(
     from musenet.checkpoint import load
     from musenet.sampling.session import make
 
-    checkpoint = load(model or recipe.model)
+    checkpoint = load(weights or recipe.model)
     if checkpoint.hash != recipe.weights:
         raise InputError(
             f"{file} was made with the weights {recipe.weights}, and {checkpoint.folder} holds "
-            f"{checkpoint.hash}; name the right ones with --model"
+            f"{checkpoint.hash}; name the right ones with --weights"
         )
     whole = make(checkpoint, prompt_in(events, recipe), recipe.options, outputs)
     if out.read_bytes() == file.read_bytes():

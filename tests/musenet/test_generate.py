@@ -53,7 +53,7 @@ def run(
     monkeypatch.chdir(tmp_path)
 
     def go(*arguments: str | Path, model: Path | str = model) -> tuple[int, str, str]:
-        words = ["generate", *map(str, arguments), "--model", str(model)]
+        words = ["generate", *map(str, arguments), "--weights", str(model)]
         code = 0
         try:
             main(words)
@@ -279,7 +279,7 @@ def test_the_root_script_is_the_same_command(
     import runpy
 
     run(PIANO, "--out", "a.mid", "--bars", 1, "--seed", 1)
-    words = [str(PIANO), "--out", "b.mid", "--bars", "1", "--seed", "1", "--model", str(model)]
+    words = [str(PIANO), "--out", "b.mid", "--bars", "1", "--seed", "1", "--weights", str(model)]
     monkeypatch.setattr(sys, "argv", ["generate.py", *words])
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(Path(__file__).parents[2] / "generate.py"), run_name="__main__")
