@@ -15,6 +15,7 @@ import numpy.typing as npt
 from . import smf
 
 END_OF_TRACK = b"\xff\x2f\x00"
+EXCLUSIVE_END = b"\xf7"
 TEMPO = b"\xff\x51\x03"
 TICKS = 2**31  # a sum of long deltas from which on 32 bits may overflow
 
@@ -30,7 +31,9 @@ def is_plain(data: bytes) -> bool:
         return False
     if data[12] >= 0x80 or not data[12] | data[13]:
         return False
-    exclusive = b"\xf7" in data  # ends System Exclusive, or stands alone; or is part of a delta
+    exclusive = (
+        EXCLUSIVE_END in data
+    )  # ends System Exclusive, or stands alone; or is part of a delta
     at = 14
     for _ in range(data[10] << 8 | data[11]):
         start = at + 8
@@ -64,10 +67,16 @@ def _deltas_are_plain(data: bytes) -> bool:
 def _exclusive_is_plain(data: bytes, start: int, stop: int) -> bool:
     """Whether a track's System Exclusive messages are whole and have no running status after.
 
-    Its last byte, 0xF7, is also found in deltas and tempos, so the events up to the last of these
-    bytes are walked over: those with two data bytes together, the others, which are few, singly.
+    Its last byte, 0xF7, is also found in deltas and tempos. Where the bytes before one do not show
+    it to be that, the events up to it are walked over: those with two data bytes together, the
+    others, which are few, singly.
     """
-    last = data.rfind(b"\xf7", start, stop)
+    last = -1
+    at = data.find(EXCLUSIVE_END, start, stop)
+    while at >= 0:
+        if data[at - 1] < 0x80 and data.find(TEMPO, at - 5, at) < 0 and not _ends_event(data, at):
+            last = at
+        at = data.find(EXCLUSIVE_END, at + 1, stop)
     if last < 0:
         return True
     high = np.flatnonzero(np.frombuffer(data, np.uint8, stop - start, start) >= 0x80) + start
@@ -100,6 +109,12 @@ def _exclusive_is_plain(data: bytes, start: int, stop: int) -> bool:
             if at < 0:
                 return False
     return True
+
+
+def _ends_event(data: bytes, at: int) -> bool:
+    """Whether an event with its status and two data bytes stands before `at`, so a delta there."""
+    status, first, second = data[at - 3 : at]
+    return 0x80 <= status < 0xF0 and status & 0xE0 != 0xC0 and first < 0x80 and second < 0x80
 
 
 def _after_pairs(data: bytes, at: int, high: npt.NDArray[np.int64]) -> int:

@@ -30,7 +30,7 @@ TEMPO_FIELDS = ("time", "mspq")
 TIME_FIELDS = ("time", "numerator", "denominator")
 KEY_FIELDS = ("time", "key", "tonality")
 WITHOUT_PADDING = np.array([-1, 0xFFFF], np.int32)
-SHORT = 2**17 - 1  # ticks
+SHORT = 2**16 - 1  # ticks: durations from here on have the same sorting key
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
@@ -100,44 +100,60 @@ def _tracks_and_notes(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...],
         sizes.append(size)
     if not tracks:
         return (), EMPTY["notes"]
-    words = np.frombuffer(b"".join(states), np.int32).reshape(-1, 3)
-    constant = constants[0] if len(sizes) == 1 else np.repeat(constants, sizes)
-    rows = np.empty((len(words), 2), np.int64)  # a row of NOTES, as it lies in memory
-    halves = rows.view(np.int32)
-    halves[:, 0] = words[:, 0]
-    halves[:, 1] = words[:, 1]
-    rows[:, 1] = (words[:, 2] & 0x7F7F) | constant
-    return tuple(tracks), _sorted(rows, several=len({track.program for track in tracks}) > 1)
+    return tuple(tracks), _sorted(b"".join(states), np.repeat(constants, sizes))
 
 
-def _sorted(rows: npt.NDArray[np.int64], several: bool) -> Array | None:
-    """Rows of NOTES in order of track and time, sorted; None if the first begins before 0.
+def _sorted(state: bytes, constants: npt.NDArray[np.int64]) -> Array | None:
+    """Notes of all tracks, one track after another, as a sorted column of NOTES.
 
-    Start, program (if there are several), pitch and duration up to 17 bits make one number. The
-    tracks are runs that are nearly in order, which a stable sort only has to merge.
+    Rows and sorting keys are filled by their bytes, lowest first, which takes the fewest passes:
+
+        state  start start start start | duration ×4 | pitch velocity - -
+        row    start start start start | duration ×4 | pitch velocity program - | track track - -
+        key    duration duration pitch program | start start start start
+
+    The tracks are runs of keys that are nearly in order, which a stable sort only has to merge.
+
+    Args:
+        state: (n, 12) bytes, as symusic pickles notes.
+        constants: (n,) track << 32 | program << 16.
+
+    Returns:
+        The notes, or None if the first begins before 0.
     """
-    halves = rows.view(np.uint32)
-    key = np.empty(len(rows), np.int64)
-    low = halves[:, 2] & 0x7F
-    low <<= 17
-    low |= np.minimum(halves[:, 1], SHORT)
-    if several:
-        low |= halves[:, 2] << 8 & 0xFF000000
-    parts = key.view(np.uint32)
-    parts[::2] = low
-    parts[1::2] = halves[:, 0]
+    given = np.frombuffer(state, np.int32)
+    rows = np.empty((len(constants), 2), np.int64)
+    key = np.empty(len(constants), np.int64)
+    row_words, key_words = rows.reshape(-1).view(np.int32), key.view(np.int32)
+    rows[:, 1] = constants
+    row_words[::4] = key_words[1::2] = given[::3]
+    row_words[1::4] = given[1::3]
+    row_words.view(np.int16)[4::8] = given.view(np.int16)[4::6]
+    key.view(np.uint16)[::4] = np.minimum(given[1::3], SHORT)
+    key.view(np.uint8)[2::8] = given.view(np.uint8)[8::12]
+    key.view(np.uint8)[3::8] = row_words.view(np.uint8)[10::16]
     order = key.argsort(kind="stable")
     key = key.take(order)
     if key[0] < 0:
         return None
     notes = rows.take(order, axis=0).view(NOTES)[:, 0]
-    same = key[1:] == key[:-1]
-    if same.any():
-        tied = np.flatnonzero(np.append(same, False) | np.append(False, same))
-        unisons = notes[tied]
-        order = np.lexsort((unisons["velocity"], unisons["duration"], key[tied] >> 17))
-        notes[tied] = unisons[order]
+    tied = np.flatnonzero(key[1:] == key[:-1])
+    if len(tied):
+        _settle(notes, tied, key)
     return notes
+
+
+def _settle(notes: Array, tied: npt.NDArray[np.int64], key: npt.NDArray[np.int64]) -> None:
+    """Put notes with the same key as the next (`tied`) in order of duration and velocity."""
+    first, second = notes.take(tied), notes.take(tied + 1)
+    longer = first["duration"] > second["duration"]
+    louder = (first["duration"] == second["duration"]) & (first["velocity"] > second["velocity"])
+    if not (longer | louder).any():
+        return
+    members = np.union1d(tied, tied + 1)
+    chosen = notes.take(members)
+    order = np.lexsort((chosen["velocity"], chosen["duration"], key.take(members)))
+    notes[members] = chosen.take(order)
 
 
 def _tempos(found: symusic.core.ScoreTick) -> Array | None:
