@@ -1,8 +1,8 @@
 """Which pieces are near-duplicates: pairs of sketches that contain each other, and their groups.
 
 Two pieces are near-duplicates when the longer holds at least `CONTAINMENT` of the shorter's
-hashes, and at least `SHARED` of them (or both hold the same few). Hashes that many pieces share (a
-scale, a cadence) say nothing and are left out.
+hashes, and at least `SHARED` of them; or when their sketches are the same. Hashes that many pieces
+share (a scale, a cadence) say nothing by themselves and are left out.
 
 Hashes are taken in parts that fit in memory, and the pairs that share one go through files, sorted
 by piece: what is held at a time does not grow with the corpus.
@@ -13,6 +13,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ SHARED = 8
 COMMONPLACE = 48
 """A hash found in more pieces than this is a commonplace of music."""
 
-PART = 1 << 18
+PART = 1 << 16
 """Hashes taken at a time, about."""
 
 PAIR_FILES = 64
@@ -61,25 +62,34 @@ def near_duplicates(
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
             store = Sketches.of(Path(folder) / "sketches", sketches)
             return near_duplicates(store, containment=containment, shared=shared, scratch=scratch)
-    lengths = sketches.lengths
     first, second, common = _common(sketches, shared, scratch)
-    found = []
+    found = dict(_same(sketches))
     for one, other, count in zip(first.tolist(), second.tolist(), common.tolist(), strict=True):
         a, b = sketches[one], sketches[other]
         limit = min(threshold(a), threshold(b))
-        smaller = min(np.searchsorted(a, limit), np.searchsorted(b, limit))
-        same = count == lengths[one] == lengths[other]
-        if same or (count >= shared and count >= containment * smaller):
-            found.append((one, other, count / max(int(smaller), 1)))
-    columns = np.array(found, dtype=np.float64).reshape(-1, 3)
+        smaller = min(int(np.searchsorted(a, limit)), int(np.searchsorted(b, limit)))
+        if count >= containment * smaller:
+            found[one, other] = count / max(smaller, 1)
+    columns = np.array([(*pair, found[pair]) for pair in sorted(found)]).reshape(-1, 3)
     return Links(columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), columns[:, 2])
+
+
+def _same(sketches: Sketches) -> Iterator[tuple[tuple[int, int], float]]:
+    """Each piece whose whole sketch an earlier one has, with the first that has it."""
+    first: dict[bytes, int] = {}
+    for piece in range(len(sketches)):
+        data = sketches[piece].tobytes()
+        if data:
+            earlier = first.setdefault(blake2b(data, digest_size=16).digest(), piece)
+            if earlier != piece:
+                yield (earlier, piece), 1.0
 
 
 def _common(
     sketches: Sketches, shared: int, scratch: Path | None
 ) -> tuple[Indices, Indices, Indices]:
-    """Pairs of pieces with how many hashes they share, where these may be enough."""
-    count, lengths = max(len(sketches), 1), sketches.lengths
+    """Pairs of pieces that share enough hashes, with how many."""
+    count = max(len(sketches), 1)
     kept: list[npt.NDArray[np.int64]] = [np.zeros((2, 0), dtype=np.int64)]
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         files = [(Path(folder) / str(i)).open("w+b") for i in range(PAIR_FILES)]
@@ -90,8 +100,7 @@ def _common(
         for file in files:
             file.seek(0)
             packed, common = np.unique(np.fromfile(file, dtype=np.int64), return_counts=True)
-            one, other = np.divmod(packed, count)
-            enough = (common >= shared) | ((common == lengths[one]) & (common == lengths[other]))
+            enough = common >= shared
             kept.append(np.stack([packed[enough], common[enough]]))
             file.close()
     packed, common = np.concatenate(kept, axis=1)

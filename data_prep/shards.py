@@ -26,7 +26,7 @@ ROW_BYTES = 2 * len(FIELDS)
 SHARD_ROWS = 64 << 20
 """Rows in a shard, at most (640 MB), unless one piece is longer."""
 
-TABLE_ROWS = 4096
+TABLE_ROWS = 512
 """Pieces in a row group of the table."""
 
 
