@@ -175,21 +175,12 @@ class MuseNetTokenizer:
             InputError: if a token is outside the vocabulary.
         """
         packed = self._cleaned(*_sounds(_checked(tokens)))
-        instrument = packed >> (_KEY + 7)
-        pitch = packed >> _KEY & 127
-        present, track = np.unique(instrument, return_inverse=True)
-        notes = np.empty(len(packed), dtype=NOTES)
-        notes["start"] = (packed >> _START & (1 << 34) - 1) * self.grid.ticks_per_step
-        notes["duration"] = (packed >> _DURATION & (1 << 14) - 1) * self.grid.ticks_per_step
-        notes["pitch"] = pitch
-        notes["velocity"] = FAMILY_VELOCITY[ON_FAMILY[instrument] + (packed & 15)]
-        notes["program"] = PROGRAMS[instrument]
-        notes["track"] = track
-        programs = [int(PROGRAMS[i]) for i in present]
+        present = np.flatnonzero(np.bincount(packed >> (_KEY + 7), minlength=len(INSTRUMENTS)))
+        programs = sorted(int(PROGRAMS[i]) for i in present)
         return Score(
             ticks_per_quarter=self.grid.ticks_per_quarter,
             tracks=tuple(Track(program_name(p), p, p == DRUMS) for p in programs),
-            notes=notes[np.lexsort((pitch, notes["program"], notes["start"]))],
+            notes=_notes(packed, programs, self.grid.ticks_per_step),
             tempos=np.array([(0, 500_000)], dtype=TEMPOS),
         )
 
@@ -316,6 +307,23 @@ def _sounds(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
     start = time[chosen]
     velocity = FAMILY_VELOCITY[family[chosen]].astype(np.int64)
     return instrument[chosen], pitch[chosen], start, stop[begins] - start, velocity
+
+
+def _notes(
+    packed: npt.NDArray[np.int64], programs: list[int], ticks_per_step: int
+) -> npt.NDArray[np.void]:
+    """NOTES of packed notes, a track for each of the programs."""
+    instrument = packed >> (_KEY + 7)
+    track = np.zeros(DRUMS + 1, dtype=np.uint16)
+    track[programs] = np.arange(len(programs))
+    notes = np.empty(len(packed), dtype=NOTES)
+    notes["start"] = (packed >> _START & (1 << 34) - 1) * ticks_per_step
+    notes["duration"] = (packed >> _DURATION & (1 << 14) - 1) * ticks_per_step
+    notes["pitch"] = packed >> _KEY & 127
+    notes["velocity"] = FAMILY_VELOCITY.take(ON_FAMILY.take(instrument) + (packed & 15))
+    notes["program"] = PROGRAMS.take(instrument)
+    notes["track"] = track.take(notes["program"])
+    return notes
 
 
 def _rows(ids: list[int]) -> Tokens:
