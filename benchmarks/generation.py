@@ -22,12 +22,14 @@ import mido
 import pretty_midi
 import symusic
 
-from musenet.checkpoint import Checkpoint, load
-from musenet.sampling.compose import Composition, Result
-from musenet.sampling.options import Options
-from musenet.sampling.prompt import Place, Prompt, read_prompt
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-ROOT = Path(__file__).parents[1]
+from musenet.checkpoint import Checkpoint, load  # noqa: E402
+from musenet.sampling.compose import Composition, Result  # noqa: E402
+from musenet.sampling.options import Options  # noqa: E402
+from musenet.sampling.prompt import Place, Prompt, read_prompt  # noqa: E402
+
 PROMPTS = ROOT / "examples" / "prompts"
 
 
