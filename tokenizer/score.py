@@ -293,7 +293,10 @@ class Score:
             default = np.array([(0, columns.DEFAULT_TEMPO)], TEMPOS)
             added["tempos"] = np.concatenate([default, other.tempos])
         moved = {kind: columns.moved(array, at) for kind, array in added.items()}
-        joined = {k: np.concatenate([array, moved[k]]) for k, array in self.columns().items()}
+        mine = self.columns()
+        for kind in columns.GLOBAL:
+            mine[kind] = mine[kind][mine[kind]["time"] < at]  # from there on the other's hold
+        joined = {kind: np.concatenate([array, moved[kind]]) for kind, array in mine.items()}
         return self._with(joined, tuple(tracks))
 
     def resample(self, ticks_per_quarter: int) -> Score:

@@ -36,7 +36,8 @@ class TempoMap:
 
     def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Seconds from tick 0 to `ticks`, of the same shape; before 0 the first tempo goes on."""
-        ticks = np.asarray(ticks).astype(np.int64, casting="same_kind")
+        ticks = np.asarray(ticks)
+        ticks = ticks.astype(np.int64, casting="same_kind" if ticks.size else "unsafe")
         at = np.maximum(np.searchsorted(self.starts, ticks, side="right") - 1, 0)
         units = self.sums[at] + (ticks - self.starts[at]) * self.slopes[at]
         result: npt.NDArray[np.float64] = units / self.units_per_second
