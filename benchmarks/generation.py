@@ -1,6 +1,6 @@
 """How fast music is made, and whether every file is whole: one table each.
 
-    python benchmarks/generation.py [--model mini] [--pieces 100] [--quick]
+    python benchmarks/generation.py [--weights mini] [--pieces 100] [--quick]
 
 Times are wall-clock on this machine, one process. mido, pretty_midi and symusic judge the files.
 """
@@ -83,7 +83,7 @@ def first_note(name: str) -> None:
         out = Path(folder) / "song.mid"
         command = [
             sys.executable, str(ROOT / "generate.py"), str(PROMPTS / "piano.mid"),
-            "--bars", "16", "--seed", "1", "--stream", "--out", str(out), "--model", name,
+            "--bars", "16", "--seed", "1", "--stream", "--out", str(out), "--weights", name,
         ]  # fmt: skip
         began = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -149,14 +149,14 @@ def whole(model: Checkpoint, pieces: int) -> None:
 def main() -> None:
     """Run everything, or with --quick a little of it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", default="mini")
+    parser.add_argument("--weights", default="mini")
     parser.add_argument("--pieces", type=int, default=100)
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
-    model = load(arguments.model)
+    model = load(arguments.weights)
     speed(model, 4 if arguments.quick else 16)
     orchestra(model, 20 if arguments.quick else 240)
-    first_note(arguments.model)
+    first_note(arguments.weights)
     whole(model, 8 if arguments.quick else arguments.pieces)
 
 

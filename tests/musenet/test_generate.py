@@ -285,3 +285,27 @@ def test_the_root_script_is_the_same_command(
         runpy.run_path(str(Path(__file__).parents[2] / "generate.py"), run_name="__main__")
     assert not stop.value.code
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+
+
+def test_a_file_is_made_again_from_its_recipe(
+    run: Run, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from musenet.cli import main
+
+    run(PIANO, "--out", "a.mid", "--bars", 2, "--seed", 4, "--instrument", "flute")
+    main_words = ["replay", "a.mid", "--out", "b.mid", "--weights", str(model)]
+    with pytest.raises(SystemExit) as stop:
+        main(main_words)
+    assert not stop.value.code
+    assert "byte for byte" in capsys.readouterr().out
+    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
+    with pytest.raises(SystemExit) as stop:
+        main(["replay", str(PIANO), "--out", "c.mid", "--weights", str(model)])
+    assert stop.value.code == 2
+    assert "holds no recipe" in capsys.readouterr().err
+    run(PIANO, "--out", "n.mid", "--bars", 1, "--only-continuation")
+    with pytest.raises(SystemExit) as stop:
+        main(["replay", "n.mid", "--out", "c.mid", "--weights", str(model)])
+    assert stop.value.code == 2
+    assert "without the prompt" in capsys.readouterr().err
+    assert not (tmp_path / "c.mid").exists()
