@@ -41,5 +41,5 @@ def test_pages_are_not_asked_for_again() -> None:
             check=True,
         )
         faults[how] = int(done.stdout)
-    assert faults["keep"] < 100
     assert faults["not"] > 1000
+    assert faults["keep"] < faults["not"] / 20
