@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from .columns import (
 )
 from .errors import InputError
 from .tempo_map import TempoMap
+from .tracks import Track, check_tracks, tracks_of
 
 if TYPE_CHECKING:
     import miditoolkit
@@ -57,22 +58,6 @@ Array = npt.NDArray[Any]
 Columns = dict[str, Array]
 
 TIMED = tuple(columns.DTYPES)
-
-
-class Track(NamedTuple):
-    """One instrument's part.
-
-    Attributes:
-        name: as the file has it, possibly empty.
-        program: 0–127 General MIDI, 128 for drums; every note of the track has the same.
-        is_drum: whether it plays on the percussion channel.
-        kit: the percussion channel's own program (0 is the standard kit); 0 elsewhere.
-    """
-
-    name: str
-    program: int
-    is_drum: bool = False
-    kit: int = 0
 
 
 def _empty(kind: str) -> Callable[[], Array]:
@@ -115,8 +100,8 @@ class Score:
             state[kind] = columns.prepared(kind, state[kind])
         state["tracks"] = tuple(Track(*track) for track in self.tracks)
         if not self.tracks and len(self.notes):
-            state["tracks"] = _tracks_of(self.notes)
-        _check_tracks(self)
+            state["tracks"] = tracks_of(self.notes)
+        check_tracks(self.tracks, self.columns())
 
     @classmethod
     def trusted(
@@ -382,41 +367,3 @@ class Score:
                 array["track"] = new[new >= 0]
                 changed[kind] = array
         return changed
-
-
-def _tracks_of(notes: Array) -> tuple[Track, ...]:
-    numbers, first = np.unique(notes["track"], return_index=True)
-    if numbers[-1] != len(numbers) - 1:
-        raise InputError("notes skip a track number; number tracks from 0, or give tracks=…")
-    return tuple(Track("", int(p), int(p) == DRUMS) for p in notes["program"][first])
-
-
-def _check_tracks(score: Score) -> None:
-    count = len(score.tracks)
-    for number, track in enumerate(score.tracks):
-        if not 0 <= track.program <= DRUMS or track.is_drum != (track.program == DRUMS):
-            raise InputError(
-                f"track {number} has program {track.program} and is_drum={track.is_drum}; "
-                "programs are 0 to 127, and 128 for drums"
-            )
-        if not 0 <= track.kit <= 127:
-            raise InputError(f"track {number} has kit {track.kit}; kits are 0 to 127")
-    for kind in ("notes", "pedals", "controls", "pitch_bends", "lyrics"):
-        track_numbers = getattr(score, kind)["track"]
-        bad = track_numbers >= count
-        if kind == "lyrics":
-            bad &= track_numbers != NO_TRACK
-        if bad.any():
-            raise InputError(
-                f"{kind} name track {int(track_numbers[bad][0])}; the score has {count}, "
-                "counted from 0"
-            )
-    if len(score.notes):
-        programs = np.array([track.program for track in score.tracks], np.uint8)
-        wrong = programs[score.notes["track"]] != score.notes["program"]
-        if wrong.any():
-            note = score.notes[wrong][0]
-            raise InputError(
-                f"a note of track {note['track']} has program {note['program']}, the track "
-                f"{programs[note['track']]}; give each program a track of its own"
-            )

@@ -236,28 +236,22 @@ def read_events(data: bytes, start: int, stop: int, into: Events) -> int:
     Raises:
         MidiError: at the first event that breaks the format; `into` holds all that came before.
     """
-    pairs = _Pairs(into)
-    programs = [0] * 16
+    channels = _Channels(into)
     at = start
     time = 0
     status = 0
-    after_sysex = False
+    after_system = False
     try:
         while at < stop:
             begin = at
-            byte = data[at]
-            if byte < 0x80:
-                time += byte
-                at += 1
-            else:
-                delta, at = read_length(data, at, stop)
-                time += delta
+            delta, at = read_length(data, at, stop)
+            time += delta
             if at >= stop:
                 raise MidiError("the track ends in the middle of an event", offset=begin)
             byte = data[at]
             if byte >= 0xF0:
                 at, ended = _special(data, at, stop, time, into)
-                after_sysex |= byte != 0xFF
+                after_system |= byte != 0xFF
                 if ended:
                     into.end = max(into.end, time)
                     return at
@@ -265,31 +259,17 @@ def read_events(data: bytes, start: int, stop: int, into: Events) -> int:
             if byte >= 0x80:
                 status = byte
                 at += 1
-                after_sysex = False
             elif not status:
                 raise MidiError("an event without a status byte before it", offset=at)
-            elif after_sysex:
+            elif after_system:
                 into.oddities["running status goes on after a system message"] += 1
-                after_sysex = False
+            after_system = False
             first, second, at = _data_bytes(data, at, stop, status)
-            kind, channel = status & 0xF0, status & 0x0F
-            into.end = time
-            if kind == NOTE_ON and second:
-                pairs.on(time, first, second, channel, programs[channel], begin)
-            elif kind in (NOTE_ON, NOTE_OFF):
-                pairs.off(time, first, channel)
-            elif kind == CONTROL:
-                into.controls.append((time, first, second, channel, programs[channel]))
-            elif kind == BEND:
-                value = (first | second << 7) - 8192
-                into.pitch_bends.append((time, value, channel, programs[channel]))
-            elif kind == PROGRAM:
-                programs[channel] = first
-                into.programs.append((time, begin, channel, first))
+            channels.event(status, first, second, time, begin)
         into.oddities[NO_END] += 1
         return at
     finally:
-        pairs.finish()
+        into.unfinished = channels.sounding_notes()
 
 
 def check_end(data: bytes, start: int, stop: int, events: Events) -> None:
@@ -300,20 +280,35 @@ def check_end(data: bytes, start: int, stop: int, events: Events) -> None:
         )
 
 
-class _Pairs:
-    """Pairs note-ons with note-offs of the same channel and pitch, first in, first out."""
+class _Channels:
+    """The state of a track's sixteen channels: their programs, and the notes that still sound."""
 
     def __init__(self, into: Events) -> None:
         self.into = into
+        self.programs = [0] * 16
         self.sounding: dict[int, deque[tuple[int, int, int, int, int, int]]] = {}
 
-    def on(
-        self, time: int, pitch: int, velocity: int, channel: int, program: int, offset: int
-    ) -> None:
-        waiting = self.sounding.setdefault(channel << 7 | pitch, deque())
-        waiting.append((time, pitch, velocity, program, channel, offset))
+    def event(self, status: int, first: int, second: int, time: int, offset: int) -> None:
+        """Take one channel event, with 0 for a second data byte that it has not."""
+        kind, channel = status & 0xF0, status & 0x0F
+        into = self.into
+        into.end = time
+        program = self.programs[channel]
+        if kind == NOTE_ON and second:
+            waiting = self.sounding.setdefault(channel << 7 | first, deque())
+            waiting.append((time, first, second, program, channel, offset))
+        elif kind in (NOTE_ON, NOTE_OFF):
+            self.note_off(time, first, channel)
+        elif kind == CONTROL:
+            into.controls.append((time, first, second, channel, program))
+        elif kind == BEND:
+            into.pitch_bends.append((time, (first | second << 7) - 8192, channel, program))
+        elif kind == PROGRAM:
+            self.programs[channel] = first
+            into.programs.append((time, offset, channel, first))
 
-    def off(self, time: int, pitch: int, channel: int) -> None:
+    def note_off(self, time: int, pitch: int, channel: int) -> None:
+        """End the note of this pitch that began first."""
         waiting = self.sounding.get(channel << 7 | pitch)
         if waiting:
             start, pitch, velocity, program, channel, offset = waiting.popleft()
@@ -322,8 +317,9 @@ class _Pairs:
         else:
             self.into.oddities["note-off without a note"] += 1
 
-    def finish(self) -> None:
-        self.into.unfinished = sum(map(len, self.sounding.values()))
+    def sounding_notes(self) -> int:
+        """How many notes have not ended."""
+        return sum(map(len, self.sounding.values()))
 
 
 def _data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int, int]:

@@ -361,6 +361,47 @@ def test_values_that_mean_nothing_are_ignored_and_told() -> None:
     assert read(file_of(metas + NOTE + END)) == score
 
 
+EXCLUSIVE = b"\x00\xf0\x05\x7e\x7f\x09\x01\xf7"  # GM system on
+LONG_REST = b"\xf7\x10\x90\x3e\x40\x60\x80\x3e\x40"  # 0xF7 as the first byte of a delta
+
+
+def test_system_exclusive_is_plain_unless_running_status_follows() -> None:
+    assert is_plain(file_of(EXCLUSIVE + NOTE + END))
+    running = file_of(NOTE + EXCLUSIVE + b"\x60\x3c\x00" + END)
+    assert not is_plain(running)
+    after = file_of(b"\x00\x90\x3c\x40" + EXCLUSIVE + b"\x60\x3c\x00" + NOTE + END)
+    assert not is_plain(after)
+    assert read(after).notes["duration"].tolist() == [96, 480]
+
+
+@pytest.mark.parametrize("before", [b"", EXCLUSIVE, b"\x00\xc0\x05", b"\x00\xd0\x05\x01\x06"])
+@pytest.mark.parametrize("notes", [NOTE, NOTE + NOTE, b"\x00\x90\x3c\x40\x60\x3c\x00" * 700])
+def test_long_rests_are_not_taken_for_system_exclusive(before: bytes, notes: bytes) -> None:
+    tempo = b"\x00\xff\x51\x03\x0f\xf7\x00"
+    data = file_of(tempo + before + notes + LONG_REST + tempo + NOTE + END)
+    assert is_plain(data)
+    assert read(data) == read_reporting(data)[0]
+
+
+def test_an_escape_is_not_plain() -> None:
+    data = file_of(NOTE + b"\x00\xf7\x03\x90\x00\x00" + NOTE + END)
+    assert not is_plain(data)
+    assert len(read(data).notes) == 2
+
+
+def test_unisons_are_ordered_by_duration_velocity_and_track() -> None:
+    def note(velocity: int, length: int) -> bytes:
+        delta = bytes((0x80 | length >> 14, 0x80 | length >> 7 & 0x7F, length & 0x7F))
+        return b"\x00\x90\x3c" + bytes((velocity,)) + delta + b"\x80\x3c\x40"
+
+    lengths = [(9, 70_000), (9, 66_000), (8, 66_000), (9, 480), (7, 480), (7, 480), (9, 1)]
+    data = file_of(*(note(velocity, length) + END for velocity, length in lengths))
+    assert is_plain(data)
+    found = read(data).notes
+    by_hand = sorted((length, v, track) for track, (v, length) in enumerate(lengths))
+    assert found[["duration", "velocity", "track"]].tolist() == by_hand
+
+
 def test_karaoke_texts_are_lyrics() -> None:
     def text(body: bytes, kind: int = 1) -> bytes:
         return b"\x00\xff" + bytes((kind, len(body))) + body
