@@ -128,12 +128,15 @@ def _harmonies(notes: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
 def _harmony_hashes(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
     """A hash for each run of harmonies whose first has one canonical rotation.
 
-    A run that the piece's end cuts short is none, unless the whole piece is shorter than a run.
+    A run that the piece's end cuts short is none, unless the whole piece is shorter than a run;
+    nor is a scale, which is in everybody's music.
     """
     notes_before = np.concatenate([[0], np.cumsum(_SIZE[masks])])
     whole = np.searchsorted(notes_before, notes_before[:-1] + RUN_NOTES)
     last = np.minimum(whole, np.arange(len(masks)) + LONGEST_RUN)
-    begin = np.flatnonzero(~_AMBIGUOUS[masks] & (last <= len(masks)))
+    leaps = np.concatenate([[0], np.cumsum(~_is_step(masks))])
+    tells = leaps[np.minimum(last, len(masks)) - 1] > leaps
+    begin = np.flatnonzero(~_AMBIGUOUS[masks] & (last <= len(masks)) & tells)
     if len(begin) == 0:
         begin, last = np.arange(1), np.full(1, len(masks))
     length = last[begin] - begin
@@ -148,6 +151,15 @@ def _harmony_hashes(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
         turned = _FLAT[rotation[going] + masks[begin[going] + step]]
         hashes[going] = hashes[going] * _MULTIPLIER + turned
     return _mixed(_mixed(hashes))
+
+
+def _is_step(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Where a single note goes to a single note a semitone or a tone away, `(N − 1,)`."""
+    single = _SIZE[masks] == 1
+    turned = _FLAT[_ROTATION[masks[:-1]] + masks[1:]]
+    near = (turned == 2) | (turned == 4) | (turned == 1 << 10) | (turned == 1 << 11)
+    found: npt.NDArray[np.bool_] = single[:-1] & single[1:] & near
+    return found
 
 
 def _drum_hashes(notes: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:

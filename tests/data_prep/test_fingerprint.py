@@ -120,3 +120,19 @@ def test_groups_are_connected_components(melody: Melody) -> None:
     assert groups(6, links).tolist() == [0, 1, 0, 3, 1, 0]
     chain = replace(links, first=np.array([4, 1, 2]), second=np.array([5, 2, 4]))
     assert groups(6, chain).tolist() == [0, 1, 1, 3, 1, 1]
+
+
+def test_scales_alone_make_no_near_duplicates() -> None:
+    def scales(seed: int) -> Score:
+        """Scales up and down with a turn of its own between them: a study."""
+        random = np.random.default_rng(seed)
+        pitches = []
+        for _ in range(12):
+            pitches += [60 + step for step in range(24)] + random.integers(50, 90, 16).tolist()
+        notes = np.zeros(len(pitches), dtype=NOTES)
+        notes["start"] = np.arange(len(pitches)) * 120
+        notes["duration"], notes["pitch"], notes["velocity"] = 120, pitches, 64
+        return Score(480, (), notes)
+
+    links = near_duplicates([sketch(scales(seed)) for seed in range(12)])
+    assert len(links.first) == 0
