@@ -1,0 +1,183 @@
+"""Generating row after row: deep sparse stacks against dense ones, and engines against peers.
+
+    python benchmarks/decoding.py [--position 3900] [--deep-width 96] [--steps 8] [--rounds 2]
+
+First table: a 72-layer, 24-head stack at a late position. Second: about 32 M parameters, eager and
+int8, beside nanoGPT with a growing cache and, where transformers is installed, Hugging Face's GPT-2
+under `generate`; the roofline is the time to read the weights once at the measured memory rate.
+One thread on CPU, random weights, fp32 but for int8.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.nanogpt import NanoGPT
+from benchmarks.timing import memory_rate, shortest
+from musenet.config import ModelConfig, preset
+from musenet.transformer import Transformer
+from tokenizer import Tokenizer
+from tokenizer.structure import STRUCTURE_SIZES
+
+FIELDS = Tokenizer.default().vocabulary.sizes
+
+
+def decoder(
+    model: Transformer, engine: str, batch: int, position: int, steps: int
+) -> Callable[[], None]:
+    """A run of `steps` rows, trunk and head, from `position` on; the cache is filled with noise."""
+    model.engine = engine
+    cache = model.new_cache(batch)
+    for layer in cache.layers:
+        layer.keys.normal_()
+        layer.values.normal_()
+    rows = torch.ones((batch, 1, len(FIELDS)), dtype=torch.long)
+    structure = torch.ones((batch, 1, len(STRUCTURE_SIZES)), dtype=torch.long)
+
+    def choose(_: int, logits: Tensor, __: Tensor) -> Tensor:
+        return logits.argmax(-1)
+
+    def run() -> None:
+        cache.position = position
+        for _ in range(steps):
+            hidden = model.trunk(rows, structure, cache)[:, -1]
+            model.head.sample(hidden, choose, lambda first: structure[: len(first), 0])
+
+    return run
+
+
+def nanogpt(layers: int, width: int, heads: int, position: int, steps: int) -> Callable[[], None]:
+    """The peer from `position` on, batch 1."""
+    model = NanoGPT(layers, width, heads, position + steps, 512).eval()
+
+    def run() -> None:
+        size = (1, heads, position, width // heads)
+        past = [[torch.zeros(size), torch.zeros(size)] for _ in range(layers)]
+        token = torch.zeros((1, 1), dtype=torch.long)
+        for i in range(steps):
+            token = model(token, past, position + i)[:, -1:].argmax(-1)
+
+    return run
+
+
+def hugging_face(
+    layers: int, width: int, heads: int, position: int, steps: int
+) -> Callable[[], None]:
+    """GPT-2 of transformers from `position` on, batch 1; the prompt is read before."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    shape = GPT2Config(
+        vocab_size=512, n_positions=position + steps, n_embd=width, n_layer=layers, n_head=heads
+    )
+    model = GPT2LMHeadModel(shape).eval()
+    prompt = torch.zeros((1, position), dtype=torch.long)
+    with torch.no_grad():
+        filled = model(prompt, use_cache=True).past_key_values
+
+    def run() -> None:
+        filled.crop(position)
+        ids = torch.zeros((1, position + 1), dtype=torch.long)
+        model.generate(
+            ids,
+            past_key_values=filled,
+            max_new_tokens=steps,
+            min_new_tokens=steps,
+            do_sample=False,
+            pad_token_id=0,
+        )
+
+    return run
+
+
+def deep(options: argparse.Namespace) -> Table:
+    """Sparse against dense, 72 layers."""
+    width, position, steps = options.deep_width, options.position, options.steps
+    sparse = ModelConfig(FIELDS, STRUCTURE_SIZES, layers=72, heads=24, width=width)
+    stacks = {"dense": replace(sparse, patterns=("dense",)), "row, column, previous_row": sparse}
+    runs = {
+        n: decoder(Transformer(c).eval(), "eager", 1, position, steps) for n, c in stacks.items()
+    }
+    took = shortest(runs, options.rounds)
+    table = Table(
+        "stack",
+        "ms a row",
+        "rows/s",
+        "against dense",
+        title=f"72 layers, 24 heads, width {width}, position {position}, batch 1",
+    )
+    for name, seconds in took.items():
+        each = seconds / steps
+        table.add_row(
+            name, f"{each * 1e3:.1f}", f"{1 / each:.1f}", f"{took['dense'] / seconds:.2f}x"
+        )
+    return table
+
+
+def engines(options: argparse.Namespace) -> Table:
+    """Engines and peers at one size."""
+    config = preset(options.preset, FIELDS, STRUCTURE_SIZES)
+    shape = (config.layers, config.width, config.heads, options.prompt, options.steps)
+    model = Transformer(config).eval()
+    weights = 4 * sum(p.numel() for p in [*model.hidden_matrices(), *model.head.out])
+    runs = {"nanoGPT, torch.cat cache": nanogpt(*shape)}
+    if importlib.util.find_spec("transformers"):
+        runs = {"Hugging Face generate": hugging_face(*shape), **runs}
+    for batch in (1, 8):
+        for engine in ("eager", "int8"):
+            runs[f"{engine}, batch {batch}"] = decoder(
+                model, engine, batch, options.prompt, options.steps
+            )
+    took = shortest(runs, options.rounds)
+    read = weights / memory_rate(torch.device("cpu"))
+    first = next(iter(runs))
+    table = Table(
+        "engine",
+        "ms a step",
+        "rows/s",
+        f"against {first}",
+        "of fp32 roofline",
+        title=f"{options.preset}: {sum(p.numel() for p in model.parameters()) / 1e6:.0f} M "
+        f"parameters, position {options.prompt}; weights read in {read * 1e3:.1f} ms",
+    )
+    for name, seconds in took.items():
+        each, batch = seconds / options.steps, 8 if name.endswith("8") and "batch" in name else 1
+        table.add_row(
+            name,
+            f"{each * 1e3:.1f}",
+            f"{batch / each:.0f}",
+            f"{took[first] / seconds * batch:.2f}x",
+            f"{read / each:.0%}",
+        )
+    return table
+
+
+@torch.inference_mode()
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--position", type=int, default=3900)
+    parser.add_argument("--deep-width", type=int, default=96)
+    parser.add_argument("--preset", default="small")
+    parser.add_argument("--prompt", type=int, default=512)
+    parser.add_argument("--steps", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    for table in (deep(options), engines(options)):
+        Console(width=110).print(table)
+
+
+if __name__ == "__main__":
+    main()

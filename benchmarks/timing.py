@@ -1,0 +1,40 @@
+"""Times taken side by side: every contestant once a round, in turn, the shortest of each kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+
+def shortest(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+    """Seconds of each contestant's shortest run of several; one run before is not counted."""
+    best = dict.fromkeys(contestants, float("inf"))
+    for turn in range(rounds + 1):
+        for name, run in contestants.items():
+            _wait()
+            begun = time.perf_counter()
+            run()
+            _wait()
+            if turn:
+                best[name] = min(best[name], time.perf_counter() - begun)
+    return best
+
+
+def matmul_rate(device: torch.device, dtype: torch.dtype, rounds: int = 5) -> float:
+    """Operations a second of a large square product in a dtype."""
+    size = 1024 if device.type == "cpu" else 8192
+    a = torch.randn((size, size), device=device).to(dtype)
+    return 2 * size**3 / shortest({"": lambda: a @ a}, rounds)[""]
+
+
+def memory_rate(device: torch.device, rounds: int = 5) -> float:
+    """Bytes a second that can be read, from summing an array larger than any cache."""
+    many = torch.ones(2**26, device=device)
+    return many.nbytes / shortest({"": lambda: many.sum()}, rounds)[""]
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
