@@ -83,7 +83,9 @@ def generate(
     ] = None,
     balance: Annotated[
         float | None,
-        typer.Option(help="0…1: keep every player of the prompt at it.", rich_help_panel=_ASK),
+        typer.Option(
+            help="Keep the prompt's players at it; 0 does not. [default: 1]", rich_help_panel=_ASK
+        ),
     ] = None,
     temperature: Annotated[
         str | None,

@@ -1,12 +1,15 @@
-"""Keeping the players together: a lean towards instruments that have played less than before.
+"""Keeping the players together: those who have played less than before are let in.
 
 A small model that has begun to write drums alone goes on with drums alone, for much of what it
-learned from is that. The prompt says how the notes are shared out among its instruments; where the
-last notes are shared out otherwise, the logits of the instruments are moved by
+learned from is that; a combination that it seldom met it gives one chance in a million. The prompt
+says how the notes are shared out among its instruments. How far the last notes are shared out
+otherwise (half the sum of the differences, 0 to 1) times a strength is the chance that a note's
+instrument is drawn from what is missing instead of from the model:
 
-    strength · log(share in the prompt / share of late)
+    p = (1 − λ) p_model + λ max(0, share before − share of late) / (the sum of these)
 
-which is nothing while the two agree. Strength 0 leaves the model as it is.
+While shares agree, λ is 0 and the model is as it is. The pitch, length and loudness of the note
+are the model's in any case.
 """
 
 from __future__ import annotations
@@ -19,27 +22,31 @@ import numpy.typing as npt
 from tokenizer.vocabulary import INSTRUMENT, Tokens, Vocabulary
 
 from .grammar import PROGRAMS
+from .logits import Logits
 
 _HALF_LIFE = 48
-_FURTHEST = 3.0
+_MOST = 0.9
 
 Floats = npt.NDArray[np.float64]
 
 
 class Balance:
-    """The lean for `batch` continuations side by side.
+    """The balance of `batch` continuations side by side.
 
     Args:
-        heard: the prompt's rows `(T, 5)`; without notes there is nothing to lean to.
+        heard: the prompt's rows `(T, 5)`; without notes there is nothing to keep.
         asked: programs asked for beside the prompt's; each counts like its average instrument.
+        only: the programs that may play, or None for any.
+        vocabulary: what the rows mean.
         batch: how many continuations.
-        strength: 0 is none, 1 makes up for the whole difference.
+        strength: 0 is none; 1 makes up for what is missing as fast as it went missing.
     """
 
     def __init__(
         self,
         heard: Tokens,
         asked: Iterable[int],
+        only: Iterable[int] | None,
         vocabulary: Vocabulary,
         batch: int,
         strength: float,
@@ -48,25 +55,38 @@ class Balance:
         counts = np.bincount(played, minlength=PROGRAMS).astype(np.float64)
         present = counts > 0
         if present.any():
-            added = [program for program in asked if not present[program]]
-            counts[added] = counts[present].mean()
-        self._known = counts > 0
-        self._share = np.where(self._known, counts, 1.0) / max(1.0, counts.sum())
-        self._strength = strength if self._known.sum() > 1 else 0.0
+            counts[[program for program in asked if not present[program]]] = counts[present].mean()
+        if only is not None:
+            counts[np.setdiff1d(np.arange(PROGRAMS), list(only))] = 0
+        self._strength = strength if (counts > 0).sum() > 1 else 0.0
+        self._share = counts / max(1.0, counts.sum())
         self._keep = 0.5 ** (1 / _HALF_LIFE)
         # As if the prompt had gone on for as long as is remembered.
-        weight = 1 / (1 - self._keep)
-        self._late = np.tile(np.where(self._known, self._share, 0.0) * weight, (batch, 1))
+        self._late = np.tile(self._share / (1 - self._keep), (batch, 1))
 
-    def bias(self) -> Floats | None:
-        """What to add to the logits `(B, 130)` of the instrument field, or None for nothing."""
-        if self._strength == 0:
-            return None
+    def missing(self) -> Floats:
+        """The chance `(B, 129)` with which each instrument is let in; rows sum to λ."""
         late = self._late / self._late.sum(axis=1, keepdims=True)
-        lean = self._strength * (np.log(self._share) - np.log(late + 1e-3))
-        moved = np.zeros((len(late), PROGRAMS + 1))
-        moved[:, 1:] = np.where(self._known, np.clip(lean, -_FURTHEST, _FURTHEST), 0.0)
-        return moved
+        gap: Floats = np.maximum(self._share - late, 0.0)
+        # The gaps sum to half the differences, so that λ is strength times their sum.
+        chance = np.minimum(self._strength * gap.sum(axis=1, keepdims=True), _MOST)
+        share: Floats = gap / np.maximum(gap.sum(axis=1, keepdims=True), 1e-12)
+        return share * chance
+
+    def applied(self, logits: Logits, allowed: npt.NDArray[np.bool_]) -> Logits:
+        """Logits `(B, 130)` of the instrument field with what is missing mixed in."""
+        if self._strength == 0:
+            return logits
+        z = np.where(allowed, logits, -np.inf).astype(np.float64)
+        p = np.exp(z - z.max(axis=1, keepdims=True))
+        p /= p.sum(axis=1, keepdims=True)
+        let_in = np.zeros_like(p)
+        let_in[:, 1:] = self.missing()
+        let_in *= allowed
+        # A row that is no note (its one value is 0) lets nobody in and stays as it is.
+        p = p * (1 - let_in.sum(axis=1, keepdims=True)) + let_in
+        with np.errstate(divide="ignore"):
+            return np.log(p)
 
     def push(self, rows: Tokens, note: npt.NDArray[np.bool_]) -> None:
         """Go on by rows `(B, 5)`, of which `note` says which are notes."""

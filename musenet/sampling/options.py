@@ -44,8 +44,8 @@ class Options:
         key: (fifths, minor); None is the prompt's, or left to the model.
         sampling: how each field is drawn.
         limits: what may not be broken.
-        balance: how strongly the instruments keep the shares that they have in the prompt; 0 leaves
-            it to the model, 1 makes up for all that is missing.
+        balance: how strongly the instruments keep the shares that they have in the prompt; 0
+            leaves it to the model (see `musenet.sampling.balance`).
         overlap: share of the context kept when music goes on past it.
         seed: of all variations.
         variations: numbers of the variations, each at least 1.
@@ -64,7 +64,7 @@ class Options:
     key: Key | None = None
     sampling: FieldSampling = NATURAL
     limits: Limits = field(default_factory=Limits)
-    balance: float = 0.5
+    balance: float = 1.0
     overlap: float = 0.5
     seed: int = 0
     variations: tuple[int, ...] = (1,)

@@ -111,7 +111,9 @@ class Sampler:
             heard=plan.body,
             may_end_at=plan.may_end_at,
         )
-        self._balance = Balance(plan.body, plan.asked, vocabulary, self._batch, plan.balance)
+        self._balance = Balance(
+            plan.body, plan.asked, plan.limits.programs, vocabulary, self._batch, plan.balance
+        )
         self._place.select(np.zeros(self._batch, dtype=np.int64))
         first = len(plan.body) - kept_rows(plan, model.config.context)
         self._prefix = plan.prefix if first == 0 else self._later_prefix()
@@ -190,9 +192,10 @@ class Sampler:
         so_far = rows[: self._batch].numpy(force=True)
         allowed = self.grammar.allowed(field, so_far)
         scores = logits[: self._batch].float().numpy(force=True)
-        lean = self._balance.bias() if field == INSTRUMENT else None
+        if field == INSTRUMENT:
+            scores = self._balance.applied(scores, allowed)
         values = draw(
-            scores if lean is None else scores + lean,
+            scores,
             allowed,
             self._plan.sampling[field],
             self._uniform[:, field],

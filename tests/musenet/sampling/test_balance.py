@@ -1,4 +1,4 @@
-"""The lean towards neglected instruments, against its formula and in what it does."""
+"""The balance of players, against its formula worked out by hand and in what it does."""
 
 from __future__ import annotations
 
@@ -10,63 +10,106 @@ from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import Tokens
 
 VOCABULARY = Tokenizer.default().vocabulary
+BAND = [128] * 50 + [0] * 30 + [33] * 20
 
 
 def rows(*programs: int) -> Tokens:
     return np.array([[2, p + 1, 61, 5, 10] for p in programs], dtype=np.int16)
 
 
-def pushed(balance: Balance, program: int, times: int) -> None:
+def balance(heard: Tokens, strength: float = 1.0, asked: tuple[int, ...] = ()) -> Balance:
+    return Balance(heard, asked, None, VOCABULARY, 1, strength)
+
+
+def pushed(state: Balance, program: int, times: int) -> None:
     for _ in range(times):
         row = rows(program)
-        balance.push(row, VOCABULARY.is_note(row))
+        state.push(row, VOCABULARY.is_note(row))
 
 
-def test_while_shares_agree_nothing_is_moved() -> None:
-    balance = Balance(rows(0, 40, 40, 128), (), VOCABULARY, 2, 1.0)
-    bias = balance.bias()
-    assert bias is not None
-    assert np.abs(bias).max() < 0.01
+def softmax(logits: np.ndarray) -> np.ndarray:
+    p = np.exp(logits - logits.max())
+    return np.asarray(p / p.sum())
 
 
-def test_the_neglected_are_leaned_to_and_the_rest_is_left() -> None:
-    heard = rows(*[128] * 50, *[0] * 30, *[33] * 20)
-    balance = Balance(heard, (), VOCABULARY, 1, 1.0)
-    pushed(balance, 128, 48)
-    bias = balance.bias()
-    assert bias is not None
-    # After one half-life half of what is remembered is drums alone.
-    expected = {128: np.log(0.5 / 0.75), 0: np.log(0.3 / 0.15), 33: np.log(0.2 / 0.1)}
-    for program, lean in expected.items():
-        assert bias[0, program + 1] == pytest.approx(lean, abs=0.02)
-    others = np.delete(bias[0], [129, 1, 34])
-    assert not others.any()
+def test_while_shares_agree_the_model_is_as_it_is() -> None:
+    state = balance(rows(*BAND))
+    logits = np.random.default_rng(0).normal(size=(1, 130))
+    allowed = np.ones((1, 130), dtype=bool)
+    allowed[0, 0] = False
+    got = softmax(state.applied(logits, allowed)[0, 1:])
+    np.testing.assert_allclose(got, softmax(logits[0, 1:]), atol=1e-12)
 
 
-def test_the_lean_has_a_bound() -> None:
-    balance = Balance(rows(*[0] * 99, 73), (), VOCABULARY, 1, 2.0)
-    pushed(balance, 73, 1000)
-    bias = balance.bias()
-    assert bias is not None
-    assert bias[0, 1] == 3.0
-    assert bias[0, 74] == -3.0
+def test_what_is_missing_is_let_in() -> None:
+    state = balance(rows(*BAND))
+    pushed(state, 128, 48)
+    # After one half-life half of what is remembered is drums alone: shares 0.75, 0.15, 0.10.
+    missing = state.missing()[0]
+    assert missing[[128, 0, 33]] == pytest.approx([0, 0.15, 0.10], abs=0.01)
+    assert missing.sum() == pytest.approx(0.25, abs=0.01)
+    # The model gives drums all and the others one chance in e^30; they get the mixture's.
+    logits = np.full((1, 130), -30.0)
+    logits[0, 129] = 0.0
+    allowed = np.ones((1, 130), dtype=bool)
+    p = softmax(state.applied(logits, allowed)[0])
+    assert p[[129, 1, 34]] == pytest.approx([0.75, 0.15, 0.10], abs=0.01)
 
 
-def test_an_instrument_asked_for_counts_like_the_others() -> None:
-    balance = Balance(rows(*[0] * 10, *[40] * 30), (73,), VOCABULARY, 1, 1.0)
-    pushed(balance, 0, 30)
-    bias = balance.bias()
-    assert bias is not None
-    # Shares 10, 30 and 20 of 60; the silent ones shrink alike, so they are leaned to alike.
-    assert (
-        bias[0, 74]
-        == pytest.approx(bias[0, 41], abs=0.01)
-        == pytest.approx(-np.log(0.5 ** (30 / 48)), abs=0.02)
+def test_strength_scales_the_chance_and_has_a_bound() -> None:
+    half, more = balance(rows(*BAND), 0.5), balance(rows(*BAND), 2.0)
+    for state in (half, more):
+        pushed(state, 128, 1000)
+    assert half.missing().sum() == pytest.approx(0.25, abs=0.001)
+    assert more.missing().sum() == pytest.approx(0.9)
+
+
+def test_masks_are_kept() -> None:
+    state = balance(rows(*BAND))
+    pushed(state, 128, 100)
+    allowed = np.zeros((1, 130), dtype=bool)
+    allowed[0, [34, 129]] = True
+    p = softmax(state.applied(np.zeros((1, 130)), allowed)[0])
+    assert set(np.flatnonzero(p).tolist()) == {34, 129}
+    rest = np.zeros((1, 130), dtype=bool)
+    rest[0, 0] = True
+    assert softmax(state.applied(np.zeros((1, 130)), rest)[0])[0] == 1
+
+
+def test_a_band_stays_a_band_with_a_model_of_drums_alone() -> None:
+    state = balance(rows(*BAND))
+    rng = np.random.default_rng(1)
+    logits = np.full((1, 130), -40.0)
+    logits[0, 129] = 0.0
+    allowed = np.ones((1, 130), dtype=bool)
+    counts = np.zeros(129)
+    for _ in range(3000):
+        program = int(rng.choice(130, p=softmax(state.applied(logits, allowed)[0]))) - 1
+        counts[program] += 1
+        pushed(state, program, 1)
+    assert counts[0] > 300
+    assert counts[33] > 200
+
+
+def test_an_instrument_asked_for_counts_like_the_average_of_the_others() -> None:
+    state = balance(rows(*[0] * 10, *[40] * 30), asked=(73,))
+    pushed(state, 0, 10_000)
+    assert state.missing()[0, [73, 40]] == pytest.approx(
+        [20 / 60 * 50 / 60 / (50 / 60), 30 / 60], abs=0.01
     )
+
+
+def test_an_instrument_that_may_not_play_is_not_missing() -> None:
+    state = Balance(rows(*BAND), (), (0, 33), VOCABULARY, 1, 1.0)
+    pushed(state, 0, 100)
+    missing = state.missing()[0]
+    assert missing[128] == 0
+    assert missing[33] > 0
 
 
 @pytest.mark.parametrize(("heard", "strength"), [(rows(0, 0), 1.0), (rows(0, 40), 0.0)])
 def test_with_one_player_or_no_strength_there_is_nothing_to_do(
     heard: Tokens, strength: float
 ) -> None:
-    assert Balance(heard, (), VOCABULARY, 1, strength).bias() is None
+    logits = np.zeros((1, 130))
+    assert balance(heard, strength).applied(logits, logits == 0) is logits
