@@ -143,7 +143,12 @@ class _Layer:
 
 def versions(model: Transformer) -> tuple[int, ...]:
     """Numbers that change when the model's parameters do."""
-    return tuple(number for p in model.blocks.parameters() for number in (p.data_ptr(), p._version))
+    # Tensors made in inference mode cannot be changed outside it, and count no versions.
+    return tuple(
+        number
+        for p in model.blocks.parameters()
+        for number in (p.data_ptr(), 0 if p.is_inference() else p._version)
+    )
 
 
 def _exact(weight: Tensor) -> Linear:

@@ -115,3 +115,10 @@ def test_other_networks_go_through_their_layers() -> None:
     assert Step.supports(build())
     assert not Step.supports(build(faithful(CONFIG)))
     assert not Step.supports(Transformer(CONFIG, torch.bfloat16))
+
+
+def test_a_model_made_in_inference_mode_can_generate() -> None:
+    with torch.inference_mode():
+        model, (tokens, structure) = build(), rows(9, 1)
+        full = model.trunk(tokens, structure)
+        assert (steps(model, "eager", tokens, structure) - full).abs().max() < 1e-4
