@@ -18,7 +18,7 @@ MOST_VARIATIONS = 64
 NATURAL: FieldSampling = (
     Sampling(temperature=1.0, top_p=0.98),
     Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=0.95, top_p=0.95),
+    Sampling(temperature=1.0, top_p=0.97),
     Sampling(temperature=1.0, top_p=0.97),
     Sampling(temperature=1.0, top_p=0.97),
 )
