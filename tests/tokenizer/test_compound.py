@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizer.score import NOTES, TEMPOS, TIME_SIGNATURES
 
 from tokenizer import Grid, Labels, Score, Tokenizer, Track, Vocabulary
+from tokenizer.score import NOTES, TEMPOS, TIME_SIGNATURES
 from tokenizer.vocabulary import Tokens
 
 TOKENIZERS = {
