@@ -43,8 +43,9 @@ def decoder(
     for layer in cache.layers:
         layer.keys.normal_()
         layer.values.normal_()
-    rows = torch.ones((batch, 1, len(FIELDS)), dtype=torch.long)
-    structure = torch.ones((batch, 1, len(STRUCTURE_SIZES)), dtype=torch.long)
+    device = model.embedding.weight.device
+    rows = torch.ones((batch, 1, len(FIELDS)), dtype=torch.long, device=device)
+    structure = torch.ones((batch, 1, len(STRUCTURE_SIZES)), dtype=torch.long, device=device)
 
     def choose(_: int, logits: Tensor, __: Tensor) -> Tensor:
         return logits.argmax(-1)

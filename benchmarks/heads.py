@@ -120,7 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path, nargs="?")
     parser.add_argument("--positions", type=int, default=400_000)
-    parser.add_argument("--length", type=int, default=320)
+    parser.add_argument("--length", type=int, default=330)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--width", type=int, default=96)
     parser.add_argument("--test-batches", type=int, default=8)

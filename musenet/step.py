@@ -3,7 +3,7 @@
 `Step` computes what `Transformer.trunk` computes for a single new row, from weights made ready
 once. Two engines:
 
-    eager   the same arithmetic in the parameters' dtype
+    eager   the same arithmetic, with weights turned to the compute dtype once
     int8    hidden matrices as int8, a scale for each output channel; inputs are rounded to int8 a
             row at a time. Sums are exact integers, so that a sequence's numbers do not depend on
             the sequences beside it.
@@ -82,7 +82,8 @@ class Step:
     def __init__(self, model: Transformer, engine: str) -> None:
         self.engine = engine
         blocks = [block for block in model.blocks if isinstance(block, Block)]
-        self._layers = [_Layer(block, engine) for block in blocks]
+        compute = model.compute or model.embedding.weight.dtype
+        self._layers = [_Layer(block, engine, compute) for block in blocks]
         gains = [block.fused_gain() for block in blocks]
         self._gains = torch.stack([g for g in gains if g is not None]).detach()[..., None]
         self.versions = versions(model)
@@ -96,7 +97,6 @@ class Step:
             and config.activation == "squared_relu"
             and config.qk_norm
             and config.positions == "rotary"
-            and model.compute in (None, model.embedding.weight.dtype)
         )
 
     def __call__(self, x_BD: Tensor, rotation: Tensor, caches: Cache) -> Tensor:
@@ -117,8 +117,11 @@ class Step:
 class _Layer:
     """One block's weights and what it does to a single row."""
 
-    def __init__(self, block: Block, engine: str) -> None:
-        make = _exact if engine == "eager" else _int8
+    def __init__(self, block: Block, engine: str, compute: torch.dtype) -> None:
+        def make(weight: Tensor) -> Linear:
+            return _exact(weight.to(compute)) if engine == "eager" else _int8(weight)
+
+        self._compute = compute
         self._heads, self._groups, self._channels = block.heads, block.groups, block.channels
         self._project = make(block.fused_projection().detach())
         self._out, self._up, self._down = (
@@ -129,16 +132,19 @@ class _Layer:
         """Add this layer's attention and MLP to the stream, in place."""
         batch, width = x_BD.shape
         asked = self._heads + self._groups
-        qkv = self._project(F.rms_norm(x_BD, (width,), eps=_EPSILON))
+        qkv = self._project(self._norm(x_BD))
         qkv = qkv.view(batch, asked + self._groups, self._channels)
-        qk = F.rms_norm(qkv[:, :asked], (self._channels,), eps=_EPSILON)
+        qk = F.rms_norm(qkv[:, :asked].to(x_BD.dtype), (self._channels,), eps=_EPSILON)
         turned = torch.view_as_complex(qk.view(batch, asked, -1, 2)) * turn
-        qk = torch.view_as_real(turned).view(batch, asked, self._channels)
+        qk = torch.view_as_real(turned).view(batch, asked, self._channels).to(self._compute)
         kept.put(qk[:, self._heads :], qkv[:, asked:], position)
         mixed = read(qk[:, : self._heads, None], kept, position, position + 1)
         x_BD += self._out(mixed.reshape(batch, width))
-        inner = self._up(F.rms_norm(x_BD, (width,), eps=_EPSILON)).relu_()
+        inner = self._up(self._norm(x_BD)).relu_()
         x_BD += self._down(inner.mul_(inner))
+
+    def _norm(self, x_BD: Tensor) -> Tensor:
+        return F.rms_norm(x_BD, x_BD.shape[1:], eps=_EPSILON).to(self._compute)
 
 
 def versions(model: Transformer) -> tuple[int, ...]:
@@ -162,6 +168,6 @@ def _int8(weight: Tensor) -> Linear:
     def multiply(x_BD: Tensor) -> Tensor:
         size = x_BD.abs().amax(1, keepdim=True).clamp_(min=1e-12).div_(127)
         sums = torch._int_mm((x_BD / size).round_().to(torch.int8), rounded)
-        return sums * scale * size
+        return (sums * scale * size).to(x_BD.dtype)
 
     return multiply
