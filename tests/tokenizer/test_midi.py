@@ -77,12 +77,14 @@ def mido_events(data: bytes) -> dict[str, Any]:
     markers: Counter[Any] = Counter()
     last: dict[str, dict[int, Any]] = {"tempos": {}, "time_signatures": {}}
     keys: dict[int, Counter[Any]] = defaultdict(Counter)
-    raw: list[tuple[str, int, int, Any]] = []
+    raw: list[tuple[str, int, tuple[int, int], Any]] = []
     sounding = set()
     for track in file.tracks:
         time = 0
         programs = [0] * 16
         open_notes: dict[Any, deque[Any]] = defaultdict(deque)
+        ports = [message.port for message in track if message.type == "midi_port"]
+        port = ports[-1] if ports else 0
         for message in track:
             time += message.time
             kind = message.type
@@ -97,11 +99,12 @@ def mido_events(data: bytes) -> dict[str, Any]:
                 if waiting:
                     start, velocity, program = waiting.popleft()
                     notes[start, time - start, message.note, velocity, program] += 1
-                    sounding.add(message.channel)
+                    sounding.add((port, message.channel))
             elif kind == "control_change":
-                raw.append(("c", time, message.channel, (message.control, message.value)))
+                place = (port, message.channel)
+                raw.append(("c", time, place, (message.control, message.value)))
             elif kind == "pitchwheel":
-                raw.append(("b", time, message.channel, (message.pitch,)))
+                raw.append(("b", time, (port, message.channel), (message.pitch,)))
             elif kind == "set_tempo":
                 last["tempos"][time] = message.tempo
             elif kind == "time_signature":
@@ -112,9 +115,9 @@ def mido_events(data: bytes) -> dict[str, Any]:
                 lyrics[time, text_of(message.text.encode("latin-1"))] += 1
             elif kind == "marker" and message.text:
                 markers[time, text_of(message.text.encode("latin-1"))] += 1
-    for kind, time, channel, values in raw:
+    for kind, time, place, values in raw:
         event = (time, *values)
-        if channel in sounding:
+        if place in sounding:
             (controls if kind == "c" else bends)[event] += 1
     found |= last
     found |= {"notes": notes, "controls": controls, "pitch_bends": bends}
