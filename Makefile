@@ -9,8 +9,8 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test test-fast lint bench clean
 
 demo: $(STAMP)-run
-	$(RUN) generate.py examples/prompts/piano.mid --bars 16 --seed 0 \
-		--out demo/piano.mid --picture demo/piano.png
+	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --seed 0 \
+		--out demo/chorale.mid --picture demo/chorale.png
 
 test: $(STAMP)-test
 	$(RUN) -m pytest -n auto
