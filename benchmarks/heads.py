@@ -34,7 +34,7 @@ from tokenizer.structure import STRUCTURE_SIZES, structure
 from tokenizer.vocabulary import Tokens
 
 PROMPTS = Path(__file__).resolve().parents[1] / "examples" / "prompts"
-BATCH = 4
+BATCH = 1
 Draw = Callable[[int, int], Batch]
 """draw(number, rows) gives a batch of windows of rows + 1 rows."""
 
