@@ -11,6 +11,7 @@ STAMP := $(VENV)/.installed
 demo: $(STAMP)-run
 	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --seed 0 \
 		--out demo/chorale.mid --picture demo/chorale.png
+	@echo "Listen to demo/chorale.mid and look at demo/chorale.png."
 
 test: $(STAMP)-test
 	$(RUN) -m pytest -n auto
