@@ -13,12 +13,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
+
+if TYPE_CHECKING:
+    from .score import Score
 
 Clock = Literal["beat", "seconds"]
 Steps = npt.NDArray[np.int64]
@@ -126,6 +129,12 @@ class Grid:
     def is_beat(self) -> bool:
         """Whether a step is a fraction of a quarter note."""
         return self.clock == "beat"
+
+    def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
+        """The nearest steps of a score's times in ticks, on either clock."""
+        if self.is_beat:
+            return self.from_ticks(ticks, score.ticks_per_quarter)
+        return self.from_seconds(score.seconds(ticks))
 
     def from_ticks(self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int) -> Steps:
         """Round ticks to the nearest step of the `beat` clock, halves up, in whole numbers."""

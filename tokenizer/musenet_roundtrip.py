@@ -47,7 +47,7 @@ def musenet_round_trip(tokenizer: MuseNetTokenizer, score: Score) -> RoundTrip:
 def _strokes(tokenizer: MuseNetTokenizer, score: Score) -> Steps:
     """Which key of which instrument each note strikes, and when, as one number."""
     instrument = INSTRUMENT_OF_PROGRAM[score.notes["program"]].astype(np.int64)
-    start = tokenizer.steps(score, score.notes["start"])
+    start = tokenizer.grid.steps(score, score.notes["start"])
     return start << 11 | instrument << 7 | score.notes["pitch"]
 
 

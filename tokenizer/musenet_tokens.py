@@ -148,12 +148,12 @@ class MuseNetTokenizer:
         """The music of a score, `(T, 1)`, without prefix and end."""
         notes = sustained(score) if self.pedal == "durations" else score.notes
         begin = notes["start"].astype(np.int64)
-        start = self.steps(score, begin)
+        start = self.grid.steps(score, begin)
         packed = self._cleaned(
             INSTRUMENT_OF_PROGRAM[notes["program"]],
             notes["pitch"],
             start,
-            self.steps(score, begin + notes["duration"]) - start,
+            self.grid.steps(score, begin + notes["duration"]) - start,
             notes["velocity"],
         )
         return _body(packed)
@@ -219,12 +219,6 @@ class MuseNetTokenizer:
             return cls(grid, tuple(plain["styles"]), plain["pedal"])
         except KeyError as error:
             raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
-
-    def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
-        """The nearest units of a score's times in ticks."""
-        if self.grid.is_beat:
-            return self.grid.from_ticks(ticks, score.ticks_per_quarter)
-        return self.grid.from_seconds(score.seconds(ticks))
 
     def _cleaned(
         self,

@@ -88,7 +88,7 @@ def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
     grid = tokenizer.vocabulary.grid
     notes = sustained(score) if tokenizer.pedal == "durations" else score.notes
     classes = tokenizer.duration_classes(score, notes)
-    start_step = tokenizer.steps(score, notes["start"])
+    start_step = tokenizer.vocabulary.grid.steps(score, notes["start"])
     keys = (notes["velocity"] // 4, classes, notes["pitch"], notes["program"], start_step)
     return exact_notes(grid, score, notes)[np.lexsort(keys)]
 

@@ -20,7 +20,7 @@ from . import controls
 from .columns import DTYPES, prepared
 from .compound import Decoded, Events, decode_rows, encode_events, pack_notes
 from .errors import InputError
-from .grid import Grid, Steps
+from .grid import Grid
 from .instruments import DRUMS, name
 from .labels import Labels, labels_of
 from .pedals import sustained
@@ -100,7 +100,7 @@ class Tokenizer:
         """The music of a score, `(T, 5)`, without prefix and end."""
         notes = sustained(score) if self.pedal == "durations" else score.notes
         packed = pack_notes(
-            self.steps(score, notes["start"]),
+            self.vocabulary.grid.steps(score, notes["start"]),
             notes["program"],
             notes["pitch"],
             self.duration_classes(score, notes),
@@ -137,13 +137,6 @@ class Tokenizer:
             tuple(Track(name(p), p, p == DRUMS) for p in programs),
             _NOTHING | known | {"notes": _notes(decoded, programs, grid)},
         )
-
-    def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
-        """The nearest steps of a score's times in ticks."""
-        grid = self.vocabulary.grid
-        if grid.is_beat:
-            return grid.from_ticks(ticks, score.ticks_per_quarter)
-        return grid.from_seconds(score.seconds(ticks))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the tokenizer as JSON, one control a line."""
@@ -202,14 +195,14 @@ class Tokenizer:
         vocabulary, found = self.vocabulary, list[controls.ControlEvent]()
         if vocabulary.grid.is_beat:
             if _change(score.time_signatures):
-                steps = self.steps(score, score.time_signatures["time"])
+                steps = self.vocabulary.grid.steps(score, score.time_signatures["time"])
                 found += controls.meter_events(score, steps, vocabulary)
             if self.tempo_changes and _change(score.tempos):
-                steps = self.steps(score, score.tempos["time"])
+                steps = self.vocabulary.grid.steps(score, score.tempos["time"])
                 found += controls.tempo_events(score, steps, vocabulary)
         if self.pedal == "events":
-            down = self.steps(score, score.pedals["time"])
-            up = self.steps(score, score.pedals["time"] + score.pedals["duration"])
+            down = self.vocabulary.grid.steps(score, score.pedals["time"])
+            up = self.vocabulary.grid.steps(score, score.pedals["time"] + score.pedals["duration"])
             found += controls.pedal_events(down, up, vocabulary)
         return found
 
