@@ -52,6 +52,7 @@ def _recipe(training: Mapping[str, Any]) -> str:
     weights = ", ".join(f"{k} × {v:g}" for k, v in sorted(settings["weights"].items()))
     return (
         "## Training\n\n"
+        f"{_beginning(training.get('initial'))}"
         f"{training['hours']:.2f} hours in {training['sessions']} session(s) with "
         f"{settings['threads'] or 'all'} thread(s); {training['steps']:,} steps, "
         f"{training['notes'] / 1e6:.2f} M notes seen. Windows of {settings['context']} tokens, "
@@ -69,6 +70,17 @@ def _recipe(training: Mapping[str, Any]) -> str:
         )
         + "All settings are in `training.json`. The command:\n\n"
         f"```\n{command(settings)}\n```\n"
+    )
+
+
+def _beginning(initial: Mapping[str, Any] | None) -> str:
+    """What the weights had seen before this run, back to the first."""
+    if not initial:
+        return ""
+    return (
+        f"{_beginning(initial.get('initial'))}The run began with the weights {initial['name']} "
+        f"({initial['hash']}), which had seen {initial['notes'] / 1e6:.2f} M notes in "
+        f"{initial['hours']:.2f} hours and {initial['steps']:,} steps. "
     )
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import torch
 
+from musenet import checkpoint
+from musenet.checkpoint import Checkpoint
 from musenet.config import ModelConfig, preset
 from musenet.evaluation.pieces import dataset_pieces, dataset_tokenizer
 from musenet.transformer import Transformer
@@ -18,7 +20,7 @@ from tokenizer.files import write_text
 from tokenizer.structure import STRUCTURE_SIZES
 from tokenizer.tokenizer import Tokenizer
 
-from . import optimizers, snapshots, validation
+from . import initial, optimizers, snapshots, validation
 from .half import store_in_half
 from .objective import NoteCost
 from .parallel import Cost, Group, load_weights, shard, share_of
@@ -42,13 +44,20 @@ def start(dataset: Path, folder: Path, settings: Settings, group: Group | None =
     group = group or Group()
     share_of(settings, group)
     tokenizer = dataset_tokenizer(dataset)
-    config = model_config(settings, tokenizer)
+    first = checkpoint.load(settings.initial) if settings.initial else None
+    if first is not None:
+        config = initial.grown_config(first, tokenizer, settings.context)
+    else:
+        config = model_config(settings, tokenizer)
     group.wait()
-    session = _session(dataset, folder, settings, config, tokenizer, group, None)
+    session = _session(dataset, folder, settings, config, tokenizer, group, None, first)
     if group.is_first:
         table = {"dataset": str(dataset.resolve()), **to_table(settings)}
         write_text(folder / "settings.json", json.dumps(table, indent=1) + "\n")
         write_text(folder / "config.json", config.to_json())
+        if first is not None:
+            record = json.dumps(initial.facts(first), indent=1)
+            write_text(folder / "initial.json", record + "\n")
     group.wait()
     return session
 
@@ -72,7 +81,8 @@ def resume(
     table.pop("dataset", None)
     before = resolve(checked(table, str(folder / "settings.json")))
     settings = resolve(table, overrides)
-    if (settings.model, settings.preset) != (before.model, before.preset):
+    shape = (settings.model, settings.preset, settings.initial)
+    if shape != (before.model, before.preset, before.initial):
         raise InputError("a run cannot change its model; start a new run, or leave out the change")
     config = ModelConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
     found = snapshots.steps(folder)
@@ -124,8 +134,9 @@ def _session(
     tokenizer: Tokenizer,
     group: Group,
     snapshot: Snapshot | None,
+    first: Checkpoint | None = None,
 ) -> Session:
-    """A session from nothing, or from a snapshot."""
+    """A session from nothing, from a snapshot, or from another model's weights."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     held_out = validation.draw(
@@ -135,7 +146,7 @@ def _session(
         windows=settings.validate_windows,
     )
     torch.manual_seed(settings.seed)
-    model = _model(config, settings, group)
+    model = _model(config, settings, group, first)
     cost = Cost(NoteCost(model), settings, group)
     if snapshot is not None:
         load_weights(model, snapshot.weights)
@@ -160,9 +171,13 @@ def _session(
     )
 
 
-def _model(config: ModelConfig, settings: Settings, group: Group) -> Transformer:
+def _model(
+    config: ModelConfig, settings: Settings, group: Group, first: Checkpoint | None
+) -> Transformer:
     """The model with its first weights, on its device, divided where the settings say so."""
     model = Transformer(config, matmul_dtype(settings.precision))
+    if first is not None:
+        initial.load_grown(model, first)
     model.recompute = settings.recompute
     if settings.optimizer == "half":
         store_in_half(model)

@@ -1,6 +1,7 @@
 """A session of a training run: its folder and all that it holds in memory, from start to stop.
 
     RUN/settings.json    the dataset and the resolved settings
+        initial.json     the weights that it began with, if it did
         config.json      the model's whole configuration
         checkpoints/     to go on from (`snapshots`)
         metrics.jsonl    every report
@@ -14,6 +15,7 @@ How a session begins is `run`'s business.
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import sys
 import time
@@ -25,6 +27,7 @@ import torch
 
 from data_prep.windows import Dataset
 from musenet import checkpoint
+from musenet.memory import keep_freed_memory
 from musenet.transformer import Transformer
 from tokenizer.tokenizer import Tokenizer
 
@@ -118,6 +121,8 @@ class Session:
     def write_model(self, name: str) -> None:
         """Write the model as it is to `RUN/best` or `RUN/last`, ready to be used."""
         facts = training_facts(self.settings, self.dataset, self.progress)
+        with contextlib.suppress(FileNotFoundError):
+            facts["initial"] = json.loads((self.folder / "initial.json").read_bytes())
         state = weights(self.model)
         if self.group.is_first:
             plain = Transformer(self.model.config)
@@ -139,6 +144,7 @@ class Session:
         if self.length.progress(self.progress.step, self.progress.seconds) >= 1.0:
             print(f"{self.folder} has come to its end; give it more steps or minutes to go on")
             return 0
+        keep_freed_memory()
         stop, batches = Stop(), self._batches()
         self.model.train()
         begun = time.perf_counter()

@@ -29,6 +29,8 @@ class Settings:
 
     Attributes:
         preset: the model's shape, by name (`musenet.config`).
+        initial: weights that the run begins with, a folder or a name such as `mini`; their shape
+            is then the model's. Empty begins at random.
         model: entries of the model's configuration that replace the preset's.
         context: tokens in a window.
         batch: windows in a step, over all processes and all `accumulate` parts.
@@ -71,6 +73,7 @@ class Settings:
     """
 
     preset: str = "mini"
+    initial: str = ""
     model: dict[str, Any] = field(default_factory=dict)
     context: int = 1024
     batch: int = 4
@@ -131,6 +134,8 @@ class Settings:
             _at_least(f"the weight of corpus '{corpus}'", weight, 0)
         if self.shard and self.optimizer == "half":
             raise InputError("half holds its weights whole: use another optimizer with shard")
+        if self.initial and self.model:
+            raise InputError("a run that begins with weights has their shape: leave model out")
         if self.batch % self.accumulate:
             raise InputError(f"batch {self.batch} is no multiple of accumulate {self.accumulate}")
         for name in ("steps", "minutes"):
