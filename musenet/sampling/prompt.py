@@ -116,10 +116,33 @@ def read_prompt(
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
     if isinstance(path, Score):
-        score, data, name = path, to_bytes(path), "score"
-        path = "the score"
-    else:
-        score, data, name = read(path), Path(path).read_bytes(), Path(path).stem
+        return _prompt("the score", "score", to_bytes(path), path, begin, stop)
+    score = read(path)
+    return _prompt(str(path), Path(path).stem, Path(path).read_bytes(), score, begin, stop)
+
+
+def prompt_of(
+    data: bytes, name: str, *, begin: Place | None = None, stop: Place | None = None
+) -> Prompt:
+    """The prompt that a MIDI file's bytes are, as `read_prompt` reads it from a path.
+
+    Args:
+        data: the file.
+        name: its name without suffix, for titles.
+        begin: where in it the model begins to hear; by default at its beginning.
+        stop: where in it the continuation starts, a bar being used whole.
+
+    Raises:
+        MidiError: if it is no MIDI file, or a damaged one.
+        InputError: if it has no notes, or none in the part asked for, or too many.
+    """
+    return _prompt(name, name, data, read(data), begin, stop)
+
+
+def _prompt(
+    path: str, name: str, data: bytes, score: Score, begin: Place | None, stop: Place | None
+) -> Prompt:
+    """The prompt in a file whose bytes and music are known; `path` names it in complaints."""
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
     file = _plain(data, score)

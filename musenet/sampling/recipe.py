@@ -81,6 +81,8 @@ class Recipe:
 def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
     """The recipe of a file that was generated, and the file's events.
 
+    A file that was continued more than once holds a recipe for each time; the last one counts.
+
     Raises:
         InputError: if the file holds no recipe.
     """
@@ -90,10 +92,9 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
     except events.NotPlain:
         file = events.File(480, [])
     for track in file.tracks:
-        for event in track:
-            words = events.words(event) if event.meta == TEXT else ""
-            if words.startswith(RECIPE):
-                return Recipe.from_text(words), file
+        recipes = [event for event in track if _is_recipe(event)]
+        if recipes:
+            return Recipe.from_text(events.words(recipes[-1])), file
     raise InputError(f"{path} holds no recipe; it was not written by musenet generate")
 
 
@@ -104,8 +105,12 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
     own = events.File(file.division, file.tracks[: recipe.tracks], recipe.end)
     old = cut(own, recipe.boundary)
     old.end = recipe.end
+    # The prompt may have been generated too: a recipe of its own, before this one, stays in it.
     for track in old.tracks:
-        track[:] = [e for e in track if not _is_recipe(e)]
+        recipes = [index for index, event in enumerate(track) if _is_recipe(event)]
+        if recipes:
+            del track[recipes[-1]]
+            break
     score = read(events.dump(old))
     return Prompt(
         name=recipe.name,

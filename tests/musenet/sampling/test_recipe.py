@@ -56,6 +56,20 @@ def test_a_file_is_made_again_byte_for_byte(tiny: Checkpoint, tmp_path: Path, ca
     assert made(tiny, old, recipe.options).data == first.data
 
 
+def test_a_continued_continuation_is_made_again(tiny: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    data = (EXAMPLES / "folk.mid").read_bytes()
+    for seed in (1, 2, 3):
+        path.write_bytes(data)
+        last = made(tiny, read_prompt(path), Options(bars=2, seed=seed))
+        assert last.data.startswith(data[:4]) and len(last.data) > len(data)
+        data = last.data
+    path.write_bytes(data)
+    recipe, file = read_recipe(path)
+    assert recipe.options.seed == 3
+    assert made(tiny, prompt_in(file, recipe), recipe.options).data == data
+
+
 def test_recipes_survive_as_text(tiny: Checkpoint) -> None:
     recipe = made(tiny, None, Options(bars=1)).recipe
     assert Recipe.from_text(recipe.to_text()) == recipe
