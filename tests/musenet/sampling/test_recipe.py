@@ -62,7 +62,6 @@ def test_a_continued_continuation_is_made_again(tiny: Checkpoint, tmp_path: Path
     for seed in (1, 2, 3):
         path.write_bytes(data)
         last = made(tiny, read_prompt(path), Options(bars=2, seed=seed))
-        assert last.data.startswith(data[:4]) and len(last.data) > len(data)
         data = last.data
     path.write_bytes(data)
     recipe, file = read_recipe(path)
