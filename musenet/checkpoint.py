@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -30,6 +30,12 @@ from tokenizer.errors import InputError, unknown
 
 from .config import ModelConfig
 from .transformer import Transformer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .sampling.asking import Asked, Where
+    from .sampling.python import AnyPrompt, Note, Songs
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 _FORMAT = "musenet-1"
@@ -62,6 +68,51 @@ class Checkpoint:
     training: dict[str, Any]
     hash: str
     folder: Path
+
+    def generate(
+        self,
+        prompt: AnyPrompt = None,
+        *,
+        begin: Where | None = None,
+        stop: Where | None = None,
+        **asked: Unpack[Asked],
+    ) -> Songs:
+        """Go on from a piece, or make a new one: a song for each variation asked for.
+
+        Args:
+            prompt: a path, a score or a prompt read before; None for a new piece.
+            begin: where in the prompt the model begins to hear: a bar, or "12.5s", or "1:05".
+            stop: where it goes on: after a bar, or at a time; by default where the music ends.
+            asked: any of bars, length, ending, composer, styles, instruments, only_instruments,
+                new_instruments, tempo, meter, key, polyphony, density, unisons, scale, balance,
+                overlap, temperature, top_k, top_p, min_p, seed and variations, as
+                `musenet.sampling.asking.Asked` explains them.
+
+        Raises:
+            InputError: if the prompt cannot be read or the request cannot be met.
+            TypeError: for an unknown keyword, with the nearest one.
+        """
+        from .sampling import asking, python
+
+        options = asking.asked_options(**asked)
+        return python.generate(self, python.as_prompt(prompt, begin, stop), options)
+
+    def notes(
+        self,
+        prompt: AnyPrompt = None,
+        *,
+        begin: Where | None = None,
+        stop: Where | None = None,
+        **asked: Unpack[Asked],
+    ) -> Iterator[Note]:
+        """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+
+        What is wrong with a request is raised here, not when the first note is asked for.
+        """
+        from .sampling import asking, python
+
+        options = asking.asked_options(**asked)
+        return python.notes(self, python.as_prompt(prompt, begin, stop), options)
 
 
 def save(

@@ -1,14 +1,16 @@
 """Generating from Python: what `musenet.load("mini").generate(…)` does.
 
     model = musenet.load("mini")
-    song = generate(model, "song.mid", Options(bars=8, seed=1))[0]
+    song = model.generate("song.mid", bars=8, seed=1)[0]
     song.save("more.mid")
 
-In a notebook a song shows itself as a piano roll.
+The functions here take finished `Options` where the methods of a checkpoint take keywords. In a
+notebook songs show themselves as piano rolls.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,9 +18,11 @@ from typing import NamedTuple
 
 from musenet.checkpoint import Checkpoint
 from musenet.export import pictures
+from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.score import Score
 
+from .asking import Where, place
 from .compose import Composition, Result
 from .options import Options
 from .prompt import Prompt, read_prompt
@@ -46,7 +50,7 @@ class Note(NamedTuple):
     program: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Song:
     """A finished piece.
 
@@ -79,6 +83,13 @@ class Song:
         """
         write_bytes(path, self._drawn(pictures.check_format(path)))
 
+    def __repr__(self) -> str:
+        result = self.result
+        return (
+            f"<Song '{self.composition.title}': {result.notes:,} new notes, "
+            f"seed {result.recipe.options.seed}, variation {result.variation}>"
+        )
+
     def _repr_png_(self) -> bytes:
         return self._drawn("png")
 
@@ -93,9 +104,17 @@ class Song:
         )
 
 
+class Songs(list[Song]):
+    """The variations of one request; in a notebook a column of piano rolls."""
+
+    def _repr_html_(self) -> str:
+        rolls = (base64.b64encode(song._repr_png_()).decode() for song in self)
+        return "".join(f'<img src="data:image/png;base64,{roll}"><br>' for roll in rolls)
+
+
 def generate(
     checkpoint: Checkpoint, prompt: AnyPrompt = None, options: Options | None = None
-) -> list[Song]:
+) -> Songs:
     """Make music, a song for each variation asked for.
 
     Args:
@@ -106,17 +125,24 @@ def generate(
     Raises:
         InputError: if the prompt cannot be read or the request cannot be met.
     """
-    composition = Composition(checkpoint, _prompt(prompt), options or Options())
+    composition = Composition(checkpoint, as_prompt(prompt), options or Options())
     for _ in composition.steps():
         pass
-    return [Song(result, composition) for result in composition.results()]
+    return Songs(Song(result, composition) for result in composition.results())
 
 
 def notes(
     checkpoint: Checkpoint, prompt: AnyPrompt = None, options: Options | None = None
 ) -> Iterator[Note]:
-    """The new notes one by one, as soon as they are there; the arguments are `generate`'s."""
-    composition = Composition(checkpoint, _prompt(prompt), options or Options())
+    """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+
+    Raises:
+        InputError: as `generate` does, before the first note is asked for.
+    """
+    return _played(Composition(checkpoint, as_prompt(prompt), options or Options()))
+
+
+def _played(composition: Composition) -> Iterator[Note]:
     seconds = composition.prompt.score.seconds
     for _ in composition.steps():
         for note in composition.latest():
@@ -127,5 +153,21 @@ def notes(
             yield Note(variation, begin, end - begin, pitch, velocity, int(note["program"]))
 
 
-def _prompt(given: AnyPrompt) -> Prompt | None:
-    return given if given is None or isinstance(given, Prompt) else read_prompt(given)
+def as_prompt(
+    given: AnyPrompt, begin: Where | None = None, stop: Where | None = None
+) -> Prompt | None:
+    """The prompt that a path, a score or a prompt is, or the part of it that is chosen.
+
+    Args:
+        given: None for music without a prompt.
+        begin: where the model begins to hear, a bar or text such as "12.5s" or "1:05".
+        stop: where it goes on: after a bar, or at a time.
+
+    Raises:
+        InputError: if it cannot be read, or there is nothing of which to choose a part.
+    """
+    if given is None or isinstance(given, Prompt):
+        if begin is None and stop is None:
+            return given
+        raise InputError("begin and stop choose a part of a file or a score; give one")
+    return read_prompt(given, begin=place(begin, "begin"), stop=place(stop, "stop"))

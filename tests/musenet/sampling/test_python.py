@@ -65,3 +65,35 @@ def test_notes_come_one_by_one_and_are_those_of_the_song(tiny: Checkpoint) -> No
 def test_a_score_without_notes_is_refused(tiny: Checkpoint) -> None:
     with pytest.raises(InputError, match="the score has no notes"):
         generate(tiny, Score())
+
+
+def test_a_checkpoint_takes_keywords(tiny: Checkpoint) -> None:
+    words = tiny.generate(FOLK, bars=2, seed=3, variations=2)
+    options = generate(tiny, FOLK, TWO)
+    assert [song.result.data for song in words] == [song.result.data for song in options]
+    came = list(tiny.notes(FOLK, bars=2, seed=3, variations=2))
+    assert came == list(notes(tiny, FOLK, TWO))
+
+
+def test_a_part_of_the_prompt(tiny: Checkpoint) -> None:
+    (song,) = tiny.generate(FOLK, begin=2, stop=4, bars=1)
+    same = generate(tiny, read_prompt(FOLK, begin=Place(bar=2), stop=Place(bar=4)), Options(bars=1))
+    assert song.result.data == same[0].result.data
+    (timed,) = tiny.generate(FOLK, stop="3.6s", bars=1)
+    assert timed.result.boundary == int(read(FOLK).ticks(np.array([3.6]))[0])
+    with pytest.raises(InputError, match="give one"):
+        tiny.generate(stop=4)
+
+
+def test_wrong_words_are_refused_before_the_first_note(tiny: Checkpoint) -> None:
+    with pytest.raises(InputError, match="did you mean 'chopin'"):
+        tiny.notes(composer="chopim")
+    with pytest.raises(TypeError, match="did you mean 'bars'"):
+        tiny.generate(FOLK, bar=2)  # type: ignore[call-arg]
+
+
+def test_songs_show_themselves(tiny: Checkpoint) -> None:
+    songs = tiny.generate(FOLK, bars=1, variations=2, seed=4)
+    assert songs._repr_html_().count("data:image/png;base64,iVBORw0KGgo") == 2
+    assert "seed 4, variation 2" in repr(songs[1])
+    assert len(repr(songs)) < 300
