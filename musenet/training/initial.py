@@ -1,6 +1,7 @@
 """Begin a run with the weights of another, also for a vocabulary that has more labels.
 
-A new composer or style begins as the average of those that the weights know.
+A new composer or style begins as the average of those that the weights know. A critic stays
+behind: it has learned to tell the music of those weights, not that of the ones to come.
 """
 
 from __future__ import annotations
@@ -34,13 +35,19 @@ def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> Mod
             f"the dataset's vocabulary is not that of {initial.folder.name}: prepare it with "
             f"--tokenizer {initial.folder / 'tokenizer.json'}"
         )
-    return dataclasses.replace(initial.config, context=context, field_sizes=given.sizes)
+    return dataclasses.replace(
+        initial.config, context=context, field_sizes=given.sizes, critic=False
+    )
 
 
 def load_grown(model: Transformer, initial: Checkpoint) -> None:
     """Give a model of `grown_config` the checkpoint's weights."""
     before, after = (m.config.field_sizes[0] for m in (initial.model, model))
-    state = initial.model.state_dict()
+    state = {
+        name: tensor
+        for name, tensor in initial.model.state_dict().items()
+        if not name.startswith("critic.")
+    }
     if after > before:
         labels = _vocabulary(initial).first_control + len(closed_controls())
         for name in state.keys() & _FIELD_0_TABLES:
