@@ -102,6 +102,13 @@ def generate(
         str | None,
         typer.Option(help="Of those at least so likely as the first.", rich_help_panel=_DRAW),
     ] = None,
+    repetition: Annotated[
+        float | None,
+        typer.Option(
+            help="How strongly endless loops are broken; 1 does not. [default: 1.5]",
+            rich_help_panel=_DRAW,
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same music.", rich_help_panel=_DRAW)
     ] = None,
@@ -170,6 +177,7 @@ def generate(
             pitch_classes=request.scale(scale),
         ),
         balance=Options.balance if balance is None else balance,
+        repetition=Options.repetition if repetition is None else repetition,
         seed=request.seed(seed),
         variations=request.numbers(variations, variation),
     )

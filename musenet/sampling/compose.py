@@ -204,6 +204,7 @@ class Composition:
             overlap=options.overlap,
             balance=options.balance,
             asked=options.instruments,
+            repetition=options.repetition,
         )
 
     def _result(self, index: int) -> Result:

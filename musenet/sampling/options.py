@@ -46,6 +46,8 @@ class Options:
         limits: what may not be broken.
         balance: how strongly the instruments keep the shares that they have in the prompt; 0
             leaves it to the model (see `musenet.sampling.balance`).
+        repetition: how strongly figures that go round too often are broken; 1 is not at all (see
+            `musenet.sampling.repetition`).
         overlap: share of the context kept when music goes on past it.
         seed: of all variations.
         variations: numbers of the variations, each at least 1.
@@ -65,6 +67,7 @@ class Options:
     sampling: FieldSampling = NATURAL
     limits: Limits = field(default_factory=Limits)
     balance: float = 1.0
+    repetition: float = 1.5
     overlap: float = 0.5
     seed: int = 0
     variations: tuple[int, ...] = (1,)
@@ -81,6 +84,8 @@ class Options:
             raise InputError(f"a tempo of {self.tempo:g} is outside 10 to 400 quarters a minute")
         if not 0 <= self.balance <= 2:
             raise InputError(f"a balance of {self.balance:g} is outside 0 to 2")
+        if not 1 <= self.repetition <= 100:
+            raise InputError(f"a repetition of {self.repetition:g} is outside 1 to 100; 1 is none")
         if not 0.1 <= self.overlap <= 0.9:
             raise InputError(f"an overlap of {self.overlap:g} is outside 0.1 to 0.9")
         if not 0 <= self.seed < 1 << 63:

@@ -23,11 +23,12 @@ from torch import Tensor
 from musenet.cache import Cache
 from musenet.transformer import Transformer
 from tokenizer.structure import Structure, StructureState, structure
-from tokenizer.vocabulary import FIELDS, INSTRUMENT, WAIT, Tokens, Vocabulary
+from tokenizer.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
 
 from .balance import Balance
 from .grammar import Grammar, Limits
 from .logits import FieldSampling, draw
+from .repetition import Repetition
 
 _DRAWN_AHEAD = 256
 
@@ -50,6 +51,7 @@ class Plan:
         overlap: the share of the context that is kept when a window is full.
         balance: how strongly the instruments are kept to their shares in the prompt.
         asked: programs asked for beside the prompt's.
+        repetition: how strongly loops are broken; 1 is not at all.
     """
 
     prefix: Tokens
@@ -65,6 +67,7 @@ class Plan:
     overlap: float = 0.5
     balance: float = 0.0
     asked: tuple[int, ...] = ()
+    repetition: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,7 @@ class Sampler:
         self._balance = Balance(
             plan.body, plan.asked, plan.limits.programs, vocabulary, self._batch, plan.balance
         )
+        self._repetition = Repetition(plan.body, vocabulary, self._batch, plan.repetition)
         self._place.select(np.zeros(self._batch, dtype=np.int64))
         first = len(plan.body) - kept_rows(plan, model.config.context)
         self._prefix = plan.prefix if first == 0 else self._later_prefix()
@@ -144,6 +148,7 @@ class Sampler:
             new = rows[: self._batch].numpy(force=True).astype(np.int16)
             self.grammar.push(new)
             self._balance.push(new, self._vocabulary.is_note(new))
+            self._repetition.push(new)
             columns = self._place.push(new)
             times = self._place.time
             live = live & (times < self._plan.until) & (new[:, WAIT] != self._vocabulary.end)
@@ -194,6 +199,8 @@ class Sampler:
         scores = logits[: self._batch].float().numpy(force=True)
         if field == INSTRUMENT:
             scores = self._balance.applied(scores, allowed)
+        elif field == PITCH:
+            scores = self._repetition.applied(scores, so_far)
         values = draw(
             scores,
             allowed,
