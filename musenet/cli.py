@@ -22,6 +22,7 @@ from .commands.prepare import prepare
 from .commands.replay import replay
 from .commands.tokens import detokenize, tokens
 from .commands.train import train
+from .commands.tree import tree
 
 app = typer.Typer(
     name="musenet",
@@ -37,6 +38,7 @@ _COMMANDS = (generate, replay, train, evaluate, prepare, inspect, tokens, detoke
 for _command in _COMMANDS:
     app.command()(_command)
 app.add_typer(dataset, name="dataset")
+app.add_typer(tree, name="tree")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -25,7 +25,7 @@ Where = int | str
 
 
 class Asked(TypedDict, total=False):
-    """The keywords of `generate` and `notes`; each may be left out.
+    """The keywords of `generate` and `notes`; each may be left out, or None where that is allowed.
 
     Attributes:
         bars: how many new bars; 16 if nothing is said of the length.
@@ -44,6 +44,7 @@ class Asked(TypedDict, total=False):
         unisons: whether two instruments may strike the same pitch together.
         scale: the only notes allowed, as "D dorian".
         balance: how strongly the prompt's instruments keep their shares; 0 leaves it to the model.
+        repetition: how strongly endless loops are broken; 1 is not at all.
         overlap: share of the context kept when the music goes on past it.
         temperature: a number for all fields of a note, or text such as "0.9,pitch=0.8".
         top_k: draw from the k likeliest values, in the same way.
@@ -68,7 +69,8 @@ class Asked(TypedDict, total=False):
     density: int | None
     unisons: bool
     scale: str | None
-    balance: float
+    balance: float | None
+    repetition: float | None
     overlap: float
     temperature: float | str | None
     top_k: int | str | None
@@ -90,6 +92,7 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
             raise TypeError(unknown("keyword", keyword, Asked.__annotations__))
     bars, length = asked.get("bars"), asked.get("length")
     meter, key = asked.get("meter"), asked.get("key")
+    balance, repetition = asked.get("balance"), asked.get("repetition")
     variations = asked.get("variations", 1)
     return Options(
         bars=DEFAULT_BARS if bars is None and length is None else bars,
@@ -116,7 +119,8 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
             unisons=asked.get("unisons", True),
             pitch_classes=request.scale(asked.get("scale")),
         ),
-        balance=asked.get("balance", Options.balance),
+        balance=Options.balance if balance is None else balance,
+        repetition=Options.repetition if repetition is None else repetition,
         overlap=asked.get("overlap", Options.overlap),
         seed=asked.get("seed", Options.seed),
         variations=tuple(range(1, variations + 1))

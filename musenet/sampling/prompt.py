@@ -122,13 +122,14 @@ def read_prompt(
 
 
 def prompt_of(
-    data: bytes, name: str, *, begin: Place | None = None, stop: Place | None = None
+    data: bytes, name: str, said: str, *, begin: Place | None = None, stop: Place | None = None
 ) -> Prompt:
     """The prompt that a MIDI file's bytes are, as `read_prompt` reads it from a path.
 
     Args:
         data: the file.
         name: its name without suffix, for titles.
+        said: what complaints call it.
         begin: where in it the model begins to hear; by default at its beginning.
         stop: where in it the continuation starts, a bar being used whole.
 
@@ -136,7 +137,7 @@ def prompt_of(
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
-    return _prompt(name, name, data, read(data), begin, stop)
+    return _prompt(said, name, data, read(data), begin, stop)
 
 
 def _prompt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ WORDS: dict[str, tuple[Any, str, Any]] = {
     "meter": ((3, 4), "meter", (3, 4)),
     "key": ("F# minor", "key", Key(3, True)),
     "balance": (0.0, "balance", 0.0),
+    "repetition": (1.0, "repetition", 1.0),
     "overlap": (0.25, "overlap", 0.25),
     "seed": (7, "seed", 7),
     "variations": (3, "variations", (1, 2, 3)),
@@ -69,6 +71,12 @@ def test_text_sets_a_draw_for_one_field() -> None:
 
 def test_every_keyword_is_tried_above() -> None:
     assert {*WORDS, *LIMITS, *DRAWS, "length"} == set(Asked.__annotations__)
+
+
+def test_every_option_can_be_asked_for() -> None:
+    indirectly = {"seconds": {"length"}, "sampling": {*DRAWS}, "limits": {*LIMITS}}
+    for field in fields(Options):
+        assert indirectly.get(field.name, {field.name}) <= set(Asked.__annotations__)
 
 
 def test_nothing_asked_for_is_the_default() -> None:
