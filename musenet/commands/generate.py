@@ -118,6 +118,14 @@ def generate(
     variation: Annotated[
         int | None, typer.Option(help="Only this one of them.", rich_help_panel=_WRITE)
     ] = None,
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Make so many and keep the best.", rich_help_panel=_WRITE),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(help="How many candidates to keep. [default: 1]", rich_help_panel=_WRITE),
+    ] = None,
     picture: Annotated[
         Path | None,
         typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_WRITE),
@@ -154,6 +162,9 @@ def generate(
         raise InputError("say where the music goes: --out OUT.mid")
     if prompt is None and (from_ or to):
         raise InputError("--from and --to choose a part of a prompt; give one, or leave them out")
+    kept = request.best_of(candidates, keep, variations, variation)
+    if kept is not None and stream:
+        raise InputError("--stream writes every bar as it comes, before candidates can be compared")
     seconds = request.length(length)
     options = Options(
         bars=bars if bars is not None or seconds is not None else DEFAULT_BARS,
@@ -179,7 +190,7 @@ def generate(
         balance=Options.balance if balance is None else balance,
         repetition=Options.repetition if repetition is None else repetition,
         seed=request.seed(seed),
-        variations=request.numbers(variations, variation),
+        variations=request.numbers(candidates or variations, variation),
     )
-    outputs = Outputs(out, picture, stems, only_continuation, stream)
+    outputs = Outputs(out, picture, stems, only_continuation, stream, kept)
     request.run(weights, prompt, options, outputs, request.part(from_, to))

@@ -181,6 +181,19 @@ class Composition:
         live = [step.rows[index] for step in self._steps if step.live[index]]
         return np.array(live, dtype=np.int16).reshape(-1, 5)
 
+    def piece(self, index: int) -> Tokens:
+        """A variation from the beginning of the prompt, with its prefix, `(T, 5)`."""
+        return np.concatenate([self._plan.prefix, self._plan.body, self.rows(index)])
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """The programs that are asked for or are the prompt's; none if it is all the same."""
+        options = self.options
+        if options.only_instruments is not None:
+            return options.only_instruments
+        players = np.unique(self.prompt.heard.notes["program"]).tolist()
+        return tuple(dict.fromkeys((*options.instruments, *players)))
+
     def _planned(self) -> Plan:
         options, prompt = self.options, self.prompt
         vocabulary = self._tokenizer.vocabulary
@@ -245,10 +258,6 @@ class Composition:
 
     def _drift(self, new: npt.NDArray[np.void]) -> Drift:
         options, prompt = self.options, self.prompt
-        wanted = options.only_instruments
-        if wanted is None:
-            players = np.unique(prompt.heard.notes["program"]).tolist()
-            wanted = tuple(dict.fromkeys((*options.instruments, *players)))
         key = labels(options, prompt, self._tokenizer).key
         end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
         return drift(
@@ -256,7 +265,7 @@ class Composition:
             self.bars.count(prompt.boundary, end),
             prompt.heard.notes,
             self.bars.count(prompt.origin, prompt.boundary),
-            wanted,
+            self.wanted,
             key,
         )
 

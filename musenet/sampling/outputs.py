@@ -20,6 +20,7 @@ class Outputs:
         stems: a folder for a file an instrument, or None.
         alone: whether the MIDI file holds the new music alone.
         stream: whether it is written again with every new bar.
+        keep: how many of the variations are written, the best of them; None for all.
     """
 
     midi: Path
@@ -27,6 +28,7 @@ class Outputs:
     stems: Path | None = None
     alone: bool = False
     stream: bool = False
+    keep: int | None = None
 
     def check(self, *, folder: bool) -> None:
         """Find out before the work whether all of it can be written.

@@ -154,6 +154,26 @@ def numbers(variations: int, variation: int | None) -> tuple[int, ...]:
     return (variation,)
 
 
+def best_of(
+    candidates: int | None, keep: int | None, variations: int, variation: int | None
+) -> int | None:
+    """How many of the candidates are kept, or None where all variations are.
+
+    Raises:
+        InputError: if more are to be kept than made, or variations are asked for as well.
+    """
+    if candidates is None:
+        if keep is not None:
+            raise InputError("--keep says how many of the --candidates are kept; give both")
+        return None
+    if variations != 1 or variation is not None:
+        raise InputError("give --candidates and --keep, or --variations, not both")
+    kept = 1 if keep is None else keep
+    if not 1 <= kept <= candidates:
+        raise InputError(f"--keep {kept} of {candidates} candidates cannot be; keep 1 or more")
+    return kept
+
+
 def seed(given: int | None) -> int:
     """The seed, or a fresh one that is short enough to be written down."""
     return secrets.randbelow(1_000_000) if given is None else given

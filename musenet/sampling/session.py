@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,12 +13,12 @@ from musenet.export import pictures
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
+from .candidates import ranked, table
 from .compose import Composition, Result
 from .options import Options
 from .outputs import Outputs
+from .progress import minutes, watched
 from .prompt import Prompt
-
-_REDRAW_SECONDS = 0.1
 
 
 def make(checkpoint: Checkpoint, prompt: Prompt | None, options: Options, outputs: Outputs) -> bool:
@@ -41,11 +40,14 @@ def make(checkpoint: Checkpoint, prompt: Prompt | None, options: Options, output
     stopped = _run(composition, outputs)
     took = time.perf_counter() - began
     results = composition.results()
+    if outputs.keep is not None:
+        results = _best(checkpoint, composition, results, outputs.keep)
+    many = len(results) > 1
     for result in results:
-        _write(composition, result, outputs)
-        print(_said(composition, result, numbered(outputs.midi, result, options), took))
+        _write(composition, result, outputs, many=many)
+        print(_said(composition, result, numbered(outputs.midi, result, many=many), took))
     if stopped:
-        first = numbered(outputs.midi, results[0], options)
+        first = numbered(outputs.midi, results[0], many=many)
         print(f"Stopped before it was full; to go on: musenet generate {first} --out MORE.mid")
     return not stopped
 
@@ -91,15 +93,23 @@ def make_each(
     return refused
 
 
-def _write(composition: Composition, result: Result, outputs: Outputs) -> None:
-    """Write everything that is asked of one result."""
-    options = composition.options
-    path = numbered(outputs.midi, result, options)
+def _best(
+    checkpoint: Checkpoint, composition: Composition, results: list[Result], keep: int
+) -> list[Result]:
+    """The best few of the results, after a table that says why."""
+    rows = ranked(checkpoint, composition, results)
+    print(table(rows, keep))
+    return [result for result, _ in rows[:keep]]
+
+
+def _write(composition: Composition, result: Result, outputs: Outputs, *, many: bool) -> None:
+    """Write everything that is asked of one result, under names of its own if there are many."""
+    path = numbered(outputs.midi, result, many=many)
     write_bytes(path, result.alone if outputs.alone else result.data)
     if outputs.picture is not None:
-        draw(composition, result, numbered(outputs.picture, result, options))
+        draw(composition, result, numbered(outputs.picture, result, many=many))
     if outputs.stems is not None:
-        folder = numbered(outputs.stems, result, options)
+        folder = numbered(outputs.stems, result, many=many)
         for number, (name, data) in enumerate(result.stems, 1):
             write_bytes(folder / f"{number:02d} {_plain(name)}.mid", data)
 
@@ -109,11 +119,9 @@ def _plain(name: str) -> str:
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", name).strip(" .")[:80] or "track"
 
 
-def numbered(path: Path, result: Result, options: Options) -> Path:
+def numbered(path: Path, result: Result, *, many: bool) -> Path:
     """The path for a variation: as given for one alone, with its number among several."""
-    if len(options.variations) == 1:
-        return path
-    return path.with_name(f"{path.stem}-{result.variation}{path.suffix}")
+    return path.with_name(f"{path.stem}-{result.variation}{path.suffix}") if many else path
 
 
 def draw(composition: Composition, result: Result, path: Path) -> None:
@@ -130,11 +138,7 @@ def _run(composition: Composition, outputs: Outputs) -> bool:
     if outputs.stream:
         steps = _streamed(composition, steps, outputs)
     try:
-        if sys.stderr.isatty():
-            _with_progress(composition, steps)
-        else:
-            for _ in steps:
-                pass
+        watched(composition, steps)
     except KeyboardInterrupt:
         return True
     return False
@@ -145,35 +149,15 @@ def _streamed(
 ) -> Iterator[float]:
     """The steps, writing the files whenever a bar is full."""
     full = composition.bars.number(composition.prompt.boundary)
+    many = len(composition.options.variations) > 1
     for tick in steps:
         bar = composition.bars.number(int(tick))
         if bar > full:
             full = bar
             for result in composition.results():
                 data = result.alone if outputs.alone else result.data
-                write_bytes(numbered(outputs.midi, result, composition.options), data)
+                write_bytes(numbered(outputs.midi, result, many=many), data)
         yield tick
-
-
-def _with_progress(composition: Composition, steps: Iterator[float]) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    begin, end = composition.prompt.boundary, composition.end
-    seconds = composition.prompt.score.seconds
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("listening to the prompt", total=max(1, end - begin))
-        shown = 0.0
-        for tick in steps:
-            now = time.perf_counter()
-            if now - shown < _REDRAW_SECONDS:
-                continue
-            shown = now
-            bar = composition.bars.number(int(tick)) - composition.bars.number(begin) + 1
-            music = float(seconds(int(tick))) - float(seconds(begin))
-            words = f"bar {bar} · {_clock(music)} of music"
-            progress.update(task, completed=min(tick, end) - begin, description=words)
 
 
 def _said(composition: Composition, result: Result, path: Path, took: float) -> str:
@@ -182,15 +166,10 @@ def _said(composition: Composition, result: Result, path: Path, took: float) -> 
     music = float(score.seconds(max(score.end, result.boundary))) - float(
         score.seconds(result.boundary)
     )
-    parts = [f"{result.notes:,} new notes", f"{_clock(music)} of music"]
+    parts = [f"{result.notes:,} new notes", f"{minutes(music)} of music"]
     if not composition.fresh:
         parts.append(f"from bar {composition.bars.number(result.boundary) + 1} on")
     speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"
     recipe = f"seed {composition.options.seed}, variation {result.variation}"
     relaxed = "".join(f"; {name} relaxed {n} times" for name, n in result.relaxed.items())
     return f"{path}: {', '.join(parts)} ({recipe}; {speed}){relaxed}\n  {result.drift}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes}:{rest:02d}"

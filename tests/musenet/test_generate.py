@@ -93,6 +93,16 @@ def test_variations_get_a_file_each(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "two.mid").read_bytes() == (tmp_path / "v-2.mid").read_bytes()
 
 
+def test_the_best_of_several_are_kept(run: Run, tmp_path: Path) -> None:
+    words = [PIANO, "--bars", 1, "--seed", 6]
+    code, out, _ = run(*words, "--out", "b.mid", "--candidates", 5, "--keep", 2)
+    assert code == 0
+    kept = [line.split()[1] for line in out.splitlines() if line.startswith("*")]
+    assert files(tmp_path) == sorted(f"b-{number}.mid" for number in kept)
+    run(*words, "--out", "alone.mid", "--variation", kept[1])
+    assert (tmp_path / "alone.mid").read_bytes() == (tmp_path / f"b-{kept[1]}.mid").read_bytes()
+
+
 def test_music_without_a_prompt(run: Run, tmp_path: Path) -> None:
     code, _, _ = run("--composer", "J. S. Bach", "--instrument", "piano", "--out", "new.mid",
                      "--bars", 4, "--key", "D minor", "--meter", "3/4", "--tempo", 90)  # fmt: skip
@@ -204,6 +214,11 @@ def test_a_long_prompt_is_heard_in_part_and_said_so(run: Run, tmp_path: Path) ->
         (["PIANO", "--out", "o.mid", "--top-p", "2"], "outside 0 to 1"),
         (["PIANO", "--out", "o.mid", "--variations", "1000"], "1 to 64"),
         (["PIANO", "--out", "o.mid", "--meter", "3/4"], "without a prompt"),
+        (["PIANO", "--out", "o.mid", "--repetition", "0.5"], "outside 1 to 100"),
+        (["PIANO", "--out", "o.mid", "--keep", "2"], "give both"),
+        (["PIANO", "--out", "o.mid", "--candidates", "2", "--keep", "3"], "keep 1 or more"),
+        (["PIANO", "--out", "o.mid", "--candidates", "2", "--variations", "3"], "not both"),
+        (["PIANO", "--out", "o.mid", "--candidates", "2", "--stream"], "before candidates"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
