@@ -114,7 +114,9 @@ class Tree:
         if len(roots) == 1:
             return roots[0]
         among = ", ".join(str(node) for node in roots)
-        raise InputError(f"the tree has several prompts; say from which to grow: --at {among}")
+        raise InputError(
+            f"the tree has several prompts ({among}); say with --at which to grow from"
+        )
 
     def path(self, node: Node) -> list[Node]:
         """The nodes from the root to a node."""

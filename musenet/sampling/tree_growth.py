@@ -83,9 +83,8 @@ def changed(
     for growth, siblings in _grown_together(nodes):
         if growth.weights not in checkpoints:
             checkpoints[growth.weights] = _right_weights(siblings[0], growth)
-        parent = tree.nodes[siblings[0].parent or 0]
         results = _made(
-            parent,
+            tree.path(siblings[0])[-2],
             checkpoints[growth.weights],
             growth.options,
             (growth.begin, growth.stop),
