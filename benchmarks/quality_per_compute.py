@@ -6,8 +6,8 @@ FOLDER holds MIDI files, such as POP909 (github.com/music-x-lab/POP909-Dataset),
 that `musenet prepare` wrote. The peer needs `pip install miditok transformers`.
 
 Ours is what `musenet train --preset mini` trains, by the same loop and settings, but without
-augmentation, so that both see the same music. Both are scored on the pieces of the test split, which
-both see as they come out of our tokenizer: equal notes on equal steps (24 a quarter) in equal
+augmentation, so that both see the same music. Both are scored on the pieces of the test split, and
+read all music as it comes out of our tokenizer: equal notes on equal steps (24 a quarter) in equal
 velocities (32). Both learn in turns of a few seconds, so that both meet the same noise.
 Minutes are CPU time on one thread: on an idle core, minutes of the clock.
 
@@ -233,7 +233,9 @@ def main() -> None:
         return
     for name in ("miditok", "transformers"):
         if find_spec(name) is None:
-            print(f"{name} is not installed, and the peer needs it: pip install miditok transformers")
+            print(
+                f"{name} is not installed, and the peer needs it: pip install miditok transformers"
+            )
             return
     torch.set_num_threads(1)
     keep_freed_memory()
