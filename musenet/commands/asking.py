@@ -89,6 +89,12 @@ class Asked:
             help="Keep the prompt's players at it; 0 does not. [default: 1]", rich_help_panel=_ASK
         ),
     ] = None
+    tonality: Annotated[
+        float | None,
+        typer.Option(
+            help="Keep to the prompt's pitches; 0 does not. [default: 1]", rich_help_panel=_ASK
+        ),
+    ] = None
     temperature: Annotated[
         str | None,
         typer.Option(help="1 is natural; or pitch=0.9,duration=1.1.", rich_help_panel=_DRAW),
@@ -147,6 +153,7 @@ class Asked:
             unisons=self.unisons,
             scale=self.scale,
             balance=self.balance,
+            tonality=self.tonality,
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,

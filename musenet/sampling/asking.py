@@ -44,6 +44,7 @@ class Asked(TypedDict, total=False):
         unisons: whether two instruments may strike the same pitch together.
         scale: the only notes allowed, as "D dorian".
         balance: how strongly the prompt's instruments keep their shares; 0 leaves it to the model.
+        tonality: how strongly the prompt's pitch classes are kept; 0 leaves it to the model.
         repetition: how strongly endless loops are broken; 1 is not at all.
         overlap: share of the context kept when the music goes on past it.
         temperature: a number for all fields of a note, or text such as "0.9,pitch=0.8".
@@ -70,6 +71,7 @@ class Asked(TypedDict, total=False):
     unisons: bool
     scale: str | None
     balance: float | None
+    tonality: float | None
     repetition: float | None
     overlap: float
     temperature: float | str | None
@@ -92,7 +94,8 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
             raise TypeError(unknown("keyword", keyword, Asked.__annotations__))
     bars, length = asked.get("bars"), asked.get("length")
     meter, key = asked.get("meter"), asked.get("key")
-    balance, repetition = asked.get("balance"), asked.get("repetition")
+    balance, tonality = asked.get("balance"), asked.get("tonality")
+    repetition = asked.get("repetition")
     variations = asked.get("variations", 1)
     return Options(
         bars=DEFAULT_BARS if bars is None and length is None else bars,
@@ -120,6 +123,7 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
             pitch_classes=request.scale(asked.get("scale")),
         ),
         balance=Options.balance if balance is None else balance,
+        tonality=Options.tonality if tonality is None else tonality,
         repetition=Options.repetition if repetition is None else repetition,
         overlap=asked.get("overlap", Options.overlap),
         seed=asked.get("seed", Options.seed),

@@ -29,6 +29,7 @@ from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, 
 from .clock import Clock
 from .drift import Drift, drift
 from .grammar import Limits
+from .habits import accustomed
 from .options import Options
 from .prompt import Prompt, blank
 from .recipe import Recipe
@@ -216,6 +217,7 @@ class Composition:
             may_end_at=until - two_bars if options.ending else None,
             overlap=options.overlap,
             balance=options.balance,
+            tonality=options.tonality if options.key is None else 0.0,
             asked=options.instruments,
             repetition=options.repetition,
         )
@@ -343,7 +345,7 @@ def placed_notes(
 
 
 def _limits(options: Options, prompt: Prompt) -> Limits:
-    """The limits asked for; a prompt's players stay, and no more come than channels are free."""
+    """The limits asked for; a prompt's players and their habits stay while nobody else is asked."""
     limits = options.limits
     parts = daw.parts_of(prompt.file)
     present = {part.program for part in parts}
@@ -352,6 +354,8 @@ def _limits(options: Options, prompt: Prompt) -> Limits:
     elif present and not options.new_instruments and limits.programs is None:
         heard = np.unique(prompt.heard.notes["program"]).tolist()
         limits = replace(limits, programs=tuple(sorted({*heard, *options.instruments})))
+        if not options.instruments:
+            limits = accustomed(limits, prompt.heard.notes, prompt.heard.ticks_per_quarter)
     room = len(present) + len(daw.free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
 

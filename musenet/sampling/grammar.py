@@ -23,7 +23,8 @@ Mask = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int64]
 
 PROGRAMS = 129
-_REMEMBERED = 128
+MOST_NOTES = 128
+"""Notes that are remembered, hence the largest limit of polyphony and density."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ class Limits:
     def __post_init__(self) -> None:
         """Refuse limits that leave no music."""
         for name, value in (("polyphony", self.polyphony), ("density", self.density)):
-            if value is not None and not 1 <= value <= _REMEMBERED:
-                raise InputError(f"--{name} {value} is outside 1 to {_REMEMBERED}")
+            if value is not None and not 1 <= value <= MOST_NOTES:
+                raise InputError(f"--{name} {value} is outside 1 to {MOST_NOTES}")
         if self.programs is not None and not self.programs:
             raise InputError("no instrument is left to play; name at least one")
         if self.pitch_classes is not None and not self.pitch_classes:
@@ -102,8 +103,8 @@ class Grammar:
         self._pitch = np.full(batch, -1, dtype=np.int64)
         self._after_short_rest = np.zeros(batch, dtype=bool)
         self._struck = np.zeros((batch, 128), dtype=bool)
-        self._starts = np.full((batch, _REMEMBERED), -(1 << 40), dtype=np.int64)
-        self._ends = np.full((batch, _REMEMBERED), -(1 << 40), dtype=np.int64)
+        self._starts = np.full((batch, MOST_NOTES), -(1 << 40), dtype=np.int64)
+        self._ends = np.full((batch, MOST_NOTES), -(1 << 40), dtype=np.int64)
         self._count = 0
         self._duration = _durations(vocabulary)
         self._velocity = np.arange(vocabulary.sizes[VELOCITY]) > 0
@@ -149,7 +150,7 @@ class Grammar:
         index = np.flatnonzero(note)
         self._used[index, self._program[index]] = True
         self._struck[index, self._pitch[index]] = True
-        slot = self._count % _REMEMBERED
+        slot = self._count % MOST_NOTES
         self._count += 1
         durations = vocabulary.grid.durations[np.maximum(rows[:, DURATION], 1) - 1]
         self._starts[:, slot] = np.where(note, self._time, -(1 << 40))

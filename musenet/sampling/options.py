@@ -46,6 +46,8 @@ class Options:
         limits: what may not be broken.
         balance: how strongly the instruments keep the shares that they have in the prompt; 0
             leaves it to the model (see `musenet.sampling.balance`).
+        tonality: how strongly a continuation keeps to the prompt's pitch classes unless another
+            key is asked for; 0 leaves it to the model (see `musenet.sampling.tonality`).
         repetition: how strongly figures that go round too often are broken; 1 is not at all (see
             `musenet.sampling.repetition`).
         overlap: share of the context kept when music goes on past it.
@@ -67,6 +69,7 @@ class Options:
     sampling: FieldSampling = NATURAL
     limits: Limits = field(default_factory=Limits)
     balance: float = 1.0
+    tonality: float = 1.0
     repetition: float = 1.5
     overlap: float = 0.5
     seed: int = 0
@@ -82,8 +85,9 @@ class Options:
             raise InputError("a length is 1 second to 10 hours")
         if self.tempo is not None and not 10 <= self.tempo <= 400:
             raise InputError(f"a tempo of {self.tempo:g} is outside 10 to 400 quarters a minute")
-        if not 0 <= self.balance <= 2:
-            raise InputError(f"a balance of {self.balance:g} is outside 0 to 2")
+        for name, strength in (("balance", self.balance), ("tonality", self.tonality)):
+            if not 0 <= strength <= 2:
+                raise InputError(f"a {name} of {strength:g} is outside 0 to 2")
         if not 1 <= self.repetition <= 100:
             raise InputError(f"a repetition of {self.repetition:g} is outside 1 to 100; 1 is none")
         if not 0.1 <= self.overlap <= 0.9:

@@ -29,6 +29,7 @@ from .balance import Balance
 from .grammar import Grammar, Limits
 from .logits import FieldSampling, draw
 from .repetition import Repetition
+from .tonality import Tonality
 
 _DRAWN_AHEAD = 256
 
@@ -50,6 +51,7 @@ class Plan:
         may_end_at: the first step at which it may end by itself, or None.
         overlap: the share of the context that is kept when a window is full.
         balance: how strongly the instruments are kept to their shares in the prompt.
+        tonality: how strongly the pitches are kept to the prompt's pitch classes.
         asked: programs asked for beside the prompt's.
         repetition: how strongly loops are broken; 1 is not at all.
     """
@@ -66,6 +68,7 @@ class Plan:
     may_end_at: int | None = None
     overlap: float = 0.5
     balance: float = 0.0
+    tonality: float = 0.0
     asked: tuple[int, ...] = ()
     repetition: float = 1.0
 
@@ -117,6 +120,7 @@ class Sampler:
         self._balance = Balance(
             plan.body, plan.asked, plan.limits.programs, vocabulary, self._batch, plan.balance
         )
+        self._tonality = Tonality(plan.body, vocabulary, self._batch, plan.tonality)
         self._repetition = Repetition(plan.body, vocabulary, self._batch, plan.repetition)
         self._place.select(np.zeros(self._batch, dtype=np.int64))
         first = len(plan.body) - kept_rows(plan, model.config.context)
@@ -147,7 +151,9 @@ class Sampler:
             rows = self._model.head.sample(hidden, self._choose, self._peek)
             new = rows[: self._batch].numpy(force=True).astype(np.int16)
             self.grammar.push(new)
-            self._balance.push(new, self._vocabulary.is_note(new))
+            note = self._vocabulary.is_note(new)
+            self._balance.push(new, note)
+            self._tonality.push(new, note)
             self._repetition.push(new)
             columns = self._place.push(new)
             times = self._place.time
@@ -200,6 +206,7 @@ class Sampler:
         if field == INSTRUMENT:
             scores = self._balance.applied(scores, allowed)
         elif field == PITCH:
+            scores = self._tonality.applied(scores, so_far)
             scores = self._repetition.applied(scores, so_far)
         values = draw(
             scores,

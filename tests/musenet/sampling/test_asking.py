@@ -26,6 +26,7 @@ WORDS: dict[str, tuple[Any, str, Any]] = {
     "meter": ((3, 4), "meter", (3, 4)),
     "key": ("F# minor", "key", Key(3, True)),
     "balance": (0.0, "balance", 0.0),
+    "tonality": (0.5, "tonality", 0.5),
     "repetition": (1.0, "repetition", 1.0),
     "overlap": (0.25, "overlap", 0.25),
     "seed": (7, "seed", 7),
