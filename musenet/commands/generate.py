@@ -130,6 +130,14 @@ def generate(
         Path | None,
         typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_WRITE),
     ] = None,
+    render: Annotated[
+        Path | None,
+        typer.Option(help="Audio to render, .wav or .flac.", rich_help_panel=_WRITE),
+    ] = None,
+    soundfont: Annotated[
+        Path | None,
+        typer.Option(help="To render with. [default: the system's]", rich_help_panel=_WRITE),
+    ] = None,
     stems: Annotated[
         Path | None,
         typer.Option(help="Folder for a file an instrument.", rich_help_panel=_WRITE),
@@ -192,5 +200,14 @@ def generate(
         seed=request.seed(seed),
         variations=request.numbers(candidates or variations, variation),
     )
-    outputs = Outputs(out, picture, stems, only_continuation, stream, kept)
+    outputs = Outputs(
+        midi=out,
+        picture=picture,
+        stems=stems,
+        alone=only_continuation,
+        stream=stream,
+        render=render,
+        soundfont=soundfont,
+        keep=kept,
+    )
     request.run(weights, prompt, options, outputs, request.part(from_, to))

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from musenet.export import pictures
+from musenet.export import audio, pictures
 from tokenizer.errors import InputError
 
 
@@ -20,6 +20,8 @@ class Outputs:
         stems: a folder for a file an instrument, or None.
         alone: whether the MIDI file holds the new music alone.
         stream: whether it is written again with every new bar.
+        render: an audio file, .wav or .flac, or None; a folder where the prompts are one.
+        soundfont: what it is played with; None looks for one.
         keep: how many of the variations are written, the best of them; None for all.
     """
 
@@ -28,21 +30,26 @@ class Outputs:
     stems: Path | None = None
     alone: bool = False
     stream: bool = False
+    render: Path | None = None
+    soundfont: Path | None = None
     keep: int | None = None
 
     def check(self, *, folder: bool) -> None:
         """Find out before the work whether all of it can be written.
 
         Args:
-            folder: whether `midi` and `picture` are folders.
+            folder: whether `midi`, `picture` and `render` are folders.
 
         Raises:
             InputError: if not.
         """
         if self.stems is not None:
             check_folder(self.stems)
+        if self.render is not None:
+            form = "wav" if folder else audio.check_format(self.render)
+            audio.check_installed(form, self.soundfont)
         if folder:
-            for path in (self.midi, self.picture):
+            for path in (self.midi, self.picture, self.render):
                 if path is not None:
                     check_folder(path)
             return
@@ -50,6 +57,8 @@ class Outputs:
         if self.picture is not None:
             pictures.check_format(self.picture)
             check_writable(self.picture)
+        if self.render is not None:
+            check_writable(self.render)
 
 
 def check_folder(path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from musenet.checkpoint import Checkpoint
-from musenet.export import pictures
+from musenet.export import audio, pictures
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
@@ -84,6 +84,7 @@ def make_each(
             midi=outputs.midi / f"{path.stem}.mid",
             picture=outputs.picture / f"{path.stem}.png" if outputs.picture else None,
             stems=outputs.stems / path.stem if outputs.stems else None,
+            render=outputs.render / f"{path.stem}.wav" if outputs.render else None,
         )
         try:
             if not make(checkpoint, read(path), options, own):
@@ -105,7 +106,10 @@ def _best(
 def _write(composition: Composition, result: Result, outputs: Outputs, *, many: bool) -> None:
     """Write everything that is asked of one result, under names of its own if there are many."""
     path = numbered(outputs.midi, result, many=many)
-    write_bytes(path, result.alone if outputs.alone else result.data)
+    data = result.alone if outputs.alone else result.data
+    write_bytes(path, data)
+    if outputs.render is not None:
+        audio.save(data, numbered(outputs.render, result, many=many), outputs.soundfont)
     if outputs.picture is not None:
         draw(composition, result, numbered(outputs.picture, result, many=many))
     if outputs.stems is not None:

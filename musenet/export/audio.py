@@ -1,0 +1,290 @@
+"""Rendering a MIDI file to audio: FluidSynth plays its events through a SoundFont, into a file.
+
+    events ─▶ FluidSynth, 16 bits, to a temporary file ─▶ louder, faded out ─▶ WAV or FLAC
+
+Every event that sounds goes to the synthesiser as it stands in the file (controllers, pedals,
+bends, banks), at the sample that its tick falls on. Memory does not grow with the music. WAV needs
+nothing but FluidSynth; FLAC needs soundfile. Both come with `pip install "musenet[render]"`, save
+for FluidSynth's own library, which comes from the system.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.errors import InputError
+from tokenizer.files import replacing
+from tokenizer.midi import read
+from tokenizer.smf import BEND, CONTROL, NOTE_OFF, NOTE_ON, PORT, PROGRAM
+
+from . import events
+
+RATE = 44_100
+"""Samples a second."""
+
+TAIL = 2.0
+"""Seconds in which the last notes ring out, after the end of the file."""
+
+FORMATS = ("wav", "flac")
+VARIABLE = "MUSENET_SOUNDFONT"
+"""The environment variable that names a SoundFont."""
+
+_GAIN = 0.2
+_PEAK = 0.89
+_BLOCK = 1 << 16
+_INSTALL = {
+    "linux": "apt install libfluidsynth3",
+    "darwin": "brew install fluid-synth",
+    "win32": "choco install fluidsynth",
+}
+_KNOWN = ("default-GM", "FluidR3_GM", "GeneralUser", "MuseScore_General", "TimGM6mb")
+
+Samples = npt.NDArray[np.int16]
+
+
+class _Message(NamedTuple):
+    """What the synthesiser is told: at which sample, on which channel (16 a port), and what."""
+
+    at: int
+    channel: int
+    data: bytes
+
+
+def soundfont_folders() -> list[Path]:
+    """Where SoundFonts are looked for, the user's own places first."""
+    home = Path.home()
+    return [
+        home / ".local/share/soundfonts",
+        home / ".local/share/sounds/sf2",
+        home / "Library/Audio/Sounds/Banks",
+        home / "soundfonts",
+        Path("/usr/share/sounds/sf2"),
+        Path("/usr/share/sounds/sf3"),
+        Path("/usr/share/soundfonts"),
+        Path("/usr/local/share/soundfonts"),
+        Path("/opt/homebrew/share/soundfonts"),
+        Path("/Library/Audio/Sounds/Banks"),
+        Path("C:/soundfonts"),
+    ]
+
+
+def find_soundfont(given: str | os.PathLike[str] | None = None) -> Path:
+    """The SoundFont to play with: the given one, the environment's, or one of the system's.
+
+    In a folder of several, those of known names come first, then the largest.
+
+    Raises:
+        InputError: if there is none, or the one that was named is missing.
+    """
+    named = given or os.environ.get(VARIABLE)
+    if named:
+        path = Path(named)
+        if not path.is_file():
+            source = "--soundfont" if given else VARIABLE
+            raise InputError(f"there is no SoundFont {path}; {source} names an .sf2 or .sf3 file")
+        return path
+    for folder in soundfont_folders():
+        found = [p for p in folder.glob("*.sf[23]") if p.is_file()]
+        if found:
+            return min(found, key=_preference)
+    raise InputError(
+        "no SoundFont found; name one with --soundfont FILE.sf2, or install one "
+        "(on Debian and Ubuntu: apt install fluid-soundfont-gm)"
+    )
+
+
+def _preference(path: Path) -> tuple[int, int, str]:
+    known = next((i for i, name in enumerate(_KNOWN) if path.stem.startswith(name)), len(_KNOWN))
+    return known, -path.stat().st_size, path.name
+
+
+def check_format(path: str | os.PathLike[str]) -> str:
+    """The format that a file's name asks for.
+
+    Raises:
+        InputError: if it is neither WAV nor FLAC.
+    """
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise InputError(f"audio is .wav or .flac, not '{Path(path).name}'")
+    return suffix
+
+
+def check_installed(form: str, soundfont: str | os.PathLike[str] | None = None) -> None:
+    """Find out before the work whether a format can be rendered.
+
+    Raises:
+        InputError: if a library or the SoundFont is missing.
+    """
+    if form == "flac":
+        _soundfile()
+    _fluidsynth()
+    find_soundfont(soundfont)
+
+
+def save(
+    data: bytes, path: str | os.PathLike[str], soundfont: str | os.PathLike[str] | None = None
+) -> None:
+    """Render a MIDI file: stereo, 16 bits, as long as the file and `TAIL` seconds more.
+
+    Args:
+        data: the MIDI file, as `musenet.export.events.dump` writes it.
+        path: ends in .wav or .flac.
+        soundfont: None looks for one (see `find_soundfont`).
+
+    Raises:
+        InputError: if something is not installed, the SoundFont cannot be read, or the file
+            cannot be written.
+    """
+    form = check_format(path)
+    messages, length = _messages(data)
+    with tempfile.TemporaryFile() as raw, replacing(path) as temporary:
+        peak = 0
+        for block in _played(messages, length, find_soundfont(soundfont)):
+            peak = max(peak, int(np.abs(block.astype(np.int32)).max(initial=0)))
+            raw.write(block.tobytes())
+        raw.seek(0)
+        blocks = _finished(raw, length, _PEAK * 32767 / max(1, peak))
+        (_write_wav if form == "wav" else _write_flac)(temporary, blocks)
+
+
+def _fluidsynth() -> ModuleType:
+    try:
+        import fluidsynth
+    except ImportError as error:
+        if getattr(error, "name", None) == "fluidsynth":
+            raise InputError(
+                'rendering needs pyfluidsynth: pip install "musenet[render]"'
+            ) from error
+        how = _INSTALL.get(sys.platform, "see www.fluidsynth.org")
+        raise InputError(f"rendering needs the library FluidSynth: {how}") from error
+    return fluidsynth
+
+
+def _soundfile() -> ModuleType:
+    try:
+        import soundfile
+    except (ImportError, OSError) as error:
+        raise InputError(
+            'FLAC needs soundfile: pip install "musenet[render]"; or render to .wav'
+        ) from error
+    return soundfile
+
+
+def _messages(data: bytes) -> tuple[list[_Message], int]:
+    """The events that sound, in the order in which they are played, and the length in samples."""
+    file, score = events.parse(data), read(data)
+    merged = []
+    for track in file.tracks:
+        port = 0
+        for event in track:
+            if event.meta == PORT and len(event.data) == 4:
+                port = event.data[3]
+            if event.channel is not None:
+                merged.append((event.tick, port << 4 | event.channel, event.data))
+    merged.sort(key=lambda item: item[0])
+    ticks = np.array([tick for tick, _, _ in merged] + [file.end], dtype=np.int64)
+    at = np.rint(score.seconds(ticks) * RATE).astype(np.int64).tolist()
+    messages = [_Message(at[i], channel, d) for i, (_, channel, d) in enumerate(merged)]
+    return _ended_first(messages), at[-1] + round(TAIL * RATE)
+
+
+def _ended_first(messages: list[_Message]) -> list[_Message]:
+    """At each sample first the ends of notes that sound: one may start anew in another track."""
+    ordered: list[_Message] = []
+    sounding: set[tuple[int, int]] = set()
+    start = 0
+    while start < len(messages):
+        stop = start
+        while stop < len(messages) and messages[stop].at == messages[start].at:
+            stop += 1
+        early: list[_Message] = []
+        rest: list[_Message] = []
+        for message in messages[start:stop]:
+            key = (message.channel, message.data[1])
+            ends = _is_off(message.data) and key in sounding
+            if ends:
+                sounding.remove(key)
+            (early if ends else rest).append(message)
+        for message in rest:
+            if message.data[0] & 0xF0 == NOTE_ON and message.data[2]:
+                sounding.add((message.channel, message.data[1]))
+        ordered += [*early, *rest]
+        start = stop
+    return ordered
+
+
+def _is_off(data: bytes) -> bool:
+    kind = data[0] & 0xF0
+    return kind == NOTE_OFF or (kind == NOTE_ON and data[2] == 0)
+
+
+def _played(messages: list[_Message], length: int, soundfont: Path) -> Iterator[Samples]:
+    """What the synthesiser makes of messages, block by block, `(samples, 2)`."""
+    synth = _fluidsynth().Synth(gain=_GAIN, samplerate=RATE)
+    try:
+        if synth.sfload(str(soundfont), update_midi_preset=1) == -1:
+            raise InputError(f"{soundfont} is no SoundFont that FluidSynth can read")
+        now = 0
+        for message in [*messages, _Message(length, 0, b"")]:
+            while now < message.at:
+                count = min(_BLOCK, message.at - now)
+                yield synth.get_samples(count).reshape(count, 2)
+                now += count
+            _tell(synth, message)
+    finally:
+        synth.delete()
+
+
+def _tell(synth: Any, message: _Message) -> None:
+    """Hand one message to the synthesiser; aftertouch has no effect there and is left out."""
+    channel, data = message.channel, message.data
+    kind = data[0] & 0xF0 if data else 0
+    if kind and _is_off(data):
+        synth.noteoff(channel, data[1])
+    elif kind == NOTE_ON:
+        synth.noteon(channel, data[1], data[2])
+    elif kind == CONTROL:
+        synth.cc(channel, data[1], data[2])
+    elif kind == PROGRAM:
+        synth.program_change(channel, data[1])
+    elif kind == BEND:
+        synth.pitch_bend(channel, (data[2] << 7 | data[1]) - 8192)
+
+
+def _finished(raw: IO[bytes], length: int, gain: float) -> Iterator[Samples]:
+    """The samples, made louder (or softer) by `gain` and faded out over the last second."""
+    now, fade = 0, round(TAIL / 2 * RATE)
+    while block := raw.read(_BLOCK * 4):
+        samples = np.frombuffer(block, dtype=np.int16).reshape(-1, 2).astype(np.float64)
+        left = length - now - np.arange(len(samples))
+        samples *= gain * np.clip(left / fade, 0.0, 1.0)[:, None]
+        now += len(samples)
+        yield np.rint(samples).astype(np.int16)
+
+
+def _write_wav(path: Path, blocks: Iterator[Samples]) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        for block in blocks:
+            file.writeframesraw(block.astype("<i2").tobytes())
+
+
+def _write_flac(path: Path, blocks: Iterator[Samples]) -> None:
+    with _soundfile().SoundFile(
+        path, "w", samplerate=RATE, channels=2, subtype="PCM_16", format="FLAC"
+    ) as file:
+        for block in blocks:
+            file.write(block)
