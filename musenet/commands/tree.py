@@ -218,9 +218,8 @@ def verify(
     for each, differs in changed(found, nodes, weights or (), watched):
         same, differing = same + (not differs), differing + differs
         if differs and each.growth is not None:
-            program = each.growth.program
-            why = "" if program == __version__ else f", by version {program}"
-            print(f"node {each} differs: it was made on another machine{why}")
+            made = f"version {each.growth.program}, this is {__version__}"
+            print(f"node {each} is made otherwise now: by another machine or program ({made})")
     if differing:
         raise typer.Exit(1)
     print(f"{file}: {same} of {same} variations are the same when made again, byte for byte")
