@@ -39,6 +39,20 @@ _COLUMNS = (
 )
 
 
+def splits_of(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Which splits of a dataset folder have pieces.
+
+    Raises:
+        InputError: if the folder is no dataset.
+    """
+    import pyarrow.parquet as parquet
+
+    read_index(Path(folder))
+    column = parquet.read_table(Path(folder) / "pieces.parquet", columns=["split"])["split"]
+    found = set(column.unique().to_pylist())
+    return tuple(split for split in SPLITS if split in found)
+
+
 class Pieces:
     """The pieces of one split, in the order of the table.
 

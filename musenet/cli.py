@@ -14,7 +14,9 @@ import typer
 from tokenizer.errors import InputError
 
 from .commands.dataset import dataset
+from .commands.embeddings import embeddings
 from .commands.evaluate import evaluate
+from .commands.finetune import finetune
 from .commands.generate import generate
 from .commands.inspect import inspect
 from .commands.params import params
@@ -33,7 +35,19 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_COMMANDS = (generate, replay, train, evaluate, prepare, inspect, tokens, detokenize, params)
+_COMMANDS = (
+    generate,
+    replay,
+    train,
+    finetune,
+    evaluate,
+    embeddings,
+    prepare,
+    inspect,
+    tokens,
+    detokenize,
+    params,
+)
 
 for _command in _COMMANDS:
     app.command()(_command)

@@ -38,7 +38,7 @@ def export(
     loaded = checkpoint.load(source)
     training = dict(loaded.training)
     dataset = Path(json.loads((run / "settings.json").read_text(encoding="utf-8"))["dataset"])
-    training["data"] = _data(dataset)
+    training["data"] = data_facts(dataset)
     if evaluation is not None:
         training["evaluation"] = _figures(evaluation, loaded.hash)
     if notices is not None:
@@ -49,7 +49,7 @@ def export(
     return checkpoint.save(folder, loaded.model, loaded.tokenizer, training, text)
 
 
-def _data(dataset: Path) -> dict[str, Any]:
+def data_facts(dataset: Path) -> dict[str, Any]:
     """What the dataset's report says that belongs in the card."""
     try:
         report = json.loads((dataset / "report.json").read_text(encoding="utf-8"))

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from data_prep.pieces import splits_of
 from musenet import checkpoint
 from musenet.checkpoint import Checkpoint
 from musenet.config import ModelConfig, preset
@@ -139,8 +140,9 @@ def _session(
     """A session from nothing, from a snapshot, or from another model's weights."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
+    has_some = "validation" in splits_of(dataset)
     held_out = validation.draw(
-        dataset_pieces(dataset, "validation"),
+        dataset_pieces(dataset, "validation") if has_some else (),
         tokenizer,
         context=settings.context,
         windows=settings.validate_windows,

@@ -85,7 +85,12 @@ class Session:
             print(line, end=end, file=sys.stderr, flush=True)
 
     def validate(self, progress: Progress) -> None:
-        """Score the held-out windows; keep the model as `best` where none was better."""
+        """Score the held-out windows; keep the model as `best` where none was better.
+
+        A dataset without a validation split is trained on all the same; there is then no best.
+        """
+        if not self.held_out.windows:
+            return
         start = time.perf_counter()
         with self.cost.gathered():
             row = validation.row(self.held_out.scores(self.model))

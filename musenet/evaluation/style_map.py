@@ -1,0 +1,172 @@
+"""What a model has learned of composers and styles, read off the vectors of their labels.
+
+A label is a row of the prefix, and its embedding all that the model knows of it. Two labels are
+alike as far as their vectors point the same way once the mean of all is taken away:
+
+    similarity = cos(v − mean, w − mean)
+
+after the figures of MuseNet (Payne 2019) and Jukebox (Dhariwal et al. 2020, arXiv:2005.00341). The
+map is t-SNE on 1 − similarity (van der Maaten & Hinton 2008). A label that was rarely seen still
+points where chance put it, so that only the most frequent are shown: by their training pieces where
+a dataset says, else by the length of their vectors, which grows with what is learned.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from data_prep.pieces import Pieces
+from musenet.checkpoint import Checkpoint
+from tokenizer.errors import InputError, unknown
+from tokenizer.labels import composer_name, period_of, style_kind
+
+Floats = npt.NDArray[np.float64]
+
+KINDS = {"composer": ("composer",), "style": ("style",), "all": ("style", "composer")}
+"""What can be drawn, and the controls that it is made of."""
+
+
+@dataclass(frozen=True)
+class Label:
+    """A composer or a style.
+
+    Attributes:
+        control: such as `composer:bach`.
+        name: as it is printed, short.
+        group: its period, or "genre", or "" where that is not known.
+        pieces: how many training pieces had it, or None where no dataset says.
+    """
+
+    control: str
+    name: str
+    group: str
+    pieces: int | None
+
+
+@dataclass(frozen=True)
+class StyleMap:
+    """Labels with what the model makes of them.
+
+    Attributes:
+        labels: those that are shown, the most frequent first.
+        similarity: `(N, N)` cosines.
+    """
+
+    labels: tuple[Label, ...]
+    similarity: Floats
+
+    def neighbours(self, index: int, count: int = 5) -> list[tuple[str, float]]:
+        """The labels most like one, the nearest first, each with its similarity."""
+        order = np.argsort(-self.similarity[index], kind="stable")
+        nearest = [i for i in order.tolist() if i != index][:count]
+        return [(self.labels[i].control, float(self.similarity[index, i])) for i in nearest]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every label with its neighbours, as plain data."""
+        return {
+            "labels": [
+                {
+                    "label": label.control,
+                    "name": label.name,
+                    "group": label.group or None,
+                    "pieces": label.pieces,
+                    "neighbours": [
+                        {"label": name, "similarity": round(value, 4)}
+                        for name, value in self.neighbours(index)
+                    ],
+                }
+                for index, label in enumerate(self.labels)
+            ]
+        }
+
+
+def style_map(checkpoint: Checkpoint, kind: str, most: int, dataset: Path | None) -> StyleMap:
+    """The map of a checkpoint's labels.
+
+    Args:
+        checkpoint: with its tokenizer.
+        kind: one of `KINDS`.
+        most: how many labels at most.
+        dataset: what the model was trained on, to count each label's pieces.
+
+    Raises:
+        InputError: if the kind is unknown, or the model has fewer than three such labels.
+    """
+    if kind not in KINDS:
+        raise unknown("kind", kind, KINDS)
+    if checkpoint.tokenizer is None:
+        raise InputError(f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole")
+    vocabulary = checkpoint.tokenizer.vocabulary
+    controls = [f"{k}:{name}" for k in KINDS[kind] for name in vocabulary.names(k)]
+    counts = None if dataset is None else _counts(dataset)
+    if counts is not None:
+        controls = [control for control in controls if counts[control]]
+    if len(controls) < 3:
+        raise InputError(
+            f"{checkpoint.folder.name} has learned {len(controls)} such labels; "
+            "a map takes three or more"
+        )
+    values = [vocabulary.control(control) or 0 for control in controls]
+    table = checkpoint.model.embedding.weight.detach().double().cpu().numpy()
+    vectors: Floats = table[values]
+    length = np.linalg.norm(vectors, axis=1)
+    weight = length if counts is None else np.array([counts[c] for c in controls], dtype=float)
+    shown = np.argsort(-weight, kind="stable")[:most]
+    centred = _centred(vectors, [c.partition(":")[0] for c in controls])[shown]
+    chosen = [controls[i] for i in shown.tolist()]
+    return StyleMap(
+        tuple(
+            Label(control, name, _group(control), None if counts is None else counts[control])
+            for control, name in zip(chosen, _short(chosen), strict=True)
+        ),
+        centred @ centred.T,
+    )
+
+
+def _centred(vectors: Floats, kinds: Sequence[str]) -> Floats:
+    """Vectors less the mean of their kind, of length 1."""
+    result = vectors.copy()
+    for kind in set(kinds):
+        own = np.array([k == kind for k in kinds])
+        result[own] -= result[own].mean(axis=0)
+    return result / np.maximum(np.linalg.norm(result, axis=1, keepdims=True), 1e-12)
+
+
+def _counts(dataset: Path) -> Counter[str]:
+    """Training pieces of every label of a dataset."""
+    pieces = Pieces(dataset, "train")
+    counts: Counter[str] = Counter()
+    for index in range(len(pieces)):
+        labels = pieces.labels(index)
+        counts.update(f"style:{style}" for style in labels.styles)
+        counts.update([f"composer:{labels.composer}"] if labels.composer else [])
+    return counts
+
+
+def _group(control: str) -> str:
+    kind, _, name = control.partition(":")
+    if kind == "composer":
+        return period_of(name) or ""
+    return name if style_kind(name) == "period" else "genre"
+
+
+def _short(controls: Sequence[str]) -> list[str]:
+    """Names for a picture: the words of a style, a surname, initials where two have the same."""
+    names = []
+    for control in controls:
+        kind, _, name = control.partition(":")
+        if kind == "style":
+            names.append([name.replace("_", " ")])
+            continue
+        *forenames, surname = composer_name(name).split()
+        initials = [f"{word[0]}." for word in forenames if word[0].isupper()]
+        names.append([*initials[:2], surname])
+    shared = Counter(parts[-1] for parts in names)
+    return [parts[-1] if shared[parts[-1]] == 1 else " ".join(parts) for parts in names]

@@ -1,0 +1,187 @@
+"""Fine-tuning on folders of all sizes, down to one file, from a tiny checkpoint."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from musenet import checkpoint, cli
+from musenet.config import ModelConfig
+from musenet.evaluation.likelihood import Scores
+from musenet.training import own
+from musenet.training.finetune import Comparison, said
+from musenet.transformer import Transformer
+from tokenizer.errors import InputError
+from tokenizer.structure import STRUCTURE_SIZES
+from tokenizer.tokenizer import Tokenizer
+
+FILES = sorted((Path(__file__).parents[2] / "fixtures" / "midi").glob("*.mid"))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tokenizer = Tokenizer.default(composers=["bach"], styles=["baroque"])
+    torch.manual_seed(0)
+    config = ModelConfig(
+        field_sizes=tokenizer.vocabulary.sizes,
+        structure_sizes=STRUCTURE_SIZES,
+        layers=3,
+        heads=2,
+        width=32,
+        context=128,
+        row_length=16,
+    )
+    folder = tmp_path_factory.mktemp("from") / "tiny"
+    facts = {"steps": 10, "notes": 1000, "hours": 0.1}
+    checkpoint.save(folder, Transformer(config), tokenizer, facts)
+    return folder
+
+
+def folder_of(files: list[Path], where: Path) -> Path:
+    where.mkdir(parents=True)
+    for file in files:
+        shutil.copy(file, where / file.name)
+    return where
+
+
+def tune(music: Path, tiny: Path, out: Path, *more: str, steps: int = 6) -> str:
+    words = ["finetune", str(music), "--from", str(tiny), "--out", str(out), "--threads", "1"]
+    options = ["steps=" + str(steps), "batch=2", "warmup=1", "validate_windows=2"]
+    words += [word for option in options for word in ("--set", option)]
+    words += ["--set", "adam_rate=0.01", "--set", "muon_rate=0.01", *more]
+    result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def splits(work: Path) -> dict[str, int]:
+    report = json.loads((work / "data" / "report.json").read_text(encoding="utf-8"))
+    return {name: part["pieces"] for name, part in report["splits"].items()}
+
+
+def test_a_folder_becomes_a_model(tiny: Path, tmp_path: Path) -> None:
+    music = folder_of(FILES, tmp_path / "music")
+    out = tmp_path / "mine"
+    output = tune(music, tiny, out, "--composer", "Jane Doe", steps=30)
+    assert splits(tmp_path / "mine-run") == {"train": 10, "validation": 1, "test": 1}
+    made = checkpoint.load(out)
+    assert made.tokenizer is not None
+    vocabulary = made.tokenizer.vocabulary
+    assert vocabulary.controls[: len(vocabulary.controls) - 1] == (
+        Tokenizer.load(tiny / "tokenizer.json").vocabulary.controls
+    )
+    assert vocabulary.names("composer") == ("bach", "jane_doe")
+    facts = made.training["fine_tuning"]
+    assert facts["split"] == "test"
+    assert facts["pieces"] == 1
+    assert facts["after"] < facts["before"]
+    assert made.training["initial"]["name"] == "tiny"
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert "Began with tiny." in card
+    assert "So few pieces say little." in card
+    assert f"{facts['before']:.3f} bits before" in output
+    shown = CliRunner().invoke(cli.app, ["generate", "--weights", str(out), "--list", "composers"])
+    assert "Jane Doe" in shown.output
+
+
+def test_figures_are_those_of_evaluate(tiny: Path, tmp_path: Path) -> None:
+    """What it says of before and after, another command finds on the same pieces."""
+    music = folder_of(FILES[:9], tmp_path / "music")
+    tune(music, tiny, tmp_path / "mine")
+    facts = checkpoint.load(tmp_path / "mine").training["fine_tuning"]
+    for weights, when in ((tiny, "before"), (tmp_path / "mine", "after")):
+        words = ["evaluate", str(tmp_path / "mine-run" / "data"), "--weights", str(weights)]
+        figures = tmp_path / f"{when}.json"
+        words += ["--json", str(figures)]
+        result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert json.loads(figures.read_text())["bits_per_note"] == pytest.approx(
+            facts[when], abs=2e-3
+        )
+
+
+@pytest.mark.parametrize(
+    ("count", "expected", "words"),
+    [
+        (1, {"train": 1}, "No piece was held out"),
+        (3, {"train": 3}, "No piece was held out"),
+        (5, {"train": 4, "validation": 1}, "chose the best moment"),
+    ],
+)
+def test_a_few_files_are_enough_to_train_on(
+    tiny: Path, tmp_path: Path, count: int, expected: dict[str, int], words: str
+) -> None:
+    music = folder_of(FILES[3 : 3 + count], tmp_path / "music")
+    output = tune(music, tiny, tmp_path / "mine", steps=3)
+    assert splits(tmp_path / "mine-run") == expected
+    assert words in output
+    assert words in (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
+    state = checkpoint.load(tmp_path / "mine").model.state_dict()
+    assert any(
+        not torch.equal(tensor, state[name])
+        for name, tensor in checkpoint.load(tiny).model.state_dict().items()
+        if tensor.shape == state[name].shape
+    )
+
+
+def test_a_stopped_run_goes_on(tiny: Path, tmp_path: Path) -> None:
+    """Stopped after three steps and resumed, it ends with the weights of a run of six."""
+    music = folder_of(FILES[:5], tmp_path / "music")
+    tune(music, tiny, tmp_path / "whole", "--set", "decay=0")
+    words = [str(music), "--from", str(tiny), "--out", str(tmp_path / "parts")]
+    tune(music, tiny, tmp_path / "parts", "--set", "decay=0", steps=3)
+    result = CliRunner().invoke(cli.app, ["finetune", *words])
+    assert isinstance(result.exception, InputError)
+    assert "--resume" in str(result.exception)
+    result = CliRunner().invoke(
+        cli.app, ["finetune", *words, "--resume", "--set", "steps=6"], catch_exceptions=False
+    )
+    assert result.exit_code == 0, result.output
+    whole, parts = (
+        checkpoint.load(tmp_path / f"{name}-run" / "last").model.state_dict()
+        for name in ("whole", "parts")
+    )
+    for name, tensor in whole.items():
+        assert torch.equal(tensor, parts[name]), name
+
+
+def test_a_folder_without_music_is_refused(tiny: Path, tmp_path: Path) -> None:
+    empty = folder_of([], tmp_path / "music")
+    words = ["finetune", str(empty), "--from", str(tiny), "--out", str(tmp_path / "mine")]
+    result = CliRunner().invoke(cli.app, words)
+    assert isinstance(result.exception, InputError)
+    assert "holds no MIDI files" in str(result.exception)
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_taken_place_is_refused(tiny: Path, tmp_path: Path) -> None:
+    music = folder_of(FILES[:1], tmp_path / "music")
+    words = ["finetune", str(music), "--from", str(tiny), "--out", str(tiny)]
+    result = CliRunner().invoke(cli.app, words)
+    assert isinstance(result.exception, InputError)
+    assert "already exists" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "validation", "test"),
+    [(1, 0, 0), (3, 0, 0), (4, 1, 0), (7, 1, 0), (8, 1, 1), (30, 3, 3)],
+)
+def test_how_many_are_held_out(pieces: int, validation: int, test: int) -> None:
+    chosen = own.held_out({f"piece {i}": f"{i * 7919 % 100:02}" for i in range(pieces)})
+    assert sorted(chosen.values()) == ["test"] * test + ["validation"] * validation
+
+
+def test_no_gain_is_said() -> None:
+    nats = np.full((6, 5), 10.0)
+    comparison = Comparison("test", Scores(nats, np.full(6, 10)), Scores(nats + 1, np.full(6, 10)))
+    text = said(comparison.facts())
+    assert "has not learned what carries over" in text
+    assert "say little" not in text
+    # Five fields of one nat more in ten notes: half a nat a note, the same in every piece.
+    assert comparison.interval == pytest.approx((0.5 / np.log(2),) * 2)
