@@ -25,6 +25,8 @@ Ids = NDArray[np.int64]
 
 DURATIONS = {(0, 2): 24, (2, 4): 12, (4, 8): 6, (8, 16): 3}
 """Values a quarter, by length in quarters: ours, up to 16 quarters, where the peer's end."""
+_WARMUP = 0.05
+"""Part of the run in which the rate goes up."""
 
 
 class Tsd:
@@ -88,6 +90,8 @@ class Gpt2:
                 n_embd=width,
                 n_layer=layers,
                 n_head=width // 32,
+                bos_token_id=None,
+                eos_token_id=None,
                 resid_pdrop=0.0,
                 embd_pdrop=0.0,
                 attn_pdrop=0.0,
@@ -157,7 +161,7 @@ class Gpt2Run:
 
     def _step(self) -> None:
         part = self.spent / self._seconds
-        factor = min((self.steps + 1) / 100, 0.5 * (1 + math.cos(math.pi * part)))
+        factor = min(part / _WARMUP + 0.01, 0.5 * (1 + math.cos(math.pi * part)))
         for group in self._adamw.param_groups:
             group["lr"] = self._rate * factor
         length = self._gpt2.context + 1

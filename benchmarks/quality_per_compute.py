@@ -5,15 +5,16 @@
 FOLDER holds MIDI files, such as POP909 (github.com/music-x-lab/POP909-Dataset), or is a dataset
 that `musenet prepare` wrote. The peer needs `pip install miditok transformers`.
 
-Ours is what `musenet train --preset mini` trains, by the same loop and settings, but without
-augmentation, so that both see the same music. Both are scored on the pieces of the test split, and
-read all music as it comes out of our tokenizer: equal notes on equal steps (24 a quarter) in equal
-velocities (32). Both learn in turns of a few seconds, so that both meet the same noise.
-Minutes are CPU time on one thread: on an idle core, minutes of the clock.
+Ours is what `musenet train --preset mini` trains, by the same loop and settings, but in smaller
+steps with a shorter warm-up, as the run is short, and without augmentation, so that both see the
+same music. They read it as it comes out of our tokenizer: equal notes on equal steps (24 a quarter)
+in equal velocities (32). Both are scored on the pieces of the test split, in windows that overlap
+by half. They learn in turns of a few seconds, so that both meet the same noise. Minutes are CPU
+time on one thread: on an idle core, minutes of the clock.
 
-What cannot be the same is in the peer's favour: it stores no meter, but gets time shifts of any
-length; its durations end at 16 quarters, where longer ones are cut; ours pay for rests, bars and
-changes of meter, and both for the end of the piece. Ours is told a piece's first meter.
+What cannot be the same: the peer knows no meter, so it codes none; ours codes bars and changes of
+meter, and is told the first meter. The peer's durations end at 16 quarters, where longer ones are
+cut in its favour. Both code the end of a piece.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.gpt2_peer import Gpt2, Gpt2Run, Tsd, count
+from benchmarks.gpt2_peer import Gpt2, Gpt2Run, Ids, Tsd, count
 from data_prep.pieces import Pieces
 from data_prep.pipeline import prepare
 from musenet.evaluation.likelihood import score
@@ -52,6 +53,9 @@ from musenet.training.settings import Settings
 from musenet.training.snapshots import Progress
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
+
+_WARMUP = 50
+_TURN = 20.0
 
 
 @dataclass
@@ -85,11 +89,19 @@ class OurRun:
         dataset: to train on.
         seconds: of CPU time, the whole run.
         context: rows.
+        batch: windows of a step.
     """
 
-    def __init__(self, dataset: Path, seconds: float, context: int) -> None:
+    def __init__(self, dataset: Path, seconds: float, context: int, batch: int) -> None:
         settings = Settings(
-            preset="mini", context=context, transpose=0, volume=False, timing=False, threads=1
+            preset="mini",
+            context=context,
+            batch=batch,
+            warmup=_WARMUP,
+            transpose=0,
+            volume=False,
+            timing=False,
+            threads=1,
         )
         self.tokenizer = dataset_tokenizer(dataset)
         self.context = context
@@ -141,44 +153,87 @@ class OurRun:
         self._parts.batches.close()
 
 
-def scores_of_peer(tsd: Tsd, gpt2: Gpt2, dataset: Path) -> tuple[float, int, int]:
-    """Nats, notes and tokens of the test split."""
-    nats, notes, tokens = 0.0, 0, 0
-    for ids in peer_ids(tsd, dataset, "test"):
-        nats += gpt2.nats(ids)
-        notes += tsd.notes(ids)
-        tokens += len(ids)
-    return nats, notes, tokens
+@dataclass(frozen=True)
+class Result:
+    """What one contestant did, and its bits per note of the test split."""
+
+    name: str
+    parameters: int
+    minutes: float
+    steps: int
+    seen: float
+    notes: int
+    bits: float
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The row of the table."""
+        return (
+            self.name,
+            f"{self.parameters / 1e6:.2f} M",
+            f"{self.minutes:.1f}",
+            str(self.steps),
+            f"{self.seen:,.0f}",
+            f"{self.notes:,}",
+            f"{self.bits:.3f}",
+        )
 
 
-def peer_ids(tsd: Tsd, dataset: Path, split: str) -> list[np.ndarray]:
+def peer_ids(tsd: Tsd, dataset: Path, split: str) -> list[Ids]:
     """The pieces of a split, decoded from our tokens and encoded with the peer's."""
     pieces = Pieces(dataset, split)
     decode = pieces.tokenizer.decode
     return [tsd.encode(decode(pieces.tokens(i))) for i in range(len(pieces))]
 
 
-def compare(dataset: Path, minutes: float, options: argparse.Namespace) -> Table:
-    """Train both in turns, score both, and say it in a table."""
+def compare(dataset: Path, options: argparse.Namespace) -> tuple[Result, Result]:
+    """Train both in turns and score both: ours, the peer."""
     torch.manual_seed(0)
-    seconds = 60 * minutes
-    ours = OurRun(dataset, seconds, options.context)
+    seconds = 60 * options.minutes
+    ours = OurRun(dataset, seconds, options.context, options.batch)
     tsd = Tsd()
-    size = count(ours.model)
-    gpt2 = Gpt2(tsd.size, size, ours.model.config.width, options.peer_context)
+    gpt2 = Gpt2(tsd.size, count(ours.model), ours.model.config.width, options.peer_context)
     music = np.concatenate(peer_ids(tsd, dataset, "train"))
     peer = Gpt2Run(gpt2, music, seconds, options.peer_rate, options.peer_batch)
     while min(ours.spent, peer.spent) < seconds:
         for run in (ours, peer):
             if run.spent < seconds:
-                run.turn(20.0)
+                run.turn(_TURN)
         print(f"{ours.spent:6.0f} s and {peer.spent:6.0f} s of {seconds:.0f}", file=sys.stderr)
     ours.close()
-    found = score(
-        ours.model, ours.tokenizer, dataset_pieces(dataset, "test"), context=options.context
+    return _scored_ours(ours, dataset), _scored_peer(
+        peer, gpt2, peer_ids(tsd, dataset, "test"), tsd
     )
-    nats, notes, tokens = scores_of_peer(tsd, gpt2, dataset)
-    theirs = nats * BITS / notes
+
+
+def _scored_ours(run: OurRun, dataset: Path) -> Result:
+    found = score(run.model, run.tokenizer, dataset_pieces(dataset, "test"), context=run.context)
+    return Result(
+        "ours: compound, cascade, mini",
+        count(run.model),
+        run.spent / 60,
+        run.progress.step,
+        run.progress.notes,
+        int(found.notes.sum()),
+        found.bits_per_note,
+    )
+
+
+def _scored_peer(run: Gpt2Run, gpt2: Gpt2, pieces: list[Ids], tsd: Tsd) -> Result:
+    notes = sum(tsd.notes(ids) for ids in pieces)
+    return Result(
+        f"MidiTok TSD, GPT-2 of {gpt2.layers} layers",
+        count(gpt2.model),
+        run.spent / 60,
+        run.steps,
+        run.tokens * notes / sum(map(len, pieces)),
+        notes,
+        sum(gpt2.nats(ids) for ids in pieces) * BITS / notes,
+    )
+
+
+def show(ours: Result, peer: Result) -> None:
+    """Print the table."""
     table = Table(
         "",
         "parameters",
@@ -187,33 +242,12 @@ def compare(dataset: Path, minutes: float, options: argparse.Namespace) -> Table
         "notes seen",
         "test notes",
         "bits/note",
-        title=f"{len(found.notes)} held-out pieces, the same core, in turns",
+        title="bits per note of held-out pieces, learned on one core in turns",
+        caption=f"ours needs {100 * (1 - ours.bits / peer.bits):.1f} % fewer bits a note",
     )
-    per_note = tokens / notes
-    seen = peer.tokens / per_note
-    table.add_row(
-        "ours: compound, cascade, mini",
-        f"{size / 1e6:.2f} M",
-        f"{ours.spent / 60:.1f}",
-        str(ours.progress.step),
-        f"{ours.progress.notes:,}",
-        f"{int(found.notes.sum()):,}",
-        f"{found.bits_per_note:.3f}",
-    )
-    table.add_row(
-        f"MidiTok TSD + GPT-2, {gpt2.layers} layers",
-        f"{count(gpt2.model) / 1e6:.2f} M",
-        f"{peer.spent / 60:.1f}",
-        str(peer.steps),
-        f"{seen:,.0f}",
-        f"{notes:,}",
-        f"{theirs:.3f}",
-    )
-    table.caption = (
-        f"ours needs {100 * (1 - found.bits_per_note / theirs):.1f} % fewer bits a note; by field: "
-        + ", ".join(f"{name} {bits:.2f}" for name, bits in found.per_field.items())
-    )
-    return table
+    table.add_row(*ours.cells)
+    table.add_row(*peer.cells)
+    Console(width=110).print(table)
 
 
 def main() -> None:
@@ -224,9 +258,10 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--minutes", type=float, default=10.0, help="of one core, each")
     parser.add_argument("--context", type=int, default=1024, help="notes that ours reads at once")
+    parser.add_argument("--batch", type=int, default=2, help="windows of a step of ours")
     parser.add_argument("--peer-context", type=int, default=1024, help="tokens")
-    parser.add_argument("--peer-rate", type=float, default=1e-3)
-    parser.add_argument("--peer-batch", type=int, default=4)
+    parser.add_argument("--peer-rate", type=float, default=1e-3, help="of its AdamW")
+    parser.add_argument("--peer-batch", type=int, default=2)
     options = parser.parse_args()
     if options.folder is None:
         print("Give a folder of MIDI files, such as POP909: nothing is compared without one.")
@@ -245,7 +280,7 @@ def main() -> None:
             if not is_dataset(dataset):
                 dataset = Path(made) / "dataset"
                 prepare([options.folder], dataset)
-            Console(width=110).print(compare(dataset, options.minutes, options))
+            show(*compare(dataset, options))
     except InputError as error:
         sys.exit(str(error))
 
