@@ -37,6 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.gpt2_peer import Gpt2, Gpt2Run, Ids, Tsd, count
 from data_prep.pieces import Pieces
 from data_prep.pipeline import prepare
+from musenet.evaluation.likelihood import Piece as OurPiece
 from musenet.evaluation.likelihood import score
 from musenet.evaluation.pieces import dataset_pieces, dataset_tokenizer, is_dataset
 from musenet.memory import keep_freed_memory
@@ -201,13 +202,13 @@ def compare(dataset: Path, options: argparse.Namespace) -> tuple[Result, Result]
                 run.turn(_TURN)
         print(f"{ours.spent:6.0f} s and {peer.spent:6.0f} s of {seconds:.0f}", file=sys.stderr)
     ours.close()
-    return _scored_ours(ours, dataset), _scored_peer(
-        peer, gpt2, peer_ids(tsd, dataset, "test"), tsd
-    )
+    own = dataset_pieces(dataset, "test")[: options.pieces]
+    test = peer_ids(tsd, dataset, "test")[: options.pieces]
+    return _scored_ours(ours, own), _scored_peer(peer, gpt2, test, tsd)
 
 
-def _scored_ours(run: OurRun, dataset: Path) -> Result:
-    found = score(run.model, run.tokenizer, dataset_pieces(dataset, "test"), context=run.context)
+def _scored_ours(run: OurRun, pieces: list[OurPiece]) -> Result:
+    found = score(run.model, run.tokenizer, pieces, context=run.context)
     return Result(
         "ours: compound, cascade, mini",
         count(run.model),
@@ -258,6 +259,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--minutes", type=float, default=10.0, help="of one core, each")
     parser.add_argument("--context", type=int, default=1024, help="notes that ours reads at once")
+    parser.add_argument("--pieces", type=int, help="of the test split to score; default all")
     parser.add_argument("--batch", type=int, default=2, help="windows of a step of ours")
     parser.add_argument("--peer-context", type=int, default=1024, help="tokens")
     parser.add_argument("--peer-rate", type=float, default=1e-3, help="of its AdamW")
