@@ -19,7 +19,7 @@ class Outputs:
         picture: a piano roll, or None; a folder where the prompts are one.
         stems: a folder for a file an instrument, or None.
         alone: whether the MIDI file holds the new music alone.
-        stream: whether it is written again with every new bar.
+        stream: whether it is written with the first note and again with every new bar.
         render: an audio file, .wav or .flac, or None; a folder where the prompts are one.
         soundfont: what it is played with; None looks for one.
         keep: how many of the variations are written, the best of them; None for all.

@@ -182,10 +182,9 @@ def _add_measures(found: _Findings, new: dict[str, float], old: dict[str, float]
         centre = old[name] if old is not None and known else usual.mean
         z = (new[name] - centre) / (usual.change if known else usual.spread)
         z = 0.0 if math.isnan(z) else z
-        beside = "the prompt" if known else "usual"
         # Two views of one thing, the notes of a key, count half each.
         half = 0.5 if name in ("entropy", "scale") else 1.0
-        found.add(name, -half * 2 * math.log1p(z * z / 3), f"{_WORDS[name][z > 0]} than {beside}")
+        found.add(name, -half * 2 * math.log1p(z * z / 3), _WORDS[name][z > 0])
 
 
 _WORDS = {

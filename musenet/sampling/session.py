@@ -151,8 +151,8 @@ def _run(composition: Composition, outputs: Outputs) -> bool:
 def _streamed(
     composition: Composition, steps: Iterator[float], outputs: Outputs
 ) -> Iterator[float]:
-    """The steps, writing the files whenever a bar is full."""
-    full = composition.bars.number(composition.prompt.boundary)
+    """The steps, writing the files with the first note and whenever a bar is full."""
+    full = composition.bars.number(composition.prompt.boundary) - 1
     many = len(composition.options.variations) > 1
     for tick in steps:
         bar = composition.bars.number(int(tick))
