@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer import Labels
-from tokenizer.compound import Events, decode_rows, encode_events, pack_notes
+from tokenizer.compound import Events, decode_rows, encode_events, note_rows
 from tokenizer.controls import tempo_name
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.keys import Key
@@ -184,7 +184,7 @@ def stretched(body: Tokens, factor: float, vocabulary: Vocabulary) -> Tokens:
     music = decode_rows(body, vocabulary)
     start = np.rint(music.start / factor).astype(np.int64)
     duration = np.rint(vocabulary.grid.durations[music.duration_class] / factor).astype(np.int64)
-    notes = pack_notes(
+    starts, rows = note_rows(
         start,
         music.program,
         music.pitch,
@@ -193,5 +193,5 @@ def stretched(body: Tokens, factor: float, vocabulary: Vocabulary) -> Tokens:
     )
     times = np.rint(music.control_times / factor).astype(np.int64)
     last = music.controls == vocabulary.end
-    events = Events(notes, times[~last], music.controls[~last])
+    events = Events(starts, rows, times[~last], music.controls[~last])
     return np.concatenate([encode_events(events, vocabulary), body[len(body) - int(last.sum()) :]])

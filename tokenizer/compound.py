@@ -23,70 +23,73 @@ from .errors import InputError
 from .grid import REST_UNITS, Steps
 from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
 
-# A note as one int64, most significant first: start, then the values of the four fields after the
-# first, each with a bit to spare.
-_DURATION, _PITCH, _PROGRAM, _START = 6, 15, 23, 31
-_ONE_EACH = (1 << _PROGRAM) + (1 << _PITCH) + (1 << _DURATION) + 1
-
 _ROW = np.dtype((np.void, 10))  # five int16
 
 
 @dataclass(frozen=True)
 class Events:
-    """What a body holds, on the grid: notes as columns, and controls.
+    """What a body holds, on the grid.
 
     Attributes:
-        notes: packed notes, ascending: see `pack_notes`.
+        times: of the notes, in steps, ascending.
+        notes: rows `(N, 5)`, field 0 left empty: see `note_rows`.
         control_times: steps, ascending.
         controls: field 0's value for each control.
     """
 
-    notes: npt.NDArray[np.int64]
+    times: Steps
+    notes: Tokens
     control_times: Steps
     controls: npt.NDArray[np.int64]
 
 
-def pack_notes(
+def note_rows(
     start: Steps,
     program: npt.NDArray[np.integer],
     pitch: npt.NDArray[np.integer],
     duration_class: npt.NDArray[np.integer],
     velocity: npt.NDArray[np.integer],
-) -> npt.NDArray[np.int64]:
-    """Notes as sorted int64 numbers whose order is time, instrument, pitch, duration, velocity."""
-    low = program.astype(np.int32)
-    for bits, field in ((8, pitch), (9, duration_class), (6, velocity >> 2)):
-        low <<= bits
-        low |= field
-    low += _ONE_EACH
-    packed = start << _START
-    packed |= low
-    packed.sort(kind="stable")  # quick where most are in order already, as a score's notes are
-    return packed
+) -> tuple[Steps, Tokens]:
+    """Times and rows `(N, 5)` of notes by time, instrument, pitch, duration and velocity.
+
+    Field 0 of the rows is left empty.
+    """
+    fields = np.empty((len(start), 4), dtype="<i2")
+    fields[:, 3] = program
+    fields[:, 2] = pitch
+    fields[:, 1] = duration_class
+    fields[:, 0] = velocity
+    fields[:, 0] >>= 2
+    fields += 1
+    rows = np.empty((len(start), 5), dtype=np.int16)
+    rows[:, INSTRUMENT] = fields[:, 3]
+    rows[:, PITCH] = fields[:, 2]
+    rows[:, DURATION] = fields[:, 1]
+    rows[:, VELOCITY] = fields[:, 0]
+    order = _order(start, fields)
+    return (start, rows) if order is None else (start.take(order), rows.take(order, axis=0))
 
 
-def _note_rows(packed: npt.NDArray[np.int64]) -> Tokens:
-    """Rows `(N, 5)` of packed notes, field 0 left empty."""
-    rows = np.empty((len(packed), 5), dtype=np.int16)
-    low = packed.astype(np.int32)  # the lower half
-    low &= (1 << _START) - 1
-    rows[:, INSTRUMENT] = low >> _PROGRAM
-    rows[:, PITCH] = (low >> _PITCH) & 255
-    rows[:, DURATION] = (low >> _DURATION) & 511
-    rows[:, VELOCITY] = low & 63
-    return rows
+def _order(start: Steps, fields: npt.NDArray[np.int16]) -> npt.NDArray[np.int64] | None:
+    """What sorts notes by their starts and then their fields `(N, 4)`, the last one first.
+
+    None where they are sorted, as most are.
+    """
+    rank = fields.view("<i8")[:, 0]
+    before = start[1:] < start[:-1]
+    before |= (start[1:] == start[:-1]) & (rank[1:] < rank[:-1])
+    return np.lexsort((rank, start)) if before.any() else None
 
 
 def encode_events(events: Events, vocabulary: Vocabulary) -> Tokens:
     """The body `(T, 5)` of a piece, without its end."""
-    rows = _note_rows(events.notes)
-    times = events.notes >> _START
+    rows, times = events.notes, events.times
     if len(events.controls):
         rows, times = _with_controls(rows, times, events)
     waits = times.copy()
     waits[1:] -= times[:-1]
     if not len(events.controls) and waits.max(initial=0) < vocabulary.grid.wait_count:
-        rows[:, WAIT] = waits + 1
+        np.add(waits, 1, out=rows[:, WAIT], casting="same_kind")
         return rows
     return _with_rests(rows, waits, events.controls, vocabulary)
 
@@ -154,7 +157,7 @@ def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
     control = np.flatnonzero(vocabulary.is_control(tokens))
     rows, start = tokens.take(note, axis=0), times.take(note)
     _check_fields(rows, note, vocabulary)
-    order = _note_order(start, rows)
+    order = _order(start, np.ascontiguousarray(rows[:, : INSTRUMENT - 1 : -1], dtype="<i2"))
     if order is not None:
         rows, start = rows.take(order, axis=0), start.take(order)
     return Decoded(
@@ -180,17 +183,6 @@ def _check_fields(rows: Tokens, places: npt.NDArray[np.int64], vocabulary: Vocab
             f"{rows[wrong][0].tolist()}, where each field is at least 1 and there are "
             f"{', '.join(map(str, vocabulary.sizes))} values"
         )
-
-
-def _note_order(start: Steps, rows: Tokens) -> npt.NDArray[np.int64] | None:
-    """What sorts notes by all their fields, or None where they are sorted, as encoded ones are."""
-    low = rows[:, INSTRUMENT].astype(np.int32)
-    for bits, field in ((8, PITCH), (9, DURATION), (6, VELOCITY)):
-        low <<= bits
-        low |= rows[:, field]
-    packed = start << _START
-    packed |= low
-    return np.argsort(packed, kind="stable") if (packed[1:] < packed[:-1]).any() else None
 
 
 def row_times(tokens: Tokens, vocabulary: Vocabulary) -> Steps:

@@ -6,7 +6,10 @@ take effect.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,27 +21,28 @@ from .vocabulary import METRONOME, Vocabulary
 
 ControlEvent = tuple[int, int]
 
-_MARKS = np.array(METRONOME, dtype=np.float64)
-_HALF_WAY = np.sqrt(_MARKS[1:] * _MARKS[:-1])
+_HALF_WAY = [math.sqrt(slower * faster) for slower, faster in pairwise(METRONOME)]
 
 
 def tempo_name(quarters_a_minute: float) -> str:
     """The control of the metronome mark nearest to a tempo, by ratio."""
-    return f"tempo:{METRONOME[int(np.searchsorted(_HALF_WAY, quarters_a_minute))]}"
+    return f"tempo:{METRONOME[bisect_left(_HALF_WAY, quarters_a_minute)]}"
 
 
 def first_meter(score: Score) -> tuple[int, int]:
     """The time signature in force at the beginning; 4/4 where the score has none, as in MIDI."""
-    opening = score.time_signatures[score.time_signatures["time"] <= 0]
-    if not len(opening):
-        return 4, 4
-    return int(opening[-1]["numerator"]), int(opening[-1]["denominator"])
+    for time, numerator, denominator in score.time_signatures[:1].tolist():
+        if time == 0:
+            return numerator, denominator
+    return 4, 4
 
 
 def first_tempo(score: Score) -> float:
     """The tempo at the beginning in quarters a minute; 120 where the score has none."""
-    opening = score.tempos[score.tempos["time"] <= 0]
-    return 60e6 / int(opening[-1]["microseconds"]) if len(opening) else 120.0
+    for time, microseconds in score.tempos[:1].tolist():
+        if time == 0:
+            return float(60e6 / microseconds)
+    return 120.0
 
 
 def meter_events(score: Score, steps: Steps, vocabulary: Vocabulary) -> Iterator[ControlEvent]:

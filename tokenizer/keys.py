@@ -24,6 +24,7 @@ a file's "minor" as said and its "major" as a signature only, whose mode is esti
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import NamedTuple
 
@@ -89,20 +90,25 @@ def _unit_profiles(profile: str) -> np.ndarray:
 
 
 def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.ndarray:
-    """Pearson's correlation with each key: float64 (..., 24), 12 major keys from C, 12 minor.
+    """Pearson's correlation with each key: float64 (24,), 12 major keys from C, then 12 minor.
 
     Args:
-        weights: (..., 12), one weight a pitch class.
+        weights: (12,), one weight a pitch class.
         profile: a name in `PROFILES`.
 
     Raises:
         InputError: if there is no such profile.
     """
+    return np.array(_correlations(weights, profile))
+
+
+def _correlations(weights: np.ndarray, profile: str) -> list[float]:
     # The profiles have mean 0 and length 1, so that the weights' own mean and length are a scale.
-    square = (weights * weights).sum(axis=-1, keepdims=True)
-    spread = square - weights.sum(axis=-1, keepdims=True) ** 2 / 12
-    length = np.sqrt(np.where(spread > 1e-12 * square, spread, np.inf))  # inf: all alike, no key
-    return np.asarray(weights @ _unit_profiles(profile).T / length)
+    values = weights.tolist()
+    square = sum(value * value for value in values)
+    spread = square - sum(values) ** 2 / 12
+    length = math.sqrt(spread) if spread > 1e-12 * square else math.inf  # inf: all alike, no key
+    return [product / length for product in (_unit_profiles(profile) @ weights).tolist()]
 
 
 def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | None:
@@ -115,11 +121,11 @@ def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | N
     Raises:
         InputError: if there is no such profile.
     """
-    correlations = key_correlations(weights, profile)
-    best = int(np.argmax(correlations))
-    if correlations[best] <= 0:
+    correlations = _correlations(weights, profile)
+    best = max(correlations)
+    if best <= 0:
         return None
-    minor, tonic = divmod(best, 12)
+    minor, tonic = divmod(correlations.index(best), 12)
     return Key((_MINOR_FIFTHS if minor else _MAJOR_FIFTHS)[tonic], bool(minor))
 
 
@@ -139,8 +145,8 @@ def key_of_signature(
     Raises:
         InputError: if there is no such profile.
     """
-    correlations = key_correlations(weights, profile)
+    correlations = _correlations(weights, profile)
     tonic = fifths * 7 % 12
     major, minor = correlations[tonic], correlations[12 + (tonic + 9) % 12]
     best = max(major, minor)
-    return Key(fifths, bool(minor > major)), float(correlations.max() - best)
+    return Key(fifths, minor > major), max(correlations) - best

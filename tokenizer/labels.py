@@ -142,16 +142,18 @@ def labels_of(score: Score) -> Labels:
     if len(score.notes) == 0:
         return Labels()
     return Labels(
-        instruments=_instruments(score.notes["program"]),
+        instruments=_instruments(score),
         tempo=_tempo(score),
         time_signature=_prevailing(score, score.time_signatures),
         key=_key(score),
     )
 
 
-def _instruments(programs: np.ndarray) -> tuple[int, ...]:
-    counts = np.bincount(programs, minlength=129)
-    return tuple(sorted(np.flatnonzero(counts).tolist(), key=lambda p: (-counts[p], p)))
+def _instruments(score: Score) -> tuple[int, ...]:
+    if len(score.tracks) == 1:
+        return (score.tracks[0].program,)
+    counts = np.bincount(score.notes["program"], minlength=129).tolist()
+    return tuple(sorted(filter(counts.__getitem__, range(129)), key=lambda p: (-counts[p], p)))
 
 
 def _held(score: Score, times: np.ndarray) -> np.ndarray:
@@ -195,7 +197,5 @@ def _key(score: Score) -> tuple[int, bool] | None:
     if written is None:
         return estimate_key(weights)
     fifths = written[0]
-    if not weights.any():
-        return Key(fifths, False)
     key, doubt = key_of_signature(weights, fifths)
     return estimate_key(weights) if fifths == 0 and doubt > _CLEAR else key

@@ -8,12 +8,15 @@ read from the bytes when it is first asked for. Every other file goes, byte by b
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 from typing import Any, Literal
 
 import numpy.typing as npt
 
 from . import assembly, files, repair, smf
+from .columns import GLOBAL
 from .errors import InputError, MidiError, unknown
 from .midi_writer import score_to_bytes
 from .repair import Report
@@ -23,6 +26,7 @@ from .symusic_reader import read_plain
 Array = npt.NDArray[Any]
 Programs = Literal["track", "channel"]
 
+STATED = re.compile(rb"\xff[\x51\x58\x59]")  # tempos, time signatures, key signatures
 LARGEST_FILE = 16 * 2**20  # the longest opera has under 2 MB
 
 
@@ -126,15 +130,19 @@ def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, 
     return score, report
 
 
-def _parsed(data: bytes) -> tuple[smf.Layout, list[smf.Events]]:
+def _parsed(
+    data: bytes, holding: re.Pattern[bytes] | None = None
+) -> tuple[smf.Layout, list[smf.Events]]:
+    """Every track's events; of tracks without bytes that `holding` matches, none."""
     inner, offset = smf.unwrapped(data)
     try:
         layout = smf.layout(inner)
         parsed = []
         for start, stop in layout.tracks:
             events = smf.Events()
-            smf.read_events(inner, start, stop, events)
-            smf.check_end(inner, start, stop, events)
+            if holding is None or holding.search(inner, start, stop):
+                smf.read_events(inner, start, stop, events)
+                smf.check_end(inner, start, stop, events)
             parsed.append(events)
     except MidiError as error:
         at = None if error.offset is None else error.offset + offset
@@ -159,6 +167,13 @@ def _oddities(layout: smf.Layout, parsed: list[smf.Events]) -> list[str]:
     return found
 
 
-def _columns(data: bytes) -> dict[str, Array]:
-    """Every column of a file, read byte by byte."""
+def _columns(data: bytes, kind: str) -> dict[str, Array]:
+    """A column of a file and others that are read with it, byte by byte.
+
+    What holds for the whole score mostly stands in a track of its own, and only that one is read.
+    """
+    if kind in GLOBAL:
+        with contextlib.suppress(MidiError):
+            score = assembly.assembled(*_parsed(data, holding=STATED), by_channel=False)
+            return {kind: getattr(score, kind) for kind in GLOBAL}
     return _read_fully(data, salvage=True, programs="track")[0].columns()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,24 +23,25 @@ from .plain import is_plain, tempos_are_plain
 from .score import Score, Track
 
 Array = npt.NDArray[Any]
-Words = npt.NDArray[np.int32]
+
+ColumnsOf = Callable[[bytes, str], Mapping[str, Array]]
 
 # The fields of symusic's columns, in the order in which they fill a row of 32-bit words.
 NOTE_FIELDS = ("time", "duration", "pitch", "velocity")
 TEMPO_FIELDS = ("time", "mspq")
 TIME_FIELDS = ("time", "numerator", "denominator")
 KEY_FIELDS = ("time", "key", "tonality")
-WITHOUT_PADDING = np.array([-1, 0xFFFF], np.int32)
 SHORT = 2**16 - 1  # ticks: durations from here on have the same sorting key
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
-def read_plain(data: bytes, columns_of: Callable[[bytes], dict[str, Array]]) -> Score | None:
+def read_plain(data: bytes, columns_of: ColumnsOf) -> Score | None:
     """Read a file through symusic, or give None where that might not be exact.
 
     Args:
         data: a whole file.
-        columns_of: reads all columns of a file in another way, where symusic does not do.
+        columns_of: reads a column of a file, and perhaps others, in another way, where symusic
+            does not do.
     """
     try:
         if sys.byteorder == "big" or not is_plain(data):
@@ -51,33 +53,22 @@ def read_plain(data: bytes, columns_of: Callable[[bytes], dict[str, Array]]) -> 
     if notes is None:
         return None
     notes.flags.writeable = False
-    rest = _Rest(data, found, columns_of)
+    rest = partial(_rest, data, found, columns_of)
     return Score.trusted(found.ticks_per_quarter, tracks, {"notes": notes}, rest)
 
 
-class _Rest:
-    """The columns beside the notes, each when it is first asked for.
+def _rest(
+    data: bytes, found: symusic.core.ScoreTick, columns_of: ColumnsOf, kind: str
+) -> Mapping[str, Array]:
+    """A column beside the notes, when it is first asked for, and others that come with it.
 
     Tempos and signatures come from symusic where it has them right, everything else from the bytes.
     """
-
-    def __init__(
-        self,
-        data: bytes,
-        found: symusic.core.ScoreTick,
-        columns_of: Callable[[bytes], dict[str, Array]],
-    ) -> None:
-        self.data = data
-        self.found = found
-        self.columns_of = columns_of
-
-    def __call__(self, kind: str) -> dict[str, Array]:
-        if kind in SETTLED and tempos_are_plain(self.data):
-            column = SETTLED[kind](self.found)
-            if column is not None:
-                column.flags.writeable = False
-                return {kind: column}
-        return self.columns_of(self.data)
+    if kind in columns.GLOBAL and tempos_are_plain(data):
+        tempos, times, keys = _tempos(found), _time_signatures(found), _key_signatures(found)
+        if tempos is not None and times is not None and keys is not None:
+            return {"tempos": tempos, "time_signatures": times, "key_signatures": keys}
+    return columns_of(data, kind)
 
 
 def _tracks_and_notes(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
@@ -100,10 +91,11 @@ def _tracks_and_notes(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...],
         sizes.append(size)
     if not tracks:
         return (), EMPTY["notes"]
-    return tuple(tracks), _sorted(b"".join(states), np.repeat(constants, sizes))
+    repeated = np.repeat(constants, sizes) if len(sizes) > 1 else constants[0]
+    return tuple(tracks), _sorted(b"".join(states), repeated)
 
 
-def _sorted(state: bytes, constants: npt.NDArray[np.int64]) -> Array | None:
+def _sorted(state: bytes, constants: npt.NDArray[np.int64] | int) -> Array | None:
     """Notes of all tracks, one track after another, as a sorted column of NOTES.
 
     Rows and sorting keys are filled by their bytes, lowest first, which takes the fewest passes:
@@ -116,14 +108,14 @@ def _sorted(state: bytes, constants: npt.NDArray[np.int64]) -> Array | None:
 
     Args:
         state: (n, 12) bytes, as symusic pickles notes.
-        constants: (n,) track << 32 | program << 16.
+        constants: (n,) track << 32 | program << 16, or one for all.
 
     Returns:
         The notes, or None if the first begins before 0.
     """
     given = np.frombuffer(state, np.int32)
-    rows = np.empty((len(constants), 2), np.int64)
-    key = np.empty(len(constants), np.int64)
+    rows = np.empty((len(given) // 3, 2), np.int64)
+    key = np.empty(len(rows), np.int64)
     row_words, key_words = rows.reshape(-1).view(np.int32), key.view(np.int32)
     rows[:, 1] = constants
     row_words[::4] = key_words[1::2] = given[::3]
@@ -157,71 +149,61 @@ def _settle(notes: Array, tied: npt.NDArray[np.int64], key: npt.NDArray[np.int64
 
 
 def _tempos(found: symusic.core.ScoreTick) -> Array | None:
-    words = _one_a_tick(_words(found.tempos, TEMPO_FIELDS))
-    if words is None or not len(words):
-        return words if words is None else EMPTY["tempos"]
-    if words[0, 0] < 0 or words[:, 1].min() < 1:
+    """The tempos; None where two differ at a tick: which is the last, symusic does not tell."""
+    tempos = np.frombuffer(_state(found.tempos, TEMPO_FIELDS), columns.TEMPOS)
+    if not len(tempos):
+        return EMPTY["tempos"]
+    time, microseconds = tempos["time"], tempos["microseconds"]
+    if time[0] < 0 or not microseconds.all():
         return None
-    return np.ascontiguousarray(words).view(columns.TEMPOS)[:, 0]
+    again = time[1:] == time[:-1]
+    if again.any():
+        if (again & (microseconds[1:] != microseconds[:-1])).any():
+            return None
+        tempos = tempos[np.append(True, ~again)]
+        tempos.flags.writeable = False
+    return tempos
 
 
 def _time_signatures(found: symusic.core.ScoreTick) -> Array | None:
-    words = _one_a_tick(_words(found.time_signatures, TIME_FIELDS))
-    if words is None or not len(words):
-        return words if words is None else EMPTY["time_signatures"]
-    rows = np.empty(len(words), columns.TIME_SIGNATURES)
-    rows["time"] = words[:, 0]
-    rows["numerator"] = words[:, 1]  # its lowest byte
-    rows["denominator"] = words[:, 1] >> 8 & 0xFF  # symusic has 0 for what does not fit a byte
-    if words[0, 0] < 0 or not (rows["numerator"].all() and rows["denominator"].all()):
-        return None
-    return rows
+    """The time signatures; None where two differ at a tick, or one does not fit a byte."""
+    stated: dict[int, tuple[int, int]] = {}
+    for time, packed in _pairs(found.time_signatures, TIME_FIELDS):
+        signature = packed & 0xFF, packed >> 8 & 0xFF  # symusic has 0 for what does not fit
+        if time < 0 or not all(signature) or stated.setdefault(time, signature) != signature:
+            return None
+    return _column("time_signatures", [(time, *signature) for time, signature in stated.items()])
 
 
 def _key_signatures(found: symusic.core.ScoreTick) -> Array | None:
-    stated = _words(found.key_signatures, KEY_FIELDS)
-    words = _one_a_tick(stated)
-    if not len(stated):
-        return EMPTY["key_signatures"]
-    unlike = words is None
-    words = stated if words is None else words
-    rows = np.empty(len(words), columns.KEY_SIGNATURES)
-    rows["time"] = words[:, 0]
-    rows["fifths"] = words[:, 1]
-    modes = words[:, 1] >> 8 & 0xFF
-    rows["minor"] = modes
-    if words[0, 0] < 0 or modes.max() > 1 or np.abs(rows["fifths"]).max() > 7:
-        return None
-    return columns.ordered("key_signatures", rows) if unlike else rows
+    """The key signatures; None where one has a mode or a number of fifths that there is not."""
+    rows = []
+    for time, packed in _pairs(found.key_signatures, KEY_FIELDS):
+        fifths, mode = (packed & 0xFF ^ 0x80) - 0x80, packed >> 8 & 0xFF
+        if time < 0 or mode > 1 or abs(fifths) > 7:
+            return None
+        rows.append((time, fifths, bool(mode)))
+    column = _column("key_signatures", list(dict.fromkeys(rows)))
+    if len(column) < 2 or len({time for time, *_ in rows}) == len(column):
+        return column
+    column = columns.ordered("key_signatures", np.array(rows, columns.KEY_SIGNATURES))
+    column.flags.writeable = False
+    return column
 
 
-# How to have the columns of the whole score from symusic; None where that might not be exact.
-SETTLED = {
-    "tempos": _tempos,
-    "time_signatures": _time_signatures,
-    "key_signatures": _key_signatures,
-}
+def _pairs(events: Any, fields: tuple[str, ...]) -> list[list[int]]:
+    """A column of two words a row: the time, and bytes, of which the upper two mean nothing."""
+    words: list[list[int]] = np.frombuffer(_state(events, fields), np.int32).reshape(-1, 2).tolist()
+    return words
 
 
-def _one_a_tick(words: Words) -> Words | None:
-    """Rows without those that say again what the one before says at the same tick.
-
-    None where two say different things: which one is last in the file, symusic does not tell.
-    """
-    if len(words) < 2:
-        return words
-    same = words[1:, 0] == words[:-1, 0]
-    if not same.any():
-        return words
-    if (same & (words[1:, 1] != words[:-1, 1])).any():
-        return None
-    return words[np.append(True, ~same)]
-
-
-def _words(events: Any, fields: tuple[str, ...]) -> Words:
-    """A column of two words a row: the time, and a number or bytes, the unused ones 0."""
-    words = np.frombuffer(_state(events, fields), np.int32).reshape(-1, 2)
-    return words if fields == TEMPO_FIELDS else words & WITHOUT_PADDING
+def _column(kind: str, rows: list[Any]) -> Array:
+    """A read-only column of rows that are in order."""
+    if not rows:
+        return EMPTY[kind]
+    column = np.array(rows, columns.DTYPES[kind])
+    column.flags.writeable = False
+    return column
 
 
 def _state(events: Any, fields: tuple[str, ...]) -> bytes:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from . import controls
 from .columns import DTYPES, prepared
-from .compound import Decoded, Events, decode_rows, encode_events, pack_notes
+from .compound import Decoded, Events, decode_rows, encode_events, note_rows
 from .errors import InputError
 from .grid import Grid
 from .instruments import DRUMS, name
@@ -99,7 +99,7 @@ class Tokenizer:
     def body(self, score: Score) -> Tokens:
         """The music of a score, `(T, 5)`, without prefix and end."""
         notes = sustained(score) if self.pedal == "durations" else score.notes
-        packed = pack_notes(
+        starts, rows = note_rows(
             self.vocabulary.grid.steps(score, notes["start"]),
             notes["program"],
             notes["pitch"],
@@ -109,7 +109,7 @@ class Tokenizer:
         events = sorted(self._control_events(score), key=lambda event: event[0])
         times = np.array([time for time, _ in events], dtype=np.int64)
         values = np.array([value for _, value in events], dtype=np.int64)
-        return encode_events(Events(packed, times, values), self.vocabulary)
+        return encode_events(Events(starts, rows, times, values), self.vocabulary)
 
     def end(self) -> Tokens:
         """The row `(1, 5)` that closes a piece."""

@@ -55,12 +55,6 @@ def test_a_profile_is_its_own_key(profile: str) -> None:
         assert (found.fifths - (fifths - 3)) % 12 == 0
 
 
-def test_many_pieces_at_once() -> None:
-    batch = np.random.default_rng(0).random((5, 12))
-    together = key_correlations(batch)
-    np.testing.assert_allclose(together, [key_correlations(row) for row in batch])
-
-
 def test_silence_and_noise_have_no_key() -> None:
     assert estimate_key(np.zeros(12)) is None
     assert estimate_key(np.ones(12)) is None
