@@ -24,6 +24,7 @@ from .commands.prepare import prepare
 from .commands.replay import replay
 from .commands.tokens import detokenize, tokens
 from .commands.train import train
+from .commands.train_critic import train_critic
 from .commands.tree import tree
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ _COMMANDS = (
     replay,
     train,
     finetune,
+    train_critic,
     evaluate,
     embeddings,
     prepare,

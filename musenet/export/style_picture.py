@@ -45,6 +45,7 @@ def render(found: StyleMap, form: str, *, title: str, seed: int = 0) -> bytes:
         InputError: if scikit-learn is not installed.
     """
     order, places = _arranged(found, seed)
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -57,12 +58,10 @@ def render(found: StyleMap, form: str, *, title: str, seed: int = 0) -> bytes:
     figure.draw_without_rendering()
     _part(plane, texts, figure, places)
     data = io.BytesIO()
-    figure.savefig(data, format=form, dpi=110, metadata=_undated(form))
+    # Without date and chance in it, the same map is the same file.
+    with rc_context({"svg.hashsalt": title}):
+        figure.savefig(data, format=form, dpi=110, metadata={"Date": None} if form == "svg" else {})
     return data.getvalue()
-
-
-def _undated(form: str) -> dict[str, Any]:
-    return {"Date": None} if form == "svg" else {"Software": None}
 
 
 def _arranged(found: StyleMap, seed: int) -> tuple[npt.NDArray[np.int64], Floats]:
