@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from musenet.checkpoint import Checkpoint
 from musenet.sampling.asking import Asked, asked_options, place
 from musenet.sampling.logits import Sampling
 from musenet.sampling.options import Options
@@ -26,7 +29,7 @@ WORDS: dict[str, tuple[Any, str, Any]] = {
     "meter": ((3, 4), "meter", (3, 4)),
     "key": ("F# minor", "key", Key(3, True)),
     "balance": (0.0, "balance", 0.0),
-    "tonality": (0.5, "tonality", 0.5),
+    "manner": (0.5, "manner", 0.5),
     "repetition": (1.0, "repetition", 1.0),
     "overlap": (0.25, "overlap", 0.25),
     "seed": (7, "seed", 7),
@@ -78,6 +81,15 @@ def test_every_option_can_be_asked_for() -> None:
     indirectly = {"seconds": {"length"}, "sampling": {*DRAWS}, "limits": {*LIMITS}}
     for field in fields(Options):
         assert indirectly.get(field.name, {field.name}) <= set(Asked.__annotations__)
+
+
+def test_every_keyword_is_told() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "generation.md").read_text(encoding="utf-8")
+    told = re.findall(r"\w+", str(Checkpoint.generate.__doc__))
+    for keyword in Asked.__annotations__:
+        assert f"`{keyword}`" in page
+        assert keyword in told
+        assert f"\n        {keyword}: " in str(Asked.__doc__)
 
 
 def test_nothing_asked_for_is_the_default() -> None:
