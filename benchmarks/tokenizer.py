@@ -33,8 +33,8 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tokenizer import Grid, Score, Tokenizer, Track, Vocabulary, read
-from tokenizer.musenet_tokens import MuseNetTokenizer, longest_notes
+from tokenizer import Grid, MuseNetTokenizer, Score, Tokenizer, Track, Vocabulary, read
+from tokenizer.musenet_tokens import longest_notes
 from tokenizer.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
 from tokenizer.roundtrip import exact_notes
 from tokenizer.score import NOTES

@@ -21,6 +21,7 @@ class Sketches:
         self._path = path
         self._file = path.open("wb")
         self._ends = array("q", [0])
+        self._map: Sketch | None = None
 
     @classmethod
     def of(cls, path: Path, sketches: Iterable[Sketch]) -> Sketches:
@@ -40,8 +41,7 @@ class Sketches:
 
     def __getitem__(self, piece: int) -> Sketch:
         """The sketch of a piece."""
-        sketch: Sketch = np.array(self._hashes()[self._ends[piece] : self._ends[piece + 1]])
-        return sketch
+        return self._hashes()[self._ends[piece] : self._ends[piece + 1]]
 
     @property
     def lengths(self) -> Indices:
@@ -71,10 +71,14 @@ class Sketches:
             yield begin, np.array(hashes[begin : begin + block])
 
     def _hashes(self) -> Sketch:
-        self._file.flush()
+        """Every hash, mapped at the first reading."""
         if self.total == 0:  # an empty file cannot be mapped
             return np.zeros(0, dtype=np.uint32)
-        return np.memmap(self._path, dtype="<u4", mode="r", shape=(self.total,))
+        if self._map is None:
+            self._file.flush()
+            mapped = np.memmap(self._path, dtype="<u4", mode="r", shape=(self.total,))
+            self._map = np.asarray(mapped)  # a plain array: its slices are made in no time
+        return self._map
 
     def __enter__(self) -> Sketches:
         return self

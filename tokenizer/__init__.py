@@ -11,6 +11,7 @@ from .errors import InputError, MidiError
 from .grid import Grid
 from .labels import Labels
 from .midi import read, read_reporting, to_bytes, write
+from .musenet_tokens import MuseNetTokenizer
 from .score import Score, Track
 from .structure import StructureState, structure
 from .tokenizer import Tokenizer
@@ -21,6 +22,7 @@ __all__ = [
     "InputError",
     "Labels",
     "MidiError",
+    "MuseNetTokenizer",
     "Score",
     "StructureState",
     "Tokenizer",

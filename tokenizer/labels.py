@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,6 +53,7 @@ class Labels:
     key: tuple[int, bool] | None = None
 
 
+@lru_cache(maxsize=4096)  # a corpus has the same few names again and again
 def normalise_composer(text: str | None) -> str | None:
     """The id of a composer, a lower-case ASCII slug, or None where the name means nobody.
 
@@ -101,6 +103,7 @@ def normalise_style(text: str) -> str | None:
     return next(iter(STYLE_KEYS.get(folded(text), ())), None)
 
 
+@lru_cache(maxsize=4096)
 def normalise_styles(text: str | None, composer: str | None = None) -> tuple[str, ...]:
     """The ids of all styles in a genre text such as "Sacred; Mass" or "game/rock-metal".
 

@@ -17,10 +17,9 @@ and the longest notes are 10 and 20 quarters.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -52,11 +51,9 @@ from .musenet_vocabulary import (
     on_family,
 )
 from .pedals import sustained
-from .saved import checked, header, read_json, write_json
+from .saved import Saved
 from .score import NOTES, TEMPOS, Score, Track
 from .vocabulary import Tokens
-
-ENCODING = "musenet"
 
 # A note as one int64, most significant first: instrument 4 bits, pitch 7, start 34, duration 14,
 # loudness 4. Sorted, the notes of one key follow each other in time.
@@ -73,7 +70,7 @@ def longest_notes(grid: Grid) -> Steps:
 
 
 @dataclass(frozen=True)
-class MuseNetTokenizer:
+class MuseNetTokenizer(Saved):
     """MuseNet's encoding, with the interface of `Tokenizer`.
 
     Attributes:
@@ -83,6 +80,8 @@ class MuseNetTokenizer:
         pedal: what becomes of the sustain pedal: `drop` leaves it out, `durations` lets notes
             sound until it is released.
     """
+
+    encoding: ClassVar[str] = "musenet"
 
     grid: Grid = field(default_factory=Grid.seconds)
     styles: tuple[str, ...] = ()
@@ -184,13 +183,8 @@ class MuseNetTokenizer:
             tempos=np.array([(0, 500_000)], dtype=TEMPOS),
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tokenizer as JSON, one style a line."""
-        write_json(path, self.to_json())
-
-    def to_json(self) -> dict[str, Any]:
-        """The tokenizer as plain data."""
-        return header(ENCODING) | {
+    def _plain(self) -> dict[str, Any]:
+        return {
             "clock": self.grid.clock,
             "resolution": self.grid.resolution,
             "pedal": self.pedal,
@@ -198,27 +192,9 @@ class MuseNetTokenizer:
         }
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> MuseNetTokenizer:
-        """Read a tokenizer that `save` wrote.
-
-        Raises:
-            InputError: if the file cannot be read, is no tokenizer, or is of another version.
-        """
-        return cls.from_json(read_json(path), str(path))
-
-    @classmethod
-    def from_json(cls, data: object, source: str = "the tokenizer") -> MuseNetTokenizer:
-        """The tokenizer of plain data; `source` names it in errors.
-
-        Raises:
-            InputError: if the data are no tokenizer or of another version.
-        """
-        plain = checked(data, ENCODING, source)
-        try:
-            grid = Grid(plain["clock"], plain["resolution"])
-            return cls(grid, tuple(plain["styles"]), plain["pedal"])
-        except KeyError as error:
-            raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
+    def _of_plain(cls, plain: dict[str, Any]) -> MuseNetTokenizer:
+        grid = Grid(plain["clock"], plain["resolution"])
+        return cls(grid, tuple(plain["styles"]), plain["pedal"])
 
     def _cleaned(
         self,

@@ -4,49 +4,80 @@ from __future__ import annotations
 
 import json
 import os
+from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .errors import InputError
 from .files import write_text
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 FORMAT = "musenet-tokenizer"
 VERSION = 1
 
 
-def header(encoding: str) -> dict[str, Any]:
-    """The first items of a tokenizer's plain data."""
-    return {"format": FORMAT, "version": VERSION, "encoding": encoding}
+class Saved(ABC):
+    """A tokenizer that can be written as JSON and read again; each encoding has its own data."""
 
+    encoding: ClassVar[str]
 
-def checked(data: object, encoding: str, source: str) -> dict[str, Any]:
-    """Plain data that are a tokenizer's of this version and encoding.
+    @abstractmethod
+    def _plain(self) -> dict[str, Any]:
+        """What makes this tokenizer, as plain data."""
 
-    Raises:
-        InputError: if they are not; `source` names them in the message.
-    """
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise InputError(f"{source} is not a tokenizer: its 'format' is not '{FORMAT}'")
-    if data.get("version") != VERSION:
-        raise InputError(
-            f"{source} is a tokenizer of version {data.get('version')}, and this program reads "
-            f"version {VERSION}; update the program, or prepare the data again with this one"
-        )
-    if data.get("encoding") != encoding:
-        raise InputError(
-            f"{source} is a tokenizer of the {data.get('encoding')} encoding, and here one of the "
-            f"{encoding} encoding is needed"
-        )
-    return data
+    @classmethod
+    @abstractmethod
+    def _of_plain(cls, plain: dict[str, Any]) -> Self:
+        """The tokenizer of plain data; raises KeyError where they lack something."""
 
+    def to_json(self) -> dict[str, Any]:
+        """The tokenizer as plain data."""
+        header = {"format": FORMAT, "version": VERSION, "encoding": self.encoding}
+        return header | self._plain()
 
-def write_json(path: str | os.PathLike[str], data: dict[str, Any]) -> None:
-    """Write a tokenizer's plain data, one item of a list a line."""
-    write_text(path, json.dumps(data, indent=1, ensure_ascii=False) + "\n")
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the tokenizer as JSON, one item of a list a line."""
+        write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a tokenizer that `save` wrote.
+
+        Raises:
+            InputError: if the file cannot be read, is no tokenizer, or is of another version.
+        """
+        return cls.from_json(read_json(path), str(path))
+
+    @classmethod
+    def from_json(cls, data: object, source: str = "the tokenizer") -> Self:
+        """The tokenizer of plain data; `source` names it in errors.
+
+        Raises:
+            InputError: if the data are no tokenizer, or of another version or encoding.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise InputError(f"{source} is not a tokenizer: its 'format' is not '{FORMAT}'")
+        if data.get("version") != VERSION:
+            raise InputError(
+                f"{source} is a tokenizer of version {data.get('version')}, and this program "
+                f"reads version {VERSION}; update the program, or prepare the data again with "
+                "this one"
+            )
+        if data.get("encoding") != cls.encoding:
+            raise InputError(
+                f"{source} is a tokenizer of the {data.get('encoding')} encoding, and here one of "
+                f"the {cls.encoding} encoding is needed"
+            )
+        try:
+            return cls._of_plain(data)
+        except KeyError as error:
+            raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
 
 
 def read_json(path: str | os.PathLike[str]) -> object:
-    """Read what `write_json` wrote.
+    """Read what `Saved.save` wrote.
 
     Raises:
         InputError: if the file cannot be read or is not JSON.

@@ -31,14 +31,17 @@ class TempoMap:
         self.starts = starts
         self.slopes = slopes
         # in units of 1 / (1e6 * ticks_per_quarter) seconds; at most 2**31 * 2**24, so int64 holds
-        self.sums = np.concatenate([[0], np.cumsum(np.diff(starts) * slopes[:-1])])
+        self.sums = np.zeros(len(starts), np.int64)
+        np.cumsum((starts[1:] - starts[:-1]) * slopes[:-1], out=self.sums[1:])
         self.units_per_second = 1_000_000 * ticks_per_quarter
 
     def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Seconds from tick 0 to `ticks`, of the same shape; before 0 the first tempo goes on."""
         ticks = np.asarray(ticks)
         ticks = ticks.astype(np.int64, casting="same_kind" if ticks.size else "unsafe")
-        at = np.maximum(np.searchsorted(self.starts, ticks, side="right") - 1, 0)
+        at: Any = 0  # which tempo holds; most scores have one
+        if len(self.starts) > 1:
+            at = np.maximum(np.searchsorted(self.starts, ticks, side="right") - 1, 0)
         units = self.sums[at] + (ticks - self.starts[at]) * self.slopes[at]
         result: npt.NDArray[np.float64] = units / self.units_per_second
         return result

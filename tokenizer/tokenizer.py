@@ -8,10 +8,9 @@ same tokens everywhere.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +23,7 @@ from .grid import Grid
 from .instruments import DRUMS, name
 from .labels import Labels, labels_of
 from .pedals import sustained
-from .saved import checked, header, read_json, write_json
+from .saved import Saved
 from .score import LAST_TICK, NOTES, TIMED, Score, Track
 from .vocabulary import WAIT, Tokens, Vocabulary, key_name
 
@@ -35,7 +34,7 @@ Pedal = Literal["drop", "durations", "events"]
 
 
 @dataclass(frozen=True)
-class Tokenizer:
+class Tokenizer(Saved):
     """The compound encoding.
 
     Attributes:
@@ -45,6 +44,8 @@ class Tokenizer:
         tempo_changes: whether tempo changes are kept as controls (on the `beat` clock), or one
             tempo in the prefix stands for all.
     """
+
+    encoding: ClassVar[str] = "compound"
 
     vocabulary: Vocabulary
     pedal: Pedal = "drop"
@@ -138,13 +139,8 @@ class Tokenizer:
             _NOTHING | known | {"notes": _notes(decoded, programs, grid)},
         )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tokenizer as JSON, one control a line."""
-        write_json(path, self.to_json())
-
-    def to_json(self) -> dict[str, Any]:
-        """The tokenizer as plain data."""
-        return header("compound") | {
+    def _plain(self) -> dict[str, Any]:
+        return {
             "clock": self.vocabulary.grid.clock,
             "resolution": self.vocabulary.grid.resolution,
             "pedal": self.pedal,
@@ -153,28 +149,10 @@ class Tokenizer:
         }
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Tokenizer:
-        """Read a tokenizer that `save` wrote.
-
-        Raises:
-            InputError: if the file cannot be read, is no tokenizer, or is of another version.
-        """
-        return cls.from_json(read_json(path), str(path))
-
-    @classmethod
-    def from_json(cls, data: object, source: str = "the tokenizer") -> Tokenizer:
-        """The tokenizer of plain data; `source` names it in errors.
-
-        Raises:
-            InputError: if the data are no tokenizer or of another version.
-        """
-        plain = checked(data, "compound", source)
-        try:
-            grid = Grid(plain["clock"], plain["resolution"])
-            vocabulary = Vocabulary(grid, tuple(plain["controls"]))
-            return cls(vocabulary, plain["pedal"], plain["tempo_changes"])
-        except KeyError as error:
-            raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
+    def _of_plain(cls, plain: dict[str, Any]) -> Tokenizer:
+        grid = Grid(plain["clock"], plain["resolution"])
+        vocabulary = Vocabulary(grid, tuple(plain["controls"]))
+        return cls(vocabulary, plain["pedal"], plain["tempo_changes"])
 
     def _rows(self, values: list[int]) -> Tokens:
         rows = np.zeros((len(values), 5), dtype=np.int16)

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tokenizer import MuseNetTokenizer
 from tokenizer.errors import InputError
 from tokenizer.grid import Grid
 from tokenizer.labels import Labels
 from tokenizer.musenet_roundtrip import musenet_round_trip
-from tokenizer.musenet_tokens import MuseNetTokenizer
 from tokenizer.musenet_vocabulary import (
     GROUPS,
     INSTRUMENT_OF_PROGRAM,
