@@ -12,16 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tokenizer import InputError, Tokenizer
-from tokenizer.vocabulary import FIELDS
 
 from .examine import Record
 from .label import Described
 from .output import Output, opened
 from .report import Report
-from .shards import read_index
+from .shards import mapped, read_index, table_rows
 from .sketches import Sketches
 from .survey import Plan, Survey, decide
 
@@ -93,17 +90,11 @@ def _closed(tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _pieces(paths: Sequence[Path], *, tokens: bool) -> Iterator[tuple[Record, Described]]:
     """Every piece of every dataset in order, with or without its tokens."""
-    import pyarrow.parquet as parquet
-
     for path in paths:
-        shards = [
-            np.memmap(path / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS)))
-            for s in read_index(path).shards
-        ]
-        for batch in parquet.ParquetFile(path / "pieces.parquet").iter_batches(1024):
-            for row in batch.to_pylist():
-                rows = shards[row["shard"]][row["offset"] : row["offset"] + row["length"]]
-                yield _record(row, rows.tobytes() if tokens else b""), _described(row)
+        shards = mapped(path, read_index(path))
+        for row in table_rows(path):
+            rows = shards[row["shard"]][row["offset"] : row["offset"] + row["length"]]
+            yield _record(row, rows.tobytes() if tokens else b""), _described(row)
 
 
 def _record(row: dict[str, Any], tokens: bytes) -> Record:

@@ -13,10 +13,10 @@ from tokenizer import InputError, Labels, Tokenizer
 from tokenizer.errors import unknown
 from tokenizer.keys import Key
 from tokenizer.structure import Structure, length_of, structure
-from tokenizer.vocabulary import FIELDS, Tokens
+from tokenizer.vocabulary import Tokens
 
 from .label import SPLITS
-from .shards import read_index
+from .shards import mapped, read_index
 
 STRUCTURE_BYTES = 1 << 30
 """Structure is kept for pieces used last, up to this many bytes."""
@@ -90,10 +90,7 @@ class Pieces:
         self._shard = table["shard"].to_numpy()
         self._offset = table["offset"].to_numpy()
         self._table = table
-        self._shards = [
-            np.memmap(self.folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS)))
-            for s in index.shards
-        ]
+        self._shards = mapped(self.folder, index)
         self._structures: OrderedDict[int, Structure] = OrderedDict()
         self._room = STRUCTURE_BYTES
         self._labels: dict[int, Labels] = {}

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
-from tokenizer.vocabulary import FIELDS
+from tokenizer.vocabulary import FIELDS, Tokens
 
 FORMAT = "musenet-dataset"
 VERSION = 1
@@ -201,3 +203,19 @@ def read_index(folder: Path) -> Index:
         if size != shard.rows * ROW_BYTES:
             raise InputError(f"{file} is missing or cut short; prepare the dataset again")
     return Index(shards, data["pieces"], data["files"])
+
+
+def mapped(folder: Path, index: Index) -> list[Tokens]:
+    """The tokens of each shard, `(rows, 5)`, on disk until they are looked at."""
+    return [
+        np.memmap(folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS)))
+        for s in index.shards
+    ]
+
+
+def table_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """The rows of the table of pieces, in order."""
+    import pyarrow.parquet as parquet
+
+    for batch in parquet.ParquetFile(folder / "pieces.parquet").iter_batches(1024):
+        yield from batch.to_pylist()

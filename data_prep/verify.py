@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from tokenizer import InputError, Tokenizer
-from tokenizer.vocabulary import FIELDS
+from tokenizer.vocabulary import Tokens
 
 from .examine import content_hash
 from .label import SPLITS
-from .shards import Index, file_hash, read_index
+from .shards import Index, file_hash, mapped, read_index, table_rows
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
@@ -44,21 +44,15 @@ def _problems(folder: Path, index: Index) -> Iterator[str]:
 
 def _piece_problems(folder: Path, index: Index) -> Iterator[str]:
     """Pieces that are not where the table says, or not what they were."""
-    import pyarrow.parquet as parquet
-
     sizes = np.array(Tokenizer.load(folder / "tokenizer.json").vocabulary.sizes)
-    shards = [
-        np.memmap(folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS)))
-        for s in index.shards
-    ]
+    shards = mapped(folder, index)
     reached = [0] * len(shards)
     pieces = 0
-    for batch in parquet.ParquetFile(folder / "pieces.parquet").iter_batches(1024):
-        for row in batch.to_pylist():
-            pieces += 1
-            problem = _piece_problem(row, shards, reached, sizes)
-            if problem:
-                yield f"{row['corpus']}/{row['source']} {problem}"
+    for row in table_rows(folder):
+        pieces += 1
+        problem = _piece_problem(row, shards, reached, sizes)
+        if problem:
+            yield f"{row['corpus']}/{row['source']} {problem}"
     if pieces != index.pieces:
         yield f"pieces.parquet has {pieces:,} pieces; dataset.json says {index.pieces:,}"
     for shard, rows in zip(index.shards, reached, strict=True):
@@ -67,7 +61,7 @@ def _piece_problems(folder: Path, index: Index) -> Iterator[str]:
 
 
 def _piece_problem(
-    row: dict[str, Any], shards: list[Any], reached: list[int], sizes: np.ndarray
+    row: dict[str, Any], shards: list[Tokens], reached: list[int], sizes: np.ndarray
 ) -> str:
     """What is wrong with a piece, or nothing; `reached` grows by its rows."""
     number, offset, length = row["shard"], row["offset"], row["length"]
