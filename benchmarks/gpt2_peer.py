@@ -38,6 +38,7 @@ class Tsd:
         self._tsd: Any = miditok.TSD(
             miditok.TokenizerConfig(
                 pitch_range=(0, 127),
+                drums_pitch_range=(0, 127),
                 beat_res=DURATIONS,
                 num_velocities=32,
                 special_tokens=["PAD", "BOS", "EOS"],

@@ -1,6 +1,6 @@
 """Bits per note after the same minutes of one core: our model beside MidiTok TSD and GPT-2.
 
-    python benchmarks/quality_per_compute.py FOLDER [--minutes 10] [--context 1024]
+    python benchmarks/quality_per_compute.py [FOLDER] [--minutes 10] [--context 1024]
 
 FOLDER holds MIDI files, such as POP909 (github.com/music-x-lab/POP909-Dataset), or is a dataset
 that `musenet prepare` wrote. The peer needs `pip install miditok transformers`.
@@ -55,6 +55,8 @@ from musenet.training.snapshots import Progress
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
 
+ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "bench" / "pop909.tar.xz"
+"""What is read when no folder is given."""
 _WARMUP = 50
 _TURN = 20.0
 
@@ -265,8 +267,9 @@ def main() -> None:
     parser.add_argument("--peer-rate", type=float, default=1e-3, help="of its AdamW")
     parser.add_argument("--peer-batch", type=int, default=2)
     options = parser.parse_args()
-    if options.folder is None:
-        print("Give a folder of MIDI files, such as POP909: nothing is compared without one.")
+    source = options.folder or ARCHIVE
+    if options.folder is None and not ARCHIVE.exists():
+        print(f"Give a folder of MIDI files, such as POP909: there is nothing at {ARCHIVE}.")
         return
     for name in ("miditok", "transformers"):
         if find_spec(name) is None:
@@ -278,13 +281,14 @@ def main() -> None:
     keep_freed_memory()
     try:
         with tempfile.TemporaryDirectory() as made:
-            dataset = options.folder
+            dataset = source
             if not is_dataset(dataset):
                 dataset = Path(made) / "dataset"
-                prepare([options.folder], dataset)
+                prepare([source], dataset)
             show(*compare(dataset, options))
     except InputError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        sys.exit(2)
 
 
 if __name__ == "__main__":
