@@ -25,7 +25,7 @@ from .critic import Critic
 from .embeddings import SummedEmbedding
 from .functional import rms_norm, wide
 from .heads import build_head
-from .step import Step, resolve, versions
+from .step import Step, versions
 
 _ROTARY_BASE = 10_000.0
 
@@ -43,7 +43,6 @@ class Transformer(nn.Module):
     Attributes:
         backend: of attention, see `musenet.attention`.
         recompute: what layers keep in training, see `musenet.recompute`.
-        engine: of single steps into a cache, see `musenet.step`; read when a cache is made.
         head: predicts the next row.
         critic: tells real music from generated, or None.
     """
@@ -54,7 +53,6 @@ class Transformer(nn.Module):
         self.compute = compute
         self.backend = "auto"
         self.recompute = "none"
-        self.engine = "auto"
         self.embedding = SummedEmbedding(
             (*config.field_sizes, *config.structure_sizes), config.width, 0.1
         )
@@ -105,7 +103,7 @@ class Transformer(nn.Module):
             x_BTD = share * x_BTD + (1 - share) * x_BTD[mix[1]]
         if self.config.norm == "rms":
             x_BTD = rms_norm(x_BTD, x_BTD.dtype)
-        rotation = self._rotations(start, start + length, x_BTD)
+        rotation = self.rotations(start, start + length, x_BTD)
         compute = self.compute or x_BTD.dtype
         if cache is not None and cache.step is not None and length == 1 and rotation is not None:
             x_BTD = cache.step(x_BTD[:, 0], rotation, cache)[:, None]
@@ -163,10 +161,9 @@ class Transformer(nn.Module):
         """The layers made ready for single steps, again if the parameters have changed."""
         if torch.is_grad_enabled() or not Step.supports(self):
             return None
-        engine = resolve(self.engine, self)
         ready = self._step
-        if ready is None or ready.engine != engine or ready.versions != versions(self):
-            ready = self._step = Step(self, engine)
+        if ready is None or ready.versions != versions(self):
+            ready = self._step = Step(self)
         return ready
 
     def _check_length(self, length: int, start: int) -> None:
@@ -182,8 +179,11 @@ class Transformer(nn.Module):
         if self.recompute not in recompute.RECOMPUTE:
             raise unknown("recompute mode", self.recompute, recompute.RECOMPUTE)
 
-    def _rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:
-        """Unit complex numbers [stop − start, C/2] that turn the heads' channel pairs."""
+    def rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:
+        """Unit complex numbers [stop − start, C/2] that turn the heads' channel pairs.
+
+        None with learned positions. They are as precise as sums of `like` are, on its device.
+        """
         if self.positions is not None:
             return None
         table = self._rotation
