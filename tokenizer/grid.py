@@ -115,15 +115,21 @@ class Grid:
 
     @property
     def ticks_per_quarter(self) -> int:
-        """The division of a decoded score, chosen so that a step is a whole number of ticks."""
-        return self.resolution * max(1, round(480 / self.resolution)) if self.is_beat else 500
+        """The division of a decoded score, near 480 or 500, so that a step is whole ticks."""
+        ticks = self.resolution * self.ticks_per_step
+        return ticks if self.is_beat else ticks // 2
 
     @property
     def ticks_per_step(self) -> int:
         """Ticks a step in a decoded score (on the `seconds` clock at 120 beats a minute)."""
         if self.is_beat:
-            return self.ticks_per_quarter // self.resolution
-        return 1000 // self.resolution
+            return max(1, round(480 / self.resolution))
+        # A quarter is half a second, and so half as many steps: an odd number takes even ticks.
+        return (
+            2 * round(500 / self.resolution)
+            if self.resolution % 2
+            else round(1000 / self.resolution)
+        )
 
     @property
     def is_beat(self) -> bool:

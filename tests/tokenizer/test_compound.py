@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -202,3 +204,24 @@ def test_an_empty_score_is_a_start_and_an_end() -> None:
     names = [tokenizer.vocabulary.name(value) for value in tokens[:, 0].tolist()]
     assert names == ["start", "end"]
     assert len(tokenizer.decode(tokens).notes) == 0
+
+
+@pytest.mark.parametrize("clock", ["beat", "seconds"])
+@pytest.mark.parametrize("resolution", [4, 72, 73, 200, 480])
+def test_notes_survive_on_every_grid(clock: Literal["beat", "seconds"], resolution: int) -> None:
+    """Once the duration's number ran into the pitch's, from 73 steps a quarter on."""
+    grid = Grid(clock, resolution)
+    lasting = [1, 10, 100, 400, 900, 1000]  # in 480ths of a quarter
+    notes = [
+        (i * 1920, ticks, 21 + i, 64, 128 if i == 3 else i, i) for i, ticks in enumerate(lasting)
+    ]
+    tracks = tuple(Track("", row[4], row[4] == 128) for row in notes)
+    tokenizer = Tokenizer(Vocabulary.create(grid))
+    again = tokenizer.decode(tokenizer.encode(Score(480, tracks, np.array(notes, NOTES))))
+    assert again.notes["start"].tolist() == [i * 4 * again.ticks_per_quarter for i in range(6)]
+    assert again.notes["pitch"].tolist() == [row[2] for row in notes]
+    assert again.notes["program"].tolist() == [row[4] for row in notes]
+    assert (np.abs(again.notes["velocity"].astype(int) - 64) <= 2).all()
+    beat = grid.beat  # steps a quarter at 120
+    error = np.abs(again.notes["duration"] / again.ticks_per_quarter - np.array(lasting) / 480)
+    assert (error <= np.maximum(0.501 / beat, 0.03 * np.array(lasting) / 480)).all()
