@@ -89,7 +89,12 @@ def grow(
     from musenet.sampling.tree_growth import grow as grown
     from musenet.sampling.tree_growth import model_for
 
-    nodes = grown(parent, model_for(parent, weights), options, part, watched)
+    model = model_for(parent, weights)
+    try:
+        nodes = grown(parent, model, options, part, watched)
+    except KeyboardInterrupt:
+        print(f"Stopped: {file} is as it was.")
+        raise
     # Read again: nodes may have been marked, noted and grown while this music was made.
     after = read_tree(file).joined(nodes)
     write_tree(after, file)

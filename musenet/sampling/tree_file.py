@@ -79,8 +79,11 @@ def from_text(text: str) -> Tree:
         if isinstance(error, InputError):
             raise
         raise InputError("this is not a tree of musenet, or a damaged one") from error
-    if any(node.parent is not None and node.parent not in tree.nodes for node in nodes):
-        raise InputError("the tree is damaged: a node has no parent")
+    before: set[int | None] = {None}
+    for node in nodes:
+        if node.parent not in before or node.number in before or node.number >= tree.following:
+            raise InputError(f"the tree is damaged: node {node} does not belong where it stands")
+        before.add(node.number)
     return tree
 
 

@@ -190,8 +190,11 @@ def test_a_damaged_file_says_so() -> None:
         from_text(json.dumps(record))
     with pytest.raises(InputError, match="format musenet-tree-2"):
         from_text(text.replace("musenet-tree-1", "musenet-tree-2"))
-    for broken in ("", "{}", "[]", "3", text[:-20], text.replace('"notes"', '"noten"'),
-                   text.replace('"parent": 4', '"parent": 40')):  # fmt: skip
+    for old, new in (('"parent": 4', '"parent": 6'), ('"parent": 4', '"parent": 40'),
+                     ('"number": 3', '"number": 2'), ('"number": 6', '"number": 60')):  # fmt: skip
+        with pytest.raises(InputError, match="does not belong where it stands"):
+            from_text(text.replace(old, new))
+    for broken in ("", "{}", "[]", "3", text[:-20], text.replace('"notes"', '"noten"')):
         with pytest.raises(InputError, match="tree"):
             from_text(broken)
 

@@ -145,7 +145,7 @@ def test_an_interrupted_growth_leaves_the_tree_as_it_was(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Composition, "steps", interrupted)
-    assert run("grow", "song.json", "--bars", 1)[0] == 130
+    assert run("grow", "song.json", "--bars", 1)[:2] == (130, "Stopped: song.json is as it was.\n")
     assert (tmp_path / "song.json").read_bytes() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "song.json"]
 
