@@ -109,8 +109,9 @@ def _draw_table(axes: Axes, found: StyleMap, order: npt.NDArray[np.int64]) -> No
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.5, pad=0.02)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=0)
+    chosen = "best known" if names[0].pieces is None else "most frequent"
     axes.set_title(
-        f"Cosine similarity of the {len(names)} most frequent", loc="left", fontsize=10, color=_INK
+        f"Cosine similarity of the {len(names)} {chosen}", loc="left", fontsize=10, color=_INK
     )
 
 
