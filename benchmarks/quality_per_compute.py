@@ -6,11 +6,11 @@ FOLDER holds MIDI files, such as POP909 (github.com/music-x-lab/POP909-Dataset),
 that `musenet prepare` wrote. The peer needs `pip install miditok transformers`.
 
 Ours is what `musenet train --preset mini` trains, by the same loop and settings, but in smaller
-steps with a shorter warm-up, as the run is short, and without augmentation, so that both see the
-same music. They read it as it comes out of our tokenizer: equal notes on equal steps (24 a quarter)
-in equal velocities (32). Both are scored on the pieces of the test split, in windows that overlap
-by half. They learn in turns of a few seconds, so that both meet the same noise. Minutes are CPU
-time on one thread: on an idle core, minutes of the clock.
+steps with a shorter warm-up, as the run is short, and without augmentation and labels, so that both
+see the same music and nothing else. They read it as it comes out of our tokenizer: equal notes on
+equal steps (24 a quarter) in equal velocities (32). Both are scored on the pieces of the test
+split, in windows that overlap by half. They learn in turns of a few seconds, so that both meet the
+same noise. Minutes are CPU time on one thread: on an idle core, minutes of the clock.
 
 What cannot be the same: the peer knows no meter, so it codes none; ours codes bars and changes of
 meter, and is told the first meter. The peer's durations end at 16 quarters, where longer ones are
@@ -104,6 +104,9 @@ class OurRun:
             transpose=0,
             volume=False,
             timing=False,
+            label_dropout=1.0,
+            all_labels_dropout=0.0,
+            length_dropout=1.0,
             threads=1,
         )
         self.tokenizer = dataset_tokenizer(dataset)
