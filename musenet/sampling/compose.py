@@ -203,18 +203,20 @@ class Composition:
         until = clock.step(self.end)
         times = np.cumsum(vocabulary.steps[body[:, 0]])
         earliest = int(times[-1]) + 1 if len(times) else 0
-        two_bars = until - clock.step(self.bars.tick(self.bars.number(self.end) - 2))
+        # An ending may come two bars early, and its last chord start within the bar after.
+        bar = self.bars.number(self.end)
+        early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
         return Plan(
             prefix=self._tokenizer.prefix(labels(options, prompt, self._tokenizer)),
             body=body,
             not_before=max(clock.step(prompt.boundary), earliest),
-            until=until + two_bars if options.ending else until,
+            until=late if options.ending else until,
             sampling=options.sampling,
             limits=_limits(options, prompt),
             seed=options.seed,
             variations=options.variations,
             length=until if options.ending else None,
-            may_end_at=until - two_bars if options.ending else None,
+            may_end_at=early if options.ending else None,
             overlap=options.overlap,
             balance=options.balance,
             tonality=options.tonality if options.key is None else 0.0,
@@ -227,22 +229,22 @@ class Composition:
         file = events.File(
             prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
         )
-        last = None if self.options.ending else self.end
+        ending = self.options.ending
+        last = self.bars.tick(self.bars.number(self.end) + 2) if ending else self.end
         rows = self.rows(index)
         passed = vocabulary.steps[np.concatenate([self._plan.body, rows])[:, 0]]
         times = np.cumsum(passed)[len(self._plan.body) :]
         playing = vocabulary.is_note(rows)
         notes = placed_notes(rows[playing], times[playing], vocabulary, self._clock)
         notes["start"] = np.maximum(notes["start"], prompt.boundary)
-        if last is not None:
-            notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
+        notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
         if not self.fresh:
             daw.release(file, prompt.boundary)
             daw.set_tempo(file, prompt.boundary, self.options.tempo)
         daw.add_notes(file, notes, prompt.boundary)
         recipe = self.recipe(index)
         daw.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
-        if last is not None:
+        if not ending:
             file.end = last
         kept = read(events.dump(file)).notes
         new = kept[kept["start"] >= prompt.boundary]

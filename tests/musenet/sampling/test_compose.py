@@ -253,7 +253,8 @@ def test_what_is_there_can_be_written_at_any_step(tiny: Checkpoint) -> None:
 def test_an_ending_comes_within_two_bars(tiny: Checkpoint) -> None:
     for seed in range(3):
         (result,) = compose(tiny, None, Options(bars=4, seed=seed, ending=True))
-        assert int(result.score.notes["start"].max()) < 6 * 4 * 480
+        assert int(result.score.notes["start"].max()) < 5 * 4 * 480
+        assert result.score.end <= 6 * 4 * 480
 
 
 def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
