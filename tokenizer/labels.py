@@ -156,7 +156,8 @@ def _instruments(score: Score) -> tuple[int, ...]:
     if len(score.tracks) == 1:
         return (score.tracks[0].program,)
     counts = np.bincount(score.notes["program"], minlength=129).tolist()
-    return tuple(sorted(filter(counts.__getitem__, range(129)), key=lambda p: (-counts[p], p)))
+    present = {track.program for track in score.tracks if counts[track.program]}
+    return tuple(sorted(present, key=lambda program: (-counts[program], program)))
 
 
 def _held(score: Score, times: np.ndarray) -> np.ndarray:

@@ -31,6 +31,12 @@ NOTE_FIELDS = ("time", "duration", "pitch", "velocity")
 TEMPO_FIELDS = ("time", "mspq")
 TIME_FIELDS = ("time", "numerator", "denominator")
 KEY_FIELDS = ("time", "key", "tonality")
+# A note as symusic pickles it: two bytes of no meaning come last.
+STATE = np.dtype(
+    [("start", "<i4"), ("duration", "<i4"), ("pitch", "u1"), ("velocity", "u1"), ("", "V2")]
+)
+# What notes are sorted by, as the bytes of one number, the lowest first.
+KEY = np.dtype([("duration", "<u2"), ("pitch", "u1"), ("program", "u1"), ("start", "<i4")])
 SHORT = 2**16 - 1  # ticks: durations from here on have the same sorting key
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
@@ -76,60 +82,54 @@ def _tracks_and_notes(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...],
     tracks: list[Track] = []
     states = []
     sizes = []
-    constants = []
     for part in found.tracks:
         state = _state(part.notes, NOTE_FIELDS)
-        size = len(state) // 12
-        if not size:
+        if not state:
             continue
-        name, program, is_drum = part.name, part.program, part.is_drum
+        name, program = part.name, part.program
         if "\ufffd" in name:
             return (), None  # symusic puts this for bytes that are not UTF-8
-        constants.append(len(tracks) << 32 | (DRUMS if is_drum else program) << 16)
-        tracks.append(Track(name, DRUMS, True, program) if is_drum else Track(name, program))
+        tracks.append(Track(name, DRUMS, True, program) if part.is_drum else Track(name, program))
         states.append(state)
-        sizes.append(size)
+        sizes.append(len(state) // STATE.itemsize)
     if not tracks:
         return (), EMPTY["notes"]
-    repeated = np.repeat(constants, sizes) if len(sizes) > 1 else constants[0]
-    return tuple(tracks), _sorted(b"".join(states), repeated)
+    programs = [track.program for track in tracks]
+    if len(tracks) == 1:
+        return tuple(tracks), _sorted(states[0], programs[0], 0)
+    numbers = np.repeat(np.arange(len(tracks)), sizes)
+    return tuple(tracks), _sorted(b"".join(states), np.array(programs)[numbers], numbers)
 
 
-def _sorted(state: bytes, constants: npt.NDArray[np.int64] | int) -> Array | None:
+def _sorted(state: bytes, program: Array | int, track: Array | int) -> Array | None:
     """Notes of all tracks, one track after another, as a sorted column of NOTES.
-
-    Rows and sorting keys are filled by their bytes, lowest first, which takes the fewest passes:
-
-        state  start start start start | duration ×4 | pitch velocity - -
-        row    start start start start | duration ×4 | pitch velocity program - | track track - -
-        key    duration duration pitch program | start start start start
 
     The tracks are runs of keys that are nearly in order, which a stable sort only has to merge.
 
     Args:
-        state: (n, 12) bytes, as symusic pickles notes.
-        constants: (n,) track << 32 | program << 16, or one for all.
+        state: n notes as symusic pickles them.
+        program: of each note, (n,), or one for all.
+        track: the number of each note's, (n,), or one for all.
 
     Returns:
         The notes, or None if the first begins before 0.
     """
-    given = np.frombuffer(state, np.int32)
-    rows = np.empty((len(given) // 3, 2), np.int64)
-    key = np.empty(len(rows), np.int64)
-    row_words, key_words = rows.reshape(-1).view(np.int32), key.view(np.int32)
-    rows[:, 1] = constants
-    row_words[::4] = key_words[1::2] = given[::3]
-    row_words[1::4] = given[1::3]
-    row_words.view(np.int16)[4::8] = given.view(np.int16)[4::6]
-    key.view(np.uint16)[::4] = np.minimum(given[1::3], SHORT)
-    key.view(np.uint8)[2::8] = given.view(np.uint8)[8::12]
-    key.view(np.uint8)[3::8] = row_words.view(np.uint8)[10::16]
+    given = np.frombuffer(state, STATE)
+    notes, keys = np.empty(len(given), NOTES), np.empty(len(given), KEY)
+    notes["start"] = keys["start"] = given["start"]
+    notes["duration"] = duration = given["duration"]
+    keys["duration"] = np.minimum(duration, SHORT)
+    notes["pitch"] = keys["pitch"] = given["pitch"]
+    notes["velocity"] = given["velocity"]
+    notes["program"] = keys["program"] = program
+    notes["track"] = track
+    key = keys.view(np.int64)
     order = key.argsort(kind="stable")
     key = key.take(order)
     if key[0] < 0:
         return None
-    notes = rows.take(order, axis=0).view(NOTES)[:, 0]
-    tied = np.flatnonzero(key[1:] == key[:-1])
+    notes = notes.take(order)
+    tied = (key[1:] == key[:-1]).nonzero()[0]
     if len(tied):
         _settle(notes, tied, key)
     return notes
