@@ -96,6 +96,7 @@ class Grammar:
         self._highest = np.where(
             self._playable.any(axis=1), 127 - self._playable[:, ::-1].argmax(axis=1), -1
         )
+        self._can = np.tile(self._highest >= 0, (batch, 1))
         self._used = np.zeros((batch, PROGRAMS), dtype=bool)
         self._used[:, np.unique(notes[:, INSTRUMENT]) - 1] = True
         self._time = np.full(batch, time, dtype=np.int64)
@@ -196,9 +197,10 @@ class Grammar:
 
     def _usable(self) -> Mask:
         """The instruments `(B, 129)` that may play: those that can and for which there is room."""
-        can = np.tile(self._highest >= 0, (len(self._used), 1))
         full = self._used.sum(axis=1) >= self._limits.instruments
-        return self._narrowed(can, self._used | ~full[:, None], "number of instruments")
+        if not full.any():
+            return self._can
+        return self._narrowed(self._can, self._used | ~full[:, None], "number of instruments")
 
     def _has_next(self) -> Mask:
         """Whether a note may still be added at the present time, `(B,)`."""

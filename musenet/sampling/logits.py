@@ -83,14 +83,19 @@ def filtered(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> P
 
 def _keep_top(p: Probabilities, top_k: int, top_p: float) -> Probabilities:
     """Keep the k likeliest, and of those the fewest that hold the share top_p; ties by value."""
-    order = np.argsort(-p, axis=1, kind="stable")
-    ranked = np.take_along_axis(p, order, axis=1)
+    ranked = np.sort(p, axis=1)[:, ::-1]
     if 0 < top_k < p.shape[1]:
         ranked[:, top_k:] = 0.0
-    if top_p < 1:
-        before = np.cumsum(ranked, axis=1) - ranked
-        ranked[before >= top_p * ranked.sum(axis=1, keepdims=True)] = 0.0
-    kept = np.empty_like(p)
+    before = np.cumsum(ranked, axis=1)
+    whole = before[:, -1:].copy()
+    before -= ranked
+    ranked[before >= top_p * whole] = 0.0
+    count = (ranked > 0).sum(axis=1)
+    kept = np.where(p >= ranked[np.arange(len(p)), count - 1][:, None], p, 0.0)
+    if ((kept > 0).sum(axis=1) == count).all():
+        return kept
+    # Values as likely as the last that is kept: the first of them are.
+    order = np.argsort(-p, axis=1, kind="stable")
     np.put_along_axis(kept, order, ranked, axis=1)
     return kept
 
