@@ -85,8 +85,8 @@ class Checkpoint:
             stop: where it goes on: after a bar, or at a time; by default where the music ends.
             asked: any of bars, length, ending, composer, styles, instruments, only_instruments,
                 new_instruments, tempo, meter, key, polyphony, density, unisons, scale, balance,
-                manner, repetition, overlap, temperature, top_k, top_p, min_p, seed and variations,
-                as `musenet.sampling.asking.Asked` explains them.
+                manner, repetition, overlap, temperature, top_k, top_p, min_p, engine, seed and
+                variations, as `musenet.sampling.asking.Asked` explains them.
 
         Raises:
             InputError: if the prompt cannot be read or the request cannot be met.
