@@ -187,7 +187,11 @@ def compare(method: Method, before: Score, after: Score, kept: Kept) -> None:
 
 
 def _placed(method: Method, score: Score) -> np.ndarray:
-    """Notes in the order of their place: (start step, program, pitch, how many before it there)."""
+    """Notes in the order of their place: (start step, program, pitch, how many before it there).
+
+    Of unisons nobody can say which is which once they are rounded: their durations and their
+    velocities are each in an order of their own.
+    """
     grid = method.grid
     exact = exact_notes(grid, score, score.notes)
     start = grid.from_ticks(score.notes["start"], score.ticks_per_quarter)
@@ -195,14 +199,15 @@ def _placed(method: Method, score: Score) -> np.ndarray:
         start = grid.from_seconds(score.seconds(score.notes["start"]))
     program = method.programs[score.notes["program"]].astype(int)
     place = (start << 16 | program << 8 | score.notes["pitch"]) << 8
-    order = np.lexsort((exact["velocity"], exact["duration"], place))
+    order = np.lexsort((exact["duration"], place))
+    louder = np.lexsort((exact["velocity"], place))
     fields = [("place", "i8"), ("duration", "f8"), ("velocity", "i8"), ("longest", "i8")]
     placed = np.empty(len(order), fields)
     placed["longest"] = method.longest[score.notes["program"]][order]
     group = place[order]
     first = np.searchsorted(group, group)
     placed["place"] = group + np.minimum(np.arange(len(group)) - first, 255)
-    placed["duration"], placed["velocity"] = exact["duration"][order], exact["velocity"][order]
+    placed["duration"], placed["velocity"] = exact["duration"][order], exact["velocity"][louder]
     return placed
 
 

@@ -84,24 +84,36 @@ def _finished(waiting: dict[Future[Any], Batch]) -> Iterator[Batch]:
 
 @dataclass
 class _Worker:
-    """A process with what it works on: the file at `place`, begun at `since`; -1 is none yet."""
+    """A process with what it works on.
+
+    `begun` is memory that both sides see: the place of the file begun, -1 for none yet, and when
+    that was. A message for each file would cost as much as reading a short one.
+    """
 
     process: Any
     pipe: Connection
+    begun: Any
     batch: Batch | None = None
-    place: int = -1
-    since: float = 0.0
+
+    @property
+    def place(self) -> int:
+        """The place in the batch of the file begun last."""
+        return int(self.begun[0])
+
+    def deadline(self, limits: Limits) -> float:
+        """When its file will have taken too long, or when to look again if it has begun none."""
+        since = self.begun[1] if self.place >= 0 else time.monotonic()
+        return float(since) + limits.seconds
 
     def give(self, batch: Batch) -> None:
         """Send a batch."""
-        self.batch, self.place = batch, -1
+        self.batch, self.begun[0] = batch, -1
         with contextlib.suppress(OSError):  # it died: `_replaced` will find that
             self.pipe.send(batch)
 
     def is_late(self, limits: Limits) -> bool:
         """Whether it has had its file for too long."""
-        begun = self.batch is not None and self.place >= 0
-        return begun and time.monotonic() > self.since + limits.seconds
+        return self.batch is not None and time.monotonic() > self.deadline(limits)
 
     def stop(self) -> None:
         """End the process."""
@@ -144,34 +156,32 @@ def _idle(workers: list[_Worker], recipe: Recipe, limits: Limits) -> _Worker:
             return worker
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=_work, args=(theirs, recipe, limits.megabytes), daemon=True)
+    begun = context.RawArray("d", [-1.0, 0.0])
+    given = (theirs, begun, recipe, limits.megabytes)
+    process = context.Process(target=_work, args=given, daemon=True)
     process.start()
     theirs.close()
-    workers.append(_Worker(process, ours))
+    workers.append(_Worker(process, ours, begun))
     return workers[-1]
 
 
 def _wait(workers: list[_Worker], limits: Limits) -> None:
     """Wait until a worker says something, dies, or is late."""
     busy = [worker for worker in workers if worker.batch is not None]
-    deadlines = [worker.since + limits.seconds for worker in busy if worker.place >= 0]
-    timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+    timeout = max(0.0, min(w.deadline(limits) for w in busy) - time.monotonic())
     wait_for_any([*(w.pipe for w in busy), *(w.process.sentinel for w in busy)], timeout)
 
 
 def _heard(workers: list[_Worker]) -> Iterator[Batch]:
-    """Take in what workers say: the place of the file begun, or None for a batch that is done."""
+    """Take in what workers say: None for a batch that is done, or what went wrong."""
     for worker in workers:
         with contextlib.suppress(EOFError, OSError):  # it died: `_replaced` will find that
             while worker.batch is not None and worker.pipe.poll():
                 said = worker.pipe.recv()
-                if said is None:
-                    yield worker.batch
-                    worker.batch = None
-                elif isinstance(said, int):
-                    worker.place, worker.since = said, time.monotonic()
-                else:
+                if said is not None:
                     raise InputError(said) from None
+                yield worker.batch
+                worker.batch = None
 
 
 def _replaced(workers: list[_Worker], limits: Limits) -> list[Batch]:
@@ -197,17 +207,22 @@ def _without_culprit(worker: _Worker, limits: Limits, late: bool) -> Batch:
     return replace(worker.batch, refused={**worker.batch.refused, worker.place: reason})
 
 
-def _work(pipe: Connection, recipe: Recipe, megabytes: int) -> None:
-    """A worker's life: batches come in; places of files, None for "done" and errors go out."""
+def _work(pipe: Connection, begun: Any, recipe: Recipe, megabytes: int) -> None:
+    """A worker's life: batches come in; None for "done" and errors go out."""
     keep_freed_memory()
     limit_memory(megabytes)
+
+    def begin(place: int) -> None:
+        begun[1] = time.monotonic()  # first: the other side must never see a place with an old time
+        begun[0] = place
+
     while True:
         try:
             batch = pipe.recv()
         except (EOFError, KeyboardInterrupt):
             return
         try:
-            make_chunk(batch, recipe, pipe.send)
+            make_chunk(batch, recipe, begin)
             pipe.send(None)
         except InputError as error:
             pipe.send(str(error))
