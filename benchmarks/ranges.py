@@ -5,14 +5,17 @@
 From each folder (without any, the tests' few files) so many pieces are drawn; of each piece two
 passages of 16 bars that follow one another are measured. Printed are the mean and the standard
 deviation of every measure, the standard deviation of its change from the first passage to the
-second, and the 99th percentile of every sign.
+second, the 99th percentile of every sign, and how many notes of whole pieces lie in loops that
+`musenet.sampling.repetition` would break.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +25,24 @@ sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the p
 
 from musenet.sampling.bars import Bars  # noqa: E402
 from musenet.sampling.ranking import measures, signs  # noqa: E402
-from tokenizer import InputError, Score, read  # noqa: E402
+from musenet.sampling.repetition import LONGEST, NOTES, REPEATS  # noqa: E402
+from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
 
 BARS = 16
 FEWEST_NOTES = 16
 
 
-def passages(path: Path, generator: random.Random) -> tuple[Score, Score] | None:
+def pieces(folder: Path, generator: random.Random) -> Iterator[Score]:
+    """The pieces of a folder that can be read, in any order."""
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
+    generator.shuffle(paths)
+    for path in paths:
+        with contextlib.suppress(InputError):
+            yield read(path)
+
+
+def passages(score: Score, generator: random.Random) -> tuple[Score, Score] | None:
     """Two passages that follow one another somewhere in a piece, or None if it is too short."""
-    try:
-        score = read(path)
-    except InputError:
-        return None
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     last = bars.number(score.end)
     if last < 2 * BARS:
@@ -44,6 +53,19 @@ def passages(path: Path, generator: random.Random) -> tuple[Score, Score] | None
     return both if min(len(part.notes) for part in both) >= FEWEST_NOTES else None
 
 
+def broken(score: Score, tokenizer: Tokenizer) -> tuple[int, int]:
+    """How many rows of a piece would have been made less likely, and how many it has."""
+    rows = tokenizer.body(score).astype(np.int64)
+    keys = (rows[:, 0] * 256 + rows[:, 1]) * 256 + rows[:, 2]
+    over = np.zeros(len(keys), dtype=bool)
+    for period in range(1, min(LONGEST, len(keys) - 1) + 1):
+        place = np.arange(len(keys) - period)
+        same = keys[period:] == keys[:-period]
+        run = place - np.maximum.accumulate(np.where(same, -1, place))
+        over[period:] |= run > max(REPEATS * period, NOTES)
+    return int(over.sum()), len(keys)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -52,12 +74,18 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     generator = random.Random(arguments.seed)
-    found = []
+    found, tokenizer = [], Tokenizer.default()
+    loops = np.zeros(2, dtype=np.int64)
     for folder in arguments.folders:
-        paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
-        generator.shuffle(paths)
-        own = (both for path in paths if (both := passages(path, generator)) is not None)
-        found += [both for both, _ in zip(own, range(arguments.pieces), strict=False)]
+        taken = 0
+        for score in pieces(folder, generator):
+            both = passages(score, generator)
+            if both is not None:
+                found.append(both)
+                loops += broken(score, tokenizer)
+                taken += 1
+            if taken == arguments.pieces:
+                break
     print(f"{len(found)} pieces, two passages of {BARS} bars of each\n")
     print(f"{'measure':12s} {'mean':>8s} {'spread':>8s} {'change':>8s}")
     first, second = ([measures(both[k]) for both in found] for k in (0, 1))
@@ -69,6 +97,7 @@ def main() -> None:
     seen = [signs(both[1], both[0]) for both in found]
     for name in seen[0]:
         print(f"{name:12s} {np.percentile([values[name] for values in seen], 99):8.2f}")
+    print(f"\n{loops[0] / max(1, loops[1]):.2%} of {loops[1]:,} notes go on with a loop too long")
 
 
 if __name__ == "__main__":
