@@ -127,6 +127,11 @@ class Asked:
         int | None, typer.Option(help="Only this one of them.", rich_help_panel=_WRITE)
     ] = None
 
+    engine: Annotated[
+        str,
+        typer.Option(help="What computes: auto, int8 or eager.", rich_help_panel=_DRAW),
+    ] = "auto"
+
     def options(self) -> Options:
         """The options that the words mean; a seed is drawn where none was given.
 
@@ -161,6 +166,7 @@ class Asked:
             repetition=self.repetition,
             seed=request.seed(self.seed),
             variations=request.numbers(self.variations, self.variation),
+            engine=self.engine,
         )
 
     def part(self) -> tuple[Place | None, Place | None]:

@@ -53,6 +53,7 @@ class Asked(TypedDict, total=False):
         min_p: draw from the values at least so likely as the likeliest times this.
         seed: the same seed, the same music; 0 if none is given.
         variations: how many, or the numbers of those that are wanted.
+        engine: what computes: "int8", "eager", or "auto" for the faster that runs here.
     """
 
     bars: int | None
@@ -80,6 +81,7 @@ class Asked(TypedDict, total=False):
     min_p: float | str | None
     seed: int
     variations: int | Sequence[int]
+    engine: str
 
 
 def asked_options(**asked: Unpack[Asked]) -> Options:
@@ -130,6 +132,7 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
         variations=tuple(range(1, variations + 1))
         if isinstance(variations, int)
         else tuple(variations),
+        engine=asked.get("engine", Options.engine),
     )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from musenet import __version__
 from musenet.checkpoint import Checkpoint
+from musenet.engines import resolve
 from musenet.export import daw, events
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
@@ -106,7 +107,7 @@ class Composition:
             raise InputError(
                 f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole"
             )
-        self.options = options
+        self.options = replace(options, engine=resolve(options.engine, checkpoint.model))
         self.fresh = prompt is None
         self.prompt = _blank(options) if prompt is None else prompt
         self._checkpoint = checkpoint
@@ -222,6 +223,7 @@ class Composition:
             tonality=options.tonality if options.key is None else 0.0,
             asked=options.instruments,
             repetition=options.repetition,
+            engine=options.engine,
         )
 
     def _result(self, index: int) -> Result:

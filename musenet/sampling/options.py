@@ -53,6 +53,7 @@ class Options:
         overlap: share of the context kept when music goes on past it.
         seed: of all variations.
         variations: numbers of the variations, each at least 1.
+        engine: what computes (`musenet.engines`); a recipe names the one that did.
     """
 
     bars: int | None = DEFAULT_BARS
@@ -74,6 +75,7 @@ class Options:
     overlap: float = 0.5
     seed: int = 0
     variations: tuple[int, ...] = (1,)
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself or lies outside what can be made."""

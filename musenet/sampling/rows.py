@@ -1,9 +1,8 @@
 """The loop: row after row from a model, several variations side by side, for as long as is asked.
 
 The state of a variation depends on its own numbers alone. Each draws from a generator of its own,
-prompts are read once and copied to every lane, and the lanes are a power of two and at least four,
-because a matrix product of fewer rows is summed in another order. So variation k is the same
-whether it is made alone or as one of many.
+prompts are read once for all, and decoders keep sequences apart (`musenet.engines`). So variation k
+is the same whether it is made alone or as one of many.
 
 A piece longer than the context is made in windows (Jukebox, Dhariwal et al. 2020, section 3.6):
 when the cache is full, it is filled anew with the prefix and the last part of the music, whose
@@ -18,11 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
-from musenet.cache import Cache
+from musenet.engines import Floats, Whole, decoder
 from musenet.transformer import Transformer
-from tokenizer.structure import Structure, StructureState, structure
+from tokenizer.structure import COLUMNS, Structure, StructureState, structure
 from tokenizer.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
 
 from .balance import Balance
@@ -54,6 +52,7 @@ class Plan:
         tonality: how strongly the pitches are kept to the prompt's pitch classes.
         asked: programs asked for beside the prompt's.
         repetition: how strongly loops are broken; 1 is not at all.
+        engine: what makes the rows, see `musenet.engines`.
     """
 
     prefix: Tokens
@@ -71,6 +70,7 @@ class Plan:
     tonality: float = 0.0
     asked: tuple[int, ...] = ()
     repetition: float = 1.0
+    engine: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,6 @@ class Step:
     live: npt.NDArray[np.bool_]
 
 
-def lanes(variations: int) -> int:
-    """How many sequences run side by side for a number of variations."""
-    return max(4, 1 << (variations - 1).bit_length())
-
-
 class Sampler:
     """A model at work on a plan; `steps` gives the rows as they come."""
 
@@ -101,9 +96,6 @@ class Sampler:
         self._vocabulary = vocabulary
         self._plan = plan
         self._batch = len(plan.variations)
-        self._lanes = lanes(self._batch)
-        self._copies = np.resize(np.arange(self._batch), self._lanes)
-        self._device = next(model.parameters()).device
         self._uniforms = _Uniforms(plan.seed, plan.variations)
         self._uniform = self._uniforms.next()
         whole = np.concatenate([plan.prefix, plan.body])
@@ -126,8 +118,9 @@ class Sampler:
         first = len(plan.body) - kept_rows(plan, model.config.context)
         self._prefix = plan.prefix if first == 0 else self._later_prefix()
         columns = structure(whole, vocabulary, plan.length)[len(plan.prefix) :]
-        self._rows = np.repeat(plan.body[None, first:], self._batch, axis=0)
-        self._structure = np.repeat(columns[None, first:], self._batch, axis=0)
+        # Time first: a list of what each lane has at a row.
+        self._rows = list(np.repeat(plan.body[first:, None], self._batch, axis=1))
+        self._columns = list(np.repeat(columns[first:, None], self._batch, axis=1))
 
     def steps(self) -> Iterator[Step]:
         """Row after row until every variation is full or has ended."""
@@ -143,13 +136,13 @@ class Sampler:
     @torch.inference_mode()
     def _steps(self) -> Iterator[Step]:
         # Made where gradients are off, so that single steps go the fast way.
-        self._cache = self._model.new_cache(self._lanes, self._model.config.context)
-        hidden = self._fill(same=True)
+        self._decoder = decoder(self._model, self._plan.engine, self._batch)
+        self._fill(slice(1))
         live = np.ones(self._batch, dtype=bool)
         while True:
             self._uniform = self._uniforms.next()
-            rows = self._model.head.sample(hidden, self._choose, self._peek)
-            new = rows[: self._batch].numpy(force=True).astype(np.int16)
+            rows = self._decoder.sample(self._choose, self._place.peek)
+            new = rows.astype(np.int16)
             self.grammar.push(new)
             note = self._vocabulary.is_note(new)
             self._balance.push(new, note)
@@ -161,64 +154,43 @@ class Sampler:
             if not live.any():
                 return
             yield Step(new, times, live)
-            hidden = self._advance(rows, new, columns)
+            self._advance(new, columns)
 
-    def _advance(self, rows: Tensor, new: Tokens, columns: Structure) -> Tensor:
-        """The state `(lanes, D)` after new rows, in this window or in the next."""
-        self._rows = np.concatenate([self._rows, new[:, None]], axis=1)
-        self._structure = np.concatenate([self._structure, columns[:, None]], axis=1)
-        if self._cache.position == self._model.config.context:
-            self._prefix = self._later_prefix()
-            room = self._model.config.context - len(self._prefix)
-            keep = max(1, int(room * self._plan.overlap))
-            self._rows = self._rows[:, -keep:]
-            self._structure = self._structure[:, -keep:]
-            return self._fill(same=False)
-        columns_BTS = self._tensor(columns[self._copies][:, None])
-        return self._model.trunk(rows[:, None], columns_BTS, self._cache)[:, -1]
+    def _advance(self, new: Tokens, columns: Structure) -> None:
+        """Take in new rows, in this window or in the next."""
+        self._rows.append(new)
+        self._columns.append(columns)
+        if self._decoder.position < self._model.config.context:
+            self._decoder.advance(new, columns)
+            return
+        self._prefix = self._later_prefix()
+        room = self._model.config.context - len(self._prefix)
+        keep = max(1, int(room * self._plan.overlap))
+        del self._rows[:-keep], self._columns[:-keep]
+        self._fill(slice(None))
 
-    def _fill(self, *, same: bool) -> Tensor:
-        """Read prefix and kept rows into the cache, lane by lane or once for all."""
-        opening = np.zeros((len(self._prefix), self._structure.shape[2]), dtype=np.int16)
-        hidden = []
-        for lane in range(1 if same else self._batch):
-            rows = np.concatenate([self._prefix, self._rows[lane]])
-            columns = np.concatenate([opening, self._structure[lane]])
-            single = self._model.new_cache(1, self._model.config.context)
-            state = self._model.trunk(self._tensor(rows[None]), self._tensor(columns[None]), single)
-            hidden.append(state[:, -1])
-            where = np.arange(self._lanes) if same else np.flatnonzero(self._copies == lane)
-            _copy(single, self._cache, torch.from_numpy(where))
-        return torch.cat(hidden)[self._copies if not same else np.zeros(self._lanes, dtype=int)]
+    def _fill(self, lanes: slice) -> None:
+        """Begin a window with the prefix and the kept rows of some lanes, one standing for all."""
+        prefix = np.repeat(self._prefix[:, None], self._batch, axis=1)
+        unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int16)
+        rows = np.concatenate([prefix, *(row[None] for row in self._rows)])
+        columns = np.concatenate([unknown, *(row[None] for row in self._columns)])
+        self._decoder.start(rows[:, lanes].swapaxes(0, 1), columns[:, lanes].swapaxes(0, 1))
 
     def _later_prefix(self) -> Tokens:
         """The prefix of a window that does not begin where the piece does, as in training."""
         prefix = self._plan.prefix
         return prefix[prefix[:, WAIT] != self._vocabulary.start]
 
-    def _tensor(self, array: npt.NDArray[np.int16]) -> Tensor:
-        return torch.from_numpy(array.astype(np.int64)).to(self._device)
-
-    def _choose(self, field: int, logits: Tensor, rows: Tensor) -> Tensor:
-        so_far = rows[: self._batch].numpy(force=True)
+    def _choose(self, field: int, scores: Floats, rows: Whole) -> Whole:
+        so_far = rows.astype(np.int16)
         allowed = self.grammar.allowed(field, so_far)
-        scores = logits[: self._batch].float().numpy(force=True)
         if field == INSTRUMENT:
             scores = self._balance.applied(scores, allowed)
         elif field == PITCH:
             scores = self._tonality.applied(scores, so_far)
             scores = self._repetition.applied(scores, so_far)
-        values = draw(
-            scores,
-            allowed,
-            self._plan.sampling[field],
-            self._uniform[:, field],
-        )
-        return torch.from_numpy(values[self._copies]).to(self._device)
-
-    def _peek(self, first: Tensor) -> Tensor:
-        columns = self._place.peek(first[: self._batch].numpy(force=True))
-        return self._tensor(columns[self._copies])
+        return draw(scores, allowed, self._plan.sampling[field], self._uniform[:, field])
 
 
 class _Uniforms:
@@ -255,10 +227,3 @@ def _placed(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> Struc
         state.push(row[None])
     return state
 
-
-def _copy(single: Cache, cache: Cache, where: Tensor) -> None:
-    """Copy the one sequence of a cache into some of another's."""
-    for source, target in zip(single.layers, cache.layers, strict=True):
-        target.keys[where] = source.keys
-        target.values[where] = source.values
-    cache.position = single.position

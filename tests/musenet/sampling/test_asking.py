@@ -34,6 +34,7 @@ WORDS: dict[str, tuple[Any, str, Any]] = {
     "overlap": (0.25, "overlap", 0.25),
     "seed": (7, "seed", 7),
     "variations": (3, "variations", (1, 2, 3)),
+    "engine": ("eager", "engine", "eager"),
 }
 LIMITS: dict[str, tuple[Any, str, Any]] = {
     "polyphony": (4, "polyphony", 4),
