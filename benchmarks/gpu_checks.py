@@ -27,7 +27,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.decoding import FIELDS, decoder
+from benchmarks.decoding import FIELDS, stepping
 from benchmarks.timing import matmul_rate, memory_rate, shortest
 from benchmarks.training_step import mean, random_rows, step
 from musenet.attention import attend
@@ -133,7 +133,7 @@ def decoding(device: torch.device, configs: dict[str, ModelConfig], rounds: int)
         with device:
             model = Transformer(config, torch.bfloat16).eval()
         read = 2 * sum(p.numel() for p in [*model.hidden_matrices(), *model.head.out]) / rate
-        run = decoder(model, "eager", 1, config.context * 15 // 16, 4)
+        run = stepping(model, 1, config.context * 15 // 16, 4)
         each = shortest({name: run}, rounds)[name] / 4
         table.add_row(name, f"{each * 1e3:.1f}", f"{1 / each:.1f}", f"{read / each:.0%}")
         del model, run

@@ -8,17 +8,21 @@ from collections.abc import Callable, Mapping
 import torch
 
 
-def shortest(contestants: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
+def shortest(
+    contestants: Mapping[str, Callable[[], object]],
+    rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, float]:
     """Seconds of each contestant's shortest run of several; one run before is not counted."""
     best = dict.fromkeys(contestants, float("inf"))
     for turn in range(rounds + 1):
         for name, run in contestants.items():
             _wait()
-            begun = time.perf_counter()
+            begun = clock()
             run()
             _wait()
             if turn:
-                best[name] = min(best[name], time.perf_counter() - begun)
+                best[name] = min(best[name], clock() - begun)
     return best
 
 
@@ -29,10 +33,12 @@ def matmul_rate(device: torch.device, dtype: torch.dtype, rounds: int = 5) -> fl
     return 2 * size**3 / shortest({"": lambda: a @ a}, rounds)[""]
 
 
-def memory_rate(device: torch.device, rounds: int = 5) -> float:
+def memory_rate(
+    device: torch.device, rounds: int = 5, clock: Callable[[], float] = time.perf_counter
+) -> float:
     """Bytes a second that can be read, from summing an array larger than any cache."""
     many = torch.ones(2**26, device=device)
-    return many.nbytes / shortest({"": lambda: many.sum()}, rounds)[""]
+    return many.nbytes / shortest({"": lambda: many.sum()}, rounds, clock)[""]
 
 
 def _wait() -> None:
