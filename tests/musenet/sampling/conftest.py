@@ -26,7 +26,7 @@ def enliven(model: Transformer) -> None:
             for name in ("out", "down"):
                 block.get_parameter(name)[0] = 0
         first = model.head.out[0]
-        first[:, 0] = -0.1 * torch.arange(len(first))
+        first[:, 0] = -0.07 * torch.arange(len(first))
 
 
 def random_model(tokenizer: Tokenizer, seed: int = 0) -> Transformer:
