@@ -2,8 +2,9 @@
 
     python benchmarks/quality_per_compute.py [FOLDER] [--minutes 10] [--context 1024]
 
-FOLDER holds MIDI files, such as POP909 (github.com/music-x-lab/POP909-Dataset), or is a dataset
-that `musenet prepare` wrote. The peer needs `pip install miditok transformers`.
+FOLDER holds MIDI files, such as OpenScore Lieder (github.com/OpenScore/Lieder, as MIDI) or POP909
+(github.com/music-x-lab/POP909-Dataset), or is a dataset that `musenet prepare` wrote. The peer
+needs `pip install miditok transformers`.
 
 Ours is what `musenet train --preset mini` trains, by the same loop and settings, but in smaller
 steps with a shorter warm-up, as the run is short, and without augmentation and labels, so that both
