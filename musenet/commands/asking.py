@@ -89,10 +89,10 @@ class Asked:
             help="Keep the prompt's players at it; 0 does not. [default: 1]", rich_help_panel=_ASK
         ),
     ] = None
-    tonality: Annotated[
+    manner: Annotated[
         float | None,
         typer.Option(
-            help="Keep to the prompt's pitches; 0 does not. [default: 1]", rich_help_panel=_ASK
+            help="Keep its key and rhythm; 0 does not. [default: 1]", rich_help_panel=_ASK
         ),
     ] = None
     temperature: Annotated[
@@ -158,7 +158,7 @@ class Asked:
             unisons=self.unisons,
             scale=self.scale,
             balance=self.balance,
-            tonality=self.tonality,
+            manner=self.manner,
             temperature=self.temperature,
             top_k=self.top_k,
             top_p=self.top_p,

@@ -44,7 +44,8 @@ class Asked(TypedDict, total=False):
         unisons: whether two instruments may strike the same pitch together.
         scale: the only notes allowed, as "D dorian".
         balance: how strongly the prompt's instruments keep their shares; 0 leaves it to the model.
-        tonality: how strongly the prompt's pitch classes are kept; 0 leaves it to the model.
+        manner: how strongly the prompt's key, note lengths and rhythm are kept; 0 leaves it to the
+            model.
         repetition: how strongly endless loops are broken; 1 is not at all.
         overlap: share of the context kept when the music goes on past it.
         temperature: a number for all fields of a note, or text such as "0.9,pitch=0.8".
@@ -72,7 +73,7 @@ class Asked(TypedDict, total=False):
     unisons: bool
     scale: str | None
     balance: float | None
-    tonality: float | None
+    manner: float | None
     repetition: float | None
     overlap: float
     temperature: float | str | None
@@ -96,7 +97,7 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
             raise TypeError(unknown("keyword", keyword, Asked.__annotations__))
     bars, length = asked.get("bars"), asked.get("length")
     meter, key = asked.get("meter"), asked.get("key")
-    balance, tonality = asked.get("balance"), asked.get("tonality")
+    balance, manner = asked.get("balance"), asked.get("manner")
     repetition = asked.get("repetition")
     variations = asked.get("variations", 1)
     return Options(
@@ -125,7 +126,7 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
             pitch_classes=request.scale(asked.get("scale")),
         ),
         balance=Options.balance if balance is None else balance,
-        tonality=Options.tonality if tonality is None else tonality,
+        manner=Options.manner if manner is None else manner,
         repetition=Options.repetition if repetition is None else repetition,
         overlap=asked.get("overlap", Options.overlap),
         seed=asked.get("seed", Options.seed),

@@ -220,7 +220,7 @@ class Composition:
             may_end_at=early if options.ending else None,
             overlap=options.overlap,
             balance=options.balance,
-            tonality=options.tonality if options.key is None else 0.0,
+            manner=options.manner if options.key is None else 0.0,
             asked=options.instruments,
             repetition=options.repetition,
             engine=options.engine,

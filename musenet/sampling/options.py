@@ -16,11 +16,11 @@ DEFAULT_BARS = 16
 MOST_VARIATIONS = 64
 
 NATURAL: FieldSampling = (
+    Sampling(temperature=1.0, top_p=0.97),
     Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.97),
-    Sampling(temperature=1.0, top_p=0.97),
-    Sampling(temperature=1.0, top_p=0.97),
+    Sampling(temperature=1.0, top_p=0.93),
+    Sampling(temperature=1.0, top_p=0.95),
+    Sampling(temperature=1.0, top_p=0.95),
 )
 """How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
 
@@ -46,8 +46,9 @@ class Options:
         limits: what may not be broken.
         balance: how strongly the instruments keep the shares that they have in the prompt; 0
             leaves it to the model (see `musenet.sampling.balance`).
-        tonality: how strongly a continuation keeps to the prompt's pitch classes unless another
-            key is asked for; 0 leaves it to the model (see `musenet.sampling.tonality`).
+        manner: how strongly a continuation keeps to the prompt's pitch classes, note lengths and
+            rhythm unless another key is asked for; 0 leaves it to the model (see
+            `musenet.sampling.manner`).
         repetition: how strongly figures that go round too often are broken; 1 is not at all (see
             `musenet.sampling.repetition`).
         overlap: share of the context kept when music goes on past it.
@@ -70,7 +71,7 @@ class Options:
     sampling: FieldSampling = NATURAL
     limits: Limits = field(default_factory=Limits)
     balance: float = 1.0
-    tonality: float = 1.0
+    manner: float = 1.0
     repetition: float = 1.5
     overlap: float = 0.5
     seed: int = 0
@@ -87,7 +88,7 @@ class Options:
             raise InputError("a length is 1 second to 10 hours")
         if self.tempo is not None and not 10 <= self.tempo <= 400:
             raise InputError(f"a tempo of {self.tempo:g} is outside 10 to 400 quarters a minute")
-        for name, strength in (("balance", self.balance), ("tonality", self.tonality)):
+        for name, strength in (("balance", self.balance), ("manner", self.manner)):
             if not 0 <= strength <= 2:
                 raise InputError(f"a {name} of {strength:g} is outside 0 to 2")
         if not 1 <= self.repetition <= 100:
@@ -101,9 +102,8 @@ class Options:
             raise InputError(f"give 1 to {MOST_VARIATIONS} variations at once")
 
     def to_json(self) -> str:
-        """One line of JSON with what differs from the defaults."""
-        default = asdict(Options())
-        return json.dumps({k: v for k, v in asdict(self).items() if v != default[k]})
+        """One line of JSON with everything, defaults too: these may change, a recipe may not."""
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Options:

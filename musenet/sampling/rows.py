@@ -26,8 +26,8 @@ from tokenizer.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabu
 from .balance import Balance
 from .grammar import Grammar, Limits
 from .logits import FieldSampling, draw
+from .manner import Manner
 from .repetition import Repetition
-from .tonality import Tonality
 
 _DRAWN_AHEAD = 256
 
@@ -49,7 +49,7 @@ class Plan:
         may_end_at: the first step at which it may end by itself, or None.
         overlap: the share of the context that is kept when a window is full.
         balance: how strongly the instruments are kept to their shares in the prompt.
-        tonality: how strongly the pitches are kept to the prompt's pitch classes.
+        manner: how strongly keys, lengths and rhythm are kept to the prompt's.
         asked: programs asked for beside the prompt's.
         repetition: how strongly loops are broken; 1 is not at all.
         engine: what makes the rows, see `musenet.engines`.
@@ -67,7 +67,7 @@ class Plan:
     may_end_at: int | None = None
     overlap: float = 0.5
     balance: float = 0.0
-    tonality: float = 0.0
+    manner: float = 0.0
     asked: tuple[int, ...] = ()
     repetition: float = 1.0
     engine: str = "auto"
@@ -112,7 +112,7 @@ class Sampler:
         self._balance = Balance(
             plan.body, plan.asked, plan.limits.programs, vocabulary, self._batch, plan.balance
         )
-        self._tonality = Tonality(plan.body, vocabulary, self._batch, plan.tonality)
+        self._manner = Manner(plan.body, vocabulary, self._batch, plan.manner)
         self._repetition = Repetition(plan.body, vocabulary, self._batch, plan.repetition)
         self._place.select(np.zeros(self._batch, dtype=np.int64))
         first = len(plan.body) - kept_rows(plan, model.config.context)
@@ -146,10 +146,10 @@ class Sampler:
             self.grammar.push(new)
             note = self._vocabulary.is_note(new)
             self._balance.push(new, note)
-            self._tonality.push(new, note)
             self._repetition.push(new)
             columns = self._place.push(new)
             times = self._place.time
+            self._manner.push(new, note, times)
             live = live & (times < self._plan.until) & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return
@@ -187,8 +187,8 @@ class Sampler:
         allowed = self.grammar.allowed(field, so_far)
         if field == INSTRUMENT:
             scores = self._balance.applied(scores, allowed)
-        elif field == PITCH:
-            scores = self._tonality.applied(scores, so_far)
+        scores = self._manner.applied(field, scores, so_far, self._place.time)
+        if field == PITCH:
             scores = self._repetition.applied(scores, so_far)
         return draw(scores, allowed, self._plan.sampling[field], self._uniform[:, field])
 
@@ -226,4 +226,3 @@ def _placed(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> Struc
     for row in tokens:
         state.push(row[None])
     return state
-

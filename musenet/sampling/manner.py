@@ -1,0 +1,142 @@
+"""Keeping the prompt's manner: what has come to be played much more than before is held back.
+
+A small model that has slipped out of the key, into shorter and shorter notes or off the beat goes
+on there, for it hears itself. The prompt says how its notes are shared out among
+
+    the twelve pitch classes                    (held when the pitch is drawn)
+    note lengths, two classes an octave         (when the duration is)
+    the places within a beat where they start   (when the wait is)
+
+and a class that takes a larger share of the late notes than that is held back by as much:
+
+    logit − strength · max(0, ln (share of late + ε) / (share before + ε))
+
+So a chromatic note or a triplet costs nothing, and a foreign key or a broken rhythm establishes
+itself only where the model is sure of it. Drums have neither key nor length: of them only the
+places count.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.compound import row_times
+from tokenizer.instruments import DRUMS
+from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
+
+from .logits import Logits
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
+
+_HALF_LIFE = 32
+_KEEP = 0.5 ** (1 / _HALF_LIFE)
+_FLOOR = 0.04
+_ENOUGH = 24
+"""Notes that say as much about a manner as the model's own opinion."""
+
+_AT_ONE = 1.5
+"""Nats by which strength 1 holds an e-fold excess: continuations of held-out pieces then keep to
+the prompt's pitch classes as closely as the pieces themselves do."""
+
+_DRUM_VALUE = DRUMS + 1
+
+
+class Shares:
+    """How the notes of `batch` continuations are shared out among classes, of late and before.
+
+    Args:
+        heard: the class of each note of the prompt.
+        classes: how many there are.
+        batch: how many continuations.
+        strength: 0 holds nothing back.
+    """
+
+    def __init__(self, heard: Ints, classes: int, batch: int, strength: float) -> None:
+        counts = np.bincount(heard, minlength=classes).astype(np.float64)
+        total = counts.sum()
+        self.strength = _AT_ONE * strength * total / (total + _ENOUGH)
+        self._share = counts / max(1.0, total)
+        # As if the prompt had gone on for as long as is remembered.
+        self._late = np.tile(self._share / (1 - _KEEP), (batch, 1))
+
+    def held(self) -> Floats:
+        """By how many nats each class is held back, `(B, classes)`."""
+        late = self._late / np.maximum(self._late.sum(axis=1, keepdims=True), 1e-12)
+        return self.strength * np.log((late + _FLOOR) / (self._share + _FLOOR)).clip(0.0)
+
+    def push(self, index: Ints, classes: Ints) -> None:
+        """Count a note of a class in each continuation of `index`."""
+        self._late[index] *= _KEEP
+        self._late[index, classes] += 1.0
+
+
+class Manner:
+    """The manner of `batch` continuations side by side.
+
+    Args:
+        heard: the prompt's rows `(T, 5)`; without notes there is nothing to keep.
+        vocabulary: what the rows mean.
+        batch: how many continuations.
+        strength: 0 is none.
+    """
+
+    def __init__(self, heard: Tokens, vocabulary: Vocabulary, batch: int, strength: float) -> None:
+        self._on = strength > 0
+        self._beat = vocabulary.grid.beat
+        self._length_of_value = _lengths(vocabulary)
+        self._class_of_value = _pitch_class(np.arange(vocabulary.sizes[PITCH]))
+        self._waits = vocabulary.grid.wait_count
+        note = vocabulary.is_note(heard)
+        pitched = heard[note & (heard[:, INSTRUMENT] != _DRUM_VALUE)]
+        places = row_times(heard, vocabulary)[note] % self._beat
+        lengths = self._length_of_value[pitched[:, DURATION]]
+        self._pitches = Shares(_pitch_class(pitched[:, PITCH]), 12, batch, strength)
+        self._lengths = Shares(lengths, int(self._length_of_value.max()) + 1, batch, strength)
+        self._places = Shares(places, self._beat, batch, strength)
+
+    def applied(self, field: int, logits: Logits, rows: Tokens, times: Ints) -> Logits:
+        """Logits `(B, V)` of a field with what is too much held back.
+
+        Args:
+            field: which one.
+            logits: of the model.
+            rows: the new rows `(B, 5)` up to this field.
+            times: the times `(B,)` in steps that the rows before have reached.
+        """
+        if not self._on or field not in (WAIT, PITCH, DURATION):
+            return logits
+        if field == WAIT:
+            held = np.zeros(logits.shape)
+            place = (times[:, None] + np.arange(self._waits)) % self._beat
+            held[:, 1 : 1 + self._waits] = np.take_along_axis(self._places.held(), place, axis=1)
+            return logits - held
+        if field == PITCH:
+            held = self._pitches.held()[:, self._class_of_value]
+        else:
+            held = self._lengths.held()[:, self._length_of_value]
+        held[rows[:, INSTRUMENT] == _DRUM_VALUE] = 0.0
+        return logits - held
+
+    def push(self, rows: Tokens, note: npt.NDArray[np.bool_], times: Ints) -> None:
+        """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
+        if not self._on:
+            return
+        sounding = np.flatnonzero(note)
+        self._places.push(sounding, times[sounding] % self._beat)
+        index = sounding[rows[sounding, INSTRUMENT] != _DRUM_VALUE]
+        self._pitches.push(index, _pitch_class(rows[index, PITCH]))
+        self._lengths.push(index, self._length_of_value[rows[index, DURATION]])
+
+
+def _pitch_class(values: Ints) -> Ints:
+    """Pitch classes of the pitch field's values, 0 being C."""
+    return (values - 1) % 12
+
+
+def _lengths(vocabulary: Vocabulary) -> Ints:
+    """Two classes an octave for each value of the duration field; the shortest is half a step."""
+    steps = np.maximum(vocabulary.grid.durations, 0.5)
+    classes = np.rint(2 * np.log2(steps / 0.5)).astype(np.int64)
+    return np.concatenate([[0], classes])

@@ -1,0 +1,142 @@
+"""Keeping the prompt's manner, against counts done by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from musenet.sampling.manner import Manner, Shares
+from tokenizer.tokenizer import Tokenizer
+from tokenizer.vocabulary import DURATION, PITCH, VELOCITY, WAIT
+
+VOCABULARY = Tokenizer.default().vocabulary
+SIZES = VOCABULARY.sizes
+QUARTER = VOCABULARY.grid.beat
+C_MAJOR = (60, 62, 64, 65, 67, 69, 71)
+DRUM = 129
+
+
+def rows(
+    pitches: list[int], instrument: int = 1, steps: int = QUARTER, wait: int = QUARTER
+) -> np.ndarray:
+    """Notes after each other, each lasting so many steps and as many after the one before."""
+    length = int(VOCABULARY.grid.duration_class(np.array(steps))) + 1
+    return np.array([[wait + 1, instrument, p + 1, length, 20] for p in pitches], dtype=np.int16)
+
+
+def play(manner: Manner, music: np.ndarray, time: int = 0) -> int:
+    """Go on by rows; gives the time reached."""
+    for row in music:
+        time += row[WAIT] - 1
+        manner.push(row[None], np.array([True]), np.array([time]))
+    return time
+
+
+def held(manner: Manner, field: int, instrument: int = 1, time: int = 0) -> np.ndarray:
+    """How many nats each value of a field is held back."""
+    logits = np.zeros((1, SIZES[field]))
+    return -manner.applied(field, logits, rows([60], instrument), np.array([time]))[0]
+
+
+def held_classes(manner: Manner, instrument: int = 1) -> np.ndarray:
+    return held(manner, PITCH, instrument)[1 + 60 : 1 + 72]
+
+
+PROMPT = rows(list(C_MAJOR) * 10)
+
+
+def test_music_like_the_prompt_is_left_alone() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, PROMPT)
+    for field in range(VELOCITY + 1):
+        assert held(manner, field).max() < 0.1
+
+
+def test_one_chromatic_note_costs_next_to_nothing() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, rows([61]))
+    assert held_classes(manner)[1] < 1.0
+    assert held_classes(manner)[[0, 2, 4, 5, 7, 9, 11]].max() == 0.0
+
+
+def test_a_foreign_key_is_held_back_and_its_common_notes_are_not() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, rows([p + 6 for p in C_MAJOR] * 20))  # F# major: of C's notes it has B and F
+    foreign = held_classes(manner)
+    share = 1 / 7
+    # So long after, the late notes are all but F# major's, each with a seventh.
+    expected = 1.5 * 70 / 94 * math.log((share + 0.04) / 0.04)
+    np.testing.assert_allclose(foreign[[6, 8, 10, 1, 3]], expected, rtol=0.15)
+    np.testing.assert_array_equal(foreign[[0, 2, 4, 7, 9]], 0.0)
+    assert foreign[[5, 11]].max() < 0.2
+
+
+def test_it_lets_go_once_the_music_is_home() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, rows([61, 63, 66] * 10))
+    before = held_classes(manner)[1]
+    play(manner, rows(list(C_MAJOR) * 40))
+    assert before > 1.0 > 10 * held_classes(manner)[1]
+
+
+def test_ever_shorter_notes_are_held_back_and_the_prompts_lengths_are_not() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, rows(list(C_MAJOR) * 10, steps=1))
+    length = held(manner, DURATION)
+    short, quarter = (VOCABULARY.grid.duration_class(np.array(n)) + 1 for n in (1, QUARTER))
+    assert length[short] > 1.0
+    assert length[quarter] == 0.0
+    assert held(manner, PITCH).max() < 0.2
+
+
+def test_places_off_the_prompts_beat_are_held_back_wherever_the_music_is() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    off = 5
+    time = play(manner, rows([60], wait=off), 0)
+    time = play(manner, rows(list(C_MAJOR) * 10), time)
+    assert time % QUARTER == off
+    waits = held(manner, WAIT, time=time)
+    beats = 1 + np.arange(VOCABULARY.grid.wait_count)
+    on_it = (time + beats - 1) % QUARTER == off
+    assert waits[beats][on_it].min() > 1.0
+    np.testing.assert_array_equal(waits[beats][~on_it], 0.0)
+    assert waits[0] == 0.0
+    np.testing.assert_array_equal(waits[VOCABULARY.first_rest :], 0.0)
+
+
+def test_drums_have_neither_key_nor_length() -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, rows([37] * 50, DRUM, steps=1))
+    assert held(manner, PITCH).max() < 1e-9
+    assert held(manner, DURATION).max() < 1e-9
+    play(manner, rows([61] * 50, steps=1))
+    np.testing.assert_array_equal(held(manner, PITCH, DRUM), 0.0)
+    np.testing.assert_array_equal(held(manner, DURATION, DRUM), 0.0)
+
+
+@pytest.mark.parametrize("heard", [rows([]).reshape(0, 5), rows([36] * 40, DRUM)])
+def test_without_pitched_notes_or_strength_pitches_are_the_models(heard: np.ndarray) -> None:
+    logits = np.random.default_rng(0).normal(size=(1, SIZES[PITCH]))
+    for manner in (Manner(heard, VOCABULARY, 1, 1.0), Manner(PROMPT, VOCABULARY, 1, 0.0)):
+        play(manner, rows([61, 63] * 20))
+        same = manner.applied(PITCH, logits, rows([60]), np.array([0]))
+        np.testing.assert_array_equal(same, logits)
+
+
+def test_a_short_prompt_says_less() -> None:
+    short = Manner(rows([60, 64, 67]), VOCABULARY, 1, 1.0)
+    long = Manner(rows([60, 64, 67] * 40), VOCABULARY, 1, 1.0)
+    for manner in (short, long):
+        play(manner, rows([61] * 40))
+    assert held_classes(short)[1] < 0.2 * held_classes(long)[1]
+
+
+def test_continuations_do_not_mix() -> None:
+    shares = Shares(np.arange(12), 12, 2, 1.0)
+    for _ in range(30):
+        shares.push(np.array([0, 1]), np.array([3, 4]))
+    excess = shares.held()
+    np.testing.assert_array_equal(np.flatnonzero(excess[0]), [3])
+    np.testing.assert_array_equal(np.flatnonzero(excess[1]), [4])
