@@ -24,6 +24,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as tensors_to_bytes
+from torch.overrides import TorchFunctionMode
 
 from tokenizer import Tokenizer
 from tokenizer.errors import InputError, unknown
@@ -40,6 +41,22 @@ if TYPE_CHECKING:
 PRETRAINED = Path(__file__).parent / "pretrained"
 _FORMAT = "musenet-1"
 _HASH_LENGTH = 12
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no initial values, which a checkpoint's take the place of.
+
+    The meta device would do as well, but loads PyTorch's compiler: more than a second.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        return args[0] if func is torch.Tensor.normal_ else func(*args, **(kwargs or {}))
 
 
 class Saves(Protocol):
@@ -175,10 +192,8 @@ def load(
     config = ModelConfig.from_json(_read(folder, "config.json").decode(errors="replace"))
     data = _read(folder, "model.safetensors")
     tensors = _tensors(folder, data)
-    with torch.device("meta"):
+    with torch.device(device), _Undrawn():
         model = Transformer(config, compute)
-    model.to_empty(device=device)
-    model.reset_buffers()
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

@@ -151,12 +151,6 @@ class Transformer(nn.Module):
         inside = [p for p in self.blocks.parameters() if p.ndim == 2]
         return [*inside, *self.head.hidden_matrices()]
 
-    def reset_buffers(self) -> None:
-        """Fill in what checkpoints do not store, after `to_empty`."""
-        for module in self.modules():
-            if isinstance(module, SummedEmbedding):
-                module.reset_buffers()
-
     def _prepared(self) -> Step | None:
         """The layers made ready for single steps, again if the parameters have changed."""
         if torch.is_grad_enabled() or not Step.supports(self):

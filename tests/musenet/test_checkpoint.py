@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -177,3 +179,16 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_config_is_readable_json(folder: Path) -> None:
     assert json.loads((folder / "config.json").read_text())["width"] == 16
+
+
+def test_loading_leaves_the_compiler_alone() -> None:
+    """PyTorch's compiler takes longer to import than weights take to read."""
+    code = (
+        "import sys; from musenet.checkpoint import load; load('mini'); "
+        "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"
+    )
+    root = Path(__file__).parents[2]
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=root
+    )
+    assert result.stdout.split() == ["False", "False"]
