@@ -35,7 +35,7 @@ def missing() -> str | None:
     """What has to be installed first, or None."""
     if all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
         return None
-    return "the int8 engine needs onnx and onnxruntime: pip install 'musenet[fast]'"
+    return "the int8 engine needs onnx and onnxruntime: pip install onnx onnxruntime"
 
 
 def hindrance(model: Transformer) -> str | None:
