@@ -16,11 +16,11 @@ DEFAULT_BARS = 16
 MOST_VARIATIONS = 64
 
 NATURAL: FieldSampling = (
-    Sampling(temperature=1.0, top_p=0.97),
     Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.93),
+    Sampling(temperature=1.0, top_p=0.98),
     Sampling(temperature=1.0, top_p=0.95),
-    Sampling(temperature=1.0, top_p=0.95),
+    Sampling(temperature=1.0, top_p=0.96),
+    Sampling(temperature=1.0, top_p=0.96),
 )
 """How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
 
