@@ -42,6 +42,9 @@ def train(
     notices: Annotated[
         Path | None, typer.Option(help="For the card: a folder of CORPUS/ATTRIBUTION.txt.")
     ] = None,
+    remarks: Annotated[
+        Path | None, typer.Option(help="For the card: a text of what else was found out.")
+    ] = None,
 ) -> None:
     """Train a model on a dataset; Ctrl-C saves, and --resume goes on."""
     from musenet.training import run as runs
@@ -78,4 +81,4 @@ def train(
     if export is not None:
         from musenet.training.export import export as export_run
 
-        export_run(out, export, evaluation=figures, notices=notices)
+        export_run(out, export, evaluation=figures, notices=notices, remarks=remarks)

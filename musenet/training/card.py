@@ -15,7 +15,8 @@ def card(name: str, config: ModelConfig, parameters: int, training: Mapping[str,
         name: of the model.
         config: its shape.
         parameters: how many it has.
-        training: what `training.json` says; `data`, `evaluation` and `notices` may be missing.
+        training: what `training.json` says; `data`, `evaluation`, `remarks` and `notices` may be
+            missing.
     """
     parts = [
         f"# {name}\n\n"
@@ -26,6 +27,8 @@ def card(name: str, config: ModelConfig, parameters: int, training: Mapping[str,
         _recipe(training),
         _data(training.get("data")),
         _quality(training),
+        _music(training.get("evaluation")),
+        training.get("remarks", ""),
         _limits(training.get("data")),
         _notices(training.get("notices")),
     ]
@@ -157,6 +160,57 @@ def _quality(training: Mapping[str, Any]) -> str:
         + _table(("field", "bits per note"), fields)
         + "\n"
         + _table(("source", "bits per note", "pieces", "notes"), sources)
+    )
+
+
+def _music(figures: Mapping[str, Any] | None) -> str:
+    """What music of the model's own is like beside held-out music, and what it copies."""
+    found = (figures or {}).get("music")
+    if not found:
+        return ""
+    rows = [
+        (
+            name.replace("_", " "),
+            f"{part['ours']:.3f}",
+            f"{part['real']:.3f}",
+            f"{part['interval'][0]:.3f}–{part['interval'][1]:.3f}",
+            "inside" if part["inside"] else f"{part['distance']:+.2f} standard deviations",
+        )
+        for name, part in found["statistics"].items()
+    ]
+    text = (
+        "## The music it makes\n\n"
+        f"{found['made']:,} pieces of its own beside {found['real']:,} held-out ones; the interval "
+        "holds 95 % of the means of as many real pieces.\n\n"
+        + _table(("statistic", "made", "real", "interval", "the made mean lies"), rows)
+    )
+    return text + _originality(figures.get("originality") if figures else None)
+
+
+def _originality(found: Mapping[str, Any] | None) -> str:
+    if not found:
+        return ""
+    rows = [
+        (
+            words,
+            f"{part['median_longest']:.0f}",
+            f"{part['percentile_99']:.0f}",
+            f"{part['longest']:.0f}",
+            f"{100 * part['mean_covered']:.1f} %",
+        )
+        for words, part in (("made", found["made"]), ("held-out", found["held_out"]))
+    ]
+    listed = [
+        f"- {piece['name']}: {piece['longest']} notes, as in {piece['piece']}"
+        for piece in found["too_close"]
+    ]
+    return (
+        f"\nNotes in a row, in any key, that a piece shares with one of the {found['library']:,} "
+        f"training pieces, and the share of its notes in runs of more than "
+        f"{found['covered_means_more_than']}:\n\n"
+        + _table(("pieces", "median", "99th percentile", "longest", "covered"), rows)
+        + f"\n{len(listed)} made pieces share a longer run than 99 % of the held-out ones do"
+        + (":\n\n" + "\n".join(listed) + "\n" if listed else ".\n")
     )
 
 

@@ -18,6 +18,7 @@ def export(
     *,
     evaluation: Path | None = None,
     notices: Path | None = None,
+    remarks: Path | None = None,
     which: str = "best",
 ) -> str:
     """Write a run's model as a checkpoint folder with a model card; gives the weights' hash.
@@ -27,6 +28,7 @@ def export(
         folder: where to write.
         evaluation: figures that `musenet evaluate --json` wrote, for the card.
         notices: a folder with `<corpus>/ATTRIBUTION.txt`, for the card.
+        remarks: a text in Markdown, for the card: what else was found out.
         which: `best` (on validation) or `last`.
 
     Raises:
@@ -43,9 +45,12 @@ def export(
         training["evaluation"] = _figures(evaluation, loaded.hash)
     if notices is not None:
         training["notices"] = _notices(notices, training["data"])
+    if remarks is not None:
+        training["remarks"] = _text(remarks)
     parameters = sum(p.numel() for p in loaded.model.parameters())
     text = card(folder.name, loaded.config, parameters, training)
-    training.pop("notices", None)
+    for words in ("notices", "remarks"):
+        training.pop(words, None)
     return checkpoint.save(folder, loaded.model, loaded.tokenizer, training, text)
 
 
@@ -70,6 +75,13 @@ def _figures(file: Path, weights_hash: str) -> dict[str, Any]:
         )
     dropped = ("refused", "per_composer", "per_instrument", "weights")
     return {key: value for key, value in figures.items() if key not in dropped}
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise InputError(f"the remarks {file} cannot be read: {error}") from error
 
 
 def _notices(folder: Path, data: dict[str, Any]) -> dict[str, str]:

@@ -31,6 +31,10 @@ def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+MEAN = {"real": 2.25, "interval": [2.125, 2.75]}
+SHARED = {"median_longest": 9.0, "percentile_99": 21.0, "longest": 44.0, "mean_covered": 0.125}
+
+
 def figures(weights_hash: str) -> dict[str, Any]:
     part = {"bits_per_note": 4.5, "interval": [4.0, 5.0], "pieces": 2, "notes": 90}
     return {
@@ -39,6 +43,21 @@ def figures(weights_hash: str) -> dict[str, Any]:
         "per_source": {"up": {**part, "per_field": {}}},
         "baselines": {"order_1": {"bits_per_note": 9.25}},
         "weights_hash": weights_hash,
+        "music": {
+            "made": 7,
+            "real": 8,
+            "statistics": {
+                "polyphony": {**MEAN, "ours": 2.5, "inside": True, "distance": 0.1},
+                "pitch_range": {**MEAN, "ours": 9.5, "inside": False, "distance": 1.25},
+            },
+        },
+        "originality": {
+            "library": 13,
+            "covered_means_more_than": 16,
+            "made": SHARED,
+            "held_out": {**SHARED, "percentile_99": 31.0},
+            "too_close": [{"name": "b.mid", "longest": 44, "at_note": 3, "piece": "ave.mid"}],
+        },
     }
 
 
@@ -48,14 +67,26 @@ def test_the_card_states_the_facts(run: Path, dataset: Path, tmp_path: Path) -> 
         (tmp_path / "corpora" / corpus / "ATTRIBUTION.txt").write_text(f"By {corpus} & Co.")
     found = tmp_path / "figures.json"
     found.write_text(json.dumps(figures(checkpoint.load(run / "best").hash)))
+    remarks = tmp_path / "remarks.md"
+    remarks.write_text("## Endings\n\nThey end.\n")
     out = tmp_path / "shipped"
-    hash_ = export(run, out, evaluation=found, notices=tmp_path / "corpora")
+    hash_ = export(run, out, evaluation=found, notices=tmp_path / "corpora", remarks=remarks)
     loaded = checkpoint.load(out)
     assert loaded.hash == hash_ == checkpoint.load(run / "best").hash
     card = (out / "README.md").read_text(encoding="utf-8")
     for fact in ("**4.500 bits**", "9.250", "4 steps", "up × 2", "By up & Co.", "weights.up=2.0"):
         assert fact in card, fact
+    music = (
+        "| polyphony | 2.500 | 2.250 | 2.125–2.750 | inside |",
+        "| pitch range | 9.500 | 2.250 | 2.125–2.750 | +1.25 standard deviations |",
+        "| held-out | 9 | 31 | 44 | 12.5 % |",
+        "- b.mid: 44 notes, as in ave.mid",
+        "## Endings\n\nThey end.",
+    )
+    for fact in music:
+        assert fact in card, fact
     assert loaded.training["evaluation"]["bits_per_note"] == 4.5
+    assert not {"remarks", "notices"} & loaded.training.keys()
     assert not list(out.glob("*.pt"))
 
 
