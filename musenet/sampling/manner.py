@@ -1,10 +1,11 @@
 """Keeping the prompt's manner: what has come to be played much more than before is held back.
 
-A small model that has slipped out of the key, into shorter and shorter notes or off the beat goes
+A small model that has slipped out of the key, off the beat, into ever shorter or softer notes goes
 on there, for it hears itself. The prompt says how its notes are shared out among
 
     the twelve pitch classes                    (held when the pitch is drawn)
     note lengths, two classes an octave         (when the duration is)
+    eight degrees of loudness                   (when the velocity is)
     the places within a beat where they start   (when the wait is)
 
 and a class that takes a larger share of the late notes than that is held back by as much:
@@ -12,8 +13,8 @@ and a class that takes a larger share of the late notes than that is held back b
     logit − strength · max(0, ln (share of late + ε) / (share before + ε))
 
 So a chromatic note or a triplet costs nothing, and a foreign key or a broken rhythm establishes
-itself only where the model is sure of it. Drums have neither key nor length: of them only the
-places count.
+itself only where the model is sure of it. Drums have neither key nor length: of them only places
+and loudness count.
 """
 
 from __future__ import annotations
@@ -23,7 +24,16 @@ import numpy.typing as npt
 
 from tokenizer.compound import row_times
 from tokenizer.instruments import DRUMS
-from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
+from tokenizer.vocabulary import (
+    DURATION,
+    INSTRUMENT,
+    PITCH,
+    VELOCITY,
+    VELOCITY_BINS,
+    WAIT,
+    Tokens,
+    Vocabulary,
+)
 
 from .logits import Logits
 
@@ -41,6 +51,8 @@ _AT_ONE = 1.5
 the prompt's pitch classes as closely as the pieces themselves do."""
 
 _DRUM_VALUE = DRUMS + 1
+_DEGREES = 8
+_DEGREE_OF_VALUE = np.arange(-1, VELOCITY_BINS).clip(0) * _DEGREES // VELOCITY_BINS
 
 
 class Shares:
@@ -95,6 +107,8 @@ class Manner:
         self._pitches = Shares(_pitch_class(pitched[:, PITCH]), 12, batch, strength)
         self._lengths = Shares(lengths, int(self._length_of_value.max()) + 1, batch, strength)
         self._places = Shares(places, self._beat, batch, strength)
+        loudness = _DEGREE_OF_VALUE[heard[note, VELOCITY]]
+        self._loudness = Shares(loudness, _DEGREES, batch, strength)
 
     def applied(self, field: int, logits: Logits, rows: Tokens, times: Ints) -> Logits:
         """Logits `(B, V)` of a field with what is too much held back.
@@ -105,13 +119,15 @@ class Manner:
             rows: the new rows `(B, 5)` up to this field.
             times: the times `(B,)` in steps that the rows before have reached.
         """
-        if not self._on or field not in (WAIT, PITCH, DURATION):
+        if not self._on or field == INSTRUMENT:
             return logits
         if field == WAIT:
             held = np.zeros(logits.shape)
             place = (times[:, None] + np.arange(self._waits)) % self._beat
             held[:, 1 : 1 + self._waits] = np.take_along_axis(self._places.held(), place, axis=1)
             return logits - held
+        if field == VELOCITY:
+            return logits - self._loudness.held()[:, _DEGREE_OF_VALUE]
         if field == PITCH:
             held = self._pitches.held()[:, self._class_of_value]
         else:
@@ -125,6 +141,7 @@ class Manner:
             return
         sounding = np.flatnonzero(note)
         self._places.push(sounding, times[sounding] % self._beat)
+        self._loudness.push(sounding, _DEGREE_OF_VALUE[rows[sounding, VELOCITY]])
         index = sounding[rows[sounding, INSTRUMENT] != _DRUM_VALUE]
         self._pitches.push(index, _pitch_class(rows[index, PITCH]))
         self._lengths.push(index, self._length_of_value[rows[index, DURATION]])

@@ -19,11 +19,16 @@ DRUM = 129
 
 
 def rows(
-    pitches: list[int], instrument: int = 1, steps: int = QUARTER, wait: int = QUARTER
+    pitches: list[int],
+    instrument: int = 1,
+    steps: int = QUARTER,
+    wait: int = QUARTER,
+    velocity: int = 80,
 ) -> np.ndarray:
     """Notes after each other, each lasting so many steps and as many after the one before."""
     length = int(VOCABULARY.grid.duration_class(np.array(steps))) + 1
-    return np.array([[wait + 1, instrument, p + 1, length, 20] for p in pitches], dtype=np.int16)
+    loud = velocity // 4 + 1
+    return np.array([[wait + 1, instrument, p + 1, length, loud] for p in pitches], dtype=np.int16)
 
 
 def play(manner: Manner, music: np.ndarray, time: int = 0) -> int:
@@ -104,6 +109,16 @@ def test_places_off_the_prompts_beat_are_held_back_wherever_the_music_is() -> No
     np.testing.assert_array_equal(waits[beats][~on_it], 0.0)
     assert waits[0] == 0.0
     np.testing.assert_array_equal(waits[VOCABULARY.first_rest :], 0.0)
+
+
+@pytest.mark.parametrize("instrument", [1, DRUM])
+def test_whispering_on_and_on_is_held_back_and_the_prompts_loudness_is_not(instrument: int) -> None:
+    manner = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    play(manner, rows(list(C_MAJOR) * 10, instrument, velocity=8))
+    values = held(manner, VELOCITY, instrument)
+    assert values[1 + 8 // 4] > 3.0
+    assert values[1 + 80 // 4] == 0.0
+    assert values[1 + 120 // 4] == 0.0
 
 
 def test_drums_have_neither_key_nor_length() -> None:
