@@ -28,6 +28,7 @@ from tokenizer.midi import read
 from tokenizer.smf import BEND, CONTROL, NOTE_OFF, NOTE_ON, PORT, PROGRAM
 
 from . import events
+from .formats import format_of
 
 RATE = 44_100
 """Samples a second."""
@@ -114,10 +115,7 @@ def check_format(path: str | os.PathLike[str]) -> str:
     Raises:
         InputError: if it is neither WAV nor FLAC.
     """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise InputError(f"audio is .wav or .flac, not '{Path(path).name}'")
-    return suffix
+    return format_of(path, "audio", FORMATS)
 
 
 def check_installed(form: str, soundfont: str | os.PathLike[str] | None = None) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.instruments import DRUMS, name
 from tokenizer.score import Score
+
+from .formats import format_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,10 +45,7 @@ def check_format(path: str | os.PathLike[str]) -> str:
     Raises:
         InputError: if it is neither PNG nor SVG.
     """
-    suffix = Path(path).suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise InputError(f"a picture is .png or .svg, not '{Path(path).name}'")
-    return suffix
+    return format_of(path, "a picture", FORMATS)
 
 
 def save(
