@@ -17,7 +17,7 @@ import numpy.typing as npt
 from musenet import __version__
 from musenet.checkpoint import Checkpoint
 from musenet.engines import resolve
-from musenet.export import daw, events
+from musenet.export import daw, events, excerpts
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
 from tokenizer.labels import Labels, composer_name
@@ -79,7 +79,7 @@ class Result:
     @property
     def alone(self) -> bytes:
         """The new music alone, as a MIDI file that begins at its first bar line."""
-        file = daw.tail(self.file, self.bar)
+        file = excerpts.tail(self.file, self.bar)
         recipe = replace(self.recipe, alone=True)
         daw.add_texts(file, [(0, TEXT, recipe.to_text())])
         return events.dump(file)

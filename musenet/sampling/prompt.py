@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from musenet.export import events
-from musenet.export.daw import cut, one_part_a_track
+from musenet.export.daw import one_part_a_track
+from musenet.export.excerpts import cut
 from tokenizer.errors import InputError
 from tokenizer.keys import Key
 from tokenizer.midi import read, to_bytes

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from musenet.export import events
-from musenet.export.daw import cut
+from musenet.export.excerpts import cut
 from tokenizer.errors import InputError
 from tokenizer.midi import read
 from tokenizer.smf import TEXT

@@ -10,7 +10,7 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from musenet.export import daw
+from musenet.export import daw, excerpts
 from musenet.export.events import Event, File, dump, meta, parse, text
 from tokenizer.instruments import DRUMS
 from tokenizer.score import NOTES
@@ -211,7 +211,7 @@ def test_tracks_of_one_channel_stay_as_they_are() -> None:
 def test_cut_keeps_what_sounds_to_its_end() -> None:
     file = quartet()
     file.tracks[1] = track("Violin I", 0, 40, *note(0, 960, 0, 76), *note(480, 600, 0, 79))
-    short = daw.cut(file, 480)
+    short = excerpts.cut(file, 480)
     assert heard(short)["Violin I"] == [(0, 960, 0, 76)]
     assert heard(short)["Violin II"] == [(0, BAR, 1, 67)]
 
@@ -227,7 +227,7 @@ def test_tail_states_what_is_in_force() -> None:
         *note(0, 960, 0, 76),
         *note(960, 1200, 0, 79),
     )
-    rest = daw.tail(file, 480)
+    rest = excerpts.tail(file, 480)
     assert heard(rest) == {"Violin I": [(480, 720, 0, 79)]}
     assert Event(0, b"\xb0\x07\x55") in rest.tracks[1]
     assert Event(0, b"\xb0\x07\x20") not in rest.tracks[1]
