@@ -1,14 +1,82 @@
-"""A SoundFont of some hundred bytes, written by hand after the SoundFont 2.04 specification."""
+"""What many tests begin with: small models, messages as mido reads them, and a SoundFont.
+
+The SoundFont has some hundred bytes, written by hand after the SoundFont 2.04 specification.
+"""
 
 from __future__ import annotations
 
+import io
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import mido
 import numpy as np
 import pytest
+import torch
+
+from musenet.config import ModelConfig
+from musenet.transformer import Transformer
+from tokenizer.structure import STRUCTURE_SIZES
+from tokenizer.tokenizer import Tokenizer
 
 PERIOD = 100
+
+
+def _model_for(
+    tokenizer: Tokenizer, *, noise: float = 0.0, seed: int = 0, **changes: Any
+) -> Transformer:
+    """Three narrow layers; noise goes into every weight, also where training begins with zeros."""
+    torch.manual_seed(seed)
+    sizes = {"layers": 3, "heads": 2, "width": 32, "context": 128, "row_length": 16}
+    model = Transformer(
+        ModelConfig(tokenizer.vocabulary.sizes, STRUCTURE_SIZES, **{**sizes, **changes})
+    )
+    with torch.no_grad():
+        for parameter in model.parameters() if noise else ():
+            parameter.add_(torch.randn(parameter.shape) * noise)
+    return model
+
+
+@pytest.fixture(scope="session")
+def model_for() -> Callable[..., Transformer]:
+    """A function that makes a small model for a tokenizer: see `_model_for`."""
+    return _model_for
+
+
+def _opened(config: ModelConfig) -> Transformer:
+    """A new model in which what training begins with as zeros is random."""
+    torch.manual_seed(0)
+    model = Transformer(config)
+    for parameter in model.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.1)
+    return model
+
+
+@pytest.fixture(scope="session")
+def opened() -> Callable[[ModelConfig], Transformer]:
+    """A function that makes a model of a configuration: see `_opened`."""
+    return _opened
+
+
+def _messages(data: bytes) -> list[list[tuple[int, bytes]]]:
+    found = []
+    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
+        now, own = 0, []
+        for message in track:
+            now += message.time
+            if message.type != "end_of_track":
+                own.append((now, bytes(message.bytes())))
+        found.append(own)
+    return found
+
+
+@pytest.fixture(scope="session")
+def messages() -> Callable[[bytes], list[list[tuple[int, bytes]]]]:
+    """Absolute times and bytes of a file's messages as mido reads them, ends of tracks left out."""
+    return _messages
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

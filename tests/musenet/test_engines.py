@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -27,19 +28,11 @@ from tokenizer.errors import InputError
 FIELDS, STRUCTURE = (40, 9, 30, 7, 5), (6, 5, 7, 5, 9, 9)
 CONFIG = ModelConfig(FIELDS, STRUCTURE, layers=3, heads=4, width=64, context=64, row_length=8)
 DENSE = replace(CONFIG, patterns=("dense",), kv_heads=2)
+Opened = Callable[[ModelConfig], Transformer]
 
 needs_int8 = pytest.mark.skipif(
     int8.missing() is not None, reason="onnx and onnxruntime are not installed"
 )
-
-
-def build(config: ModelConfig = CONFIG) -> Transformer:
-    torch.manual_seed(0)
-    model = Transformer(config)
-    for parameter in model.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return model
 
 
 def rows(length: int, batch: int) -> tuple[Whole, Whole]:
@@ -112,8 +105,10 @@ def nats(found: list[Floats], tokens: Whole, start: int) -> Floats:
 
 @pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
 @pytest.mark.parametrize("start", [1, 8, 13, 37])
-def test_eager_predicts_what_the_full_pass_does(config: ModelConfig, start: int) -> None:
-    model, (tokens, structure) = build(config), rows(60, 3)
+def test_eager_predicts_what_the_full_pass_does(
+    config: ModelConfig, start: int, opened: Opened
+) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
     found = nats(predicted(model, "eager", tokens, structure, start), tokens, start)
     assert np.abs(found - likelihoods(model, tokens, structure, start)).max() < 1e-4
 
@@ -121,8 +116,10 @@ def test_eager_predicts_what_the_full_pass_does(config: ModelConfig, start: int)
 @needs_int8
 @pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
 @pytest.mark.parametrize("start", [1, 8, 13, 37])
-def test_int8_predicts_nearly_what_the_full_pass_does(config: ModelConfig, start: int) -> None:
-    model, (tokens, structure) = build(config), rows(60, 3)
+def test_int8_predicts_nearly_what_the_full_pass_does(
+    config: ModelConfig, start: int, opened: Opened
+) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
     found = nats(predicted(model, "int8", tokens, structure, start), tokens, start)
     error = found - likelihoods(model, tokens, structure, start)
     assert 0 < np.abs(error).max() < 0.15
@@ -130,8 +127,8 @@ def test_int8_predicts_nearly_what_the_full_pass_does(config: ModelConfig, start
 
 
 @needs_int8
-def test_greedy_choices_agree_unless_the_top_two_are_close() -> None:
-    model, (tokens, structure) = build(), rows(60, 2)
+def test_greedy_choices_agree_unless_the_top_two_are_close(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(60, 2)
     pairs = zip(
         *(predicted(model, engine, tokens, structure, 1) for engine in ("eager", "int8")),
         strict=True,
@@ -145,9 +142,11 @@ def test_greedy_choices_agree_unless_the_top_two_are_close() -> None:
 
 @pytest.mark.parametrize("engine", ["eager", pytest.param("int8", marks=needs_int8)])
 @pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
-def test_a_sequence_is_the_same_alone_and_in_any_company(config: ModelConfig, engine: str) -> None:
+def test_a_sequence_is_the_same_alone_and_in_any_company(
+    config: ModelConfig, engine: str, opened: Opened
+) -> None:
     """To the last bit, also where its beginning was read from the same prompt as the others'."""
-    model, (tokens, structure) = build(config), rows(30, 9)
+    model, (tokens, structure) = opened(config), rows(30, 9)
     tokens[:, :5], structure[:, :5] = tokens[:1, :5], structure[:1, :5]
     together = predicted(model, engine, tokens, structure, 5)
     for first, stop in ((0, 1), (4, 5), (2, 4), (5, 8), (1, 9)):
@@ -158,8 +157,8 @@ def test_a_sequence_is_the_same_alone_and_in_any_company(config: ModelConfig, en
 
 
 @needs_int8
-def test_one_beginning_for_all_is_the_same_for_each() -> None:
-    model, (tokens, structure) = build(), rows(20, 3)
+def test_one_beginning_for_all_is_the_same_for_each(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(20, 3)
     tokens[:], structure[:] = tokens[:1], structure[:1]
     with torch.inference_mode():
         made = decoder(model, "int8", 3)
@@ -173,9 +172,9 @@ def test_one_beginning_for_all_is_the_same_for_each() -> None:
 
 
 @needs_int8
-def test_a_decoder_begins_anew() -> None:
+def test_a_decoder_begins_anew(opened: Opened) -> None:
     """Nothing of an earlier sequence is left, not even in row 0 of `previous_row`."""
-    model, (tokens, structure) = build(), rows(40, 1)
+    model, (tokens, structure) = opened(CONFIG), rows(40, 1)
     with torch.inference_mode():
         made = decoder(model, "int8", 1)
         first = logits(made, tokens[:, :20], structure[:, :20], 1)
@@ -186,8 +185,8 @@ def test_a_decoder_begins_anew() -> None:
 
 
 @needs_int8
-def test_new_weights_make_new_graphs() -> None:
-    model, (tokens, structure) = build(), rows(9, 1)
+def test_new_weights_make_new_graphs(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(9, 1)
     before = predicted(model, "int8", tokens, structure, 1)
     with torch.no_grad():
         model.blocks[0].get_parameter("up").mul_(-1)
@@ -195,33 +194,33 @@ def test_new_weights_make_new_graphs() -> None:
     assert not np.array_equal(before[0], after[0])
 
 
-def test_auto_is_int8_where_it_can_be_had() -> None:
+def test_auto_is_int8_where_it_can_be_had(opened: Opened) -> None:
     able = int8.missing() is None
-    assert resolve("auto", build()) == ("int8" if able else "eager")
-    assert resolve("eager", build()) == "eager"
-    assert resolve("auto", build(faithful(CONFIG))) == "eager"
-    assert resolve("auto", build(replace(CONFIG, head="parallel"))) == "eager"
+    assert resolve("auto", opened(CONFIG)) == ("int8" if able else "eager")
+    assert resolve("eager", opened(CONFIG)) == "eager"
+    assert resolve("auto", opened(faithful(CONFIG))) == "eager"
+    assert resolve("auto", opened(replace(CONFIG, head="parallel"))) == "eager"
     with torch.device("meta"):
         assert resolve("auto", Transformer(CONFIG)) == "eager"
 
 
-def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
     with pytest.raises(InputError, match="did you mean 'int8'"):
-        resolve("int4", build())
+        resolve("int4", opened(CONFIG))
     monkeypatch.setattr(int8, "missing", lambda: None)
     with pytest.raises(InputError, match="does not know this network"):
-        resolve("int8", build(faithful(CONFIG)))
+        resolve("int8", opened(faithful(CONFIG)))
     monkeypatch.setattr(int8, "missing", lambda: "the int8 engine needs onnx")
     with pytest.raises(InputError, match="needs onnx"):
-        resolve("int8", build())
-    assert resolve("auto", build()) == "eager"
+        resolve("int8", opened(CONFIG))
+    assert resolve("auto", opened(CONFIG)) == "eager"
     assert ENGINES == ("auto", "eager", "int8")
 
 
-def test_eager_lanes_are_a_power_of_two_and_at_least_four() -> None:
+def test_eager_lanes_are_a_power_of_two_and_at_least_four(opened: Opened) -> None:
     assert [lanes(n) for n in (1, 2, 4, 5, 8, 9, 64)] == [4, 4, 4, 8, 8, 16, 64]
     with torch.inference_mode():
-        assert isinstance(decoder(build(), "eager", 3), EagerDecoder)
+        assert isinstance(decoder(opened(CONFIG), "eager", 3), EagerDecoder)
 
 
 @needs_int8

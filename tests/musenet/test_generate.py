@@ -12,12 +12,10 @@ import pytest
 import torch
 
 from musenet.checkpoint import save
-from musenet.config import ModelConfig
 from musenet.transformer import Transformer
 from tokenizer.files import write_bytes
 from tokenizer.midi import read, to_bytes
 from tokenizer.score import Score
-from tokenizer.structure import STRUCTURE_SIZES
 from tokenizer.tokenizer import Tokenizer
 
 PIANO = Path(__file__).parents[2] / "examples" / "prompts" / "piano.mid"
@@ -25,21 +23,11 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def model(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An untrained model of one layer."""
-    torch.manual_seed(0)
     tokenizer = Tokenizer.default(composers=["bach", "chopin"], styles=["baroque"])
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=1,
-        heads=2,
-        width=32,
-        context=256,
-        patterns=("dense",),
-    )
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    save(folder, Transformer(config), tokenizer, {})
+    save(folder, model_for(tokenizer, layers=1, context=256, patterns=("dense",)), tokenizer, {})
     return folder
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,13 @@ import torch
 
 from musenet import checkpoint
 from musenet.checkpoint import Checkpoint
-from musenet.config import ModelConfig
 from musenet.judging import WARM_UP, as_written, log_odds
 from musenet.transformer import Transformer
 from tokenizer import read
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
 from tokenizer.midi import to_bytes
-from tokenizer.structure import STRUCTURE_SIZES, structure
+from tokenizer.structure import structure
 from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import Tokens
 
@@ -23,30 +23,21 @@ FIXTURES = Path(__file__).parents[1] / "fixtures" / "midi"
 HYMN = FIXTURES / "bach_warum_betruebst_du_dich.mid"
 
 
-def judge(folder: Path, *, critic: bool) -> Checkpoint:
-    """A checkpoint with weights at random, also where training begins with zeros."""
-    tokenizer = Tokenizer.default(composers=["bach"])
-    torch.manual_seed(0)
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=3,
-        heads=2,
-        width=32,
-        context=128,
-        row_length=16,
-        critic=critic,
-    )
-    model = Transformer(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape) * 0.15)
-    checkpoint.save(folder, model, tokenizer, {})
-    return checkpoint.load(folder)
+Judge = Callable[..., Checkpoint]
 
 
 @pytest.fixture(scope="module")
-def critical(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def judge(model_for: Callable[..., Transformer]) -> Judge:
+    def made(folder: Path, *, critic: bool) -> Checkpoint:
+        tokenizer = Tokenizer.default(composers=["bach"])
+        checkpoint.save(folder, model_for(tokenizer, noise=0.15, critic=critic), tokenizer, {})
+        return checkpoint.load(folder)
+
+    return made
+
+
+@pytest.fixture(scope="module")
+def critical(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
     return judge(tmp_path_factory.mktemp("critic") / "tiny", critic=True)
 
 
@@ -107,7 +98,9 @@ def test_what_is_judged_is_what_stands_in_a_file(critical: Checkpoint, file: Pat
     np.testing.assert_array_equal(written[1:], again)
 
 
-def test_without_critic_or_music_it_says_so(critical: Checkpoint, tmp_path: Path) -> None:
+def test_without_critic_or_music_it_says_so(
+    critical: Checkpoint, judge: Judge, tmp_path: Path
+) -> None:
     piece = encoded(critical)
     with pytest.raises(InputError, match="train-critic"):
         log_odds(judge(tmp_path / "plain", critic=False), [piece])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -20,14 +22,7 @@ CONFIG = ModelConfig(
     row_length=8,
 )
 
-
-def build(config: ModelConfig = CONFIG) -> Transformer:
-    torch.manual_seed(0)
-    model = Transformer(config)
-    for parameter in model.parameters():
-        if not parameter.any():
-            torch.nn.init.normal_(parameter, std=0.1)
-    return model
+Opened = Callable[[ModelConfig], Transformer]
 
 
 def rows(length: int, batch: int) -> tuple[Tensor, Tensor]:
@@ -52,15 +47,15 @@ def steps(model: Transformer, tokens: Tensor, structure: Tensor) -> Tensor:
     )
 
 
-def test_eager_steps_are_the_full_pass() -> None:
-    model, (tokens, structure) = build(), rows(40, 2)
+def test_eager_steps_are_the_full_pass(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(40, 2)
     with torch.no_grad():
         full = model.trunk(tokens, structure)
     assert (steps(model, tokens, structure) - full).abs().max() < 1e-4
 
 
-def test_bf16_steps_are_near_the_full_pass_in_bf16() -> None:
-    model, (tokens, structure) = build(), rows(40, 2)
+def test_bf16_steps_are_near_the_full_pass_in_bf16(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(40, 2)
     with torch.no_grad():
         exact = model.trunk(tokens, structure)
         model.compute = torch.bfloat16
@@ -70,15 +65,15 @@ def test_bf16_steps_are_near_the_full_pass_in_bf16() -> None:
     assert (found - exact).norm() < 1.5 * (full - exact).norm()
 
 
-def test_other_networks_go_through_their_layers() -> None:
+def test_other_networks_go_through_their_layers(opened: Opened) -> None:
     from musenet.config import faithful
 
-    assert Step.supports(build())
-    assert not Step.supports(build(faithful(CONFIG)))
+    assert Step.supports(opened(CONFIG))
+    assert not Step.supports(opened(faithful(CONFIG)))
 
 
-def test_a_model_made_in_inference_mode_can_generate() -> None:
+def test_a_model_made_in_inference_mode_can_generate(opened: Opened) -> None:
     with torch.inference_mode():
-        model, (tokens, structure) = build(), rows(9, 1)
+        model, (tokens, structure) = opened(CONFIG), rows(9, 1)
         full = model.trunk(tokens, structure)
         assert (steps(model, tokens, structure) - full).abs().max() < 1e-4

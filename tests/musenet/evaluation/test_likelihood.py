@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
-from musenet.config import preset
 from musenet.evaluation.likelihood import (
     Conditions,
     Piece,
@@ -22,7 +21,7 @@ from musenet.evaluation.likelihood import (
 )
 from musenet.transformer import Transformer
 from tokenizer import Labels, Tokenizer
-from tokenizer.structure import STRUCTURE_SIZES, structure
+from tokenizer.structure import structure
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +30,8 @@ def tokenizer() -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def model(tokenizer: Tokenizer) -> Transformer:
-    torch.manual_seed(0)
-    config = dataclasses.replace(
-        preset("mini", tokenizer.vocabulary.sizes, STRUCTURE_SIZES),
-        layers=3,
-        width=32,
-        heads=2,
-        row_length=8,
-        context=64,
-    )
-    model = Transformer(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-    return model.eval()
+def model(tokenizer: Tokenizer, model_for: Callable[..., Transformer]) -> Transformer:
+    return model_for(tokenizer, noise=0.05, row_length=8, context=64).eval()
 
 
 def piece(tokenizer: Tokenizer, rows: int, seed: int, source: str = "here") -> Piece:

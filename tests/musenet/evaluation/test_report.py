@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from data_prep import prepare
 from data_prep.split import Shares
@@ -59,20 +59,12 @@ def dataset(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def weights(dataset: Path) -> Path:
+def weights(dataset: Path, model_for: Callable[..., Transformer]) -> Path:
     """A model that has learned nothing: its output tables are zero."""
     tokenizer = Tokenizer.load(dataset / "tokenizer.json")
-    torch.manual_seed(0)
-    config = dataclasses.replace(
-        preset("mini", tokenizer.vocabulary.sizes, STRUCTURE_SIZES),
-        layers=3,
-        width=32,
-        heads=2,
-        row_length=8,
-        context=64,
-    )
     out = dataset.parent / "weights"
-    checkpoint.save(out, Transformer(config), tokenizer, {"settings": {"context": 48}})
+    model = model_for(tokenizer, row_length=8, context=64)
+    checkpoint.save(out, model, tokenizer, {"settings": {"context": 48}})
     return out
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from musenet.evaluation.style_map import Label, StyleMap, style_map
 from musenet.export import style_picture
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
-from tokenizer.structure import STRUCTURE_SIZES
 from tokenizer.tokenizer import Tokenizer
 
 COMPOSERS = ["bach", "handel", "chopin", "robert_schumann", "clara_schumann", "nobody_known"]
@@ -33,20 +33,12 @@ MIDI = Path(__file__).parents[2] / "fixtures" / "midi"
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def known(
+    model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPathFactory
+) -> Checkpoint:
     """A model in whose vectors Handel is Bach with a little else, and longer than all."""
     tokenizer = Tokenizer.default(composers=COMPOSERS, styles=STYLES)
-    torch.manual_seed(0)
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=3,
-        heads=2,
-        width=32,
-        context=64,
-        row_length=16,
-    )
-    model = Transformer(config)
+    model = model_for(tokenizer, context=64)
     bach, handel = (tokenizer.vocabulary.control(f"composer:{n}") for n in ("bach", "handel"))
     with torch.no_grad():
         table = model.embedding.weight

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from musenet.checkpoint import Checkpoint, load, save
-from musenet.config import ModelConfig
 from musenet.transformer import Transformer
-from tokenizer.structure import STRUCTURE_SIZES
 from tokenizer.tokenizer import Tokenizer
 
 
@@ -29,31 +28,12 @@ def enliven(model: Transformer) -> None:
         first[:, 0] = -0.07 * torch.arange(len(first))
 
 
-def random_model(tokenizer: Tokenizer, seed: int = 0) -> Transformer:
-    """Two layers, random in every weight, also those that training starts at zero."""
-    torch.manual_seed(seed)
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=3,
-        heads=2,
-        width=32,
-        context=256,
-        row_length=16,
-    )
-    model = Transformer(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape) * 0.15)
-    return model
-
-
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a checkpoint with a tokenizer that knows two composers and a style."""
     tokenizer = Tokenizer.default(composers=["bach", "chopin"], styles=["baroque"])
     path = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    save(path, random_model(tokenizer), tokenizer, {})
+    save(path, model_for(tokenizer, noise=0.15, context=256), tokenizer, {})
     return path
 
 

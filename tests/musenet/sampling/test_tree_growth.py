@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import mido
 import numpy as np
 import pytest
 
@@ -25,6 +23,7 @@ from tokenizer.midi import read
 PROMPTS = Path(__file__).parents[3] / "examples" / "prompts"
 FOLK = PROMPTS / "folk.mid"
 Part = tuple[Place | None, Place | None]
+Messages = Callable[[bytes], list[list[tuple[int, bytes]]]]
 
 
 def run(composition: Composition, steps: Iterator[float]) -> None:
@@ -53,19 +52,6 @@ def folk(tiny: Checkpoint) -> Tree:
 def tiny_is_mini(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever checkpoint is asked for, the tiny one comes."""
     monkeypatch.setattr(tree_growth, "load", lambda name: tiny)
-
-
-def messages(data: bytes) -> list[list[tuple[int, bytes]]]:
-    """Absolute time and bytes of each track's messages, as mido reads them."""
-    tracks = []
-    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        now, own = 0, []
-        for message in track:
-            now += message.time
-            if message.type != "end_of_track":
-                own.append((now, bytes(message.bytes())))
-        tracks.append(own)
-    return tracks
 
 
 def test_a_node_is_what_generate_makes(folk: Tree, tiny: Checkpoint) -> None:
@@ -98,7 +84,7 @@ def test_a_node_that_was_changed_is_found_out(
     assert found == {2: False, 3: True, 4: False, 5: False}
 
 
-def test_the_prompts_own_events_go_all_the_way_down(folk: Tree) -> None:
+def test_the_prompts_own_events_go_all_the_way_down(folk: Tree, messages: Messages) -> None:
     prompt = messages(FOLK.read_bytes())
     for node in folk.nodes.values():
         for before, after in zip(prompt, messages(node.data), strict=False):

@@ -1,14 +1,20 @@
-"""A tiny dataset whose music has a rule to learn: scales that go up, in one of two instruments."""
+"""A tiny dataset whose music has a rule to learn: scales that go up, in one of two instruments.
+
+And the settings of runs small enough for it.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from data_prep.shards import ShardWriter, write_index
+from musenet.training.settings import Settings, resolve
 from tokenizer import Tokenizer
 from tokenizer.vocabulary import Tokens
 
@@ -70,3 +76,22 @@ def write_dataset(folder: Path, pieces: int = 24) -> Path:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_dataset(tmp_path_factory.mktemp("data") / "dataset")
+
+
+def _small(**changes: Any) -> Settings:
+    base = {
+        "context": 64,
+        "batch": 4,
+        "warmup": 5,
+        "threads": 1,
+        "validate_windows": 2,
+        "device": "cpu",
+        "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16, "context": 128},
+    }
+    return resolve(base, changes)
+
+
+@pytest.fixture(scope="session")
+def small() -> Callable[..., Settings]:
+    """A function that gives the settings of a run that takes seconds, with changes."""
+    return _small

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,6 @@ from typer.testing import CliRunner
 from data_prep.pieces import Pieces
 from musenet import checkpoint, cli
 from musenet.checkpoint import Checkpoint
-from musenet.config import ModelConfig
 from musenet.judging import WARM_UP, as_written, log_odds
 from musenet.sampling.compose import Composition
 from musenet.sampling.options import Options
@@ -22,31 +22,18 @@ from musenet.training.contrast import VARIATIONS, Groups, RealMusic, Sample
 from musenet.training.critic import States
 from musenet.training.critic_figures import Answers, area, figures, with_section
 from musenet.transformer import Transformer
-from tokenizer.structure import STRUCTURE_SIZES
 from tokenizer.tokenizer import Tokenizer
 
 
 @pytest.fixture(scope="module")
-def plain(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+def plain(
+    model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPathFactory
+) -> Checkpoint:
     """Weights at random: nobody takes their music for real."""
     tokenizer = Tokenizer.default(composers=["bach"])
-    torch.manual_seed(0)
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=3,
-        heads=2,
-        width=32,
-        context=128,
-        row_length=16,
-    )
-    model = Transformer(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape) * 0.1)
     folder = tmp_path_factory.mktemp("critic") / "plain"
     card = "# plain\n\nText.\n\n## Limits and use\n\nNone.\n"
-    checkpoint.save(folder, model, tokenizer, {"steps": 3}, card)
+    checkpoint.save(folder, model_for(tokenizer, noise=0.1), tokenizer, {"steps": 3}, card)
     return checkpoint.load(folder)
 
 

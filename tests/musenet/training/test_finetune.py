@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +13,22 @@ import torch
 from typer.testing import CliRunner
 
 from musenet import checkpoint, cli
-from musenet.config import ModelConfig
 from musenet.evaluation.likelihood import Scores
 from musenet.training import own
 from musenet.training.finetune import Comparison, said
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
-from tokenizer.structure import STRUCTURE_SIZES
 from tokenizer.tokenizer import Tokenizer
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "midi").glob("*.mid"))
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer = Tokenizer.default(composers=["bach"], styles=["baroque"])
-    torch.manual_seed(0)
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=3,
-        heads=2,
-        width=32,
-        context=128,
-        row_length=16,
-    )
     folder = tmp_path_factory.mktemp("from") / "tiny"
     facts = {"steps": 10, "notes": 1000, "hours": 0.1}
-    checkpoint.save(folder, Transformer(config), tokenizer, facts)
+    checkpoint.save(folder, model_for(tokenizer), tokenizer, facts)
     return folder
 
 

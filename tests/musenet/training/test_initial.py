@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import torch
 
 from musenet import checkpoint
 from musenet.checkpoint import Checkpoint
-from musenet.config import ModelConfig
 from musenet.training import run as runs
 from musenet.training.card import card
 from musenet.training.export import export
@@ -21,7 +21,7 @@ from musenet.training.settings import Settings, resolve
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.grid import Grid
-from tokenizer.structure import STRUCTURE_SIZES, structure
+from tokenizer.structure import structure
 from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import Vocabulary
 
@@ -29,25 +29,19 @@ LABELS = ["style:baroque", "composer:bach"]
 FACTS = {"steps": 7, "notes": 4_200_000, "hours": 1.5, "initial": None}
 
 
-def saved(folder: Path, tokenizer: Tokenizer, **changes: Any) -> Checkpoint:
-    """A checkpoint whose weights are at random, also where training begins with zeros."""
-    torch.manual_seed(1)
-    config = ModelConfig(
-        field_sizes=tokenizer.vocabulary.sizes,
-        structure_sizes=STRUCTURE_SIZES,
-        layers=3,
-        heads=2,
-        width=32,
-        context=128,
-        row_length=16,
-        **changes,
-    )
-    model = Transformer(config)
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(torch.randn(parameter.shape) * 0.1)
-    checkpoint.save(folder, model, tokenizer, FACTS)
-    return checkpoint.load(folder)
+Saved = Callable[..., Checkpoint]
+
+
+@pytest.fixture(scope="module")
+def saved(model_for: Callable[..., Transformer]) -> Saved:
+    """A function that saves a checkpoint of random weights and loads it."""
+
+    def made(folder: Path, tokenizer: Tokenizer, **changes: Any) -> Checkpoint:
+        model = model_for(tokenizer, noise=0.1, seed=1, **changes)
+        checkpoint.save(folder, model, tokenizer, FACTS)
+        return checkpoint.load(folder)
+
+    return made
 
 
 def grown(known: Checkpoint, tokenizer: Tokenizer) -> Transformer:
@@ -70,7 +64,9 @@ def music(tokenizer: Tokenizer, prefix: list[str]) -> tuple[torch.Tensor, torch.
 
 
 @pytest.mark.parametrize("head", ["cascade", "parallel"])
-def test_more_labels_leave_what_was_known_as_it_was(tmp_path: Path, head: str) -> None:
+def test_more_labels_leave_what_was_known_as_it_was(
+    tmp_path: Path, head: str, saved: Saved
+) -> None:
     before = Tokenizer.default().extended(LABELS)
     after = before.extended(["composer:new", "style:other"])
     known = saved(tmp_path / "known", before, head=head)
@@ -92,7 +88,9 @@ def test_more_labels_leave_what_was_known_as_it_was(tmp_path: Path, head: str) -
     torch.testing.assert_close(new_nll[0, :, 0], old_nll[0, :, 0] + extra, rtol=1e-4, atol=1e-4)
 
 
-def test_a_new_label_begins_as_the_average_of_the_known_labels(tmp_path: Path) -> None:
+def test_a_new_label_begins_as_the_average_of_the_known_labels(
+    tmp_path: Path, saved: Saved
+) -> None:
     before = Tokenizer.default().extended([*LABELS, "composer:chopin"])
     after = before.extended(["composer:new"])
     known = saved(tmp_path / "known", before)
@@ -112,7 +110,9 @@ def test_a_new_label_begins_as_the_average_of_the_known_labels(tmp_path: Path) -
     )
 
 
-def test_weights_without_labels_take_the_average_of_all_values(tmp_path: Path) -> None:
+def test_weights_without_labels_take_the_average_of_all_values(
+    tmp_path: Path, saved: Saved
+) -> None:
     before = Tokenizer.default()
     known = saved(tmp_path / "known", before)
     model = grown(known, before.extended(["composer:new"]))
@@ -129,20 +129,20 @@ def test_weights_without_labels_take_the_average_of_all_values(tmp_path: Path) -
     ],
     ids=["other labels", "other clock"],
 )
-def test_another_vocabulary_is_refused(tmp_path: Path, other: Tokenizer) -> None:
+def test_another_vocabulary_is_refused(tmp_path: Path, other: Tokenizer, saved: Saved) -> None:
     known = saved(tmp_path / "known", Tokenizer.default().extended(LABELS))
     with pytest.raises(InputError, match=r"prepare it with --tokenizer .*tokenizer\.json"):
         grown_config(known, other, 128)
 
 
-def test_weights_without_tokenizer_are_refused(tmp_path: Path) -> None:
+def test_weights_without_tokenizer_are_refused(tmp_path: Path, saved: Saved) -> None:
     saved(tmp_path / "known", Tokenizer.default())
     (tmp_path / "known" / "tokenizer.json").unlink()
     with pytest.raises(InputError, match="no tokenizer"):
         grown_config(checkpoint.load(tmp_path / "known"), Tokenizer.default(), 128)
 
 
-def test_the_critic_stays_behind(tmp_path: Path) -> None:
+def test_the_critic_stays_behind(tmp_path: Path, saved: Saved) -> None:
     tokenizer = Tokenizer.default()
     known = saved(tmp_path / "known", tokenizer, critic=True)
     assert known.model.critic is not None
@@ -157,7 +157,9 @@ def test_a_model_and_a_beginning_exclude_each_other() -> None:
 
 
 @pytest.fixture(scope="module")
-def continued(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Checkpoint]:
+def continued(
+    dataset: Path, tmp_path_factory: pytest.TempPathFactory, saved: Saved
+) -> tuple[Path, Checkpoint]:
     """A run of a few steps that began with other weights, and those."""
     folder = tmp_path_factory.mktemp("continued")
     first = saved(folder / "first", Tokenizer.default())

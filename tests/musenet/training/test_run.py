@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,24 +20,12 @@ import torch
 from musenet import checkpoint
 from musenet.training import metrics, snapshots
 from musenet.training import run as runs
-from musenet.training.settings import Settings, resolve
+from musenet.training.settings import Settings
 from tokenizer.errors import InputError
 
 TRAIN = Path(__file__).resolve().parents[3] / "train.py"
 
-TINY: dict[str, Any] = {
-    "context": 64,
-    "batch": 4,
-    "warmup": 5,
-    "threads": 1,
-    "validate_windows": 2,
-    "device": "cpu",
-    "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16, "context": 128},
-}
-
-
-def tiny(**changes: Any) -> Settings:
-    return resolve(TINY, changes)
+Small = Callable[..., Settings]
 
 
 def final(folder: Path) -> dict[str, torch.Tensor]:
@@ -49,9 +39,11 @@ def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) ->
         assert torch.equal(tensor, other[name]), name
 
 
-def test_a_run_learns_and_leaves_what_it_promises(dataset: Path, tmp_path: Path) -> None:
+def test_a_run_learns_and_leaves_what_it_promises(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
     out = tmp_path / "run"
-    assert runs.start(dataset, out, tiny(steps=80, validate_steps=40)).train() == 0
+    assert runs.start(dataset, out, small(steps=80, validate_steps=40)).train() == 0
     rows = metrics.read(out / "metrics.jsonl")
     held_out = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
     # Uniform values cost Σ log₂(size) ≈ 38 bits; knowing what is constant costs about 9.
@@ -65,9 +57,11 @@ def test_a_run_learns_and_leaves_what_it_promises(dataset: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "half"])
-def test_resuming_is_bit_for_bit(dataset: Path, tmp_path: Path, optimizer: str) -> None:
+def test_resuming_is_bit_for_bit(
+    dataset: Path, tmp_path: Path, optimizer: str, small: Small
+) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
-    settings = tiny(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
+    settings = small(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
     runs.start(dataset, whole, settings).train()
     runs.start(dataset, parted, settings).train()
     for step in snapshots.steps(parted)[1:]:
@@ -82,13 +76,14 @@ def test_resuming_is_bit_for_bit(dataset: Path, tmp_path: Path, optimizer: str) 
     assert_same(final(whole), final(parted))
 
 
-def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on_to_the_same_weights(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    settings = tiny(steps=40, save_steps=3)
+    settings = small(steps=40, save_steps=3)
     runs.start(dataset, whole, settings).train()
     command = [sys.executable, str(TRAIN), str(dataset), "--out", str(killed)]
-    changes = {**TINY, "steps": 40, "save_steps": 3}
-    for key, value in changes.items():
+    for key, value in asdict(settings).items():
         command += ["--set", f"{key}={json.dumps(value)}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for extra in ([], ["--resume"]):
@@ -105,9 +100,11 @@ def test_a_killed_run_goes_on_to_the_same_weights(dataset: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_stops(dataset: Path, tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_saves_and_stops(
+    dataset: Path, tmp_path: Path, number: signal.Signals, small: Small
+) -> None:
     out = tmp_path / "run"
-    run = runs.start(dataset, out, tiny(steps=100_000))
+    run = runs.start(dataset, out, small(steps=100_000))
     kept = run.report
 
     def report(row: dict[str, Any]) -> None:
@@ -121,9 +118,9 @@ def test_a_signal_saves_and_stops(dataset: Path, tmp_path: Path, number: signal.
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, small: Small
 ) -> None:
-    run = runs.start(dataset, tmp_path / "run", tiny(steps=10, save_steps=1))
+    run = runs.start(dataset, tmp_path / "run", small(steps=10, save_steps=1))
     with torch.no_grad():
         run.model.embedding.weight[1] = float("nan")
     with pytest.raises(InputError, match="no longer a finite number at step 1"):
@@ -132,9 +129,9 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Small
 ) -> None:
-    run = runs.start(dataset, tmp_path / "run", tiny(steps=4, save_steps=1))
+    run = runs.start(dataset, tmp_path / "run", small(steps=4, save_steps=1))
     write = safetensors.torch.save_file
 
     def full(tensors: dict[str, torch.Tensor], file: Path) -> None:
@@ -150,18 +147,18 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     assert not list(snapshots.folder(tmp_path / "run").glob(".*"))
 
 
-def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path) -> None:
-    runs.start(dataset, tmp_path / "run", tiny(steps=1)).train()
+def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path, small: Small) -> None:
+    runs.start(dataset, tmp_path / "run", small(steps=1)).train()
     with pytest.raises(InputError, match="already holds a run"):
-        runs.start(dataset, tmp_path / "run", tiny(steps=1))
+        runs.start(dataset, tmp_path / "run", small(steps=1))
     with pytest.raises(InputError, match="cannot change its model"):
         runs.resume(tmp_path / "run", None, {"model": {"width": 64}})
     with pytest.raises(InputError, match="no run in"):
         runs.resume(tmp_path / "none", None, {})
 
 
-def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path) -> None:
-    runs.start(dataset, tmp_path / "run", tiny(steps=2)).train()
+def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path, small: Small) -> None:
+    runs.start(dataset, tmp_path / "run", small(steps=2)).train()
     file = snapshots.path(tmp_path / "run", 2) / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match="00000002 is damaged"):

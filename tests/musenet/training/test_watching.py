@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
 from musenet.training import metrics, snapshots
 from musenet.training import run as runs
-from musenet.training.settings import Settings, resolve
+from musenet.training.settings import Settings
 from tokenizer import read
 from tokenizer.errors import InputError
 
-TINY: dict[str, Any] = {
-    "context": 64,
-    "batch": 2,
-    "warmup": 1,
-    "threads": 1,
-    "steps": 3,
-    "validate_windows": 1,
-    "device": "cpu",
-    "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16, "context": 128},
-}
-
-
-def tiny(**changes: Any) -> Settings:
-    return resolve(TINY, changes)
+Small = Callable[..., Settings]
 
 
 def test_sampled_music_comes_with_a_piano_roll_and_changes_nothing(
-    dataset: Path, tmp_path: Path
+    dataset: Path, tmp_path: Path, small: Small
 ) -> None:
-    runs.start(dataset, tmp_path / "silent", tiny()).train()
-    runs.start(dataset, tmp_path / "heard", tiny(sample_minutes=1e-6)).train()
+    runs.start(dataset, tmp_path / "silent", small(steps=3)).train()
+    runs.start(dataset, tmp_path / "heard", small(steps=3, sample_minutes=1e-6)).train()
     files = sorted((tmp_path / "heard" / "samples").glob("*.mid"))
     # After every step but the last, at which the run is done.
     assert [file.stem for file in files] == ["00000001", "00000002"]
@@ -48,9 +35,9 @@ def test_sampled_music_comes_with_a_piano_roll_and_changes_nothing(
         assert torch.equal(tensor, heard[name]), name
 
 
-def test_tensorboard_holds_the_metrics(dataset: Path, tmp_path: Path) -> None:
+def test_tensorboard_holds_the_metrics(dataset: Path, tmp_path: Path, small: Small) -> None:
     board = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    runs.start(dataset, tmp_path / "run", tiny(tensorboard=True)).train()
+    runs.start(dataset, tmp_path / "run", small(steps=3, tensorboard=True)).train()
     found = board.EventAccumulator(str(tmp_path / "run" / "tensorboard"))
     found.Reload()
     for row in metrics.read(tmp_path / "run" / "metrics.jsonl"):
@@ -61,8 +48,8 @@ def test_tensorboard_holds_the_metrics(dataset: Path, tmp_path: Path) -> None:
 
 
 def test_without_tensorboard_a_run_that_wants_it_says_so(
-    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Small
 ) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(InputError, match="tensorboard is not installed"):
-        runs.start(dataset, tmp_path / "run", tiny(tensorboard=True))
+        runs.start(dataset, tmp_path / "run", small(steps=3, tensorboard=True))
