@@ -10,6 +10,9 @@ instrument is drawn from what is missing instead of from the model:
 
 While shares agree, λ is 0 and the model is as it is. The pitch, length and loudness of the note
 are the model's in any case.
+
+A piece from nothing has no shares to keep. If instruments are asked for, the others are made less
+likely by a fixed factor; to shut them out is a limit's business (`musenet.sampling.grammar`).
 """
 
 from __future__ import annotations
@@ -26,6 +29,8 @@ from .logits import Logits
 
 _HALF_LIFE = 48
 _MOST = 0.9
+_UNASKED = 2.0
+"""Nats by which an instrument is less likely that nobody asked for, at strength 1."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,8 +39,9 @@ class Balance:
     """The balance of `batch` continuations side by side.
 
     Args:
-        heard: the prompt's rows `(T, 5)`; without notes there is nothing to keep.
-        asked: programs asked for beside the prompt's; each counts like its average instrument.
+        heard: the prompt's rows `(T, 5)`; without notes there are no shares to keep.
+        asked: programs asked for: beside the prompt's each counts like its average instrument;
+            without a prompt the others are held back.
         only: the programs that may play, or None for any.
         vocabulary: what the rows mean.
         batch: how many continuations.
@@ -52,10 +58,15 @@ class Balance:
         strength: float,
     ) -> None:
         played = heard[vocabulary.is_note(heard), INSTRUMENT].astype(np.int64) - 1
+        asked = list(asked)
         counts = np.bincount(played, minlength=PROGRAMS).astype(np.float64)
         present = counts > 0
         if present.any():
             counts[[program for program in asked if not present[program]]] = counts[present].mean()
+        self._held_back = np.zeros(vocabulary.sizes[INSTRUMENT])
+        if asked and not present.any():
+            self._held_back[1:] = _UNASKED * strength
+            self._held_back[[program + 1 for program in asked]] = 0.0
         if only is not None:
             counts[np.setdiff1d(np.arange(PROGRAMS), list(only))] = 0
         self._strength = strength if (counts > 0).sum() > 1 else 0.0
@@ -76,7 +87,7 @@ class Balance:
     def applied(self, logits: Logits, allowed: npt.NDArray[np.bool_]) -> Logits:
         """Logits `(B, 130)` of the instrument field with what is missing mixed in."""
         if self._strength == 0:
-            return logits
+            return logits - self._held_back if self._held_back.any() else logits
         z = np.where(allowed, logits, -np.inf).astype(np.float64)
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)

@@ -99,6 +99,18 @@ def test_an_instrument_asked_for_counts_like_the_average_of_the_others() -> None
     )
 
 
+@pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
+def test_without_a_prompt_those_whom_nobody_asked_for_are_less_likely(strength: float) -> None:
+    nobody = rows().reshape(0, 5)
+    logits = np.random.default_rng(0).normal(size=(1, 130))
+    allowed = np.ones((1, 130), dtype=bool)
+    with_wish = balance(nobody, strength, asked=(0, 40)).applied(logits, allowed)
+    others = np.setdiff1d(np.arange(130), [0, 1, 41])
+    np.testing.assert_allclose(with_wish[0, [0, 1, 41]], logits[0, [0, 1, 41]])
+    np.testing.assert_allclose(with_wish[0, others], logits[0, others] - 2.0 * strength)
+    assert balance(nobody).applied(logits, allowed) is logits
+
+
 def test_an_instrument_that_may_not_play_is_not_missing() -> None:
     state = Balance(rows(*BAND), (), (0, 33), VOCABULARY, 1, 1.0)
     pushed(state, 0, 100)
