@@ -83,7 +83,8 @@ def _beginning(initial: Mapping[str, Any] | None) -> str:
     return (
         f"{_beginning(initial.get('initial'))}The run began with the weights {initial['name']} "
         f"({initial['hash']}), which had seen {initial['notes'] / 1e6:.2f} M notes in "
-        f"{initial['hours']:.2f} hours and {initial['steps']:,} steps. "
+        f"{initial['hours']:.2f} hours and {initial['steps']:,} steps (their settings are in "
+        "`training.json` too). "
     )
 
 

@@ -57,7 +57,9 @@ def load_grown(model: Transformer, initial: Checkpoint) -> None:
 
 def facts(initial: Checkpoint) -> dict[str, Any]:
     """What the record of a run says of the weights that it began with."""
-    said = {key: initial.training.get(key) for key in ("steps", "notes", "hours", "initial")}
+    said = {
+        key: initial.training.get(key) for key in ("steps", "notes", "hours", "settings", "initial")
+    }
     return {"name": initial.folder.name, "hash": initial.hash, **said}
 
 

@@ -227,7 +227,8 @@ def training_facts(settings: Settings, dataset: Path, progress: Progress) -> dic
     """What a model's `training.json` says of how it was made."""
     return {
         "dataset": dataset.name,
-        "settings": to_table(settings),
+        # A folder's place means nothing to those who get the model.
+        "settings": {**to_table(settings), "initial": Path(settings.initial).name},
         "steps": progress.step,
         "notes": progress.notes,
         "tokens": progress.tokens,
