@@ -22,7 +22,9 @@ def train(
         Path | None, typer.Argument(help="A dataset folder that `musenet prepare` wrote.")
     ] = None,
     out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/mini"),
-    config: Annotated[Path | None, typer.Option(help="A TOML file of settings.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A TOML file of settings; or laptop, gpu, gpus.")
+    ] = None,
     preset: Annotated[str | None, typer.Option(help="The model's shape.")] = None,
     steps: Annotated[int | None, typer.Option(help="Length in optimizer steps.")] = None,
     minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,

@@ -161,13 +161,17 @@ def _at_least(name: str, value: float, least: float) -> None:
         raise InputError(f"{name} must be at least {least}, not {value}")
 
 
+_SHIPPED = {file.stem: file for file in (Path(__file__).parent / "configs").glob("*.toml")}
+
+
 def from_toml(path: Path) -> dict[str, Any]:
-    """The table in a TOML file, checked.
+    """The table in a TOML file, checked; `laptop`, `gpu` and `gpus` are files that come along.
 
     Raises:
         InputError: if the file cannot be read, is no TOML, or holds an unknown key or a value
             of the wrong type.
     """
+    path = _SHIPPED.get(str(path), path)
     tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
     try:
         with path.open("rb") as file:

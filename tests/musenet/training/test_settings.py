@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from musenet.config import PRESETS
 from musenet.training import settings as tables
 from tokenizer.errors import InputError
 
@@ -82,3 +83,18 @@ def test_table_round_trip() -> None:
     settings = tables.resolve({"steps": 5, "model": {"layers": 2}, "weights": {"a": 1.5}})
     table = tables.to_table(settings)
     assert tables.resolve(tables.checked(table, "here")) == settings
+
+
+@pytest.mark.parametrize("name", ["laptop", "gpu", "gpus"])
+def test_what_comes_along_is_a_run_of_a_known_shape(name: str) -> None:
+    settings = tables.resolve(tables.from_toml(Path(name)))
+    settings.check_length()
+    shape = PRESETS[settings.preset]
+    assert settings.context <= shape["context"]
+    assert settings.context % shape["row_length"] == 0
+    assert settings.shard == (name == "gpus")
+
+
+def test_a_file_of_the_same_name_elsewhere_is_not_meant(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read the settings"):
+        tables.from_toml(tmp_path / "laptop")
