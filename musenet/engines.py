@@ -87,7 +87,7 @@ class EagerDecoder:
     """The model's own trunk and head; see `Decoder`.
 
     The lanes are a power of two and at least four, because a matrix product of fewer rows is
-    summed in another order: so each sequence's numbers are the same in any company.
+    summed in another order: so, on one thread, each sequence's numbers are the same in any company.
     """
 
     def __init__(self, model: Transformer, batch: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,15 @@ def _model_for(
 def model_for() -> Callable[..., Transformer]:
     """A function that makes a small model for a tokenizer: see `_model_for`."""
     return _model_for
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread of PyTorch, as when music is made and when little is trained."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def _opened(config: ModelConfig) -> Transformer:

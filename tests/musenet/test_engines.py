@@ -140,6 +140,7 @@ def test_greedy_choices_agree_unless_the_top_two_are_close(opened: Opened) -> No
         assert np.array_equal(eager.argmax(-1)[clear], rough.argmax(-1)[clear])
 
 
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("engine", ["eager", pytest.param("int8", marks=needs_int8)])
 @pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
 def test_a_sequence_is_the_same_alone_and_in_any_company(

@@ -26,7 +26,7 @@ from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import Vocabulary
 
 LABELS = ["style:baroque", "composer:bach"]
-FACTS = {"steps": 7, "notes": 4_200_000, "hours": 1.5, "initial": None}
+FACTS = {"steps": 7, "notes": 4_200_000, "hours": 1.5, "settings": {"batch": 4}, "initial": None}
 
 
 Saved = Callable[..., Checkpoint]
