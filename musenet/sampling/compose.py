@@ -37,6 +37,7 @@ from .recipe import Recipe
 from .rows import Plan, Sampler, Step, kept_rows
 
 DEFAULT_TEMPO = 100.0
+_PIANO = 0
 _MARKER_BARS = 8
 
 
@@ -107,8 +108,9 @@ class Composition:
             raise InputError(
                 f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole"
             )
-        self.options = replace(options, engine=resolve(options.engine, checkpoint.model))
         self.fresh = prompt is None
+        options = _for_somebody(options) if prompt is None else options
+        self.options = replace(options, engine=resolve(options.engine, checkpoint.model))
         self.prompt = _blank(options) if prompt is None else prompt
         self._checkpoint = checkpoint
         self._tokenizer = checkpoint.tokenizer
@@ -362,6 +364,15 @@ def _limits(options: Options, prompt: Prompt) -> Limits:
             limits = accustomed(limits, prompt.heard.notes, prompt.heard.ticks_per_quarter)
     room = len(present) + len(daw.free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
+
+
+def _for_somebody(options: Options) -> Options:
+    """The options of a new piece: for piano, where neither players nor a manner are asked for.
+
+    Left all to itself, a model writes what most of its pieces begin with, such as drums alone.
+    """
+    asked = (options.instruments, options.only_instruments, options.composer, options.styles)
+    return options if any(asked) else replace(options, instruments=(_PIANO,))
 
 
 def _blank(options: Options) -> Prompt:

@@ -298,3 +298,13 @@ def test_length_in_seconds_is_of_the_whole_piece(tiny: Checkpoint) -> None:
     # Bars of three quarters at 100 a minute last 1.8 s; 9.5 s lie in the sixth.
     assert result.end == 6 * 3 * 480
     assert np.all(result.score.notes["start"] < result.end)
+
+
+def test_a_new_piece_for_nobody_is_for_piano(tiny: Checkpoint) -> None:
+    (unasked,) = compose(tiny, None, Options(bars=1, seed=4))
+    (piano,) = compose(tiny, None, Options(bars=1, seed=4, instruments=(0,)))
+    assert unasked.recipe.options.instruments == (0,)
+    assert unasked.data == piano.data
+    for asked in ({"composer": "bach"}, {"only_instruments": (40,)}, {"instruments": (40, 42)}):
+        (result,) = compose(tiny, None, Options(bars=1, seed=4, **asked))
+        assert 0 not in result.recipe.options.instruments
