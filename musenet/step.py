@@ -1,7 +1,7 @@
 """One position at a time, in as few operations as PyTorch allows: what eager decoding does.
 
 `Step` computes what `Transformer.trunk` computes for a single new row, with weights turned to the
-compute dtype once.
+compute dtype, and on a CPU laid out for it, once.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from torch import Tensor
 from .blocks import Block
 from .cache import Cache, LayerCache
 from .cached_attention import read
+from .packed import product
 
 if TYPE_CHECKING:
     from .transformer import Transformer
 
 _EPSILON = 1e-6
+_PACKED = 2**28  # numbers in all matrices, 1 GB: beyond, memory is dearer than time
 
 
 class Step:
@@ -32,7 +34,8 @@ class Step:
     def __init__(self, model: Transformer) -> None:
         blocks = [block for block in model.blocks if isinstance(block, Block)]
         compute = model.compute or model.embedding.weight.dtype
-        self._layers = [_Layer(block, compute) for block in blocks]
+        pack = sum(p.numel() for p in model.hidden_matrices()) <= _PACKED
+        self._layers = [_Layer(block, compute, pack) for block in blocks]
         gains = [block.fused_gain() for block in blocks]
         self._gains = torch.stack([g for g in gains if g is not None]).detach()[..., None]
         self.versions = versions(model)
@@ -66,28 +69,28 @@ class Step:
 class _Layer:
     """One block's weights and what it does to a single row."""
 
-    def __init__(self, block: Block, compute: torch.dtype) -> None:
+    def __init__(self, block: Block, compute: torch.dtype, pack: bool) -> None:
         self._compute = compute
         self._heads, self._groups, self._channels = block.heads, block.groups, block.channels
-        self._project = block.fused_projection().detach().to(compute)
-        self._out, self._up, self._down = (
-            weight.detach().to(compute) for weight in (block.out, block.up, block.down)
+        self._project, self._out, self._up, self._down = (
+            product(weight.to(compute), pack=pack)
+            for weight in (block.fused_projection(), block.out, block.up, block.down)
         )
 
     def add(self, x_BD: Tensor, turn: Tensor, kept: LayerCache, position: int) -> None:
         """Add this layer's attention and MLP to the stream, in place."""
         batch, width = x_BD.shape
         asked = self._heads + self._groups
-        qkv = F.linear(self._norm(x_BD), self._project)
+        qkv = self._project(self._norm(x_BD))
         qkv = qkv.view(batch, asked + self._groups, self._channels)
         qk = F.rms_norm(qkv[:, :asked].to(x_BD.dtype), (self._channels,), eps=_EPSILON)
         turned = torch.view_as_complex(qk.view(batch, asked, -1, 2)) * turn
         qk = torch.view_as_real(turned).view(batch, asked, self._channels).to(self._compute)
         kept.put(qk[:, self._heads :], qkv[:, asked:], position)
         mixed = read(qk[:, : self._heads, None], kept, position, position + 1)
-        x_BD += F.linear(mixed.reshape(batch, width), self._out)
-        inner = F.linear(self._norm(x_BD), self._up).relu_()
-        x_BD += F.linear(inner.mul_(inner), self._down)
+        x_BD += self._out(mixed.reshape(batch, width))
+        inner = self._up(self._norm(x_BD)).relu_()
+        x_BD += self._down(inner.mul_(inner))
 
     def _norm(self, x_BD: Tensor) -> Tensor:
         return F.rms_norm(x_BD, x_BD.shape[1:], eps=_EPSILON).to(self._compute)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -47,8 +49,9 @@ def steps(model: Transformer, tokens: Tensor, structure: Tensor) -> Tensor:
     )
 
 
-def test_eager_steps_are_the_full_pass(opened: Opened) -> None:
-    model, (tokens, structure) = opened(CONFIG), rows(40, 2)
+@pytest.mark.parametrize("width", [64, 256], ids=["plain", "packed"])
+def test_eager_steps_are_the_full_pass(width: int, opened: Opened) -> None:
+    model, (tokens, structure) = opened(replace(CONFIG, width=width)), rows(40, 2)
     with torch.no_grad():
         full = model.trunk(tokens, structure)
     assert (steps(model, tokens, structure) - full).abs().max() < 1e-4
