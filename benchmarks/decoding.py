@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.nanogpt import NanoGPT
 from benchmarks.timing import memory_rate, shortest
 from musenet.config import ModelConfig, preset
-from musenet.engines import Floats, Whole, decoder
+from musenet.engines import Decoder, Floats, Whole, decoder
 from musenet.transformer import Transformer
 from tokenizer import Tokenizer
 from tokenizer.structure import STRUCTURE_SIZES
@@ -59,14 +59,11 @@ def stepping(model: Transformer, batch: int, position: int, steps: int) -> Calla
     return run
 
 
-def decoding(
-    model: Transformer, engine: str, batch: int, position: int, steps: int
-) -> Callable[[], None]:
+def decoding(made: Decoder, batch: int, position: int, steps: int) -> Callable[[], None]:
     """A run of `steps` rows as `musenet generate` makes them, the likeliest each.
 
     The first run begins behind `position` rows, each other where the one before it ended.
     """
-    made = decoder(model, engine, batch)
     columns = np.ones((batch, len(STRUCTURE_SIZES)), np.int64)
     made.start(
         np.ones((1, position, len(FIELDS)), np.int64),
@@ -167,9 +164,8 @@ def engines(options: argparse.Namespace) -> Table:
         runs = {"Hugging Face generate": hugging_face(*shape), **runs}
     for batch in (1, 8):
         for engine in ("eager", "int8"):
-            runs[f"{engine}, batch {batch}"] = decoding(
-                model, engine, batch, options.prompt, options.steps
-            )
+            made = decoder(model, engine, batch)
+            runs[f"{engine}, batch {batch}"] = decoding(made, batch, options.prompt, options.steps)
     took = shortest(runs, options.rounds, time.process_time)
     read = weights / memory_rate(torch.device("cpu"), clock=time.process_time)
     first = next(iter(runs))

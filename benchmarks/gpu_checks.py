@@ -7,7 +7,8 @@
    and backward, within the tolerances that xformers states for its operators (fmha/common.py).
 2. A training step of `musenet` and `musenet-sparse`: tokens/s, and the share of the device's own
    bf16 matmul rate (MFU against what the device reaches, not against its data sheet).
-3. Decoding, beside the time in which the weights can be read once.
+3. Decoding, eager and as CUDA graphs (unrecorded on a CPU), beside the time in which the weights
+   can be read once.
 
 Exits with 1 if any number of part 1 is out of tolerance.
 """
@@ -27,12 +28,15 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.decoding import FIELDS, stepping
+from benchmarks.decoding import FIELDS
+from benchmarks.decoding import decoding as decoding_run
 from benchmarks.timing import matmul_rate, memory_rate, shortest
 from benchmarks.training_step import mean, random_rows, step
 from musenet.attention import attend
 from musenet.config import ModelConfig, preset
+from musenet.engines import EagerDecoder
 from musenet.footprint import footprint
+from musenet.graphs import GraphDecoder
 from musenet.patterns import PATTERNS
 from musenet.transformer import Transformer
 from musenet.xformers_backend import available
@@ -124,18 +128,23 @@ def decoding(device: torch.device, configs: dict[str, ModelConfig], rounds: int)
     rate = memory_rate(device)
     table = Table(
         "model",
+        "engine",
         "ms a row",
         "rows/s",
         "of roofline",
-        title=f"decoding, batch 1, eager; memory {rate / 1e9:.0f} GB/s",
+        title=f"decoding, batch 1; memory {rate / 1e9:.0f} GB/s",
     )
+    steps = 16
     for name, config in configs.items():
         with device:
             model = Transformer(config, torch.bfloat16).eval()
         read = 2 * sum(p.numel() for p in [*model.hidden_matrices(), *model.head.out]) / rate
-        run = stepping(model, 1, config.context * 15 // 16, 4)
-        each = shortest({name: run}, rounds)[name] / 4
-        table.add_row(name, f"{each * 1e3:.1f}", f"{1 / each:.1f}", f"{read / each:.0%}")
+        for engine, made in (("eager", EagerDecoder), ("graphs", GraphDecoder)):
+            run = decoding_run(made(model, 1), 1, config.context // 2, steps)
+            each = shortest({engine: run}, rounds)[engine] / steps
+            table.add_row(
+                name, engine, f"{each * 1e3:.1f}", f"{1 / each:.1f}", f"{read / each:.0%}"
+            )
         del model, run
     return table
 

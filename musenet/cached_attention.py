@@ -56,6 +56,14 @@ def attend_cached(
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
 
 
+def attend_one(
+    q_BHD: Tensor, k_BGD: Tensor, v_BGD: Tensor, cache: LayerCache, position: int
+) -> Tensor:
+    """Attention [B, H, 1, D] of one position, which is appended to the cache."""
+    cache.put(k_BGD, v_BGD, position)
+    return read(q_BHD[:, :, None], cache, position, position + 1)
+
+
 def read(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
     """Attention of positions first…stop − 1 of one row, whose keys are in the cache already.
 
@@ -85,21 +93,21 @@ def _against(q_BHTD: Tensor, cache: LayerCache, low: int, high: int, causal: boo
         queries = q_BHTD.shape[2]
         every = torch.ones((queries, high - low), dtype=torch.bool, device=q_BHTD.device)
         seen = every.tril_(high - low - queries)
-    return _sdpa(q_BHTD, keys, values, seen)
+    return sdpa(q_BHTD, keys, values, seen)
 
 
 def _columns(q_BHTD: Tensor, cache: LayerCache, rows: int, column: int) -> Tensor:
     """Each query against its own column, whose row has just been written."""
     batch, heads, width, channels = q_BHTD.shape
     if width == 1:
-        return _sdpa(
+        return sdpa(
             q_BHTD, cache.keys[:, column, :, :rows], cache.values[:, column, :, :rows], None
         )
     k, v = (
         x[:, column : column + width, :, :rows].flatten(0, 1) for x in (cache.keys, cache.values)
     )  # [B*T, G, rows, D]
     q = q_BHTD.transpose(1, 2).reshape(batch * width, heads, 1, channels)
-    return _sdpa(q, k, v, None).view(batch, width, heads, channels).transpose(1, 2)
+    return sdpa(q, k, v, None).view(batch, width, heads, channels).transpose(1, 2)
 
 
 def _by_specification(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
@@ -114,11 +122,12 @@ def _by_specification(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) 
     useful = torch.from_numpy(np.flatnonzero(seen.any(0))).to(q_BHTD.device)
     keys, values = cache.keys.index_select(2, useful), cache.values.index_select(2, useful)
     if stop - first == 1:
-        return _sdpa(q_BHTD, keys, values, None)
-    return _sdpa(q_BHTD, keys, values, torch.from_numpy(seen).to(q_BHTD.device)[:, useful])
+        return sdpa(q_BHTD, keys, values, None)
+    return sdpa(q_BHTD, keys, values, torch.from_numpy(seen).to(q_BHTD.device)[:, useful])
 
 
-def _sdpa(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, seen: Tensor | None) -> Tensor:
+def sdpa(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, seen: Tensor | None) -> Tensor:
+    """PyTorch's attention; `seen` says which keys [… T, S], None that all are."""
     return F.scaled_dot_product_attention(
         q_BHTD, k_BGSD, v_BGSD, attn_mask=seen, enable_gqa=q_BHTD.shape[1] != k_BGSD.shape[1]
     )

@@ -1,8 +1,9 @@
-"""What makes the next row: one interface, two engines.
+"""What makes the next row: one interface, three engines.
 
-    eager   PyTorch, in the model's own precision, on any device
-    int8    ONNX Runtime on a CPU, int8 weights (musenet.int8)
-    auto    int8 where it can be had, else eager
+    eager    PyTorch, in the model's own precision, on any device
+    int8     ONNX Runtime on a CPU, int8 weights (musenet.int8)
+    graphs   PyTorch on a CUDA GPU, a row's kernels replayed at once (musenet.graphs)
+    auto     int8 where it can be had, else eager
 
 Shape suffixes: B batch, N one or B, T positions, F fields, S structural features, V values.
 """
@@ -22,7 +23,7 @@ from tokenizer.errors import InputError, unknown
 from .cache import Cache
 from .transformer import Transformer
 
-ENGINES = ("auto", "eager", "int8")
+ENGINES = ("auto", "eager", "int8", "graphs")
 
 Whole = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer]
@@ -58,16 +59,18 @@ def resolve(engine: str, model: Transformer) -> str:
     Raises:
         InputError: for an unknown name, or an engine that cannot run this model here.
     """
-    from .int8 import hindrance
+    from . import graphs, int8
 
     if engine not in ENGINES:
         raise unknown("engine", engine, ENGINES)
     if engine == "eager":
         return engine
-    reason = hindrance(model)
-    if reason is not None and engine == "int8":
+    reason = graphs.hindrance(model) if engine == "graphs" else int8.hindrance(model)
+    if engine == "auto":
+        return "int8" if reason is None else "eager"
+    if reason is not None:
         raise InputError(reason)
-    return "eager" if reason is not None else "int8"
+    return engine
 
 
 def decoder(model: Transformer, engine: str, batch: int) -> Decoder:
@@ -76,11 +79,15 @@ def decoder(model: Transformer, engine: str, batch: int) -> Decoder:
     Raises:
         InputError: see `resolve`.
     """
-    if resolve(engine, model) == "eager":
-        return EagerDecoder(model, batch)
+    from .graphs import GraphDecoder
     from .int8 import Int8Decoder
 
-    return Int8Decoder(model, batch)
+    made: dict[str, Callable[[Transformer, int], Decoder]] = {
+        "eager": EagerDecoder,
+        "int8": Int8Decoder,
+        "graphs": GraphDecoder,
+    }
+    return made[resolve(engine, model)](model, batch)
 
 
 class EagerDecoder:
@@ -113,7 +120,7 @@ class EagerDecoder:
             rows, columns = self._tensor(rows_NTF[here]), self._tensor(columns_NTS[here])
             states.append(self._model.trunk(rows, columns, single)[:, -1])
             mine = np.arange(self._lanes) if several == 1 else np.flatnonzero(self._copies == lane)
-            _copy(single, self._cache, torch.from_numpy(mine))
+            copy_sequence(single, self._cache, torch.from_numpy(mine))
         self._state = torch.cat(states)[self._copies if several > 1 else [0] * self._lanes]
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
@@ -144,7 +151,7 @@ def lanes(sequences: int) -> int:
     return max(4, 1 << (sequences - 1).bit_length())
 
 
-def _copy(single: Cache, cache: Cache, where: Tensor) -> None:
+def copy_sequence(single: Cache, cache: Cache, where: Tensor) -> None:
     """Copy the one sequence of a cache into some of another's."""
     for source, target in zip(single.layers, cache.layers, strict=True):
         target.keys[where] = source.keys

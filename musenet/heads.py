@@ -91,8 +91,8 @@ class CascadeHead(nn.Module):
         for field in range(len(self.out)):
             if field > 0:
                 known = structure_BTS if field == 1 else None
-                state = self._advance(state, field, targets_BTF[..., field - 1], known)
-            logits = F.linear(state, self.out[field].to(state.dtype))
+                state = self.advance(state, field, targets_BTF[..., field - 1], known)
+            logits = self.logits(state, field)
             losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
         return torch.stack(losses, -1)
 
@@ -114,8 +114,8 @@ class CascadeHead(nn.Module):
         for field in range(len(self.out)):
             if field > 0:
                 known = peek(rows[:, 0]) if field == 1 else None
-                state = self._advance(state, field, rows[:, field - 1], known)
-            logits = F.linear(state, self.out[field].to(state.dtype))
+                state = self.advance(state, field, rows[:, field - 1], known)
+            logits = self.logits(state, field)
             rows[:, field] = choose(field, logits.to(wide(logits.dtype)), rows)
         return rows
 
@@ -123,16 +123,27 @@ class CascadeHead(nn.Module):
         """The matrices between hidden states."""
         return [*self.up, *self.down]
 
-    def _advance(
+    def advance(
         self, state: Tensor, field: int, values: Tensor, structure: Tensor | None
     ) -> Tensor:
-        """The state for `field`, from the state for the field before and that field's values."""
+        """The state for `field`, from the state for the field before and that field's values.
+
+        Args:
+            state: [..., D].
+            field: 1 or more.
+            values: of the field before, [...].
+            structure: that of the row [..., S], once field 0 is known; for field 1 alone.
+        """
         given = self.values.column(field - 1, values)
         if structure is not None:
             given = given + self.structure(structure[..., : self.known_columns])
         state = rms_norm(given + state, state.dtype)
         inner = squared_relu(F.linear(state, self.up[field - 1].to(state.dtype)))
         return state + F.linear(inner, self.down[field - 1].to(state.dtype))
+
+    def logits(self, state: Tensor, field: int) -> Tensor:
+        """Logits [..., V] of a field from the state [..., D] for it."""
+        return F.linear(state, self.out[field].to(state.dtype))
 
 
 class FieldsHead(nn.Module):

@@ -6,6 +6,8 @@ compute dtype, and on a CPU laid out for it, once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,11 +16,14 @@ from torch import Tensor
 
 from .blocks import Block
 from .cache import Cache, LayerCache
-from .cached_attention import read
+from .cached_attention import attend_one
 from .packed import product
 
 if TYPE_CHECKING:
     from .transformer import Transformer
+
+Attend = Callable[[Tensor, Tensor, Tensor, LayerCache], Tensor]
+"""attend(q [B, H, C], k [B, G, C], v, kept) keeps k and v and gives the attention [B, H, 1, C]."""
 
 _EPSILON = 1e-6
 _PACKED = 2**28  # numbers in all matrices, 1 GB: beyond, memory is dearer than time
@@ -51,18 +56,22 @@ class Step:
             and config.positions == "rotary"
         )
 
-    def __call__(self, x_BD: Tensor, rotation: Tensor, caches: Cache) -> Tensor:
-        """The stream after all layers, [B, D], for the row at `caches.position`.
+    def __call__(
+        self, x_BD: Tensor, rotation: Tensor, caches: Cache, attend: Attend | None = None
+    ) -> Tensor:
+        """The stream after all layers, [B, D], for one new row.
 
         Args:
             x_BD: the normalised embedding.
             rotation: [1, C/2], the position's.
             caches: keys and values so far; the new ones are written.
+            attend: by default that of the row at `caches.position`.
         """
+        attend = attend or partial(attend_one, position=caches.position)
         turns = rotation * self._gains  # [layers, H + G, C/2]
         x_BD = x_BD.clone()
         for layer, turn, kept in zip(self._layers, turns.unbind(), caches.layers, strict=True):
-            layer.add(x_BD, turn, kept, caches.position)
+            layer.add(x_BD, turn, kept, attend)
         return x_BD
 
 
@@ -77,7 +86,7 @@ class _Layer:
             for weight in (block.fused_projection(), block.out, block.up, block.down)
         )
 
-    def add(self, x_BD: Tensor, turn: Tensor, kept: LayerCache, position: int) -> None:
+    def add(self, x_BD: Tensor, turn: Tensor, kept: LayerCache, attend: Attend) -> None:
         """Add this layer's attention and MLP to the stream, in place."""
         batch, width = x_BD.shape
         asked = self._heads + self._groups
@@ -86,8 +95,7 @@ class _Layer:
         qk = F.rms_norm(qkv[:, :asked].to(x_BD.dtype), (self._channels,), eps=_EPSILON)
         turned = torch.view_as_complex(qk.view(batch, asked, -1, 2)) * turn
         qk = torch.view_as_real(turned).view(batch, asked, self._channels).to(self._compute)
-        kept.put(qk[:, self._heads :], qkv[:, asked:], position)
-        mixed = read(qk[:, : self._heads, None], kept, position, position + 1)
+        mixed = attend(qk[:, : self._heads], qk[:, self._heads :], qkv[:, asked:], kept)
         x_BD += self._out(mixed.reshape(batch, width))
         inner = self._up(self._norm(x_BD)).relu_()
         x_BD += self._down(inner.mul_(inner))

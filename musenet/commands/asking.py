@@ -129,7 +129,7 @@ class Asked:
 
     engine: Annotated[
         str,
-        typer.Option(help="What computes: auto, int8 or eager.", rich_help_panel=_DRAW),
+        typer.Option(help="What computes: auto, int8, eager, graphs.", rich_help_panel=_DRAW),
     ] = "auto"
 
     def options(self) -> Options:

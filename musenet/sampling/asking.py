@@ -54,7 +54,7 @@ class Asked(TypedDict, total=False):
         min_p: draw from the values at least so likely as the likeliest times this.
         seed: the same seed, the same music; 0 if none is given.
         variations: how many, or the numbers of those that are wanted.
-        engine: what computes: "int8", "eager", or "auto" for the faster that runs here.
+        engine: what computes: "int8", "eager", "graphs" (on a CUDA GPU), or "auto".
     """
 
     bars: int | None

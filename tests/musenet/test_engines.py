@@ -22,6 +22,7 @@ from musenet.engines import (
     lanes,
     resolve,
 )
+from musenet.graphs import GraphDecoder
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
 
@@ -111,6 +112,42 @@ def test_eager_predicts_what_the_full_pass_does(
     model, (tokens, structure) = opened(config), rows(60, 3)
     found = nats(predicted(model, "eager", tokens, structure, start), tokens, start)
     assert np.abs(found - likelihoods(model, tokens, structure, start)).max() < 1e-4
+
+
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@pytest.mark.parametrize("start", [1, 8, 13, 37])
+def test_what_graphs_record_predicts_what_the_full_pass_does(
+    config: ModelConfig, start: int, opened: Opened
+) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
+    made = GraphDecoder(model, 3)
+    for given in (tokens[:, ::-1].copy(), tokens):  # the second begins anew
+        found = nats(logits(made, given, structure, start), given, start)
+        assert np.abs(found - likelihoods(model, given, structure, start)).max() < 1e-4
+
+
+def test_graphs_begin_with_one_prompt_for_all(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(20, 3)
+    tokens[:], structure[:] = tokens[:1], structure[:1]
+    with torch.inference_mode():
+        made = GraphDecoder(model, 3)
+        each = logits(made, tokens, structure, 12)
+        made.start(tokens[:1, :12], structure[:1, :12])
+        recorder = Recorder(3)
+        recorder.forced, recorder.columns = tokens[:, 12], structure[:, 12]
+        made.sample(recorder.choose, recorder.peek)
+    for first, shown in zip(each, recorder.seen, strict=True):
+        assert np.array_equal(first[:, 0], shown)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+def test_graphs_replay_what_was_recorded(config: ModelConfig, opened: Opened) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
+    plain = likelihoods(model, tokens, structure, 13)
+    found = nats(predicted(model.cuda(), "graphs", tokens, structure, 13), tokens, 13)
+    model.cpu()
+    assert np.abs(found - plain).max() < 1e-3
 
 
 @needs_int8
@@ -215,7 +252,11 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Open
     with pytest.raises(InputError, match="needs onnx"):
         resolve("int8", opened(CONFIG))
     assert resolve("auto", opened(CONFIG)) == "eager"
-    assert ENGINES == ("auto", "eager", "int8")
+    with pytest.raises(InputError, match="runs on CUDA GPUs"):
+        resolve("graphs", opened(CONFIG))
+    with pytest.raises(InputError, match="does not know this network"):
+        GraphDecoder(opened(replace(CONFIG, head="parallel")), 1)
+    assert ENGINES == ("auto", "eager", "int8", "graphs")
 
 
 def test_eager_lanes_are_a_power_of_two_and_at_least_four(opened: Opened) -> None:
