@@ -14,7 +14,9 @@ of the same time, so that a score has one encoding and an encoding one score.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,28 +25,26 @@ from .errors import InputError
 from .grid import REST_UNITS, Steps
 from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
 
-# Fields as one number: velocity takes 6 bits, duration 12, pitch 8 and instrument 8.
-_PLACES = np.array([1, 1 << 6, 1 << 18, 1 << 26])
-_ABOVE_FIELDS = 34
-
 _ROW = np.dtype((np.void, 10))  # five int16
 
 
 @dataclass(frozen=True)
 class Events:
-    """What a body holds, on the grid.
+    """What a body holds, on the grid; or what several do, laid one after another on one time line.
 
     Attributes:
         times: of the notes, in steps, ascending.
         notes: rows `(N, 5)`, field 0 left empty: see `note_rows`.
         control_times: steps, ascending.
         controls: field 0's value for each control.
+        begins: when each piece begins, in steps; it ends before the next one does.
     """
 
     times: Steps
     notes: Tokens
     control_times: Steps
     controls: npt.NDArray[np.int64]
+    begins: Sequence[int] = (0,)
 
 
 def note_rows(
@@ -65,81 +65,95 @@ def note_rows(
     fields[:, 0] = velocity
     fields[:, 0] >>= 2
     fields += 1
+    _sort_chords(start, fields)
     rows = np.empty((len(start), 5), dtype=np.int16)
     rows[:, INSTRUMENT] = fields[:, 3]
     rows[:, PITCH] = fields[:, 2]
     rows[:, DURATION] = fields[:, 1]
     rows[:, VELOCITY] = fields[:, 0]
-    order = _order(start, fields)
-    return (start, rows) if order is None else (start.take(order), rows.take(order, axis=0))
+    return start, rows
 
 
-def _order(start: Steps, fields: npt.NDArray[np.int16]) -> npt.NDArray[np.int64] | None:
-    """What sorts notes of each time by their fields `(N, 4)`, the last one first.
+def _sort_chords(start: Steps, fields: npt.NDArray[np.int16]) -> None:
+    """Sort notes of each time by their fields `(N, 4)`, the last one first, in place.
 
-    None where they are sorted, as most are. Starts ascend.
+    Most are sorted: only times at which one is not are looked at. Starts ascend.
     """
     rank = fields.view("<i8")[:, 0]
     later = start[1:] > start[:-1]
-    if (later | (rank[1:] >= rank[:-1])).all():
-        return None
-    key = np.zeros(len(start), dtype=np.int64)
-    np.cumsum(later, out=key[1:])
-    key <<= _ABOVE_FIELDS
-    key |= fields @ _PLACES
-    return key.argsort(kind="stable")  # quick where most are in order already
+    sorted_ = later | (rank[1:] >= rank[:-1])
+    if sorted_.all():
+        return
+    chord = np.zeros(len(start), dtype=np.int64)
+    np.cumsum(later, out=chord[1:])
+    unsorted = np.zeros(int(chord[-1]) + 1, dtype=bool)
+    unsorted[chord[1:][~sorted_]] = True
+    members = np.flatnonzero(unsorted.take(chord))
+    ranks = rank.take(members)
+    rank[members] = ranks.take(np.lexsort((ranks, chord.take(members))))
 
 
 def encode_events(events: Events, vocabulary: Vocabulary) -> Tokens:
     """The body `(T, 5)` of a piece, without its end."""
+    return encode_pieces(events, vocabulary)[0]
+
+
+def encode_pieces(events: Events, vocabulary: Vocabulary) -> list[Tokens]:
+    """The bodies `(T, 5)` of pieces that follow each other, each without its end."""
     rows, times = events.notes, events.times
-    if len(events.controls):
-        rows, times = _with_controls(rows, times, events)
+    places = np.searchsorted(times, events.control_times)  # before the notes of the same time
+    control = places + np.arange(len(places))
+    if len(control):
+        rows = _inserted(rows, places, events.controls)
+        times = np.insert(times, places, events.control_times)
     waits = times.copy()
     waits[1:] -= times[:-1]
-    if not len(events.controls) and waits.max(initial=0) < vocabulary.grid.wait_count:
-        np.add(waits, 1, out=rows[:, WAIT], casting="same_kind")
-        return rows
-    return _with_rests(rows, waits, events.controls, vocabulary)
+    first = np.searchsorted(times, events.begins)
+    if len(events.begins) > 1:
+        opened = np.flatnonzero(first < len(times))
+        places = first.take(opened)  # pieces of no events share one with the next, which comes last
+        waits[places] = times.take(places) - np.take(events.begins, opened)
+    special = waits >= vocabulary.grid.wait_count
+    special[control] = True
+    places, values = _waiting_rows(np.flatnonzero(special), waits, rows, vocabulary)
+    np.add(waits, 1, out=rows[:, WAIT], casting="same_kind")
+    rows[control, WAIT] = events.controls
+    rows = _inserted(rows, places, values)
+    first += np.searchsorted(places, first)  # rows that lead to a piece's first event are its own
+    return [rows[start:stop] for start, stop in pairwise([*first.tolist(), len(rows)])]
 
 
-def _with_controls(rows: Tokens, times: Steps, events: Events) -> tuple[Tokens, Steps]:
-    """Notes, and empty rows for the controls, in one order, controls first at one time."""
-    empty = np.zeros((len(events.controls), 5), dtype=np.int16)
-    together = np.concatenate([events.control_times, times])
-    order = np.argsort(together, kind="stable")
-    return np.concatenate([empty, rows]).take(order, axis=0), together.take(order)
+def _waiting_rows(
+    events: npt.NDArray[np.int64], waits: Steps, rows: Tokens, vocabulary: Vocabulary
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The rows to put before events that cannot hold their waits: where, and their field 0.
 
-
-def _with_rests(
-    rows: Tokens, waits: Steps, controls: npt.NDArray[np.int64], vocabulary: Vocabulary
-) -> Tokens:
-    """Fill field 0, and put the rests and advances before the events that they lead to.
-
-    The rows that an event takes: some rests of the longest kind, one shorter rest, an advance
-    (before a control, which holds no wait of its own), and the event.
+    Some rests of the longest kind, one shorter rest, and an advance before a control, which holds
+    no wait of its own. `waits` keeps what is left to the events.
     """
-    long = np.flatnonzero(waits >= vocabulary.grid.wait_count)
-    units, waits[long] = np.divmod(waits[long], vocabulary.grid.wait_count)
+    units, left = np.divmod(waits.take(events), vocabulary.grid.wait_count)
+    waits[events] = left
     long_rests, short_rest = np.divmod(units, REST_UNITS)
-    control = np.flatnonzero(rows[:, INSTRUMENT] == 0)
-    advance = np.zeros(len(rows), dtype=np.int64)
-    advance[control] = waits[control] > 0
-    before = advance.copy()
-    before[long] += long_rests + (short_rest > 0)
-    last = np.arange(len(rows)) + np.cumsum(before)
-    rows[:, WAIT] = waits + 1
-    moving = control[waits[control] > 0]
-    advances = rows[moving, WAIT]
-    rows[control, WAIT] = controls
-    body = np.zeros((int(last[-1]) + 1, 5), dtype=np.int16)
-    body[:, WAIT] = vocabulary.first_rest + REST_UNITS - 1
-    body.view(_ROW)[last] = rows.view(_ROW)  # a row at a time is twice as fast
-    body[last[moving] - 1, WAIT] = advances
-    short = short_rest > 0
-    places = (last[long] - advance[long] - 1)[short]
-    body[places, WAIT] = vocabulary.first_rest + short_rest[short] - 1
-    return body
+    advance = (left > 0) & (rows[events, INSTRUMENT] == 0)
+    longest = np.full(int(long_rests.sum()), REST_UNITS)
+    places = [events.repeat(long_rests), events[short_rest > 0], events[advance]]
+    rests = np.concatenate([longest, short_rest[short_rest > 0]]) + vocabulary.first_rest - 1
+    order = np.argsort(np.concatenate(places), kind="stable")
+    values = np.concatenate([rests, left[advance] + 1])
+    return np.concatenate(places).take(order), values.take(order)
+
+
+def _inserted(rows: Tokens, places: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> Tokens:
+    """The rows, with others of nothing but a field 0 before those at `places`, ascending."""
+    if not len(places):
+        return rows
+    old = np.ones(len(rows) + len(places), dtype=bool)
+    new = places + np.arange(len(places))
+    old[new] = False
+    result = np.zeros((len(old), 5), dtype=np.int16)
+    result.view(_ROW)[:, 0][old] = rows.view(_ROW)[:, 0]  # a row at a time is ten times as fast
+    result[new, WAIT] = values
+    return result
 
 
 @dataclass(frozen=True)
@@ -166,15 +180,14 @@ def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
     control = np.flatnonzero(vocabulary.is_control(tokens))
     rows, start = tokens.take(note, axis=0), times.take(note)
     _check_fields(rows, note, vocabulary)
-    order = _order(start, np.ascontiguousarray(rows[:, : INSTRUMENT - 1 : -1], dtype="<i2"))
-    if order is not None:
-        rows, start = rows.take(order, axis=0), start.take(order)
+    fields = np.ascontiguousarray(rows[:, : INSTRUMENT - 1 : -1], dtype="<i2")
+    _sort_chords(start, fields)
     return Decoded(
         start=start,
-        program=rows[:, INSTRUMENT] - 1,
-        pitch=rows[:, PITCH] - 1,
-        duration_class=rows[:, DURATION] - 1,
-        velocity=rows[:, VELOCITY] * 4 - 2,
+        program=fields[:, 3] - 1,
+        pitch=fields[:, 2] - 1,
+        duration_class=fields[:, 1] - 1,
+        velocity=fields[:, 0] * 4 - 2,
         control_times=times.take(control),
         controls=tokens[:, WAIT].take(control),
     )

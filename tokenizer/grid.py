@@ -13,21 +13,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
 
-if TYPE_CHECKING:
-    from .score import Score
-
 Clock = Literal["beat", "seconds"]
 Steps = npt.NDArray[np.int64]
 
 REST_UNITS = 16
 """A rest token is worth 1 to this many times `Grid.wait_count` steps."""
+
+
+class Timed(Protocol):
+    """What has a time for each tick: a score, or several whose resolutions are one a note."""
+
+    @property
+    def ticks_per_quarter(self) -> int | npt.NDArray[np.int64]:
+        """The resolution, or each note's."""
+
+    def seconds(self, ticks: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+        """Seconds from the start to `ticks`."""
+
 
 _OCTAVES = {"beat": 6, "seconds": 7}
 
@@ -98,7 +107,7 @@ class Grid:
         return self._class_of_halves.take(2 * steps, mode="clip")
 
     def class_of_ticks(
-        self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int
+        self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int | Steps
     ) -> npt.NDArray[np.int16]:
         """Nearest duration class of lengths in ticks, on the `beat` clock."""
         halves = ticks.astype(np.int64)
@@ -136,13 +145,13 @@ class Grid:
         """Whether a step is a fraction of a quarter note."""
         return self.clock == "beat"
 
-    def steps(self, score: Score, ticks: npt.NDArray[np.integer]) -> Steps:
+    def steps(self, score: Timed, ticks: npt.NDArray[np.integer]) -> Steps:
         """The nearest steps of a score's times in ticks, on either clock."""
         if self.is_beat:
             return self.from_ticks(ticks, score.ticks_per_quarter)
         return self.from_seconds(score.seconds(ticks))
 
-    def from_ticks(self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int) -> Steps:
+    def from_ticks(self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int | Steps) -> Steps:
         """Round ticks to the nearest step of the `beat` clock, halves up, in whole numbers."""
         steps = ticks.astype(np.int64)
         steps *= 2 * self.resolution

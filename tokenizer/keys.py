@@ -24,7 +24,6 @@ a file's "minor" as said and its "major" as a signature only, whose mode is esti
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import NamedTuple
 
@@ -74,9 +73,16 @@ def pitch_class_weights(notes: np.ndarray) -> np.ndarray:
     Args:
         notes: a structured array with `pitch`, `duration` and `program`, as `Score.notes`.
     """
+    return np.asarray(pitch_class_weights_of_pieces(notes, 0, 1)[0])
+
+
+def pitch_class_weights_of_pieces(
+    notes: np.ndarray, number: np.ndarray | int, pieces: int
+) -> np.ndarray:
+    """The same for the notes of several pieces, float64 (pieces, 12); `number` is each note's."""
     held = notes["duration"] * (notes["program"] < DRUMS)
-    by_pitch = np.bincount(notes["pitch"], held, 132)
-    return np.asarray(by_pitch.reshape(11, 12).sum(axis=0))
+    by_pitch = np.bincount(notes["pitch"] + 132 * number, held, 132 * pieces)
+    return np.asarray(by_pitch.reshape(pieces, 11, 12).sum(axis=1))
 
 
 @cache
@@ -90,25 +96,22 @@ def _unit_profiles(profile: str) -> np.ndarray:
 
 
 def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.ndarray:
-    """Pearson's correlation with each key: float64 (24,), 12 major keys from C, then 12 minor.
+    """Pearson's correlation with each key: float64 (…, 24), 12 major keys from C, then 12 minor.
 
     Args:
-        weights: (12,), one weight a pitch class.
+        weights: (…, 12), one weight a pitch class.
         profile: a name in `PROFILES`.
 
     Raises:
         InputError: if there is no such profile.
     """
-    return np.array(_correlations(weights, profile))
-
-
-def _correlations(weights: np.ndarray, profile: str) -> list[float]:
     # The profiles have mean 0 and length 1, so that the weights' own mean and length are a scale.
-    values = weights.tolist()
-    square = sum(value * value for value in values)
-    spread = square - sum(values) ** 2 / 12
-    length = math.sqrt(spread) if spread > 1e-12 * square else math.inf  # inf: all alike, no key
-    return [product / length for product in (_unit_profiles(profile) @ weights).tolist()]
+    products = (weights[..., None, :] * _unit_profiles(profile)).sum(axis=-1)
+    square = (weights * weights).sum(axis=-1)
+    spread = square - weights.sum(axis=-1) ** 2 / 12
+    some = spread > 1e-12 * square  # else all weights are alike, and there is no key
+    length = np.sqrt(np.where(some, spread, np.inf))
+    return np.asarray(products / length[..., None])
 
 
 def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | None:
@@ -121,7 +124,11 @@ def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | N
     Raises:
         InputError: if there is no such profile.
     """
-    correlations = _correlations(weights, profile)
+    return best_key(key_correlations(weights, profile).tolist())
+
+
+def best_key(correlations: list[float]) -> Key | None:
+    """The key of the highest of 24 correlations, or None where none is above 0."""
     best = max(correlations)
     if best <= 0:
         return None
@@ -129,23 +136,16 @@ def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | N
     return Key((_MINOR_FIFTHS if minor else _MAJOR_FIFTHS)[tonic], bool(minor))
 
 
-def key_of_signature(
-    weights: np.ndarray, fifths: int, profile: str = DEFAULT_PROFILE
-) -> tuple[Key, float]:
+def key_of_signature(correlations: list[float], fifths: int) -> tuple[Key, float]:
     """The likelier of the two keys of a signature, and by how much any other key correlates better.
 
     Args:
-        weights: (12,), as `pitch_class_weights` gives them.
+        correlations: 24, as `key_correlations` gives them.
         fifths: the signature, −7 … 7.
-        profile: a name in `PROFILES`.
 
     Returns:
         The key, and the best correlation of all 24 keys less that key's own, 0 … 2.
-
-    Raises:
-        InputError: if there is no such profile.
     """
-    correlations = _correlations(weights, profile)
     tonic = fifths * 7 % 12
     major, minor = correlations[tonic], correlations[12 + (tonic + 9) % 12]
     best = max(major, minor)

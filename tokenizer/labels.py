@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
-from .keys import Key, estimate_key, key_of_signature, pitch_class_weights
+from .keys import (
+    Key,
+    best_key,
+    key_correlations,
+    key_of_signature,
+    pitch_class_weights_of_pieces,
+)
+from .pieces import Pieces
 
 if TYPE_CHECKING:
     from .score import Score
@@ -30,6 +37,8 @@ _NOT_A_PERSON = re.compile(r"drummer ?\d+|.*\.midi?|\W*(\w\W+)*\w?\W*", re.IGNOR
 # How much better another key must correlate before a bare C major in a file is not believed:
 # finds 95 % of signatures that were left out and doubts 1 % of those that are right.
 _CLEAR = 0.1
+
+_PROGRAMS = 129
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,22 +151,36 @@ def labels_of(score: Score) -> Labels:
     contradict a bare C major, which many programs write by default: then the key is estimated. The
     mode is estimated unless the file says minor, since many programs write every key as major.
     """
-    if len(score.notes) == 0:
-        return Labels()
-    return Labels(
-        instruments=_instruments(score),
-        tempo=_tempo(score),
-        time_signature=_prevailing(score, score.time_signatures),
-        key=_key(score),
-    )
+    return labels_of_all(Pieces.of([score]))[0]
 
 
-def _instruments(score: Score) -> tuple[int, ...]:
-    if len(score.tracks) == 1:
-        return (score.tracks[0].program,)
-    counts = np.bincount(score.notes["program"], minlength=129).tolist()
-    present = {track.program for track in score.tracks if counts[track.program]}
-    return tuple(sorted(present, key=lambda program: (-counts[program], program)))
+def labels_of_all(pieces: Pieces) -> list[Labels]:
+    """The labels of several scores, each as `labels_of` gives them."""
+    weights = pitch_class_weights_of_pieces(pieces.notes, pieces.number, len(pieces.scores))
+    correlations = key_correlations(weights).tolist()
+    found = zip(pieces.scores, pieces.sizes, _instruments(pieces), correlations, strict=True)
+    return [
+        Labels(
+            instruments=tuple(programs),
+            tempo=_tempo(score),
+            time_signature=_prevailing(score, score.time_signatures),
+            key=_key(score, by_key),
+        )
+        if size
+        else Labels()
+        for score, size, programs, by_key in found
+    ]
+
+
+def _instruments(pieces: Pieces) -> list[list[int]]:
+    """The programs of each score, the one with most notes first."""
+    found: list[list[int]] = [[] for _ in pieces.scores]
+    counts = np.bincount(pieces.notes["program"] + _PROGRAMS * pieces.number)
+    places = np.flatnonzero(counts)
+    for place in places.take(np.argsort(-counts.take(places), kind="stable")).tolist():
+        number, program = divmod(place, _PROGRAMS)
+        found[number].append(program)
+    return found
 
 
 def _held(score: Score, times: np.ndarray) -> np.ndarray:
@@ -193,13 +216,12 @@ def _prevailing(score: Score, events: np.ndarray) -> tuple[int, int] | None:
     return max(total, key=total.__getitem__)
 
 
-def _key(score: Score) -> tuple[int, bool] | None:
+def _key(score: Score, correlations: list[float]) -> tuple[int, bool] | None:
     written = _prevailing(score, score.key_signatures)
-    if written is not None and written[1]:
-        return Key(written[0], True)
-    weights = pitch_class_weights(score.notes)
     if written is None:
-        return estimate_key(weights)
-    fifths = written[0]
-    key, doubt = key_of_signature(weights, fifths)
-    return estimate_key(weights) if fifths == 0 and doubt > _CLEAR else key
+        return best_key(correlations)
+    fifths, minor = written
+    if minor:
+        return Key(fifths, True)
+    key, doubt = key_of_signature(correlations, fifths)
+    return best_key(correlations) if fifths == 0 and doubt > _CLEAR else key
