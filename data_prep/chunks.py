@@ -1,4 +1,4 @@
-"""Chunks: the records of one batch of files as one Parquet file, written whole or not at all.
+"""Chunks: the records of one batch of files as one Arrow file, written whole or not at all.
 
 They are what a run has already done: a run that is started again finds its chunks by name.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ CHUNK_BYTES = 4 << 20
 """Bytes of MIDI in a batch, at most (but one file at least)."""
 
 
+@cache
 def record_schema() -> Any:
-    """The columns of a chunk: those of `Record`."""
+    """The columns of a chunk: those of `Record`, the instruments a byte each."""
     import pyarrow as pa
 
     return pa.schema(
@@ -37,7 +39,7 @@ def record_schema() -> Any:
             ("clipped", pa.int32()),
             ("quarters", pa.float64()),
             ("seconds", pa.float64()),
-            ("instruments", pa.list_(pa.uint8())),
+            ("instruments", pa.binary()),
             ("tempo", pa.float64()),
             ("time_signature", pa.string()),
             ("fifths", pa.int8()),
@@ -57,30 +59,32 @@ def chunk_key(files: Sequence[MidiFile], recipe_key: str) -> str:
         if file.data is not None:
             digest.update(hashlib.blake2b(file.data).digest())
         elif file.path is not None:
-            digest.update(str(Path(file.path).stat().st_mtime_ns).encode())
+            digest.update(str(file.modified).encode())
     return digest.hexdigest()
 
 
 def write_chunk(path: Path, records: Sequence[Record]) -> None:
     """Write records as a chunk."""
     import pyarrow as pa
-    import pyarrow.parquet as parquet
 
     schema = record_schema()
     columns = {name: [getattr(record, name) for record in records] for name in schema.names}
-    table = pa.table(columns, schema=schema)
-    with replacing(path) as temporary:
-        parquet.write_table(table, temporary, compression="lz4", use_dictionary=False)
+    columns["instruments"] = [bytes(programs) for programs in columns["instruments"]]
+    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema) as file:
+        file.write(pa.record_batch(columns, schema=schema))
 
 
 def read_chunk(path: Path, *, tokens: bool) -> Iterator[Record]:
     """The records of a chunk, with or without their tokens."""
-    import pyarrow.parquet as parquet
+    import pyarrow as pa
 
-    names = [name for name in record_schema().names if tokens or name != "tokens"]
-    for row in parquet.read_table(path, columns=names, use_threads=False).to_pylist():
-        row["instruments"] = tuple(row["instruments"])
-        yield Record(**row)
+    with pa.memory_map(str(path)) as file:
+        batch = pa.ipc.open_file(file).get_batch(0)
+        names = [name for name in record_schema().names if tokens or name != "tokens"]
+        columns = [batch.column(name).to_pylist() for name in names]
+    programs = names.index("instruments")
+    columns[programs] = map(tuple, columns[programs])
+    yield from map(Record, *columns)
 
 
 def make_chunk(batch: Batch, recipe: Recipe, begun: Callable[[int], object] = int) -> Path:

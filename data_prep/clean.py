@@ -1,19 +1,22 @@
 """Cleaning: rules with names and thresholds that say which files are not music to learn from.
 
-A rule looks at a score and gives a sentence when the score breaks it. The first rule broken is the
-reason that the report counts.
+A rule looks at many scores at once and gives a sentence for each that breaks it. The first rule
+broken is the reason that the report counts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.score import Score
+
+from .together import Together
 
 
 @dataclass(frozen=True)
@@ -43,99 +46,111 @@ class Thresholds:
     max_out_of_range: float = 0.8
 
 
-@dataclass(frozen=True)
-class Broken:
+class Broken(NamedTuple):
     """A rule that a score breaks: its name, and how, as a sentence's end."""
 
     rule: str
     detail: str
 
 
-@dataclass(frozen=True)
-class _Outline:
-    """What several rules ask of a score: ticks `(N,)`, and its length in seconds.
-
-    Attributes:
-        start: of each note, ascending.
-        sounded_until: the latest end of a note and of all before it.
-        seconds: from the first note to the last end.
-    """
-
-    start: npt.NDArray[np.int64]
-    sounded_until: npt.NDArray[np.int64]
-    seconds: float
-
-    @classmethod
-    def of(cls, score: Score) -> _Outline:
-        start = score.notes["start"].astype(np.int64)
-        until = np.maximum.accumulate(start + score.notes["duration"])
-        if len(start) == 0:
-            return cls(start, until, 0.0)
-        first, last = score.seconds(np.array([start[0], until[-1]])).tolist()
-        return cls(start, until, last - first)
+Rule = Callable[[Together, Thresholds], "dict[int, str]"]
+"""What is wrong with each piece that breaks the rule, by its number."""
 
 
-Rule = Callable[[Score, _Outline, Thresholds], "str | None"]
+def _too_few_notes(music: Together, limits: Thresholds) -> dict[int, str]:
+    few = (music.count < limits.min_notes).nonzero()[0].tolist()
+    return {piece: f"{music.count[piece]} notes" for piece in few}
 
 
-def _too_few_notes(score: Score, _: _Outline, limits: Thresholds) -> str | None:
-    count = len(score.notes)
-    return f"{count} notes" if count < limits.min_notes else None
+def _too_many_notes(music: Together, limits: Thresholds) -> dict[int, str]:
+    many = (music.count > limits.max_notes).nonzero()[0].tolist()
+    return {piece: f"{music.count[piece]} notes" for piece in many}
 
 
-def _too_many_notes(score: Score, _: _Outline, limits: Thresholds) -> str | None:
-    count = len(score.notes)
-    return f"{count} notes" if count > limits.max_notes else None
+def _too_short(music: Together, limits: Thresholds) -> dict[int, str]:
+    seconds = _sounding_seconds(music)
+    short = (seconds < limits.min_seconds).nonzero()[0].tolist()
+    return {piece: f"{seconds[piece]:.1f} s" for piece in short}
 
 
-def _too_short(_: Score, outline: _Outline, limits: Thresholds) -> str | None:
-    return f"{outline.seconds:.1f} s" if outline.seconds < limits.min_seconds else None
+def _too_long(music: Together, limits: Thresholds) -> dict[int, str]:
+    seconds = _sounding_seconds(music)
+    long = (seconds > limits.max_seconds).nonzero()[0].tolist()
+    return {piece: f"{seconds[piece]:.0f} s" for piece in long}
 
 
-def _too_long(_: Score, outline: _Outline, limits: Thresholds) -> str | None:
-    return f"{outline.seconds:.0f} s" if outline.seconds > limits.max_seconds else None
+def _sounding_seconds(music: Together) -> npt.NDArray[np.float64]:
+    """From each piece's first note to its last end, `(P,)`."""
+    pieces = np.arange(len(music.count))
+    last = music.sounded_until[music.first + music.count - 1]
+    return music.seconds(pieces, last) - music.seconds(pieces, music.start[music.first])
 
 
-def _one_note_repeated(score: Score, _: _Outline, limits: Thresholds) -> str | None:
-    program = score.notes["program"]
-    if (program == DRUMS).all():
-        return None
-    counts = np.bincount(program.astype(np.int16) << 7 | score.notes["pitch"])
-    share = int(counts.max()) / len(program)
-    return f"{share:.0%} of the notes are one" if share > limits.max_repeated else None
+def _one_note_repeated(music: Together, limits: Thresholds) -> dict[int, str]:
+    found = {}
+    # No note is more frequent than its pitch: few pieces need a look at the instruments.
+    pitches = np.bincount(music.piece << 7 | music.pitch, minlength=len(music.count) << 7)
+    share = pitches.reshape(-1, 128).max(axis=1) / music.count
+    for piece in (share > limits.max_repeated).nonzero()[0].tolist():
+        notes = music.notes_of(piece)
+        program = music.program[notes]
+        if (program == DRUMS).all():
+            continue
+        counts = np.bincount(program.astype(np.int16) << 7 | music.pitch[notes])
+        exact = int(counts.max()) / len(program)
+        if exact > limits.max_repeated:
+            found[piece] = f"{exact:.0%} of the notes are one"
+    return found
 
 
-def _impossible_density(score: Score, outline: _Outline, limits: Thresholds) -> str | None:
-    most, start = limits.max_notes_per_second, outline.start
-    if len(start) <= most:
-        return None
+def _impossible_density(music: Together, limits: Thresholds) -> dict[int, str]:
+    most = limits.max_notes_per_second
+    span = music.start[most:] - music.start[:-most]
+    first = music.piece[: len(span)]
     # At the fastest tempo every stretch of so many notes is at its shortest: mostly long enough.
-    fastest = int(score.tempos["microseconds"].min(initial=500_000))
-    span = int((start[most:] - start[:-most]).min())
-    if span * fastest >= 1_000_000 * score.ticks_per_quarter:
-        return None
-    seconds = score.seconds(start)
-    shortest = float((seconds[most:] - seconds[:-most]).min())
-    return f"more than {most} notes in {shortest:.2f} s" if shortest < 1 else None
+    fastest, second = music.tempos.fastest, 1_000_000 * music.resolution
+    short = (span * fastest[first] < second[first]) & (first == music.piece[most:])
+    found = {}
+    for piece in np.unique(first[short]).tolist():
+        start = music.start[music.notes_of(piece)]
+        seconds = music.seconds(np.full(len(start), piece), start)
+        shortest = float((seconds[most:] - seconds[:-most]).min())
+        if shortest < 1:
+            found[piece] = f"more than {most} notes in {shortest:.2f} s"
+    return found
 
 
-def _silent_gap(score: Score, outline: _Outline, limits: Thresholds) -> str | None:
-    silent = np.flatnonzero(outline.start[1:] > outline.sounded_until[:-1])
-    ends = score.seconds(outline.start[silent + 1])
-    gap = float((ends - score.seconds(outline.sounded_until[silent])).max(initial=0.0))
-    return f"{gap:.0f} s of silence" if gap > limits.max_silence else None
+def _silent_gap(music: Together, limits: Thresholds) -> dict[int, str]:
+    begin, end, piece = music.sounded_until[:-1], music.start[1:], music.piece[1:]
+    # A gap that is too short even at twice the slowest tempo needs no look at the tempos.
+    slowest = 2 * music.tempos.slowest / (1_000_000 * music.resolution)
+    silent = ((end - begin) * slowest[piece] > limits.max_silence) & (piece == music.piece[:-1])
+    at = silent.nonzero()[0]
+    gap = music.seconds(piece[at], end[at]) - music.seconds(piece[at], begin[at])
+    longest = np.zeros(len(music.count))
+    np.maximum.at(longest, piece[at], gap)
+    broken = (longest > limits.max_silence).nonzero()[0].tolist()
+    return {piece: f"{longest[piece]:.0f} s of silence" for piece in broken}
 
 
-# A drum's pitch is no pitch: every one is in range.
-_RANGES = np.array([*(range_of(program) for program in range(DRUMS)), (0, 127)], dtype=np.uint8)
-_LOW, _HIGH = np.ascontiguousarray(_RANGES.T)
+def _outside() -> npt.NDArray[np.bool_]:
+    """Whether each pitch of each program is outside its range, at `program << 7 | pitch`."""
+    # A drum's pitch is no pitch: every one is in range.
+    ranges = np.array([*(range_of(program) for program in range(DRUMS)), (0, 127)])
+    pitches = np.arange(128)
+    outside = (pitches < ranges[:, :1]) | (pitches > ranges[:, 1:])
+    return np.asarray(outside.ravel())
 
 
-def _out_of_range(score: Score, _: _Outline, limits: Thresholds) -> str | None:
-    program, pitch = score.notes["program"], score.notes["pitch"]
-    outside = int(np.count_nonzero((pitch < _LOW[program]) | (pitch > _HIGH[program])))
-    share = outside / max(int(np.count_nonzero(program != DRUMS)), 1)
-    return f"{share:.0%} of the notes" if share > limits.max_out_of_range else None
+_OUTSIDE = _outside()
+
+
+def _out_of_range(music: Together, limits: Thresholds) -> dict[int, str]:
+    outside = _OUTSIDE.take(music.program.astype(np.int64) << 7 | music.pitch)
+    pitched = music.count - music.counts(music.program == DRUMS)
+    share = music.counts(outside) / np.maximum(pitched, 1)
+    broken = (share > limits.max_out_of_range).nonzero()[0].tolist()
+    return {piece: f"{share[piece]:.0%} of the notes" for piece in broken}
 
 
 RULES: dict[str, Rule] = {
@@ -151,11 +166,15 @@ RULES: dict[str, Rule] = {
 """Every rule by name, in the order in which they are asked."""
 
 
-def first_broken(score: Score, limits: Thresholds) -> Broken | None:
-    """The first rule that a score breaks, or None."""
-    outline = _Outline.of(score)
+def all_broken(music: Together, limits: Thresholds) -> dict[int, Broken]:
+    """The first rule that each piece breaks, by the pieces' numbers."""
+    found: dict[int, Broken] = {}
     for name, rule in RULES.items():
-        detail = rule(score, outline, limits)
-        if detail is not None:
-            return Broken(name, detail)
-    return None
+        for piece, detail in rule(music, limits).items():
+            found.setdefault(piece, Broken(name, detail))
+    return found
+
+
+def first_broken(score: Score, limits: Thresholds) -> Broken | None:
+    """The first rule that a score with notes breaks, or None."""
+    return all_broken(Together.of([score]), limits).get(0)

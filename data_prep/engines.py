@@ -23,7 +23,10 @@ from typing import Any
 from tokenizer.errors import InputError, unknown
 
 from .chunks import make_chunk
-from .examine import Batch, Recipe
+from .examine import TOGETHER, Batch, Recipe
+
+NOTHING = -1
+"""In place of a file's: none is begun yet."""
 
 CRASHED = ("crashed", "the process reading it died")
 
@@ -86,8 +89,9 @@ def _finished(waiting: dict[Future[Any], Batch]) -> Iterator[Batch]:
 class _Worker:
     """A process with what it works on.
 
-    `begun` is memory that both sides see: the place of the file begun, -1 for none yet, and when
-    that was. A message for each file would cost as much as reading a short one.
+    `begun` is memory that both sides see: the place of the file begun, `TOGETHER` for several at
+    once, `NOTHING` at first, and when that was. A message for each file would cost as much as
+    reading a short one.
     """
 
     process: Any
@@ -102,12 +106,12 @@ class _Worker:
 
     def deadline(self, limits: Limits) -> float:
         """When its file will have taken too long, or when to look again if it has begun none."""
-        since = self.begun[1] if self.place >= 0 else time.monotonic()
+        since = self.begun[1] if self.place != NOTHING else time.monotonic()
         return float(since) + limits.seconds
 
     def give(self, batch: Batch) -> None:
         """Send a batch."""
-        self.batch, self.begun[0] = batch, -1
+        self.batch, self.begun[0] = batch, NOTHING
         with contextlib.suppress(OSError):  # it died: `_replaced` will find that
             self.pipe.send(batch)
 
@@ -156,7 +160,7 @@ def _idle(workers: list[_Worker], recipe: Recipe, limits: Limits) -> _Worker:
             return worker
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    begun = context.RawArray("d", [-1.0, 0.0])
+    begun = context.RawArray("d", [NOTHING, 0.0])
     given = (theirs, begun, recipe, limits.megabytes)
     process = context.Process(target=_work, args=given, daemon=True)
     process.start()
@@ -199,10 +203,12 @@ def _replaced(workers: list[_Worker], limits: Limits) -> list[Batch]:
 
 
 def _without_culprit(worker: _Worker, limits: Limits, late: bool) -> Batch:
-    """The worker's batch with the file at fault refused."""
+    """The worker's batch with the file at fault refused; file by file where that is not known."""
     code = worker.process.exitcode
-    if worker.batch is None or worker.place < 0:
+    if worker.batch is None or worker.place == NOTHING:
         raise InputError(f"a worker process could not be started (exit code {code})")
+    if worker.place == TOGETHER:
+        return replace(worker.batch, alone=True)
     reason = too_late(limits) if late else CRASHED
     return replace(worker.batch, refused={**worker.batch.refused, worker.place: reason})
 

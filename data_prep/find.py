@@ -59,6 +59,7 @@ class MidiFile:
         path: where it lies, or None if it came out of an archive.
         data: its bytes, if it came out of an archive.
         size: its length in bytes; above `LARGEST_FILE` it has no data.
+        modified: when it was changed last, in nanoseconds, if it lies on disk.
     """
 
     corpus: str
@@ -66,6 +67,28 @@ class MidiFile:
     path: str | None
     data: bytes | None
     size: int
+    modified: int = 0
+
+    @classmethod
+    def on_disk(cls, corpus: str, name: str, path: str) -> MidiFile:
+        """A file that lies on disk.
+
+        Raises:
+            OSError: if it does not.
+        """
+        status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files takes its time)
+        return cls(corpus, name, path, None, status.st_size, status.st_mtime_ns)
+
+    def read(self) -> bytes:
+        """Its bytes.
+
+        Raises:
+            OSError: if they cannot be read.
+        """
+        if self.data is not None or self.path is None:
+            return self.data or b""
+        with open(self.path, "rb", buffering=0) as stream:  # noqa: PTH123 (as above)
+            return stream.read()
 
 
 @dataclass(frozen=True)
@@ -218,20 +241,21 @@ def _find_files(source: Source) -> Iterator[Item]:
         if (source.path / name).is_file():
             for row in read_manifest(source.path / name):
                 yield ManifestRow(source.corpus, _inner(source, file_of(row)), row)
-    for path in source.files:
+    for path in map(str, source.files):
         name = Path(os.path.relpath(path, source.path)).as_posix()
-        yield MidiFile(source.corpus, name, str(path), None, path.stat().st_size)
+        yield MidiFile.on_disk(source.corpus, name, path)
 
 
 def _find_listed(source: Source) -> Iterator[Item]:
     """A manifest given as the input itself: its rows name the files, relative to its folder."""
+    folder = str(source.path.parent)
     for row in read_manifest(source.path):
         name = file_of(row)
-        path = source.path.parent / name
-        if not path.is_file():
-            raise InputError(f"{source.path} names {name}, which is not in {source.path.parent}")
+        path = os.path.join(folder, name)  # noqa: PTH118 (as above)
+        if not os.path.isfile(path):  # noqa: PTH113
+            raise InputError(f"{source.path} names {name}, which is not in {folder}")
         yield ManifestRow(source.corpus, PurePosixPath(name).as_posix(), row)
-        yield MidiFile(source.corpus, name, str(path), None, path.stat().st_size)
+        yield MidiFile.on_disk(source.corpus, name, path)
 
 
 def _manifest_beside(source: Source) -> Iterator[Item]:

@@ -14,13 +14,20 @@ roughly when in the run its middle comes, take their place.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS
 from tokenizer.score import Score
 
+from .together import TIME_BITS, Indices, Together
+
 Sketch = npt.NDArray[np.uint32]
+
+Harmonies = npt.NDArray[np.int64]
+"""Sets of pitch classes, a bit each."""
 
 RUN_NOTES = 14
 """Harmonies are hashed together until they hold so many notes."""
@@ -59,6 +66,8 @@ def _rotations() -> npt.NDArray[np.uint16]:
 _TURNED = _rotations()
 _FLAT = _TURNED.ravel().astype(np.uint64)
 _ROTATION = _TURNED.argmin(axis=0) * 4096
+_OCTAVES = 1 << np.arange(33)
+_PITCH_CLASS = np.arange(128) % 12
 _BITS = (1 << np.arange(12)).astype(np.float32)
 _SIZE = np.array([bin(mask).count("1") for mask in range(4096)])
 _AMBIGUOUS = (_TURNED.min(axis=0) == _TURNED).sum(axis=0) > 1
@@ -67,26 +76,51 @@ _AMBIGUOUS = (_TURNED.min(axis=0) == _TURNED).sum(axis=0) > 1
 
 def sketch(score: Score) -> Sketch:
     """The sketch of a piece: ascending hashes, few for a short piece, at most about 256."""
-    notes = score.notes
-    if len(notes) == 0:
+    if len(score.notes) == 0:
         return np.zeros(0, dtype=np.uint32)
-    pitched = np.flatnonzero(notes["program"] != DRUMS)
-    if len(pitched):
-        melodic = notes if len(pitched) == len(notes) else notes.take(pitched)
-        hashes = _harmony_hashes(_harmonies(melodic))
-    else:
-        hashes = _drum_hashes(notes)
-    return _sketch_of(hashes)
+    return sketches(Together.of([score]))[0]
 
 
-def _sketch_of(hashes: npt.NDArray[np.uint64]) -> Sketch:
-    """The distinct hashes below the largest 2^(32 − n) that leaves about `SKETCH_SIZE`."""
-    short = np.sort((hashes >> np.uint64(32)).astype(np.uint32))
-    distinct = short[np.concatenate([[True], short[1:] != short[:-1]])] if len(short) else short
-    while len(distinct) > SKETCH_SIZE:
-        halvings = 32 - int(distinct[-1]).bit_length()
-        distinct = distinct[: np.searchsorted(distinct, 1 << (31 - halvings))]
-    return distinct
+def sketches(music: Together) -> list[Sketch]:
+    """The sketch of each piece: see `sketch`."""
+    drums = music.program == DRUMS
+    only_drums = np.logical_and.reduceat(drums, music.first)
+    hashes, pieces = [], []
+    if not only_drums.all():
+        pitched = (~drums).nonzero()[0] if drums.any() else slice(None)
+        found, piece = _harmony_hashes(*_harmonies(music, pitched))
+        hashes.append(found)
+        pieces.append(piece)
+    for number in only_drums.nonzero()[0].tolist():
+        notes = music.notes_of(number)
+        found = _drum_hashes(music.start[notes], music.pitch[notes])
+        hashes.append(found)
+        pieces.append(np.full(len(found), number))
+    piece = np.concatenate(pieces)
+    order = piece.argsort(kind="stable")
+    return _sketches_of(np.concatenate(hashes)[order], piece[order], len(music.count))
+
+
+def _sketches_of(hashes: npt.NDArray[np.uint64], piece: Indices, count: int) -> list[Sketch]:
+    """The distinct hashes of each piece below the largest 2^n that leaves at most `SKETCH_SIZE`.
+
+    Args:
+        hashes: of all pieces, one piece after another.
+        piece: the number of each hash's piece.
+        count: how many pieces there are; each has a hash.
+    """
+    short = (hashes >> np.uint64(32)).astype(np.uint32)
+    edges = piece.searchsorted(np.arange(count + 1)).tolist()
+    for begin, end in pairwise(edges):
+        short[begin:end].sort()  # a call for each is faster than to sort all together
+    new = np.append(True, (short[1:] != short[:-1]) | (piece[1:] != piece[:-1])).nonzero()[0]
+    short, piece = short.take(new), piece.take(new)
+    base = np.arange(count) << 32
+    below = (short + (piece << 32)).searchsorted(base[:, None] + _OCTAVES)
+    first = piece.searchsorted(np.arange(count))
+    octave = (below - first[:, None] <= SKETCH_SIZE).sum(axis=1) - 1
+    last = below[np.arange(count), octave]
+    return [short[begin:end] for begin, end in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 def threshold(sketch: Sketch) -> int:
@@ -94,66 +128,92 @@ def threshold(sketch: Sketch) -> int:
     return 1 << int(sketch[-1]).bit_length() if len(sketch) else 1
 
 
-def _onsets(start: npt.NDArray[np.int64], spread: float) -> npt.NDArray[np.int64]:
-    """The index of each note's onset, `(N,)`, for ascending starts."""
-    return np.concatenate([[0], np.cumsum(np.diff(start) > spread * _mean_gap(start))])
-
-
-def _mean_gap(start: npt.NDArray[np.int64]) -> float:
-    return float(start[-1] - start[0]) / len(start)
-
-
-def _harmonies(notes: npt.NDArray[np.void]) -> npt.NDArray[np.int64]:
-    """The pitch classes sounding at each onset, as bits, repeats left out.
+def _harmonies(music: Together, chosen: Indices | slice) -> tuple[Harmonies, Indices]:
+    """The pitch classes sounding at each onset of the chosen notes, as bits, repeats left out.
 
     A note sounds at every onset from its own to the last one before its end: a count that goes up
     and down for each pitch class, summed over onsets.
+
+    Returns:
+        The harmonies and the number of the piece that each belongs to.
     """
-    start = notes["start"].astype(np.int64)
-    onset = _onsets(start, CHORD_SPREAD)
-    count = int(onset[-1]) + 1
-    times = start[np.flatnonzero(np.diff(onset, prepend=-1))]
-    duration = notes["duration"].astype(np.float64)
-    sounds_until = start + duration - np.minimum(duration / 4, OVERLAP * _mean_gap(start))
-    end = np.maximum(np.searchsorted(times, sounds_until), onset + 1)
+    start, piece = music.start[chosen], music.piece[chosen]
+    duration, pitch = music.duration[chosen].astype(np.float64), music.pitch[chosen]
+    leads = np.append(True, piece[1:] != piece[:-1])
+    first = leads.nonzero()[0]
+    gap = _mean_gaps(start, first)
+    size = np.diff(first, append=len(start))
+    leads[1:] |= start[1:] - start[:-1] > (CHORD_SPREAD * gap).repeat(size)[1:]
+    onset = leads.cumsum() - 1
+    lead = leads.nonzero()[0]
+    count = len(lead)
+    above = piece << TIME_BITS  # pieces follow each other in time, far apart
+    times = (start + above).take(lead)
+    sounds_until = start + duration - np.minimum(duration / 4, (OVERLAP * gap).repeat(size))
+    until = np.ceil(sounds_until).astype(np.int64) + above
+    end = onset + 1  # most are over when the next onset comes
+    held = (until > np.append(times[1:], until.max())[onset]).nonzero()[0]
+    end[held] = times.searchsorted(until[held])
     # Pitch classes one after another; each has as many ends as beginnings, so one sum does for all.
-    pitch_class = (notes["pitch"] % 12).astype(np.int64) * (count + 1)
+    pitch_class = _PITCH_CLASS[pitch] * (count + 1)
     change = np.bincount(pitch_class + onset, minlength=12 * (count + 1))
     change -= np.bincount(pitch_class + end, minlength=12 * (count + 1))
     sounding = (np.cumsum(change) > 0).reshape(12, count + 1)[:, :count]
     masks = (_BITS @ sounding.astype(np.float32)).astype(np.int64)
-    return masks[np.concatenate([[True], masks[1:] != masks[:-1]])]
+    piece = piece.take(lead)
+    new = np.append(True, (masks[1:] != masks[:-1]) | (piece[1:] != piece[:-1])).nonzero()[0]
+    return masks.take(new), piece.take(new)
 
 
-def _harmony_hashes(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
-    """A hash for each run of harmonies whose first has one canonical rotation.
+def _mean_gaps(start: Indices, first: Indices) -> npt.NDArray[np.float64]:
+    """The mean time between notes of each piece, given the place of its first."""
+    end = np.append(first[1:], len(start))
+    gaps: npt.NDArray[np.float64] = (start[end - 1] - start[first]) / (end - first)
+    return gaps
+
+
+def _harmony_hashes(masks: Harmonies, piece: Indices) -> tuple[npt.NDArray[np.uint64], Indices]:
+    """A hash for each run of harmonies whose first has one canonical rotation, and its piece.
 
     A run that the piece's end cuts short is none, unless the whole piece is shorter than a run;
     nor is a scale, which is in everybody's music.
     """
-    notes_before = np.concatenate([[0], np.cumsum(_SIZE[masks])])
-    whole = np.searchsorted(notes_before, notes_before[:-1] + RUN_NOTES)
-    last = np.minimum(whole, np.arange(len(masks)) + LONGEST_RUN)
-    leaps = np.concatenate([[0], np.cumsum(~_is_step(masks))])
-    tells = leaps[np.minimum(last, len(masks)) - 1] > leaps
-    begin = np.flatnonzero(~_AMBIGUOUS[masks] & (last <= len(masks)) & tells)
-    if len(begin) == 0:
-        begin, last = np.arange(1), np.full(1, len(masks))
-    length = last[begin] - begin
+    count = len(masks)
+    size = _SIZE[masks]
+    notes_before = size.cumsum() - size
+    # The harmony that the n-th note of all belongs to; after them, none.
+    harmony = np.append(np.arange(count).repeat(size), np.full(RUN_NOTES, count))
+    last = np.minimum(harmony[notes_before + (RUN_NOTES - 1)] + 1, np.arange(count) + LONGEST_RUN)
+    lead = np.append(True, piece[1:] != piece[:-1]).nonzero()[0]
+    length = np.diff(lead, append=count)
+    end = (lead + length).repeat(length)
+    leaps = np.append(0, (~_is_step(masks)).cumsum())
+    tells = leaps[np.minimum(last, end) - 1] > leaps
+    begin = (~_AMBIGUOUS[masks] & (last <= end) & tells).nonzero()[0]
+    without = np.diff(begin.searchsorted(np.append(lead, count))) == 0
+    begin = np.append(begin, lead[without])
+    last[lead[without]] = end[lead[without]]
+    return _run_hashes(masks, begin, last[begin] - begin), piece[begin]
+
+
+def _run_hashes(masks: Harmonies, begin: Indices, length: Indices) -> npt.NDArray[np.uint64]:
+    """The hash of each run of harmonies, turned as its first stands canonically."""
+    longest = int(length.max())
+    rank = (longest - length).astype(np.min_scalar_type(longest))
+    order = rank.argsort(kind="stable")  # the runs that go on at each step then stand first
+    begin = begin[order]
+    going = len(begin) - np.bincount(length).cumsum()
     rotation = _ROTATION[masks[begin]]
     hashes = np.full(len(begin), _SEED_HARMONY, dtype=np.uint64)
-    shortest = int(length.min())
-    for step in range(shortest):
-        hashes *= _MULTIPLIER
-        hashes += _FLAT[rotation + masks[begin + step]]
-    for step in range(shortest, int(length.max())):
-        going = np.flatnonzero(length > step)
-        turned = _FLAT[rotation[going] + masks[begin[going] + step]]
-        hashes[going] = hashes[going] * _MULTIPLIER + turned
-    return _mixed(_mixed(hashes))
+    for step, runs in enumerate(going[:-1].tolist()):
+        hashes[:runs] *= _MULTIPLIER
+        hashes[:runs] += _FLAT.take(rotation[:runs] + masks.take(begin[:runs] + step))
+    found = np.empty_like(hashes)
+    found[order] = _mixed(_mixed(hashes))
+    return found
 
 
-def _is_step(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def _is_step(masks: Harmonies) -> npt.NDArray[np.bool_]:
     """Where a single note goes to a single note a semitone or a tone away, `(N − 1,)`."""
     single = _SIZE[masks] == 1
     turned = _FLAT[_ROTATION[masks[:-1]] + masks[1:]]
@@ -162,11 +222,11 @@ def _is_step(masks: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _drum_hashes(notes: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:
+def _drum_hashes(start: Indices, pitch: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     """A hash for each run of strokes, and of the eighth of its time in which its middle comes."""
-    start = notes["start"].astype(np.int64)
-    first = np.flatnonzero(np.diff(_onsets(start, DRUM_SPREAD), prepend=-1))
-    struck = np.add.reduceat(_mixed(notes["pitch"].astype(np.uint64) + _SEED_DRUMS), first)
+    [gap] = _mean_gaps(start, np.zeros(1, dtype=np.int64))
+    first = np.append(True, np.diff(start) > DRUM_SPREAD * gap).nonzero()[0]
+    struck = np.add.reduceat(_mixed(pitch.astype(np.uint64) + _SEED_DRUMS), first)
     run = min(DRUM_RUN, len(struck))
     windows = len(struck) - run + 1
     hashes = np.full(windows, _SEED_DRUMS + np.uint64(run), dtype=np.uint64)
