@@ -122,6 +122,11 @@ def _data(report: Mapping[str, Any] | None) -> str:
         + _table(("source", "training pieces", "notes"), rows)
         + "\n"
         + _table(("licence, as the source states it", "pieces"), licences)
+        + (
+            "\nThe whole report of `musenet prepare` is in `training.json`.\n"
+            if "refused" in report
+            else ""
+        )
     )
 
 

@@ -40,7 +40,7 @@ def export(
     loaded = checkpoint.load(source)
     training = dict(loaded.training)
     dataset = Path(json.loads((run / "settings.json").read_text(encoding="utf-8"))["dataset"])
-    training["data"] = data_facts(dataset)
+    training["data"] = report_of(dataset)
     if evaluation is not None:
         training["evaluation"] = _figures(evaluation, loaded.hash)
     if notices is not None:
@@ -54,12 +54,18 @@ def export(
     return checkpoint.save(folder, loaded.model, loaded.tokenizer, training, text)
 
 
-def data_facts(dataset: Path) -> dict[str, Any]:
-    """What the dataset's report says that belongs in the card."""
+def report_of(dataset: Path) -> dict[str, Any]:
+    """What `musenet prepare` reported of a dataset."""
     try:
-        report = json.loads((dataset / "report.json").read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads((dataset / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"the report of the dataset {dataset} cannot be read: {error}") from error
+    return report
+
+
+def data_facts(dataset: Path) -> dict[str, Any]:
+    """What the dataset's report says that belongs in a card, without names of pieces."""
+    report = report_of(dataset)
     return {key: report[key] for key in ("corpora", "licences", "splits") if key in report}
 
 
