@@ -67,7 +67,7 @@ class Tokenizer(Saved):
 
         The tempo is the first one where tempo changes are kept, else the prevailing one.
         """
-        return self._labels(Pieces.of([score]))[0]
+        return self.labels_of_pieces(Pieces.of([score]))[0]
 
     def encode(self, score: Score, labels: Labels | None = None) -> Tokens:
         """A whole piece, `(T, 5)`: prefix, body and end.
@@ -98,15 +98,16 @@ class Tokenizer(Saved):
 
     def _encoded(self, scores: Sequence[Score], labels: Sequence[Labels | None]) -> list[Tokens]:
         pieces = Pieces.of(scores)
-        found = self._labels(pieces) if None in labels else [Labels()] * len(scores)
+        found = self.labels_of_pieces(pieces) if None in labels else [Labels()] * len(scores)
         prefixes = [
             self.prefix(own if said is None else said)
             for said, own in zip(labels, found, strict=True)
         ]
-        bodies, end = self._bodies(pieces), self.end()
+        bodies, end = self.bodies(pieces), self.end()
         return [np.concatenate([*rows, end]) for rows in zip(prefixes, bodies, strict=True)]
 
-    def _labels(self, pieces: Pieces) -> list[Labels]:
+    def labels_of_pieces(self, pieces: Pieces) -> list[Labels]:
+        """What each of several scores says of itself: see `labels`."""
         return [
             Labels(
                 instruments=found.instruments,
@@ -138,10 +139,10 @@ class Tokenizer(Saved):
 
     def body(self, score: Score) -> Tokens:
         """The music of a score, `(T, 5)`, without prefix and end."""
-        return self._bodies(Pieces.of([score]))[0]
+        return self.bodies(Pieces.of([score]))[0]
 
-    def _bodies(self, pieces: Pieces) -> list[Tokens]:
-        """The music of each score; all are encoded as one, on one time line."""
+    def bodies(self, pieces: Pieces) -> list[Tokens]:
+        """The music of each score, see `body`; all are encoded as one, on one time line."""
         if self.pedal == "durations":
             pieces = Pieces.of(pieces.scores, [sustained(score) for score in pieces.scores])
         notes = pieces.notes
