@@ -10,7 +10,7 @@ write(Tokenizer.default().decode(tokens), "again.mid")
 from .errors import InputError, MidiError
 from .grid import Grid
 from .labels import Labels
-from .midi import read, read_reporting, to_bytes, write
+from .midi import read, read_all, read_reporting, to_bytes, write
 from .musenet_tokens import MuseNetTokenizer
 from .score import Score, Track
 from .structure import StructureState, structure
@@ -29,6 +29,7 @@ __all__ = [
     "Track",
     "Vocabulary",
     "read",
+    "read_all",
     "read_reporting",
     "structure",
     "to_bytes",

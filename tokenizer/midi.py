@@ -11,7 +11,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Literal, overload
 
 import numpy.typing as npt
 
@@ -19,20 +20,21 @@ from . import assembly, files, repair, smf
 from .columns import GLOBAL
 from .errors import InputError, MidiError, unknown
 from .midi_writer import score_to_bytes
+from .pieces import batches
 from .repair import Report
 from .score import Score
-from .symusic_reader import read_plain
+from .symusic_reader import Parsed, parse, scores_of
 
 Array = npt.NDArray[Any]
 Programs = Literal["track", "channel"]
+Source = str | os.PathLike[str] | bytes
+Opened = tuple[Parsed | Score | InputError, str | None]  # with the file's name
 
 STATED = re.compile(rb"\xff[\x51\x58\x59]")  # tempos, time signatures, key signatures
 LARGEST_FILE = 16 * 2**20  # the longest opera has under 2 MB
 
 
-def read(
-    source: str | os.PathLike[str] | bytes, *, repair: bool = False, programs: Programs = "track"
-) -> Score:
+def read(source: Source, *, repair: bool = False, programs: Programs = "track") -> Score:
     """Read a MIDI file.
 
     Args:
@@ -46,25 +48,58 @@ def read(
         MidiError: for a file that breaks the format, with the byte at which it does.
         InputError: for a file that cannot be opened.
     """
-    if programs not in ("track", "channel"):
-        raise unknown("way to read programs", programs, ("track", "channel"))
-    data, name = _bytes_of(source)
-    try:
-        if programs == "track":
-            score = read_plain(data, _columns)
-            if score is not None:
-                return score
-        return _read_fully(data, repair, programs)[0]
-    except MidiError as error:
-        raise MidiError(error.reason, file=name, offset=error.offset) from None
+    _check(programs)
+    return _or_raise(_scores([_opened(source, repair, programs)], repair, programs)[0])
+
+
+@overload
+def read_all(
+    sources: Iterable[Source], *, repair: bool = ..., programs: Programs = ...
+) -> Iterator[Score]: ...
+
+
+@overload
+def read_all(
+    sources: Iterable[Source],
+    *,
+    repair: bool = ...,
+    programs: Programs = ...,
+    errors: Literal["raise", "return"],
+) -> Iterator[Score | InputError]: ...
+
+
+def read_all(
+    sources: Iterable[Source],
+    *,
+    repair: bool = False,
+    programs: Programs = "track",
+    errors: Literal["raise", "return"] = "raise",
+) -> Iterator[Score | InputError]:
+    """Read MIDI files one by one as `read` does, their notes sorted many files at a time.
+
+    Args:
+        sources: paths, or the bytes of files; up to `MOST_PIECES` are read before the first is
+            given.
+        repair: as in `read`.
+        programs: as in `read`.
+        errors: "raise" raises what `read` would when a bad file's turn comes; "return" gives the
+            error in place of the file's score, and goes on.
+
+    Raises:
+        InputError: as `read` does, unless `errors` is "return".
+    """
+    _check(programs)
+    if errors not in ("raise", "return"):
+        raise unknown("way to treat errors", errors, ("raise", "return"))
+    results = _results(sources, repair, programs)
+    return map(_or_raise, results) if errors == "raise" else results
 
 
 def read_reporting(
-    source: str | os.PathLike[str] | bytes, *, repair: bool = False, programs: Programs = "track"
+    source: Source, *, repair: bool = False, programs: Programs = "track"
 ) -> tuple[Score, Report]:
     """Read a MIDI file as `read` does, and tell what was odd, broken or left out."""
-    if programs not in ("track", "channel"):
-        raise unknown("way to read programs", programs, ("track", "channel"))
+    _check(programs)
     data, name = _bytes_of(source)
     try:
         return _read_fully(data, repair, programs)
@@ -86,7 +121,58 @@ def to_bytes(score: Score) -> bytes:
     return score_to_bytes(score)
 
 
-def _bytes_of(source: str | os.PathLike[str] | bytes) -> tuple[bytes, str | None]:
+def _check(programs: str) -> None:
+    if programs not in ("track", "channel"):
+        raise unknown("way to read programs", programs, ("track", "channel"))
+
+
+def _or_raise(found: Score | InputError) -> Score:
+    if isinstance(found, InputError):
+        raise found
+    return found
+
+
+def _results(
+    sources: Iterable[Source], salvage: bool, programs: Programs
+) -> Iterator[Score | InputError]:
+    opened = (_opened(source, salvage, programs) for source in sources)
+    for batch in batches(opened, lambda file: file[0].size if isinstance(file[0], Parsed) else 0):
+        yield from _scores(batch, salvage, programs)
+
+
+def _opened(source: Source, salvage: bool, programs: Programs) -> Opened:
+    """What symusic reads of a file, or where that will not do, its score or why there is none."""
+    try:
+        data, name = _bytes_of(source)
+    except InputError as error:
+        return error, None
+    parsed = parse(data) if programs == "track" else None
+    return parsed or _score_or_error(data, name, salvage, programs), name
+
+
+def _scores(batch: Sequence[Opened], salvage: bool, programs: Programs) -> list[Score | InputError]:
+    """The results of opened files."""
+    sorted_ = iter(scores_of([file for file, _ in batch if isinstance(file, Parsed)], _columns))
+    results: list[Score | InputError] = []
+    for file, name in batch:
+        if isinstance(file, Parsed):
+            score = next(sorted_)
+            results.append(score or _score_or_error(file.data, name, salvage, programs))
+        else:
+            results.append(file)
+    return results
+
+
+def _score_or_error(
+    data: bytes, name: str | None, salvage: bool, programs: Programs
+) -> Score | InputError:
+    try:
+        return _read_fully(data, salvage, programs)[0]
+    except MidiError as error:
+        return MidiError(error.reason, file=name, offset=error.offset)
+
+
+def _bytes_of(source: Source) -> tuple[bytes, str | None]:
     """The bytes of a file or of what is given as bytes, and the file's name."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         data, name = bytes(source), None

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from . import smf
 
-END_OF_TRACK = b"\xff\x2f\x00"
+END_OF_TRACK = re.compile(rb"\xff\x2f\x00")
 EXCLUSIVE_END = b"\xf7"
 TEMPO = b"\xff\x51\x03"
 TICKS = 2**31  # a sum of long deltas from which on 32 bits may overflow
@@ -34,11 +34,15 @@ def is_plain(data: bytes) -> bool:
     exclusive = (
         EXCLUSIVE_END in data
     )  # ends System Exclusive, or stands alone; or is part of a delta
+    ends = [found.end() for found in END_OF_TRACK.finditer(data)]
+    if len(ends) != data[10] << 8 | data[11]:
+        return False
     at = 14
-    for _ in range(data[10] << 8 | data[11]):
+    for stop in ends:
         start = at + 8
-        stop = start + int.from_bytes(data[at + 4 : start], "big")
-        if data[at : at + 4] != b"MTrk" or data.find(END_OF_TRACK, start, stop) != stop - 3:
+        if data[at : at + 4] != b"MTrk" or stop - start != int.from_bytes(
+            data[at + 4 : start], "big"
+        ):
             return False
         if exclusive and not _exclusive_is_plain(data, start, stop):
             return False

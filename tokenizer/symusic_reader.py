@@ -8,9 +8,10 @@ are what they should be is tried once, on import; if not, the arrays are used.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,26 +42,68 @@ SHORT = 2**16 - 1  # ticks: durations from here on have the same sorting key
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
-def read_plain(data: bytes, columns_of: ColumnsOf) -> Score | None:
-    """Read a file through symusic, or give None where that might not be exact.
+class Parsed(NamedTuple):
+    """A file as symusic has read it, before its notes are sorted.
 
-    Args:
-        data: a whole file.
-        columns_of: reads a column of a file, and perhaps others, in another way, where symusic
-            does not do.
+    Attributes:
+        data: the whole file.
+        found: what symusic made of it.
+        tracks: those that have notes.
+        states: each of these tracks' notes, as rows of `STATE`.
     """
+
+    data: bytes
+    found: symusic.core.ScoreTick
+    tracks: tuple[Track, ...]
+    states: tuple[bytes, ...]
+
+    @property
+    def size(self) -> int:
+        """How many notes there are."""
+        return sum(map(len, self.states)) // STATE.itemsize
+
+
+def parse(data: bytes) -> Parsed | None:
+    """Read a file through symusic, or give None where that might not be exact."""
     try:
         if sys.byteorder == "big" or not is_plain(data):
             return None  # rows are put together as they lie in memory, lowest byte first
         found = symusic.core.ScoreTick.from_midi(data)
     except (MidiError, IndexError, RuntimeError, ValueError):
         return None
-    tracks, notes = _tracks_and_notes(found)
-    if notes is None:
-        return None
-    notes.flags.writeable = False
-    rest = partial(_rest, data, found, columns_of)
-    return Score.trusted(found.ticks_per_quarter, tracks, {"notes": notes}, rest)
+    tracks, states = [], []
+    for part in found.tracks:
+        state = _state(part.notes, NOTE_FIELDS)
+        if not state:
+            continue
+        name, program = part.name, part.program
+        if "\ufffd" in name:
+            return None  # symusic puts this for bytes that are not UTF-8
+        tracks.append(Track(name, DRUMS, True, program) if part.is_drum else Track(name, program))
+        states.append(state)
+    return Parsed(data, found, tuple(tracks), tuple(states))
+
+
+def scores_of(files: Sequence[Parsed], columns_of: ColumnsOf) -> list[Score | None]:
+    """The scores of parsed files, their notes sorted together; None where one begins before 0.
+
+    Args:
+        files: any number.
+        columns_of: reads a column of a file, and perhaps others, in another way, where symusic
+            does not do.
+    """
+    played = [file for file in files if file.tracks]
+    notes = iter(_sorted(played) if played else ())
+    scores: list[Score | None] = []
+    for file in files:
+        column = next(notes) if file.tracks else EMPTY["notes"]
+        if column is None:
+            scores.append(None)
+            continue
+        rest = partial(_rest, file.data, file.found, columns_of)
+        known = {"notes": column}
+        scores.append(Score.trusted(file.found.ticks_per_quarter, file.tracks, known, rest))
+    return scores
 
 
 def _rest(
@@ -77,44 +120,16 @@ def _rest(
     return columns_of(data, kind)
 
 
-def _tracks_and_notes(found: symusic.core.ScoreTick) -> tuple[tuple[Track, ...], Array | None]:
-    """The tracks that have notes, and these notes as one sorted column; None for wrong times."""
-    tracks: list[Track] = []
-    states = []
-    sizes = []
-    for part in found.tracks:
-        state = _state(part.notes, NOTE_FIELDS)
-        if not state:
-            continue
-        name, program = part.name, part.program
-        if "\ufffd" in name:
-            return (), None  # symusic puts this for bytes that are not UTF-8
-        tracks.append(Track(name, DRUMS, True, program) if part.is_drum else Track(name, program))
-        states.append(state)
-        sizes.append(len(state) // STATE.itemsize)
-    if not tracks:
-        return (), EMPTY["notes"]
-    programs = [track.program for track in tracks]
-    if len(tracks) == 1:
-        return tuple(tracks), _sorted(states[0], programs[0], 0)
-    numbers = np.repeat(np.arange(len(tracks)), sizes)
-    return tuple(tracks), _sorted(b"".join(states), np.array(programs)[numbers], numbers)
-
-
-def _sorted(state: bytes, program: Array | int, track: Array | int) -> Array | None:
-    """Notes of all tracks, one track after another, as a sorted column of NOTES.
+def _sorted(files: Sequence[Parsed]) -> list[Array | None]:
+    """The notes of each file as a sorted column of NOTES, or None if the first begins before 0.
 
     The tracks are runs of keys that are nearly in order, which a stable sort only has to merge.
-
-    Args:
-        state: n notes as symusic pickles them.
-        program: of each note, (n,), or one for all.
-        track: the number of each note's, (n,), or one for all.
-
-    Returns:
-        The notes, or None if the first begins before 0.
     """
-    given = np.frombuffer(state, STATE)
+    states = [state for file in files for state in file.states]
+    given = np.frombuffer(b"".join(states), STATE)
+    tracks = [(number, t.program) for file in files for number, t in enumerate(file.tracks)]
+    sizes = [len(state) // STATE.itemsize for state in states]
+    number, program = np.array(tracks, np.uint16).T.repeat(sizes, axis=1)
     notes, keys = np.empty(len(given), NOTES), np.empty(len(given), KEY)
     notes["start"] = keys["start"] = given["start"]
     notes["duration"] = duration = given["duration"]
@@ -122,30 +137,46 @@ def _sorted(state: bytes, program: Array | int, track: Array | int) -> Array | N
     notes["pitch"] = keys["pitch"] = given["pitch"]
     notes["velocity"] = given["velocity"]
     notes["program"] = keys["program"] = program
-    notes["track"] = track
+    notes["track"] = number
+    bounds = [0, *accumulate(file.size for file in files)]
     key = keys.view(np.int64)
-    order = key.argsort(kind="stable")
-    key = key.take(order)
-    if key[0] < 0:
-        return None
-    notes = notes.take(order)
-    tied = (key[1:] == key[:-1]).nonzero()[0]
-    if len(tied):
-        _settle(notes, tied, key)
-    return notes
+    order = _order_within(key, bounds)
+    key, notes = key.take(order), notes.take(order)
+    _settle(notes, key, bounds)
+    notes.flags.writeable = False
+    return [notes[a:b] if key[a] >= 0 else None for a, b in pairwise(bounds)]
 
 
-def _settle(notes: Array, tied: npt.NDArray[np.int64], key: npt.NDArray[np.int64]) -> None:
-    """Put notes with the same key as the next (`tied`) in order of duration and velocity."""
+def _order_within(key: npt.NDArray[np.int64], bounds: list[int]) -> npt.NDArray[np.int64]:
+    """What sorts the keys between each bound and the next."""
+    order = np.empty(len(key), np.int64)
+    for begin, end in pairwise(bounds):
+        order[begin:end] = key[begin:end].argsort(kind="stable")
+        order[begin:end] += begin
+    return order
+
+
+def _settle(notes: Array, key: npt.NDArray[np.int64], bounds: list[int]) -> None:
+    """Put notes that have the same key in order of duration and velocity."""
+    same = key[1:] == key[:-1]
+    for bound in bounds[1:-1]:
+        same[bound - 1] = False  # the next is another file's
+    tied = same.nonzero()[0]
+    if not len(tied):
+        return
     first, second = notes.take(tied), notes.take(tied + 1)
     longer = first["duration"] > second["duration"]
     louder = (first["duration"] == second["duration"]) & (first["velocity"] > second["velocity"])
     if not (longer | louder).any():
         return
-    members = np.union1d(tied, tied + 1)
+    member = np.zeros(len(notes), bool)
+    member[tied] = member[tied + 1] = True
+    members = member.nonzero()[0]
     chosen = notes.take(members)
-    order = np.lexsort((chosen["velocity"], chosen["duration"], key.take(members)))
-    notes[members] = chosen.take(order)
+    rank = np.cumsum(~same.take(members - 1)) << 39  # a number for each key, whatever the first's
+    rank |= chosen["duration"].astype(np.int64) << 8
+    rank |= chosen["velocity"]
+    notes[members] = chosen.take(rank.argsort(kind="stable"))
 
 
 def _tempos(found: symusic.core.ScoreTick) -> Array | None:

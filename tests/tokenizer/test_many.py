@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenizer import Grid, Labels, Score, Tokenizer, Vocabulary, pieces, read
+from tokenizer import (
+    Grid,
+    InputError,
+    Labels,
+    MidiError,
+    Score,
+    Tokenizer,
+    Track,
+    Vocabulary,
+    pieces,
+    read,
+    read_all,
+    to_bytes,
+)
+from tokenizer.score import NOTES, TEMPOS, TIME_SIGNATURES
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 REAL = sorted((FIXTURES / "midi").glob("*.mid"))
+NASTY = sorted((FIXTURES / "nasty").glob("*.mid"))
 TOKENIZERS = {
     "beat": Tokenizer.default(composers=["bach"]),
     "seconds": Tokenizer(Vocabulary.create(Grid.seconds())),
@@ -41,10 +57,10 @@ def small_scores(draw: st.DrawFn) -> Score:
     known = [(program, number) for program, number in tracks.items() if number in kept]
     return Score(
         draw(st.sampled_from([96, 120, 480, 1000])),
-        tuple(("", program, program == 128) for program, _ in known),
-        notes=np.array(rows, pieces.NOTES),
-        time_signatures=meters,
-        tempos=tempos,
+        tuple(Track("", program, program == 128) for program, _ in known),
+        notes=np.array(rows, NOTES),
+        time_signatures=np.array(meters, TIME_SIGNATURES),
+        tempos=np.array(tempos, TEMPOS),
     )
 
 
@@ -77,3 +93,50 @@ def test_labels_are_each_piece_s_own() -> None:
         np.testing.assert_array_equal(tokens, tokenizer.encode(score, said))
     with pytest.raises(ValueError, match="shorter"):
         list(tokenizer.encode_all(SCORES, labels[:1]))
+
+
+def test_read_all_gives_what_read_gives() -> None:
+    found = list(read_all(REAL))
+    assert found == SCORES
+    assert all(not score.notes.flags.writeable for score in found)
+
+
+@pytest.mark.parametrize("rows", [1, 1000, 2**14])
+@pytest.mark.parametrize("repair", [False, True])
+def test_a_bad_file_spoils_nothing_but_itself(
+    rows: int, repair: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "MOST_ROWS", rows)
+    paths = [path for pair in zip(NASTY, REAL * 9, strict=False) for path in pair]
+    paths.insert(3, FIXTURES / "there is none.mid")
+    found = list(read_all(paths, repair=repair, errors="return"))
+    assert len(found) == len(paths)
+    for path, result in zip(paths, found, strict=True):
+        if isinstance(result, InputError):
+            with pytest.raises(type(result), match=re.escape(str(result))):
+                read(path, repair=repair)
+        else:
+            assert result == read(path, repair=repair)
+    assert sum(isinstance(result, MidiError) for result in found) >= 15
+
+
+def test_an_error_is_raised_in_its_turn() -> None:
+    scores = read_all([REAL[0], b"<html>", REAL[1]])
+    assert next(scores) == SCORES[0]
+    with pytest.raises(MidiError, match="HTML"):
+        next(scores)
+
+
+def test_notes_with_one_key_are_sorted_within_their_file() -> None:
+    loud = Score(notes=np.array([(0, 99_999, 60, 90, 0, 0), (0, 70_000, 60, 20, 0, 0)], NOTES))
+    soft = Score(notes=np.array([(0, 90_000, 60, 10, 0, 0), (0, 90_000, 60, 5, 0, 0)], NOTES))
+    for order in ([loud, soft], [soft, loud], [loud, loud, soft]):
+        found = list(read_all(to_bytes(score) for score in order))
+        assert [score.notes.tolist() for score in found] == [s.notes.tolist() for s in order]
+
+
+def test_an_unknown_way_is_told_at_once() -> None:
+    with pytest.raises(InputError, match="did you mean 'return'"):
+        read_all([], errors="retrun")  # type: ignore[call-overload]
+    with pytest.raises(InputError, match="way to read programs"):
+        read_all([], programs="tracks")  # type: ignore[call-overload]
