@@ -110,8 +110,9 @@ class Checkpoint:
             TypeError: for an unknown keyword, with the nearest one.
         """
         from .sampling import asking, python
+        from .sampling.options import sampling_for
 
-        options = asking.asked_options(**asked)
+        options = asking.asked_options(sampling_for(prompt), **asked)
         return python.generate(self, python.as_prompt(prompt, begin, stop), options)
 
     def notes(
@@ -127,8 +128,9 @@ class Checkpoint:
         What is wrong with a request is raised here, not when the first note is asked for.
         """
         from .sampling import asking, python
+        from .sampling.options import sampling_for
 
-        options = asking.asked_options(**asked)
+        options = asking.asked_options(sampling_for(prompt), **asked)
         return python.notes(self, python.as_prompt(prompt, begin, stop), options)
 
 

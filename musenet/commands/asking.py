@@ -132,16 +132,21 @@ class Asked:
         typer.Option(help="What computes: auto, int8, eager, graphs.", rich_help_panel=_DRAW),
     ] = "auto"
 
-    def options(self) -> Options:
+    def options(self, prompt: object | None) -> Options:
         """The options that the words mean; a seed is drawn where none was given.
+
+        Args:
+            prompt: what is continued, or None.
 
         Raises:
             InputError: for an unknown name, or what contradicts itself.
         """
         from musenet.sampling import request
         from musenet.sampling.asking import asked_options
+        from musenet.sampling.options import sampling_for
 
         return asked_options(
+            sampling_for(prompt),
             bars=self.bars,
             length=self.length,
             ending=self.end,

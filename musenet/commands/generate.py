@@ -79,7 +79,7 @@ def generate(
     kept = request.best_of(candidates, keep, asked.variations, asked.variation)
     if kept is not None and stream:
         raise InputError("--stream writes every bar as it comes, before candidates can be compared")
-    options = replace(asked, variations=candidates or asked.variations).options()
+    options = replace(asked, variations=candidates or asked.variations).options(prompt)
     outputs = Outputs(
         midi=out,
         picture=picture,

@@ -82,7 +82,7 @@ def grow(
     from musenet.sampling.tree_file import read_tree, write_tree
     from musenet.sampling.tree_text import line
 
-    options, part = asked.options(), asked.part()
+    options, part = asked.options(file), asked.part()
     found = read_tree(file)
     parent = found.find(at) if at is not None else found.only_prompt()
     from musenet.sampling.progress import watched

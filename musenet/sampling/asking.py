@@ -14,6 +14,7 @@ from tokenizer.keys import Key
 
 from . import logits, request
 from .grammar import Limits
+from .logits import FieldSampling
 from .options import DEFAULT_BARS, NATURAL, Options
 from .prompt import Place
 
@@ -85,8 +86,12 @@ class Asked(TypedDict, total=False):
     engine: str
 
 
-def asked_options(**asked: Unpack[Asked]) -> Options:
+def asked_options(sampling: FieldSampling = NATURAL, **asked: Unpack[Asked]) -> Options:
     """The options that keywords mean.
+
+    Args:
+        sampling: how the fields are drawn where the keywords do not say it.
+        asked: see `Asked`.
 
     Raises:
         InputError: for an unknown name, with the nearest one, and for what contradicts itself.
@@ -113,7 +118,7 @@ def asked_options(**asked: Unpack[Asked]) -> Options:
         meter=request.meter(meter if meter is None or isinstance(meter, str) else _over(meter)),
         key=request.key(key) if isinstance(key, str) else key,
         sampling=logits.per_field(
-            NATURAL,
+            sampling,
             temperature=_text(asked.get("temperature")),
             top_k=_text(asked.get("top_k")),
             top_p=_text(asked.get("top_p")),

@@ -12,7 +12,7 @@ import pytest
 from musenet.checkpoint import Checkpoint
 from musenet.sampling.asking import Asked, asked_options, place
 from musenet.sampling.logits import Sampling
-from musenet.sampling.options import Options
+from musenet.sampling.options import Options, sampling_for
 from musenet.sampling.prompt import Place
 from tokenizer.errors import InputError
 from tokenizer.keys import Key
@@ -95,6 +95,12 @@ def test_every_keyword_is_told() -> None:
 
 def test_nothing_asked_for_is_the_default() -> None:
     assert asked_options() == Options()
+
+
+def test_a_piece_from_nothing_is_drawn_in_another_way() -> None:
+    assert sampling_for(None) != sampling_for("a.mid") == Options().sampling
+    sampling = asked_options(sampling_for(None), top_p="pitch=0.5").sampling
+    assert [how.top_p for how in sampling] == [0.94, 0.98, 0.5, 0.96, 0.96]
 
 
 def test_a_length_takes_the_place_of_bars() -> None:
