@@ -1,17 +1,20 @@
-"""Chunks: the records of one batch of files as one Arrow file, written whole or not at all.
+"""Chunks: the records of one batch of files as one file, written whole or not at all.
 
-They are what a run has already done: a run that is started again finds its chunks by name.
+They are what a run has already done: a run that is started again finds its chunks by name. A chunk
+is one line of JSON, a list a column, and after it the columns that are bytes, tokens last; the line
+has their lengths.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from tokenizer.files import replacing
+from tokenizer.files import write_bytes
 
 from .examine import Batch, Recipe, Record, examine_batch
 from .find import MidiFile
@@ -22,33 +25,8 @@ CHUNK_FILES = 64
 CHUNK_BYTES = 4 << 20
 """Bytes of MIDI in a batch, at most (but one file at least)."""
 
-
-@cache
-def record_schema() -> Any:
-    """The columns of a chunk: those of `Record`, the instruments a byte each."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("corpus", pa.string()),
-            ("name", pa.string()),
-            ("refused", pa.string()),
-            ("detail", pa.string()),
-            ("notes", pa.int32()),
-            ("rows", pa.int32()),
-            ("clipped", pa.int32()),
-            ("quarters", pa.float64()),
-            ("seconds", pa.float64()),
-            ("instruments", pa.binary()),
-            ("tempo", pa.float64()),
-            ("time_signature", pa.string()),
-            ("fifths", pa.int8()),
-            ("minor", pa.bool_()),
-            ("content_hash", pa.binary()),
-            ("sketch", pa.binary()),
-            ("tokens", pa.binary()),
-        ]
-    )
+BLOBS = ("content_hash", "sketch", "tokens")
+"""The columns that are bytes."""
 
 
 def chunk_key(files: Sequence[MidiFile], recipe_key: str) -> str:
@@ -65,26 +43,26 @@ def chunk_key(files: Sequence[MidiFile], recipe_key: str) -> str:
 
 def write_chunk(path: Path, records: Sequence[Record]) -> None:
     """Write records as a chunk."""
-    import pyarrow as pa
-
-    schema = record_schema()
-    columns = {name: [getattr(record, name) for record in records] for name in schema.names}
-    columns["instruments"] = [bytes(programs) for programs in columns["instruments"]]
-    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), schema) as file:
-        file.write(pa.record_batch(columns, schema=schema))
+    columns = dict(zip(Record._fields, zip(*records, strict=True), strict=True))
+    blobs = [columns[name] for name in BLOBS]
+    for name in BLOBS:
+        columns[name] = tuple(map(len, columns[name]))
+    head = json.dumps(columns, separators=(",", ":")).encode()
+    write_bytes(path, b"".join([head, b"\n", *chain(*blobs)]))
 
 
 def read_chunk(path: Path, *, tokens: bool) -> Iterator[Record]:
     """The records of a chunk, with or without their tokens."""
-    import pyarrow as pa
-
-    with pa.memory_map(str(path)) as file:
-        batch = pa.ipc.open_file(file).get_batch(0)
-        names = [name for name in record_schema().names if tokens or name != "tokens"]
-        columns = [batch.column(name).to_pylist() for name in names]
-    programs = names.index("instruments")
-    columns[programs] = map(tuple, columns[programs])
-    yield from map(Record, *columns)
+    with path.open("rb") as file:
+        columns: dict[str, Any] = json.loads(file.readline())
+        for name in BLOBS:
+            wanted = tokens or name != "tokens"
+            sizes = columns[name] if wanted else [0] * len(columns[name])
+            blob = file.read(sum(sizes))
+            ends = [0, *accumulate(sizes)]
+            columns[name] = [blob[begin:end] for begin, end in pairwise(ends)]
+    columns["instruments"] = map(tuple, columns["instruments"])
+    yield from map(Record, *columns.values())
 
 
 def make_chunk(batch: Batch, recipe: Recipe, begun: Callable[[int], object] = int) -> Path:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.score import Score
 
-from .together import Together
+from .together import Together, piece_of
 
 
 @dataclass(frozen=True)
@@ -81,15 +81,14 @@ def _too_long(music: Together, limits: Thresholds) -> dict[int, str]:
 
 def _sounding_seconds(music: Together) -> npt.NDArray[np.float64]:
     """From each piece's first note to its last end, `(P,)`."""
-    pieces = np.arange(len(music.count))
-    last = music.sounded_until[music.first + music.count - 1]
-    return music.seconds(pieces, last) - music.seconds(pieces, music.start[music.first])
+    return music.tempos.seconds(music.end) - music.tempos.seconds(music.start[music.first])
 
 
 def _one_note_repeated(music: Together, limits: Thresholds) -> dict[int, str]:
     found = {}
     # No note is more frequent than its pitch: few pieces need a look at the instruments.
-    pitches = np.bincount(music.piece << 7 | music.pitch, minlength=len(music.count) << 7)
+    row = (np.arange(len(music.count)) << 7).repeat(music.count)
+    pitches = np.bincount(row + music.pitch, minlength=len(music.count) << 7)
     share = pitches.reshape(-1, 128).max(axis=1) / music.count
     for piece in (share > limits.max_repeated).nonzero()[0].tolist():
         notes = music.notes_of(piece)
@@ -103,17 +102,19 @@ def _one_note_repeated(music: Together, limits: Thresholds) -> dict[int, str]:
     return found
 
 
+_LONGER = 1 << 32
+"""Ticks: longer than any piece, shorter than from one piece to the next by the clock."""
+
+
 def _impossible_density(music: Together, limits: Thresholds) -> dict[int, str]:
     most = limits.max_notes_per_second
     span = music.start[most:] - music.start[:-most]
-    first = music.piece[: len(span)]
     # At the fastest tempo every stretch of so many notes is at its shortest: mostly long enough.
-    fastest, second = music.tempos.fastest, 1_000_000 * music.resolution
-    short = (span * fastest[first] < second[first]) & (first == music.piece[most:])
+    second = -(-1_000_000 * music.resolution // music.tempos.fastest)
+    short = span < np.minimum(second, _LONGER).repeat(music.count)[: len(span)]
     found = {}
-    for piece in np.unique(first[short]).tolist():
-        start = music.start[music.notes_of(piece)]
-        seconds = music.seconds(np.full(len(start), piece), start)
+    for piece in np.unique(piece_of(music.start[: len(span)][short])).tolist():
+        seconds = music.tempos.seconds(music.start[music.notes_of(piece)])
         shortest = float((seconds[most:] - seconds[:-most]).min())
         if shortest < 1:
             found[piece] = f"more than {most} notes in {shortest:.2f} s"
@@ -121,14 +122,15 @@ def _impossible_density(music: Together, limits: Thresholds) -> dict[int, str]:
 
 
 def _silent_gap(music: Together, limits: Thresholds) -> dict[int, str]:
-    begin, end, piece = music.sounded_until[:-1], music.start[1:], music.piece[1:]
-    # A gap that is too short even at twice the slowest tempo needs no look at the tempos.
-    slowest = 2 * music.tempos.slowest / (1_000_000 * music.resolution)
-    silent = ((end - begin) * slowest[piece] > limits.max_silence) & (piece == music.piece[:-1])
-    at = silent.nonzero()[0]
-    gap = music.seconds(piece[at], end[at]) - music.seconds(piece[at], begin[at])
+    begin, end = music.sounded_until[:-1], music.start[1:]
+    # A gap that is short even at twice the slowest tempo needs no look at the tempos.
+    ticks = limits.max_silence * 1_000_000 * music.resolution / (2 * music.tempos.slowest)
+    short = np.minimum(ticks, _LONGER).astype(np.int64)
+    at = (end - begin > short.repeat(music.count)[1:]).nonzero()[0]
+    at = at[piece_of(begin[at]) == piece_of(end[at])]
+    gap = music.tempos.seconds(end[at]) - music.tempos.seconds(begin[at])
     longest = np.zeros(len(music.count))
-    np.maximum.at(longest, piece[at], gap)
+    np.maximum.at(longest, piece_of(end[at]), gap)
     broken = (longest > limits.max_silence).nonzero()[0].tolist()
     return {piece: f"{longest[piece]:.0f} s of silence" for piece in broken}
 

@@ -7,19 +7,22 @@ holds, and nothing here knows of the other files.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from tokenizer import InputError, Score, Tokenizer, read
+from tokenizer import InputError, Score, Tokenizer
+from tokenizer.midi import read_all
 from tokenizer.vocabulary import DURATION
 
 from .clean import Thresholds, all_broken
 from .find import LARGEST_FILE, MidiFile
 from .fingerprint import sketches
-from .together import NOTES_TOGETHER, Together
+from .together import NOTES_TOGETHER, Together, ticks_of
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,7 @@ class Recipe:
     repair: bool = False
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """What became of one file.
 
     Attributes:
@@ -118,66 +120,30 @@ def examine_batch(
 ) -> Sequence[Record]:
     """The records of a batch's files, in their order.
 
-    Files are read one by one, and what was read is worked on together.
+    Files are read one by one, and what was read is worked on together. Where that fails, each file
+    is worked on alone: one file in a million must not end the run.
 
     Args:
         batch: the files.
         recipe: what is done to them.
         begun: hears the place of each file as it is begun, and `TOGETHER` when several are.
     """
-    records: dict[int, Record] = {}
-    waiting: dict[int, Score] = {}
-    notes = 0
+    if not batch.alone:
+        try:
+            return _examined(batch, recipe, begun)
+        except Exception as error:
+            if len(batch.files) == 1:
+                return [_failed(batch.files[0], error)]
+    records: list[Record] = []
     for place, file in enumerate(batch.files):
-        begun(place)
-        if place in batch.refused:
-            records[place] = Record(file.corpus, file.name, *batch.refused[place])
-            continue
-        found = _read(file, recipe)
-        if isinstance(found, Record):
-            records[place] = found
-            continue
-        waiting[place] = found
-        notes += len(found.notes)
-        if batch.alone or notes >= NOTES_TOGETHER:
-            begun(place if batch.alone else TOGETHER)
-            records |= _records(batch, waiting, recipe)
-            waiting, notes = {}, 0
-    begun(TOGETHER)
-    records |= _records(batch, waiting, recipe)
-    return [records[place] for place in range(len(batch.files))]
+        refused = {0: batch.refused[place]} if place in batch.refused else {}
+        one = Batch(batch.number, batch.target, (file,), refused)
+        records += examine_batch(one, recipe, _always(begun, place))
+    return records
 
 
-def _read(file: MidiFile, recipe: Recipe) -> Score | Record:
-    """The score of a file, or why there is none: one file in a million must not end the run."""
-    if file.size > LARGEST_FILE:
-        return Record(file.corpus, file.name, "too_large", f"{file.size / 1e6:.0f} MB")
-    try:
-        score = read(file.read(), repair=recipe.repair)
-    except InputError as error:
-        return Record(file.corpus, file.name, "unreadable", getattr(error, "reason", str(error)))
-    except OSError as error:
-        return Record(file.corpus, file.name, "unreadable", error.strerror or str(error))
-    except Exception as error:
-        return _failed(file, error)
-    if len(score.notes) == 0:
-        return Record(file.corpus, file.name, "no_notes", "it has no notes")
-    return score
-
-
-def _records(batch: Batch, scores: Mapping[int, Score], recipe: Recipe) -> dict[int, Record]:
-    """The records of scores by their files' places; where together fails, of each by itself."""
-    if not scores:
-        return {}
-    files = [batch.files[place] for place in scores]
-    try:
-        found = _described(files, list(scores.values()), recipe)
-    except Exception as error:
-        if len(files) > 1:
-            alone = [_records(batch, {place: scores[place]}, recipe) for place in scores]
-            return {place: record for one in alone for place, record in one.items()}
-        found = [_failed(files[0], error)]
-    return dict(zip(scores, found, strict=True))
+def _always(begun: Callable[[int], object], place: int) -> Callable[[int], object]:
+    return lambda _: begun(place)
 
 
 def _failed(file: MidiFile, error: Exception) -> Record:
@@ -187,52 +153,112 @@ def _failed(file: MidiFile, error: Exception) -> Record:
     return Record(file.corpus, file.name, "failed", f"{type(error).__name__}: {error}")
 
 
-def _described(
-    files: Sequence[MidiFile], scores: Sequence[Score], recipe: Recipe
-) -> Sequence[Record]:
-    """The records of scores with notes: refused by a rule, or with all there is to know."""
-    music = Together.of(scores)
-    broken = all_broken(music, recipe.thresholds)
-    found = {
-        piece: Record(
-            files[piece].corpus, files[piece].name, rule, detail, len(scores[piece].notes)
-        )
-        for piece, (rule, detail) in broken.items()
+def _examined(batch: Batch, recipe: Recipe, begun: Callable[[int], object]) -> Sequence[Record]:
+    records: list[Record | None] = [None] * len(batch.files)
+    opened: list[int] = []
+
+    def contents() -> Iterator[bytes]:
+        """The bytes of one file after another; what went before is read when the next is begun."""
+        for place, file in enumerate(batch.files):
+            begun(place)
+            found = batch.refused.get(place) or _opened(file)
+            if isinstance(found, bytes):
+                opened.append(place)
+                yield found
+            else:
+                records[place] = Record(file.corpus, file.name, *found)
+
+    scores = read_all(contents(), repair=recipe.repair, errors="return")
+    places = iter(opened)
+    for some in _groups(scores):
+        begun(TOGETHER)
+        some_places = list(islice(places, len(some)))
+        files = [batch.files[place] for place in some_places]
+        for place, record in zip(some_places, _records(files, some, recipe), strict=True):
+            records[place] = record
+    return [record for record in records if record is not None]
+
+
+def _opened(file: MidiFile) -> bytes | tuple[str, str]:
+    """The bytes of a file, or why there are none."""
+    if file.size > LARGEST_FILE:
+        return "too_large", f"{file.size / 1e6:.0f} MB"
+    try:
+        return file.read()
+    except OSError as error:
+        return "unreadable", error.strerror or str(error)
+
+
+def _groups(found: Iterable[Score | InputError]) -> Iterator[list[Score | InputError]]:
+    """What was read, in runs of about `NOTES_TOGETHER` notes."""
+    group: list[Score | InputError] = []
+    notes = 0
+    for score in found:
+        group.append(score)
+        notes += len(score.notes) if isinstance(score, Score) else 0
+        if notes >= NOTES_TOGETHER:
+            yield group
+            group, notes = [], 0
+    if group:
+        yield group
+
+
+def _records(
+    files: Sequence[MidiFile], found: Sequence[Score | InputError], recipe: Recipe
+) -> list[Record]:
+    """The records of files by what was read in them."""
+    refused: dict[int, tuple[str, str, int]] = {}
+    scores: dict[int, Score] = {}
+    for place, score in enumerate(found):
+        if isinstance(score, InputError):
+            refused[place] = "unreadable", getattr(score, "reason", str(score)), 0
+        elif len(score.notes) == 0:
+            refused[place] = "no_notes", "it has no notes", 0
+        else:
+            scores[place] = score
+    places = list(scores)
+    if scores:
+        music = Together.of(list(scores.values()))
+        broken = all_broken(music, recipe.thresholds)
+        for piece, (rule, detail) in broken.items():
+            refused[places[piece]] = rule, detail, len(scores.pop(places[piece]).notes)
+        if broken and scores:
+            music = Together.of(list(scores.values()))
+    records = {
+        place: Record(files[place].corpus, files[place].name, *reason)
+        for place, reason in refused.items()
     }
-    clean = [piece for piece in range(len(scores)) if piece not in broken]
-    if broken and clean:
-        music = Together.of([scores[piece] for piece in clean])
-    if clean:
-        kept = _kept([files[piece] for piece in clean], music, recipe.tokenizer)
-        found |= zip(clean, kept, strict=True)
-    return [found[piece] for piece in range(len(scores))]
+    if scores:
+        records |= zip(
+            scores, _kept([files[p] for p in scores], music, recipe.tokenizer), strict=True
+        )
+    return [records[place] for place in range(len(files))]
 
 
 def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> Iterator[Record]:
     """The records of pieces that no rule refuses."""
     longest = tokenizer.vocabulary.sizes[DURATION] - 1
-    end = music.sounded_until[music.first + music.count - 1]
+    closing = tokenizer.end().astype("<i2").tobytes()
     columns = zip(
         files,
-        music.scores,
         music.count.tolist(),
-        (end / music.resolution).tolist(),
-        music.seconds(np.arange(len(files)), end).tolist(),
+        (ticks_of(music.end) / music.resolution).tolist(),
+        music.tempos.seconds(music.end).tolist(),
+        tokenizer.bodies(music.pieces),
+        tokenizer.labels_of_pieces(music.pieces),
         sketches(music),
         strict=True,
     )
-    for file, score, notes, quarters, seconds, hashes in columns:
-        tokens = np.concatenate([tokenizer.body(score), tokenizer.end()]).astype("<i2", copy=False)
-        labels = tokenizer.labels(score)
+    for file, notes, quarters, seconds, body, labels, hashes in columns:
+        tokens = body.astype("<i2", copy=False).tobytes() + closing
         fifths, minor = labels.key or (None, None)
         meter = "{}/{}".format(*labels.time_signature) if labels.time_signature else ""
-        data = tokens.tobytes()
         yield Record(
             corpus=file.corpus,
             name=file.name,
             notes=notes,
-            rows=len(tokens),
-            clipped=int((tokens[:, DURATION] == longest).sum()),
+            rows=len(body) + 1,
+            clipped=int(np.count_nonzero(body[:, DURATION] == longest)),
             quarters=quarters,
             seconds=seconds,
             instruments=tuple(sorted(labels.instruments)),
@@ -240,7 +266,7 @@ def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> I
             time_signature=meter,
             fifths=fifths,
             minor=minor,
-            content_hash=content_hash(data, meter, labels.tempo),
+            content_hash=content_hash(tokens, meter, labels.tempo),
             sketch=hashes.astype("<u4", copy=False).tobytes(),
-            tokens=data,
+            tokens=tokens,
         )

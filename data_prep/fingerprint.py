@@ -22,7 +22,7 @@ import numpy.typing as npt
 from tokenizer.instruments import DRUMS
 from tokenizer.score import Score
 
-from .together import TIME_BITS, Indices, Together
+from .together import Indices, Together, piece_of, ticks_of
 
 Sketch = npt.NDArray[np.uint32]
 
@@ -84,14 +84,14 @@ def sketch(score: Score) -> Sketch:
 def sketches(music: Together) -> list[Sketch]:
     """The sketch of each piece: see `sketch`."""
     drums = music.program == DRUMS
-    only_drums = np.logical_and.reduceat(drums, music.first)
+    pitched = music.count - music.counts(drums)
     hashes, pieces = [], []
-    if not only_drums.all():
-        pitched = (~drums).nonzero()[0] if drums.any() else slice(None)
-        found, piece = _harmony_hashes(*_harmonies(music, pitched))
+    if pitched.any():
+        chosen = (~drums).nonzero()[0] if drums.any() else slice(None)
+        found, piece = _harmony_hashes(*_harmonies(music, chosen, pitched[pitched > 0]))
         hashes.append(found)
         pieces.append(piece)
-    for number in only_drums.nonzero()[0].tolist():
+    for number in (pitched == 0).nonzero()[0].tolist():
         notes = music.notes_of(number)
         found = _drum_hashes(music.start[notes], music.pitch[notes])
         hashes.append(found)
@@ -128,47 +128,50 @@ def threshold(sketch: Sketch) -> int:
     return 1 << int(sketch[-1]).bit_length() if len(sketch) else 1
 
 
-def _harmonies(music: Together, chosen: Indices | slice) -> tuple[Harmonies, Indices]:
+def _harmonies(
+    music: Together, chosen: Indices | slice, size: Indices
+) -> tuple[Harmonies, Indices]:
     """The pitch classes sounding at each onset of the chosen notes, as bits, repeats left out.
 
     A note sounds at every onset from its own to the last one before its end: a count that goes up
     and down for each pitch class, summed over onsets.
 
+    Args:
+        music: the pieces.
+        chosen: the notes that have a pitch.
+        size: how many they are in each piece that has any.
+
     Returns:
         The harmonies and the number of the piece that each belongs to.
     """
-    start, piece = music.start[chosen], music.piece[chosen]
-    duration, pitch = music.duration[chosen].astype(np.float64), music.pitch[chosen]
-    leads = np.append(True, piece[1:] != piece[:-1])
-    first = leads.nonzero()[0]
-    gap = _mean_gaps(start, first)
-    size = np.diff(first, append=len(start))
-    leads[1:] |= start[1:] - start[:-1] > (CHORD_SPREAD * gap).repeat(size)[1:]
-    onset = leads.cumsum() - 1
-    lead = leads.nonzero()[0]
-    count = len(lead)
-    above = piece << TIME_BITS  # pieces follow each other in time, far apart
-    times = (start + above).take(lead)
-    sounds_until = start + duration - np.minimum(duration / 4, (OVERLAP * gap).repeat(size))
-    until = np.ceil(sounds_until).astype(np.int64) + above
-    end = onset + 1  # most are over when the next onset comes
-    held = (until > np.append(times[1:], until.max())[onset]).nonzero()[0]
-    end[held] = times.searchsorted(until[held])
+    start, stop, pitch = music.start[chosen], music.stop[chosen], music.pitch[chosen]
+    gap = _mean_gaps(start, size)
+    apart = np.floor(CHORD_SPREAD * gap).astype(np.int64).repeat(size)
+    lead = np.append(True, start[1:] - start[:-1] > apart[1:])
+    onset = lead.cumsum() - 1
+    times = start[lead.nonzero()[0]]
+    count = len(times)
+    end = onset + 1  # most notes are over when the next onset comes
+    held = (stop > np.append(times[1:], stop.max()).take(onset)).nonzero()[0]
+    release = np.minimum((stop - start)[held] / 4, (OVERLAP * gap).repeat(size)[held])
+    until = np.ceil(ticks_of(stop[held]) - release).astype(np.int64)
+    until += start[held] - ticks_of(start[held])
+    end[held] = np.maximum(times.searchsorted(until), end[held])
     # Pitch classes one after another; each has as many ends as beginnings, so one sum does for all.
-    pitch_class = _PITCH_CLASS[pitch] * (count + 1)
-    change = np.bincount(pitch_class + onset, minlength=12 * (count + 1))
-    change -= np.bincount(pitch_class + end, minlength=12 * (count + 1))
+    row = (_PITCH_CLASS * (count + 1)).take(pitch)
+    change = np.bincount(row + onset, minlength=12 * (count + 1))
+    change -= np.bincount(row + end, minlength=12 * (count + 1))
     sounding = (np.cumsum(change) > 0).reshape(12, count + 1)[:, :count]
     masks = (_BITS @ sounding.astype(np.float32)).astype(np.int64)
-    piece = piece.take(lead)
+    piece = piece_of(times)
     new = np.append(True, (masks[1:] != masks[:-1]) | (piece[1:] != piece[:-1])).nonzero()[0]
     return masks.take(new), piece.take(new)
 
 
-def _mean_gaps(start: Indices, first: Indices) -> npt.NDArray[np.float64]:
-    """The mean time between notes of each piece, given the place of its first."""
-    end = np.append(first[1:], len(start))
-    gaps: npt.NDArray[np.float64] = (start[end - 1] - start[first]) / (end - first)
+def _mean_gaps(start: Indices, size: Indices) -> npt.NDArray[np.float64]:
+    """The mean time between notes of each piece, given how many it has."""
+    end = size.cumsum()
+    gaps: npt.NDArray[np.float64] = (start[end - 1] - start[end - size]) / size
     return gaps
 
 
@@ -224,7 +227,7 @@ def _is_step(masks: Harmonies) -> npt.NDArray[np.bool_]:
 
 def _drum_hashes(start: Indices, pitch: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     """A hash for each run of strokes, and of the eighth of its time in which its middle comes."""
-    [gap] = _mean_gaps(start, np.zeros(1, dtype=np.int64))
+    [gap] = _mean_gaps(start, np.array([len(start)]))
     first = np.append(True, np.diff(start) > DRUM_SPREAD * gap).nonzero()[0]
     struck = np.add.reduceat(_mixed(pitch.astype(np.uint64) + _SEED_DRUMS), first)
     run = min(DRUM_RUN, len(struck))

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,9 @@ COMMONPLACE = 48
 
 PART = 1 << 16
 """Hashes taken at a time, about."""
+
+BLOCK = 1 << 20
+"""Pairs held at a time; if there are more, they go through files."""
 
 PAIR_FILES = 64
 
@@ -89,24 +93,50 @@ def _common(
     sketches: Sketches, shared: int, scratch: Path | None
 ) -> tuple[Indices, Indices, Indices]:
     """Pairs of pieces that share enough hashes, with how many."""
-    count = max(len(sketches), 1)
-    kept: list[npt.NDArray[np.int64]] = [np.zeros((2, 0), dtype=np.int64)]
+    blocks = _blocks(_pairs(sketches))
+    first, second = next(blocks), next(blocks, None)
+    parts = iter([first]) if second is None else _parted(chain((first, second), blocks), scratch)
+    counted = [_counted(part, shared) for part in parts]
+    packed, common = np.concatenate(counted, axis=1)
+    order = np.argsort(packed)
+    one, other = np.divmod(packed[order], max(len(sketches), 1))
+    return one, other, common[order]
+
+
+def _blocks(arrays: Iterator[Indices]) -> Iterator[Indices]:
+    """The same numbers in arrays of about `BLOCK`, one at least."""
+    held = [np.zeros(0, dtype=np.int64)]
+    size = 0
+    for some in arrays:
+        held.append(some)
+        size += len(some)
+        if size >= BLOCK:
+            yield np.concatenate(held)
+            held, size = [], 0
+    if held:
+        yield np.concatenate(held)
+
+
+def _parted(blocks: Iterator[Indices], scratch: Path | None) -> Iterator[Indices]:
+    """The same numbers in `PAIR_FILES` parts, equal ones in the same part, by way of files."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         files = [(Path(folder) / str(i)).open("w+b") for i in range(PAIR_FILES)]
-        for pairs in _pairs(sketches):
-            file_of = pairs // count % PAIR_FILES
-            for number in np.unique(file_of).tolist():
-                pairs[file_of == number].tofile(files[number])
+        for block in blocks:
+            file_of = (block % PAIR_FILES).astype(np.uint8)
+            edges = np.bincount(file_of, minlength=PAIR_FILES).cumsum()[:-1]
+            parts = np.split(block[file_of.argsort(kind="stable")], edges)
+            for part, file in zip(parts, files, strict=True):
+                part.tofile(file)
         for file in files:
             file.seek(0)
-            packed, common = np.unique(np.fromfile(file, dtype=np.int64), return_counts=True)
-            enough = common >= shared
-            kept.append(np.stack([packed[enough], common[enough]]))
+            yield np.fromfile(file, dtype=np.int64)
             file.close()
-    packed, common = np.concatenate(kept, axis=1)
-    order = np.argsort(packed)
-    first, second = np.divmod(packed[order], count)
-    return first, second, common[order]
+
+
+def _counted(packed: Indices, shared: int) -> Indices:
+    """The numbers that come often enough, and how often, `(2, N)`."""
+    found, times = np.unique(packed, return_counts=True)
+    return np.stack([found, times])[:, times >= shared]
 
 
 def _pairs(sketches: Sketches) -> Iterator[Indices]:

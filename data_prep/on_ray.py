@@ -96,7 +96,8 @@ class _Cluster:
             late = time.monotonic() > begun + self.limits.seconds
             reason = too_late(self.limits) if late else CRASHED
             return Record(file.corpus, file.name, *reason)
-        return Record(**vars(record))
+        found: Record = record
+        return found
 
 
 def _loaded(file: MidiFile) -> MidiFile:

@@ -126,7 +126,7 @@ def _examined(
     def missing() -> Iterator[Batch]:
         nonlocal done
         for files in _batches(items, store):
-            target = work / "chunks" / f"{chunk_key(files, key)}.arrow"
+            target = work / "chunks" / f"{chunk_key(files, key)}.records"
             chunks.append(target)
             if target.exists():
                 done += len(files)

@@ -121,7 +121,7 @@ class ShardWriter:
 
     def _open_shard(self) -> None:
         path = self._folder / "tokens" / f"{len(self._shards):05}.bin"
-        self._stream = path.open("wb")
+        self._stream = path.open("wb", buffering=1 << 20)
         self._digest = hashlib.blake2b(digest_size=16)
         self._rows = 0
 
@@ -135,7 +135,9 @@ class ShardWriter:
         import pyarrow as pa
 
         if self._waiting:
-            self._table.write_table(pa.Table.from_pylist(self._waiting, schema=piece_schema()))
+            schema = piece_schema()
+            columns = {name: [row[name] for row in self._waiting] for name in schema.names}
+            self._table.write_table(pa.table(columns, schema=schema))
             self._waiting = []
 
 

@@ -20,19 +20,20 @@ from tokenizer import InputError, Tokenizer
 
 WRITES_AND_HANGS = """
 import data_prep.examine, os, sys, time
-real = data_prep.examine.read
-def read(data, **options):
-    what = bytes(data[:6])
-    if what == b"hang":
-        time.sleep(1000)
-    if what == b"die":
-        os.kill(os.getpid(), 11)
-    if what == b"eat":
-        return [bytearray(1 << 26) for _ in range(1000)]
-    if what == b"bug":
-        raise ZeroDivisionError("a bug")
-    return real(data, **options)
-data_prep.examine.read = read
+real = data_prep.examine.read_all
+def checked(sources):
+    for data in sources:
+        what = bytes(data[:6])
+        if what == b"hang":
+            time.sleep(1000)
+        if what == b"die":
+            os.kill(os.getpid(), 11)
+        if what == b"eat":
+            data = [bytearray(1 << 26) for _ in range(1000)]
+        if what == b"bug":
+            raise ZeroDivisionError("a bug")
+        yield data
+data_prep.examine.read_all = lambda sources, **options: real(checked(sources), **options)
 """
 
 
