@@ -95,11 +95,16 @@ def _sort_chords(start: Steps, fields: npt.NDArray[np.int16]) -> None:
 
 def encode_events(events: Events, vocabulary: Vocabulary) -> Tokens:
     """The body `(T, 5)` of a piece, without its end."""
-    return encode_pieces(events, vocabulary)[0]
+    rows, _ = encode_pieces(events, vocabulary)
+    return rows
 
 
-def encode_pieces(events: Events, vocabulary: Vocabulary) -> list[Tokens]:
-    """The bodies `(T, 5)` of pieces that follow each other, each without its end."""
+def encode_pieces(events: Events, vocabulary: Vocabulary) -> tuple[Tokens, list[int]]:
+    """The bodies of pieces that follow each other, each without its end.
+
+    Returns:
+        Their rows `(T, 5)`, and where each begins and the last one ends: P + 1 places.
+    """
     rows, times = events.notes, events.times
     places = np.searchsorted(times, events.control_times)  # before the notes of the same time
     control = places + np.arange(len(places))
@@ -120,7 +125,22 @@ def encode_pieces(events: Events, vocabulary: Vocabulary) -> list[Tokens]:
     rows[control, WAIT] = events.controls
     rows = _inserted(rows, places, values)
     first += np.searchsorted(places, first)  # rows that lead to a piece's first event are its own
-    return [rows[start:stop] for start, stop in pairwise([*first.tolist(), len(rows)])]
+    return rows, [*first.tolist(), len(rows)]
+
+
+def framed(
+    rows: Tokens, bounds: Sequence[int], prefixes: Sequence[Sequence[int]], end: int
+) -> list[Tokens]:
+    """Whole pieces: bodies as `encode_pieces` gives them, each between its prefix and an end."""
+    places, values, stops = list[int](), list[int](), [0]
+    for prefix, start, stop in zip(prefixes, bounds[:-1], bounds[1:], strict=True):
+        places += [start] * len(prefix)
+        places.append(stop)
+        values += prefix
+        values.append(end)
+        stops.append(stop + len(values))
+    rows = _inserted(rows, np.array(places), np.array(values))
+    return [rows[start:stop] for start, stop in pairwise(stops)]
 
 
 def _waiting_rows(

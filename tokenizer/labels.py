@@ -151,36 +151,34 @@ def labels_of(score: Score) -> Labels:
     contradict a bare C major, which many programs write by default: then the key is estimated. The
     mode is estimated unless the file says minor, since many programs write every key as major.
     """
-    return labels_of_all(Pieces.of([score]))[0]
+    if len(score.notes) == 0:
+        return Labels()
+    pieces = Pieces.of([score])
+    return Labels(
+        instruments=instruments_of(pieces)[0],
+        tempo=tempo_of(score),
+        time_signature=_prevailing(score, score.time_signatures),
+        key=keys_of(pieces)[0],
+    )
 
 
-def labels_of_all(pieces: Pieces) -> list[Labels]:
-    """The labels of several scores, each as `labels_of` gives them."""
-    weights = pitch_class_weights_of_pieces(pieces.notes, pieces.number, len(pieces.scores))
-    correlations = key_correlations(weights).tolist()
-    found = zip(pieces.scores, pieces.sizes, _instruments(pieces), correlations, strict=True)
-    return [
-        Labels(
-            instruments=tuple(programs),
-            tempo=_tempo(score),
-            time_signature=_prevailing(score, score.time_signatures),
-            key=_key(score, by_key),
-        )
-        if size
-        else Labels()
-        for score, size, programs, by_key in found
-    ]
-
-
-def _instruments(pieces: Pieces) -> list[list[int]]:
-    """The programs of each score, the one with most notes first."""
-    found: list[list[int]] = [[] for _ in pieces.scores]
+def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
+    """The programs of each piece, the one with most notes first."""
+    found: list[tuple[int, ...]] = [()] * len(pieces.scores)
     counts = np.bincount(pieces.notes["program"] + _PROGRAMS * pieces.number)
     places = np.flatnonzero(counts)
     for place in places.take(np.argsort(-counts.take(places), kind="stable")).tolist():
         number, program = divmod(place, _PROGRAMS)
-        found[number].append(program)
+        found[number] += (program,)
     return found
+
+
+def keys_of(pieces: Pieces) -> list[tuple[int, bool] | None]:
+    """The key of each piece, None where it has no notes or they say nothing: see `labels_of`."""
+    weights = pitch_class_weights_of_pieces(pieces.notes, pieces.number, len(pieces.scores))
+    correlations = key_correlations(weights).tolist()
+    found = zip(pieces.scores, pieces.sizes, correlations, strict=True)
+    return [_key(score, by_key) if size else None for score, size, by_key in found]
 
 
 def _held(score: Score, times: np.ndarray) -> np.ndarray:
@@ -192,7 +190,10 @@ def _held(score: Score, times: np.ndarray) -> np.ndarray:
     return np.asarray(edges[1:] - edges[:-1])
 
 
-def _tempo(score: Score) -> float:
+def tempo_of(score: Score) -> float | None:
+    """The median tempo of a score in quarters a minute, None without notes: see `labels_of`."""
+    if len(score.notes) == 0:
+        return None
     microseconds = score.tempos["microseconds"]
     if len(microseconds) < 2:
         return 6e7 / int(microseconds[0]) if len(microseconds) else 120.0  # MIDI's own default
@@ -205,11 +206,9 @@ def _tempo(score: Score) -> float:
 
 def _prevailing(score: Score, events: np.ndarray) -> tuple[int, int] | None:
     """The two values, after the time, of the signature that covers the most music."""
-    if len(events) == 0:
-        return None
     values = [(first, second) for _, first, second in events.tolist()]
-    if len(set(values)) == 1:
-        return values[0]
+    if len(set(values)) < 2:
+        return values[0] if values else None
     total: dict[tuple[int, int], int] = {}
     for value, ticks in zip(values, _held(score, events["time"]).tolist(), strict=True):
         total[value] = total.get(value, 0) + ticks

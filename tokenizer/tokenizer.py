@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, ClassVar, Literal
 
@@ -18,11 +19,11 @@ import numpy.typing as npt
 
 from . import controls
 from .columns import DTYPES, prepared
-from .compound import Decoded, Events, decode_rows, encode_pieces, note_rows
+from .compound import Decoded, Events, decode_rows, encode_pieces, framed, note_rows
 from .errors import InputError
 from .grid import Grid, Timed
 from .instruments import DRUMS, name
-from .labels import Labels, labels_of_all
+from .labels import Labels, instruments_of, keys_of, tempo_of
 from .pedals import sustained
 from .pieces import Pieces, batches
 from .saved import Saved
@@ -100,22 +101,18 @@ class Tokenizer(Saved):
         pieces = Pieces.of(scores)
         found = self.labels_of_pieces(pieces) if None in labels else [Labels()] * len(scores)
         prefixes = [
-            self.prefix(own if said is None else said)
+            self._prefix(own if said is None else said)
             for said, own in zip(labels, found, strict=True)
         ]
-        bodies, end = self.bodies(pieces), self.end()
-        return [np.concatenate([*rows, end]) for rows in zip(prefixes, bodies, strict=True)]
+        return framed(*self._joined_bodies(pieces), prefixes, self.vocabulary.end)
 
     def labels_of_pieces(self, pieces: Pieces) -> list[Labels]:
         """What each of several scores says of itself: see `labels`."""
+        tempo = controls.first_tempo if self.tempo_changes else tempo_of
+        found = zip(pieces.scores, instruments_of(pieces), keys_of(pieces), strict=True)
         return [
-            Labels(
-                instruments=found.instruments,
-                tempo=controls.first_tempo(score) if self.tempo_changes else found.tempo,
-                time_signature=controls.first_meter(score),
-                key=found.key,
-            )
-            for score, found in zip(pieces.scores, labels_of_all(pieces), strict=True)
+            Labels(None, (), instruments, tempo(score), controls.first_meter(score), key)
+            for score, instruments, key in found
         ]
 
     def prefix(self, labels: Labels, *, start: bool = True) -> Tokens:
@@ -125,6 +122,9 @@ class Tokenizer(Saved):
             labels: what is known of the piece.
             start: whether the piece begins here, as against a window from its middle.
         """
+        return self._rows(self._prefix(labels, start))
+
+    def _prefix(self, labels: Labels, start: bool = True) -> list[int]:
         names = ["start"] if start else []
         names += [f"composer:{labels.composer}"] if labels.composer else []
         names += [f"style:{style}" for style in labels.styles]
@@ -135,14 +135,19 @@ class Tokenizer(Saved):
             names.append("time_signature:{}/{}".format(*labels.time_signature))
         if labels.key is not None:
             names.append(f"key:{key_name(*labels.key)}")
-        return self._rows([v for v in map(self.vocabulary.control, names) if v is not None])
+        return [value for value in map(self.vocabulary.control, names) if value is not None]
 
     def body(self, score: Score) -> Tokens:
         """The music of a score, `(T, 5)`, without prefix and end."""
         return self.bodies(Pieces.of([score]))[0]
 
     def bodies(self, pieces: Pieces) -> list[Tokens]:
-        """The music of each score, see `body`; all are encoded as one, on one time line."""
+        """The music of each score: see `body`."""
+        rows, bounds = self._joined_bodies(pieces)
+        return [rows[start:stop] for start, stop in pairwise(bounds)]
+
+    def _joined_bodies(self, pieces: Pieces) -> tuple[Tokens, list[int]]:
+        """All bodies as one, made on one time line, and where each begins and the last one ends."""
         if self.pedal == "durations":
             pieces = Pieces.of(pieces.scores, [sustained(score) for score in pieces.scores])
         notes = pieces.notes
