@@ -19,7 +19,7 @@ from tokenizer.files import write_bytes
 from .examine import Batch, Recipe, Record, examine_batch
 from .find import MidiFile
 
-CHUNK_FILES = 64
+CHUNK_FILES = 128
 """Files in a batch, at most."""
 
 CHUNK_BYTES = 4 << 20

@@ -250,7 +250,7 @@ def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> I
         strict=True,
     )
     for file, notes, quarters, seconds, body, labels, hashes in columns:
-        tokens = body.astype("<i2", copy=False).tobytes() + closing
+        tokens = b"".join((body.astype("<i2", copy=False).data, closing))
         fifths, minor = labels.key or (None, None)
         meter = "{}/{}".format(*labels.time_signature) if labels.time_signature else ""
         yield Record(

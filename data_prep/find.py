@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, cast
+from typing import IO, Any, NamedTuple, cast
 
 from tokenizer.errors import InputError
 
@@ -49,8 +49,7 @@ LARGEST_FILE = 16 << 20
 """A MIDI file longer than this many bytes is refused unread: the longest opera is under 2 MB."""
 
 
-@dataclass(frozen=True)
-class MidiFile:
+class MidiFile(NamedTuple):
     """One MIDI file to be read.
 
     Attributes:
@@ -91,8 +90,7 @@ class MidiFile:
             return stream.read()
 
 
-@dataclass(frozen=True)
-class ManifestRow:
+class ManifestRow(NamedTuple):
     """What a manifest says of one file."""
 
     corpus: str
@@ -252,10 +250,12 @@ def _find_listed(source: Source) -> Iterator[Item]:
     for row in read_manifest(source.path):
         name = file_of(row)
         path = os.path.join(folder, name)  # noqa: PTH118 (as above)
-        if not os.path.isfile(path):  # noqa: PTH113
-            raise InputError(f"{source.path} names {name}, which is not in {folder}")
+        try:
+            file = MidiFile.on_disk(source.corpus, name, path)
+        except OSError as error:
+            raise InputError(f"{source.path} names {name}, which is not in {folder}") from error
         yield ManifestRow(source.corpus, PurePosixPath(name).as_posix(), row)
-        yield MidiFile.on_disk(source.corpus, name, path)
+        yield file
 
 
 def _manifest_beside(source: Source) -> Iterator[Item]:

@@ -56,12 +56,18 @@ class Described:
     split: str | None
 
 
+UNKNOWN = Described(composer=None, title="", styles=(), licence="", split=None)
+"""What is known of a piece of which nobody says anything."""
+
+
 def describe(row: Row, path_labels: Row) -> Described:
     """The labels of one file from its manifest row and from its path, either of them empty.
 
     Raises:
         InputError: if the manifest names a split that is none.
     """
+    if not row and not path_labels:
+        return UNKNOWN
     merged = {**path_labels, **{key: value for key, value in row.items() if value}}
     composer = normalise_composer(_first(merged, _COMPOSER_COLUMNS))
     written = "; ".join(str(merged[column]) for column in _STYLE_COLUMNS if merged.get(column))

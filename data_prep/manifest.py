@@ -95,9 +95,13 @@ def _parquet_rows(stream: Any, where: str) -> Iterator[Row]:
 
 
 class ManifestStore:
-    """Manifest rows on disk, by corpus and file; a later row of the same file wins."""
+    """Manifest rows on disk, by corpus and file; a later row of the same file wins.
+
+    A row that says nothing of its file, as in a plain list of files, is not kept.
+    """
 
     def __init__(self, path: Path) -> None:
+        self._is_empty = True
         self._database = sqlite3.connect(path)
         self._database.execute("pragma journal_mode = off")
         self._database.execute("pragma synchronous = off")
@@ -108,6 +112,9 @@ class ManifestStore:
 
     def put(self, corpus: str, name: str, row: Row) -> None:
         """Keep a row."""
+        if not any(value for column, value in row.items() if column not in _FILE_COLUMNS):
+            return
+        self._is_empty = False
         self._database.execute(
             "insert or replace into manifest values (?, ?, ?)",
             (corpus, name, json.dumps(row, default=str)),
@@ -115,6 +122,8 @@ class ManifestStore:
 
     def get(self, corpus: str, name: str) -> Row:
         """The row of a file, or an empty one."""
+        if self._is_empty:
+            return {}
         found = self._database.execute(
             "select row from manifest where corpus = ? and name = ?", (corpus, name)
         ).fetchone()

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,7 @@ def _loaded(file: MidiFile) -> MidiFile:
     if file.path is None or file.size > LARGEST_FILE:
         return file
     try:
-        return replace(file, path=None, data=Path(file.path).read_bytes())
+        return file._replace(path=None, data=file.read())
     except OSError:
         return file  # the task says why it cannot be read
 

@@ -38,6 +38,8 @@ def opened(folder: Path, *, overwrite: bool) -> Path:
             be written.
     """
     is_dataset, work = (folder / "dataset.json").exists(), folder / WORK
+    if is_dataset and (work / WHOLE).is_dir() and not any((work / WHOLE).iterdir()):
+        shutil.rmtree(work)  # a run was stopped when all was done but this
     if is_dataset and not overwrite:
         raise InputError(f"{folder} is already a dataset; name another folder, or use --overwrite")
     if folder.exists() and not folder.is_dir():

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from data_prep.chunks import read_chunk
 from data_prep.engines import Limits, engine
 from data_prep.examine import Batch, Recipe, Record
 from data_prep.find import MidiFile
-from tokenizer import InputError, Tokenizer
+from tokenizer import InputError, Score, Tokenizer
+from tokenizer.midi import to_bytes
 
 WRITES_AND_HANGS = """
 import data_prep.examine, os, sys, time
@@ -34,6 +37,18 @@ def checked(sources):
             raise ZeroDivisionError("a bug")
         yield data
 data_prep.examine.read_all = lambda sources, **options: real(checked(sources), **options)
+
+sketches = data_prep.examine.sketches
+def checked_sketches(music):
+    for notes in music.count.tolist():
+        if notes == 91:
+            os.kill(os.getpid(), 11)
+        if notes == 92:
+            time.sleep(1000)
+        if notes == 93:
+            raise MemoryError
+    return sketches(music)
+data_prep.examine.sketches = checked_sketches
 """
 
 
@@ -42,7 +57,7 @@ def batches(corpus: Path, target: Path, *names: bytes) -> list[Batch]:
     good = [
         MidiFile("c", path.name, str(path), None, 1) for path in sorted(corpus.rglob("*.mid"))[:6]
     ]
-    bad = [MidiFile("c", name.decode(), None, name, len(name)) for name in names]
+    bad = [MidiFile("c", name.decode("latin-1"), None, name, len(name)) for name in names]
     mixed = [file for pair in zip(good, bad, strict=False) for file in pair]
     return [
         Batch(0, target / "0.parquet", tuple(mixed)),
@@ -78,6 +93,25 @@ def test_a_file_that_hangs_or_crashes_is_dropped_and_not_the_run(
     assert found["die"].detail == "the process reading it died"
     assert found["bug"].detail == "ZeroDivisionError: a bug"
     assert sum(not record.refused for record in found.values()) >= 5
+
+
+@pytest.mark.usefixtures("saboteur")
+def test_a_file_at_fault_is_found_when_many_are_worked_on_together(
+    corpus: Path, tmp_path: Path, melody: Callable[..., Score]
+) -> None:
+    names = {91: "dies.mid", 92: "hangs.mid", 93: "eats.mid"}
+    bad = [to_bytes(melody(notes, notes=notes)) for notes in names]
+    todo = batches(corpus, tmp_path, *bad)
+    named = [
+        file._replace(name=names[90 + place // 2 + 1]) if file.data else file
+        for place, file in enumerate(todo[0].files)
+    ]
+    todo[0] = replace(todo[0], files=tuple(named))
+    found = run("processes", todo, Limits(workers=2, seconds=1.5))
+    refused = {name: record.refused for name, record in found.items() if record.refused}
+    expected = {"dies.mid": "crashed", "hangs.mid": "time_limit", "eats.mid": "memory_limit"}
+    assert refused == expected
+    assert len(found) == 6 + len(expected)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits a process's memory")

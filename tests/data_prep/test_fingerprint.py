@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_prep import near
 from data_prep.fingerprint import SKETCH_SIZE, sketch, threshold
 from data_prep.near import groups, near_duplicates
 from tokenizer.score import NOTES, Score
@@ -112,6 +113,19 @@ def test_pairs_are_those_of_the_definition() -> None:
     }
     assert found == expected
     assert 0 < len(expected) < 60 * 59 / 2
+
+
+def test_many_pairs_go_through_files_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(1)
+    pool = random.integers(0, 1 << 32, 3000, dtype=np.uint32)
+    sketches = [np.unique(random.choice(pool[i % 7 * 300 :][:500], 120)) for i in range(60)]
+    held = near_duplicates(sketches, containment=0.25)
+    monkeypatch.setattr(near, "BLOCK", 500)
+    filed = near_duplicates(sketches, containment=0.25)
+    assert len(held.first) > 10
+    np.testing.assert_array_equal(held.first, filed.first)
+    np.testing.assert_array_equal(held.second, filed.second)
+    np.testing.assert_array_equal(held.containment, filed.containment)
 
 
 def test_groups_are_connected_components(melody: Melody) -> None:

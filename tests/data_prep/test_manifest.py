@@ -58,3 +58,7 @@ def test_the_store_keeps_the_last_row(tmp_path: Path) -> None:
         store.put("d", "a.mid", {"title": "other"})
         assert store.get("c", "a.mid") == {"title": "new"}
         assert store.get("c", "b.mid") == {}
+        store.put("c", "a.mid", {"file": "a.mid", "composer": ""})  # says nothing
+        assert store.get("c", "a.mid") == {"title": "new"}
+    with ManifestStore(tmp_path / "none.sqlite") as store:
+        assert store.get("c", "a.mid") == {}

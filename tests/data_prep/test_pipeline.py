@@ -163,6 +163,10 @@ def test_what_cannot_be_written_or_used_is_said(corpus: Path, tmp_path: Path) ->
     made(corpus, out)
     with pytest.raises(InputError, match="already a dataset"):
         made(corpus, out)
+    (out / ".work/whole").mkdir(parents=True)  # as if killed when all was done but tidying up
+    with pytest.raises(InputError, match="already a dataset"):
+        made(corpus, out)
+    assert not (out / ".work").exists()
     before = hashes(out)
     made(corpus, out, overwrite=True)
     assert hashes(out) == before
