@@ -14,6 +14,7 @@ of the same time, so that a score has one encoding and an encoding one score.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +25,8 @@ import numpy.typing as npt
 from .errors import InputError
 from .grid import REST_UNITS, Steps
 from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
+
+Inserts = tuple[list[int], list[int]]  # before which rows others are put in, and their field 0
 
 _ROW = np.dtype((np.void, 10))  # five int16
 
@@ -95,84 +98,103 @@ def _sort_chords(start: Steps, fields: npt.NDArray[np.int16]) -> None:
 
 def encode_events(events: Events, vocabulary: Vocabulary) -> Tokens:
     """The body `(T, 5)` of a piece, without its end."""
-    rows, _ = encode_pieces(events, vocabulary)
-    return rows
+    return encode_pieces(events, [()], (), vocabulary)[0]
 
 
-def encode_pieces(events: Events, vocabulary: Vocabulary) -> tuple[Tokens, list[int]]:
-    """The bodies of pieces that follow each other, each without its end.
+def encode_pieces(
+    events: Events,
+    prefixes: Sequence[Sequence[int]],
+    closing: Sequence[int],
+    vocabulary: Vocabulary,
+) -> list[Tokens]:
+    """The tokens `(T, 5)` of pieces that follow each other.
 
-    Returns:
-        Their rows `(T, 5)`, and where each begins and the last one ends: P + 1 places.
+    Args:
+        events: what the bodies hold.
+        prefixes: of each piece, field 0 of the rows that stand before its body.
+        closing: field 0 of the rows that stand after each body.
+        vocabulary: what the tokens mean.
     """
-    rows, times = events.notes, events.times
-    places = np.searchsorted(times, events.control_times)  # before the notes of the same time
-    control = places + np.arange(len(places))
-    if len(control):
-        rows = _inserted(rows, places, events.controls)
-        times = np.insert(times, places, events.control_times)
+    rows, times, control = _with_controls(events)
     waits = times.copy()
     waits[1:] -= times[:-1]
     first = np.searchsorted(times, events.begins)
-    if len(events.begins) > 1:
+    if len(first) > 1:
         opened = np.flatnonzero(first < len(times))
         places = first.take(opened)  # pieces of no events share one with the next, which comes last
         waits[places] = times.take(places) - np.take(events.begins, opened)
     special = waits >= vocabulary.grid.wait_count
     special[control] = True
-    places, values = _waiting_rows(np.flatnonzero(special), waits, rows, vocabulary)
+    leading = _leading_rows(special.nonzero()[0], waits, rows, vocabulary)
     np.add(waits, 1, out=rows[:, WAIT], casting="same_kind")
     rows[control, WAIT] = events.controls
-    rows = _inserted(rows, places, values)
-    first += np.searchsorted(places, first)  # rows that lead to a piece's first event are its own
-    return rows, [*first.tolist(), len(rows)]
+    return _framed(rows, [*first.tolist(), len(rows)], prefixes, closing, leading)
 
 
-def framed(
-    rows: Tokens, bounds: Sequence[int], prefixes: Sequence[Sequence[int]], end: int
-) -> list[Tokens]:
-    """Whole pieces: bodies as `encode_pieces` gives them, each between its prefix and an end."""
-    places, values, stops = list[int](), list[int](), [0]
-    for prefix, start, stop in zip(prefixes, bounds[:-1], bounds[1:], strict=True):
-        places += [start] * len(prefix)
-        places.append(stop)
-        values += prefix
-        values.append(end)
-        stops.append(stop + len(values))
-    rows = _inserted(rows, np.array(places), np.array(values))
-    return [rows[start:stop] for start, stop in pairwise(stops)]
+def _with_controls(events: Events) -> tuple[Tokens, Steps, npt.NDArray[np.int64]]:
+    """Rows and times of all events, controls before the notes of their time; where they stand."""
+    if not len(events.controls):
+        return events.notes, events.times, np.empty(0, dtype=np.int64)
+    places = np.searchsorted(events.times, events.control_times)
+    rows = _inserted(events.notes, places, events.controls)
+    times = np.insert(events.times, places, events.control_times)
+    return rows, times, places + np.arange(len(places))
 
 
-def _waiting_rows(
+def _leading_rows(
     events: npt.NDArray[np.int64], waits: Steps, rows: Tokens, vocabulary: Vocabulary
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The rows to put before events that cannot hold their waits: where, and their field 0.
+) -> Inserts:
+    """The rows that lead to events which cannot hold their waits: `waits` keeps what they can.
 
     Some rests of the longest kind, one shorter rest, and an advance before a control, which holds
-    no wait of its own. `waits` keeps what is left to the events.
+    no wait of its own.
     """
+    if not len(events):
+        return [], []
     units, left = np.divmod(waits.take(events), vocabulary.grid.wait_count)
     waits[events] = left
     long_rests, short_rest = np.divmod(units, REST_UNITS)
     advance = (left > 0) & (rows[events, INSTRUMENT] == 0)
     longest = np.full(int(long_rests.sum()), REST_UNITS)
-    places = [events.repeat(long_rests), events[short_rest > 0], events[advance]]
     rests = np.concatenate([longest, short_rest[short_rest > 0]]) + vocabulary.first_rest - 1
-    order = np.argsort(np.concatenate(places), kind="stable")
     values = np.concatenate([rests, left[advance] + 1])
-    return np.concatenate(places).take(order), values.take(order)
+    places = [events.repeat(long_rests), events[short_rest > 0], events[advance]]
+    return np.concatenate(places).tolist(), values.tolist()
+
+
+def _framed(
+    rows: Tokens,
+    bounds: list[int],
+    prefixes: Sequence[Sequence[int]],
+    closing: Sequence[int],
+    leading: Inserts,
+) -> list[Tokens]:
+    """The tokens of pieces whose events are the rows between each bound and the next."""
+    leading_places, leading_values = (
+        leading  # what leads to a piece's first event follows its prefix
+    )
+    led = sorted(leading_places)
+    places, values, stops = list[int](), list[int](), [0]
+    for prefix, start, stop in zip(prefixes, bounds[:-1], bounds[1:], strict=True):
+        places += [start] * len(prefix) + [stop] * len(closing)
+        values += [*prefix, *closing]
+        stops.append(stop + bisect_left(led, stop) + len(places))
+    places, values = places + leading_places, values + leading_values
+    if places:
+        rows = _inserted(rows, np.array(places), np.array(values))
+    return [rows[start:stop] for start, stop in pairwise(stops)]
 
 
 def _inserted(rows: Tokens, places: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> Tokens:
-    """The rows, with others of nothing but a field 0 before those at `places`, ascending."""
-    if not len(places):
-        return rows
-    old = np.ones(len(rows) + len(places), dtype=bool)
-    new = places + np.arange(len(places))
+    """The rows, with others of nothing but a field 0 before those at `places`, in this order."""
+    order = places.argsort(kind="stable")
+    new = places.take(order)
+    new += np.arange(len(new))
+    old = np.ones(len(rows) + len(new), dtype=bool)
     old[new] = False
     result = np.zeros((len(old), 5), dtype=np.int16)
     result.view(_ROW)[:, 0][old] = rows.view(_ROW)[:, 0]  # a row at a time is ten times as fast
-    result[new, WAIT] = values
+    result[new, WAIT] = values.take(order)
     return result
 
 

@@ -8,51 +8,62 @@ reads it with `tokenizer.smf`. A doubt counts as no.
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from . import smf
 
-END_OF_TRACK = re.compile(rb"\xff\x2f\x00")
+END_OF_TRACK = b"\xff\x2f\x00"
 EXCLUSIVE_END = b"\xf7"
 TEMPO = b"\xff\x51\x03"
 TICKS = 2**31  # a sum of long deltas from which on 32 bits may overflow
 
-# A tempo or signature that is not as long as it should be.
-MISSHAPEN = re.compile(rb"\xff(?:\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
+# Ends of tracks, and tempos and signatures that are not as long as they should be.
+MARKS = re.compile(rb"\xff(?:\x2f\x00|\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
 TEMPOS = re.compile(rb"(?:\xff\x51\x03.{3}[\x80-\xff]{0,3}[\x00-\x7f]){1,999}", re.DOTALL)
 BLOCK = 1024  # high bytes looked at together
 
 
+class Plain(NamedTuple):
+    """What symusic reads of a file as `tokenizer.smf` does."""
+
+    notes: bool
+    tempos: bool  # and signatures: it reads past those that are not as long as they should be
+
+
 def is_plain(data: bytes) -> bool:
     """Whether symusic reads the notes of these bytes as `tokenizer.smf` does."""
+    return plain(data).notes
+
+
+def plain(data: bytes) -> Plain:
+    """What of these bytes symusic reads exactly."""
+    found = MARKS.findall(data)
+    ends = found.count(END_OF_TRACK)
+    return Plain(_notes_are_plain(data, ends), ends == len(found))
+
+
+def _notes_are_plain(data: bytes, ends: int) -> bool:
     if data[:9] != b"MThd\x00\x00\x00\x06\x00" or len(data) < 14 or data[9] > 1:
         return False
     if data[12] >= 0x80 or not data[12] | data[13]:
         return False
-    exclusive = (
-        EXCLUSIVE_END in data
-    )  # ends System Exclusive, or stands alone; or is part of a delta
-    ends = [found.end() for found in END_OF_TRACK.finditer(data)]
-    if len(ends) != data[10] << 8 | data[11]:
-        return False
+    if ends != data[10] << 8 | data[11]:
+        return False  # a track has none, or goes on behind it
+    # 0xF7 ends System Exclusive, or stands alone, or is part of a delta
+    exclusive = EXCLUSIVE_END in data
     at = 14
-    for stop in ends:
+    for _ in range(ends):
         start = at + 8
-        if data[at : at + 4] != b"MTrk" or stop - start != int.from_bytes(
-            data[at + 4 : start], "big"
-        ):
+        stop = start + int.from_bytes(data[at + 4 : start], "big")
+        if data[at : at + 4] != b"MTrk" or data[max(start, stop - 3) : stop] != END_OF_TRACK:
             return False
         if exclusive and not _exclusive_is_plain(data, start, stop):
             return False
         at = stop
     return at == len(data) and _deltas_are_plain(data)
-
-
-def tempos_are_plain(data: bytes) -> bool:
-    """Whether every tempo and signature is as long as it should be; symusic reads past others."""
-    return MISSHAPEN.search(data) is None
 
 
 def _deltas_are_plain(data: bytes) -> bool:

@@ -7,6 +7,7 @@ are what they should be is tried once, on import; if not, the arrays are used.
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -20,7 +21,7 @@ import symusic.core
 from . import columns
 from .columns import DRUMS, NOTES
 from .errors import MidiError
-from .plain import is_plain, tempos_are_plain
+from .plain import plain
 from .score import Score, Track
 
 Array = npt.NDArray[Any]
@@ -36,6 +37,8 @@ KEY_FIELDS = ("time", "key", "tonality")
 STATE = np.dtype(
     [("start", "<i4"), ("duration", "<i4"), ("pitch", "u1"), ("velocity", "u1"), ("", "V2")]
 )
+# Signatures as symusic pickles them.
+TIME_SIGNATURE, KEY_SIGNATURE = struct.Struct("<iBB2x"), struct.Struct("<ibB2x")
 # What notes are sorted by, as the bytes of one number, the lowest first.
 KEY = np.dtype([("duration", "<u2"), ("pitch", "u1"), ("program", "u1"), ("start", "<i4")])
 SHORT = 2**16 - 1  # ticks: durations from here on have the same sorting key
@@ -47,15 +50,17 @@ class Parsed(NamedTuple):
 
     Attributes:
         data: the whole file.
-        found: what symusic made of it.
+        ticks_per_quarter: its resolution.
         tracks: those that have notes.
         states: each of these tracks' notes, as rows of `STATE`.
+        stated: the states of its tempos, time and key signatures, if they are right.
     """
 
     data: bytes
-    found: symusic.core.ScoreTick
+    ticks_per_quarter: int
     tracks: tuple[Track, ...]
     states: tuple[bytes, ...]
+    stated: tuple[bytes, bytes, bytes] | None
 
     @property
     def size(self) -> int:
@@ -66,7 +71,8 @@ class Parsed(NamedTuple):
 def parse(data: bytes) -> Parsed | None:
     """Read a file through symusic, or give None where that might not be exact."""
     try:
-        if sys.byteorder == "big" or not is_plain(data):
+        exact = plain(data)
+        if sys.byteorder == "big" or not exact.notes:
             return None  # rows are put together as they lie in memory, lowest byte first
         found = symusic.core.ScoreTick.from_midi(data)
     except (MidiError, IndexError, RuntimeError, ValueError):
@@ -81,7 +87,14 @@ def parse(data: bytes) -> Parsed | None:
             return None  # symusic puts this for bytes that are not UTF-8
         tracks.append(Track(name, DRUMS, True, program) if part.is_drum else Track(name, program))
         states.append(state)
-    return Parsed(data, found, tuple(tracks), tuple(states))
+    stated = None
+    if exact.tempos:
+        stated = (
+            _state(found.tempos, TEMPO_FIELDS),
+            _state(found.time_signatures, TIME_FIELDS),
+            _state(found.key_signatures, KEY_FIELDS),
+        )
+    return Parsed(data, found.ticks_per_quarter, tuple(tracks), tuple(states), stated)
 
 
 def scores_of(files: Sequence[Parsed], columns_of: ColumnsOf) -> list[Score | None]:
@@ -100,21 +113,20 @@ def scores_of(files: Sequence[Parsed], columns_of: ColumnsOf) -> list[Score | No
         if column is None:
             scores.append(None)
             continue
-        rest = partial(_rest, file.data, file.found, columns_of)
-        known = {"notes": column}
-        scores.append(Score.trusted(file.found.ticks_per_quarter, file.tracks, known, rest))
+        rest = partial(_rest, file.data, file.stated, columns_of)
+        scores.append(Score.trusted(file.ticks_per_quarter, file.tracks, {"notes": column}, rest))
     return scores
 
 
 def _rest(
-    data: bytes, found: symusic.core.ScoreTick, columns_of: ColumnsOf, kind: str
+    data: bytes, stated: tuple[bytes, bytes, bytes] | None, columns_of: ColumnsOf, kind: str
 ) -> Mapping[str, Array]:
     """A column beside the notes, when it is first asked for, and others that come with it.
 
     Tempos and signatures come from symusic where it has them right, everything else from the bytes.
     """
-    if kind in columns.GLOBAL and tempos_are_plain(data):
-        tempos, times, keys = _tempos(found), _time_signatures(found), _key_signatures(found)
+    if stated is not None and kind in columns.GLOBAL:
+        tempos, times, keys = _tempos(stated[0]), _time_signatures(stated[1]), _keys(stated[2])
         if tempos is not None and times is not None and keys is not None:
             return {"tempos": tempos, "time_signatures": times, "key_signatures": keys}
     return columns_of(data, kind)
@@ -179,11 +191,14 @@ def _settle(notes: Array, key: npt.NDArray[np.int64], bounds: list[int]) -> None
     notes[members] = chosen.take(rank.argsort(kind="stable"))
 
 
-def _tempos(found: symusic.core.ScoreTick) -> Array | None:
+def _tempos(state: bytes) -> Array | None:
     """The tempos; None where two differ at a tick: which is the last, symusic does not tell."""
-    tempos = np.frombuffer(_state(found.tempos, TEMPO_FIELDS), columns.TEMPOS)
-    if not len(tempos):
+    if not state:
         return EMPTY["tempos"]
+    tempos = np.frombuffer(state, columns.TEMPOS)
+    if len(tempos) == 1:  # as in most files
+        first, slowness = tempos.item()
+        return tempos if first >= 0 and slowness else None
     time, microseconds = tempos["time"], tempos["microseconds"]
     if time[0] < 0 or not microseconds.all():
         return None
@@ -196,36 +211,27 @@ def _tempos(found: symusic.core.ScoreTick) -> Array | None:
     return tempos
 
 
-def _time_signatures(found: symusic.core.ScoreTick) -> Array | None:
+def _time_signatures(state: bytes) -> Array | None:
     """The time signatures; None where two differ at a tick, or one does not fit a byte."""
     stated: dict[int, tuple[int, int]] = {}
-    for time, packed in _pairs(found.time_signatures, TIME_FIELDS):
-        signature = packed & 0xFF, packed >> 8 & 0xFF  # symusic has 0 for what does not fit
+    for time, numerator, denominator in TIME_SIGNATURE.iter_unpack(state):
+        signature = numerator, denominator  # symusic has 0 for what does not fit
         if time < 0 or not all(signature) or stated.setdefault(time, signature) != signature:
             return None
     return _column("time_signatures", [(time, *signature) for time, signature in stated.items()])
 
 
-def _key_signatures(found: symusic.core.ScoreTick) -> Array | None:
+def _keys(state: bytes) -> Array | None:
     """The key signatures; None where one has a mode or a number of fifths that there is not."""
-    rows = []
-    for time, packed in _pairs(found.key_signatures, KEY_FIELDS):
-        fifths, mode = (packed & 0xFF ^ 0x80) - 0x80, packed >> 8 & 0xFF
-        if time < 0 or mode > 1 or abs(fifths) > 7:
-            return None
-        rows.append((time, fifths, bool(mode)))
-    column = _column("key_signatures", list(dict.fromkeys(rows)))
-    if len(column) < 2 or len({time for time, *_ in rows}) == len(column):
-        return column
+    rows = list(dict.fromkeys(KEY_SIGNATURE.iter_unpack(state)))
+    if any(time < 0 or mode > 1 or abs(fifths) > 7 for time, fifths, mode in rows):
+        return None
+    if len({time for time, *_ in rows}) == len(rows):
+        return _column("key_signatures", rows)
+    rows = list(KEY_SIGNATURE.iter_unpack(state))
     column = columns.ordered("key_signatures", np.array(rows, columns.KEY_SIGNATURES))
     column.flags.writeable = False
     return column
-
-
-def _pairs(events: Any, fields: tuple[str, ...]) -> list[list[int]]:
-    """A column of two words a row: the time, and bytes, of which the upper two mean nothing."""
-    words: list[list[int]] = np.frombuffer(_state(events, fields), np.int32).reshape(-1, 2).tolist()
-    return words
 
 
 def _column(kind: str, rows: list[Any]) -> Array:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from operator import itemgetter
 from typing import Any, ClassVar, Literal
 
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from . import controls
 from .columns import DTYPES, prepared
-from .compound import Decoded, Events, decode_rows, encode_pieces, framed, note_rows
+from .compound import Decoded, Events, decode_rows, encode_pieces, note_rows
 from .errors import InputError
 from .grid import Grid, Timed
 from .instruments import DRUMS, name
@@ -104,7 +103,8 @@ class Tokenizer(Saved):
             self._prefix(own if said is None else said)
             for said, own in zip(labels, found, strict=True)
         ]
-        return framed(*self._joined_bodies(pieces), prefixes, self.vocabulary.end)
+        events = self._events(pieces)
+        return encode_pieces(events, prefixes, [self.vocabulary.end], self.vocabulary)
 
     def labels_of_pieces(self, pieces: Pieces) -> list[Labels]:
         """What each of several scores says of itself: see `labels`."""
@@ -143,11 +143,10 @@ class Tokenizer(Saved):
 
     def bodies(self, pieces: Pieces) -> list[Tokens]:
         """The music of each score: see `body`."""
-        rows, bounds = self._joined_bodies(pieces)
-        return [rows[start:stop] for start, stop in pairwise(bounds)]
+        return encode_pieces(self._events(pieces), [()] * len(pieces.scores), (), self.vocabulary)
 
-    def _joined_bodies(self, pieces: Pieces) -> tuple[Tokens, list[int]]:
-        """All bodies as one, made on one time line, and where each begins and the last one ends."""
+    def _events(self, pieces: Pieces) -> Events:
+        """What the bodies of all scores hold, one score after another on one time line."""
         if self.pedal == "durations":
             pieces = Pieces.of(pieces.scores, [sustained(score) for score in pieces.scores])
         notes = pieces.notes
@@ -172,7 +171,7 @@ class Tokenizer(Saved):
             notes["velocity"],
         )
         times, values = np.array(moved, dtype=np.int64).reshape(-1, 2).T
-        return encode_pieces(Events(starts, rows, times, values, begins[:-1]), self.vocabulary)
+        return Events(starts, rows, times, values, begins[:-1])
 
     def end(self) -> Tokens:
         """The row `(1, 5)` that closes a piece."""
