@@ -28,7 +28,7 @@ SHARED = 8
 COMMONPLACE = 48
 """A hash found in more pieces than this is a commonplace of music."""
 
-PART = 1 << 16
+PART = 1 << 18
 """Hashes taken at a time, about."""
 
 BLOCK = 1 << 20
@@ -143,10 +143,11 @@ def _pairs(sketches: Sketches) -> Iterator[Indices]:
     """Every two pieces that share a hash, once for each, packed as first · N + second."""
     parts = -(-sketches.total // PART)
     for part in range(parts):
-        hashes, pieces = sketches.part(part, parts)
-        order = np.argsort(hashes, kind="stable")
-        hashes, pieces = hashes[order], pieces[order]
-        begin = np.flatnonzero(np.diff(hashes.astype(np.int64), prepend=-1))
+        found, places = sketches.part(part, parts)
+        packed = places | found.astype(np.int64) << 31
+        packed.sort()
+        hashes, pieces = packed >> 31, packed & (1 << 31) - 1
+        begin = np.flatnonzero(np.diff(hashes, prepend=-1))
         size = np.diff(begin, append=len(hashes))
         kept = np.repeat((size > 1) & (size <= COMMONPLACE), size)
         hashes, pieces = hashes[kept], pieces[kept]
