@@ -118,17 +118,20 @@ def encode_pieces(
     rows, times, control = _with_controls(events)
     waits = times.copy()
     waits[1:] -= times[:-1]
-    first = np.searchsorted(times, events.begins)
-    if len(first) > 1:
+    bounds = [0, len(times)]
+    if len(events.begins) > 1:
+        first = np.searchsorted(times, events.begins)
         opened = np.flatnonzero(first < len(times))
         places = first.take(opened)  # pieces of no events share one with the next, which comes last
         waits[places] = times.take(places) - np.take(events.begins, opened)
+        bounds[:1] = first.tolist()
     special = waits >= vocabulary.grid.wait_count
     special[control] = True
     leading = _leading_rows(special.nonzero()[0], waits, rows, vocabulary)
     np.add(waits, 1, out=rows[:, WAIT], casting="same_kind")
-    rows[control, WAIT] = events.controls
-    return _framed(rows, [*first.tolist(), len(rows)], prefixes, closing, leading)
+    if len(control):
+        rows[control, WAIT] = events.controls
+    return _framed(rows, bounds, prefixes, closing, leading)
 
 
 def _with_controls(events: Events) -> tuple[Tokens, Steps, npt.NDArray[np.int64]]:

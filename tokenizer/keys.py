@@ -24,6 +24,7 @@ a file's "minor" as said and its "major" as a signature only, whose mode is esti
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import NamedTuple
 
@@ -96,22 +97,33 @@ def _unit_profiles(profile: str) -> np.ndarray:
 
 
 def key_correlations(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> np.ndarray:
-    """Pearson's correlation with each key: float64 (…, 24), 12 major keys from C, then 12 minor.
+    """Pearson's correlation with each key: float64 (24,), 12 major keys from C, then 12 minor.
 
     Args:
-        weights: (…, 12), one weight a pitch class.
+        weights: (12,), one weight a pitch class.
         profile: a name in `PROFILES`.
 
     Raises:
         InputError: if there is no such profile.
     """
-    # The profiles have mean 0 and length 1, so that the weights' own mean and length are a scale.
-    products = (weights[..., None, :] * _unit_profiles(profile)).sum(axis=-1)
-    square = (weights * weights).sum(axis=-1)
-    spread = square - weights.sum(axis=-1) ** 2 / 12
-    some = spread > 1e-12 * square  # else all weights are alike, and there is no key
-    length = np.sqrt(np.where(some, spread, np.inf))
-    return np.asarray(products / length[..., None])
+    return np.array(correlations_of_pieces(weights[None], profile)[0])
+
+
+def correlations_of_pieces(
+    weights: np.ndarray, profile: str = DEFAULT_PROFILE
+) -> list[list[float]]:
+    """The same for the weights (pieces, 12) of several pieces: 24 numbers each."""
+    products = (weights[:, None, :] * _unit_profiles(profile)).sum(axis=-1)
+    found = []
+    for values, row in zip(weights.tolist(), products.tolist(), strict=True):
+        # The profiles have mean 0 and length 1, so the weights' own mean and length are a scale.
+        square = sum([value * value for value in values])
+        spread = square - sum(values) ** 2 / 12
+        length = (
+            math.sqrt(spread) if spread > 1e-12 * square else math.inf
+        )  # inf: all alike, no key
+        found.append([product / length for product in row])
+    return found
 
 
 def estimate_key(weights: np.ndarray, profile: str = DEFAULT_PROFILE) -> Key | None:

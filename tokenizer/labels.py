@@ -18,7 +18,7 @@ from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, 
 from .keys import (
     Key,
     best_key,
-    key_correlations,
+    correlations_of_pieces,
     key_of_signature,
     pitch_class_weights_of_pieces,
 )
@@ -176,8 +176,7 @@ def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
 def keys_of(pieces: Pieces) -> list[tuple[int, bool] | None]:
     """The key of each piece, None where it has no notes or they say nothing: see `labels_of`."""
     weights = pitch_class_weights_of_pieces(pieces.notes, pieces.number, len(pieces.scores))
-    correlations = key_correlations(weights).tolist()
-    found = zip(pieces.scores, pieces.sizes, correlations, strict=True)
+    found = zip(pieces.scores, pieces.sizes, correlations_of_pieces(weights), strict=True)
     return [_key(score, by_key) if size else None for score, size, by_key in found]
 
 

@@ -76,7 +76,8 @@ class Tokenizer(Saved):
             score: the piece.
             labels: what the prefix says; by default what the score says of itself.
         """
-        return self._encoded([score], [labels])[0]
+        prefix = self.prefix(self.labels(score) if labels is None else labels)
+        return np.concatenate([prefix, self.body(score), self.end()])
 
     def encode_all(
         self, scores: Iterable[Score], labels: Iterable[Labels | None] | None = None
@@ -163,8 +164,10 @@ class Tokenizer(Saved):
             for begin, events in zip(begins[:-1], changes, strict=True)
             for time, value in events
         ]
+        if len(pieces.scores) > 1:
+            start += pieces.spread(begins[:-1])
         starts, rows = note_rows(
-            start + pieces.spread(begins[:-1]),
+            start,
             notes["program"],
             notes["pitch"],
             self.duration_classes(pieces, notes),
