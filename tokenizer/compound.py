@@ -17,7 +17,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -203,7 +203,11 @@ def _inserted(rows: Tokens, places: npt.NDArray[np.int64], values: npt.NDArray[n
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a body says, on the grid: a column a field of its notes, and controls with times."""
+    """What bodies say, on the grid: a column a field of their notes, and controls with times.
+
+    Times are steps since each piece began. The bounds are where the notes and the controls of each
+    piece begin and the last one's end: P + 1 places.
+    """
 
     start: Steps
     program: npt.NDArray[np.int16]
@@ -212,6 +216,8 @@ class Decoded:
     velocity: npt.NDArray[np.int16]
     control_times: Steps
     controls: npt.NDArray[np.int16]
+    note_bounds: list[int]
+    control_bounds: list[int]
 
 
 def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
@@ -220,21 +226,41 @@ def decode_rows(tokens: Tokens, vocabulary: Vocabulary) -> Decoded:
     Raises:
         InputError: if a note lacks a field, or has one outside the vocabulary.
     """
-    times = row_times(tokens, vocabulary)
-    note = np.flatnonzero(vocabulary.is_note(tokens))
-    control = np.flatnonzero(vocabulary.is_control(tokens))
+    return decode_pieces([tokens], vocabulary)
+
+
+def decode_pieces(pieces: Sequence[Tokens], vocabulary: Vocabulary) -> Decoded:
+    """The events of several pieces' tokens, one piece after another: see `decode_rows`."""
+    tokens = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    steps = vocabulary.steps.take(tokens[:, WAIT])
+    bounds = [0, *accumulate(map(len, pieces))]
+    for bound in {*bounds[1:-1]} - {0, len(tokens)}:
+        steps[bound] += 1  # no piece begins when another ends: a chord has notes of one
+    times = np.cumsum(steps)
+    note = vocabulary.is_note(tokens).nonzero()[0]
+    control = vocabulary.is_control(tokens).nonzero()[0]
     rows, start = tokens.take(note, axis=0), times.take(note)
     _check_fields(rows, note, vocabulary)
     fields = np.ascontiguousarray(rows[:, : INSTRUMENT - 1 : -1], dtype="<i2")
     _sort_chords(start, fields)
+    control_times = times.take(control)
+    note_bounds, control_bounds = [0, len(note)], [0, len(control)]
+    if len(pieces) > 1:
+        note_bounds = np.searchsorted(note, bounds).tolist()
+        control_bounds = np.searchsorted(control, bounds).tolist()
+        begins = [int(times[bound - 1]) + 1 if bound else 0 for bound in bounds[:-1]]
+        start -= np.repeat(begins, np.diff(note_bounds))
+        control_times -= np.repeat(begins, np.diff(control_bounds))
     return Decoded(
         start=start,
         program=fields[:, 3] - 1,
         pitch=fields[:, 2] - 1,
         duration_class=fields[:, 1] - 1,
         velocity=fields[:, 0] * 4 - 2,
-        control_times=times.take(control),
+        control_times=control_times,
         controls=tokens[:, WAIT].take(control),
+        note_bounds=note_bounds,
+        control_bounds=control_bounds,
     )
 
 

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from .columns import DTYPES, LAST_TICK, prepared
+from .errors import InputError
 from .grid import Steps
-from .score import PEDALS, TEMPOS, TIME_SIGNATURES, Score
+from .score import Score
 from .vocabulary import METRONOME, Vocabulary
 
 ControlEvent = tuple[int, int]
@@ -86,40 +89,50 @@ def pedal_events(down: Steps, up: Steps, vocabulary: Vocabulary) -> Iterator[Con
         yield until, released
 
 
-def decoded_tempos(
-    times: Steps, names: list[str], ticks_per_step: int, *, seconds: bool
-) -> npt.NDArray[Any]:
-    """TEMPOS of decoded controls; on the `seconds` clock ticks are real time at 120."""
-    if seconds:
-        return np.array([(0, 500_000)], dtype=TEMPOS)
-    rows = [
-        (time * ticks_per_step, round(60e6 / int(name.removeprefix("tempo:"))))
-        for time, name in zip(times.tolist(), names, strict=True)
-        if name.startswith("tempo:")
-    ]
-    return np.array(rows, dtype=TEMPOS)
+def decoded_columns(
+    times: Sequence[int], names: Sequence[str], tracks: int
+) -> dict[str, npt.NDArray[Any]]:
+    """The tempos, time signatures and pedals of decoded controls, those that there are.
 
+    Args:
+        times: of the controls, in ticks, ascending.
+        names: of the controls, such as "tempo:120".
+        tracks: how many there are; each has the one pedal.
 
-def decoded_meters(times: Steps, names: list[str], ticks_per_step: int) -> npt.NDArray[Any]:
-    """TIME_SIGNATURES of decoded controls."""
-    rows = [
-        (time * ticks_per_step, *map(int, name.removeprefix("time_signature:").split("/")))
-        for time, name in zip(times.tolist(), names, strict=True)
-        if name.startswith("time_signature:")
-    ]
-    return np.array(rows, dtype=TIME_SIGNATURES)
-
-
-def decoded_pedals(
-    times: Steps, names: list[str], ticks_per_step: int, tracks: int
-) -> npt.NDArray[Any]:
-    """PEDALS of decoded controls, the same for every one of the tracks."""
-    rows: list[tuple[int, int, int]] = []
+    Raises:
+        InputError: if one stands later than a score can be long.
+    """
+    stated: dict[str, dict[int, tuple[int, ...]]] = {"tempos": {}, "time_signatures": {}}
+    pedals: list[tuple[int, int, int]] = []
     down: int | None = None
-    for time, name in zip((times * ticks_per_step).tolist(), names, strict=True):
-        if name == "pedal:down" and down is None:
+    for time, name in zip(times, names, strict=True):
+        kind, fields = _meaning(name)
+        if kind in stated:
+            stated[kind][time] = fields  # of several at one time, the last holds
+        elif name == "pedal:down" and down is None:
             down = time
         elif name == "pedal:up" and down is not None:
-            rows += [(down, time - down, track) for track in range(tracks)]
+            pedals += [(down, time - down, track) for track in range(tracks)]
             down = None
-    return np.array(rows, dtype=PEDALS)
+    found = {kind: [(t, *row) for t, row in rows.items()] for kind, rows in stated.items() if rows}
+    if any(rows[-1][0] > LAST_TICK for rows in found.values()):
+        raise InputError("the tokens last longer than a score can; cut them")
+    known = {kind: np.array(rows, DTYPES[kind]) for kind, rows in found.items()}
+    for column in known.values():
+        column.flags.writeable = False
+    return known | ({"pedals": prepared("pedals", pedals)} if pedals else {})
+
+
+@cache
+def _meaning(name: str) -> tuple[str, tuple[int, ...]]:
+    """The column that a control goes into, and the fields after the time; both empty for others."""
+    kind, _, text = name.partition(":")
+    row: tuple[int, ...]
+    if kind == "tempo":
+        column, row = "tempos", (round(60e6 / int(text)),)
+    elif kind == "time_signature":
+        column, row = "time_signatures", tuple(map(int, text.split("/")))
+    else:
+        return "", ()
+    prepared(column, [(0, *row)])  # refuses what no score can hold
+    return column, row

@@ -85,6 +85,35 @@ def test_pieces_in_a_batch_do_not_touch(name: str, scores: list[Score], rows: in
     assert [tokens.tolist() for tokens in found] == [tokenizer.encode(s).tolist() for s in scores]
 
 
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_decode_all_gives_what_decode_gives(name: str) -> None:
+    tokenizer = TOKENIZERS[name]
+    pieces_ = [tokenizer.encode(score) for score in SCORES]
+    assert list(tokenizer.decode_all(pieces_)) == [tokenizer.decode(piece) for piece in pieces_]
+
+
+@pytest.mark.parametrize("name", ["beat", "seconds", "all"])
+@given(scores=st.lists(small_scores(), max_size=6), cut=st.integers(0, 12))
+@settings(max_examples=100, deadline=None)
+def test_pieces_decoded_together_do_not_touch(name: str, scores: list[Score], cut: int) -> None:
+    tokenizer = TOKENIZERS[name]
+    bodies = [
+        tokenizer.body(score)[cut:] for score in scores
+    ]  # some begin with a note, or are empty
+    assert list(tokenizer.decode_all(bodies)) == [tokenizer.decode(body) for body in bodies]
+
+
+def test_a_token_that_is_none_is_told_of_its_own_piece() -> None:
+    tokenizer = TOKENIZERS["beat"]
+    good = tokenizer.encode(SCORES[0])
+    bad = good.copy()
+    bad[20, 3] = 0
+    scores = tokenizer.decode_all([good, bad])
+    assert next(scores) == tokenizer.decode(good)
+    with pytest.raises(InputError, match="token 20 is no note"):
+        next(scores)
+
+
 def test_labels_are_each_piece_s_own() -> None:
     tokenizer = TOKENIZERS["beat"]
     labels = [Labels(composer="bach"), None, Labels()] * len(SCORES)
