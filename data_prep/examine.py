@@ -89,7 +89,9 @@ def examine(file: MidiFile, recipe: Recipe) -> Record:
 
 def content_hash(tokens: bytes, time_signature: str, tempo: float | None) -> bytes:
     """The hash of a piece's music: its tokens, the meter they are counted in, and its tempo."""
-    return hashlib.blake2b(tokens + f"{time_signature} {tempo}".encode(), digest_size=16).digest()
+    digest = hashlib.blake2b(tokens, digest_size=16)
+    digest.update(f"{time_signature} {tempo}".encode())
+    return digest.digest()
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
@@ -86,8 +87,11 @@ class MidiFile(NamedTuple):
         """
         if self.data is not None or self.path is None:
             return self.data or b""
-        with open(self.path, "rb", buffering=0) as stream:  # noqa: PTH123 (as above)
-            return stream.read()
+        handle = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        try:  # `open` and its `read` take twice as many calls of the system
+            return b"".join(iter(partial(os.read, handle, self.size + 1), b""))
+        finally:
+            os.close(handle)
 
 
 class ManifestRow(NamedTuple):
