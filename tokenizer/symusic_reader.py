@@ -140,8 +140,11 @@ def _sorted(files: Sequence[Parsed]) -> list[Array | None]:
     states = [state for file in files for state in file.states]
     given = np.frombuffer(b"".join(states), STATE)
     tracks = [(number, t.program) for file in files for number, t in enumerate(file.tracks)]
-    sizes = [len(state) // STATE.itemsize for state in states]
-    number, program = np.array(tracks, np.uint16).T.repeat(sizes, axis=1)
+    number: Any
+    number, program = tracks[0]
+    if len(tracks) > 1:
+        sizes = [len(state) // STATE.itemsize for state in states]
+        number, program = np.array(tracks, np.uint16).T.repeat(sizes, axis=1)
     notes, keys = np.empty(len(given), NOTES), np.empty(len(given), KEY)
     notes["start"] = keys["start"] = given["start"]
     notes["duration"] = duration = given["duration"]
@@ -161,10 +164,11 @@ def _sorted(files: Sequence[Parsed]) -> list[Array | None]:
 
 def _order_within(key: npt.NDArray[np.int64], bounds: list[int]) -> npt.NDArray[np.int64]:
     """What sorts the keys between each bound and the next."""
+    if len(bounds) == 2:
+        return key.argsort(kind="stable")
     order = np.empty(len(key), np.int64)
     for begin, end in pairwise(bounds):
-        order[begin:end] = key[begin:end].argsort(kind="stable")
-        order[begin:end] += begin
+        np.add(key[begin:end].argsort(kind="stable"), begin, out=order[begin:end])
     return order
 
 
