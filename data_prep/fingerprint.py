@@ -85,20 +85,17 @@ def sketches(music: Together) -> list[Sketch]:
     """The sketch of each piece: see `sketch`."""
     drums = music.program == DRUMS
     pitched = music.count - music.counts(drums)
-    hashes, pieces = [], []
+    only_drums = pitched == 0
+    parts = []
     if pitched.any():
         chosen = (~drums).nonzero()[0] if drums.any() else slice(None)
-        found, piece = _harmony_hashes(*_harmonies(music, chosen, pitched[pitched > 0]))
-        hashes.append(found)
-        pieces.append(piece)
-    for number in (pitched == 0).nonzero()[0].tolist():
-        notes = music.notes_of(number)
-        found = _drum_hashes(music.start[notes], music.pitch[notes])
-        hashes.append(found)
-        pieces.append(np.full(len(found), number))
-    piece = np.concatenate(pieces)
+        parts.append(_harmony_hashes(*_harmonies(music, chosen, pitched[~only_drums])))
+    if only_drums.any():
+        chosen = only_drums.repeat(music.count).nonzero()[0]
+        parts.append(_drum_hashes(music, chosen, music.count[only_drums]))
+    hashes, piece = map(np.concatenate, zip(*parts, strict=True))
     order = piece.argsort(kind="stable")
-    return _sketches_of(np.concatenate(hashes)[order], piece[order], len(music.count))
+    return _sketches_of(hashes[order], piece[order], len(music.count))
 
 
 def _sketches_of(hashes: npt.NDArray[np.uint64], piece: Indices, count: int) -> list[Sketch]:
@@ -225,19 +222,36 @@ def _is_step(masks: Harmonies) -> npt.NDArray[np.bool_]:
     return found
 
 
-def _drum_hashes(start: Indices, pitch: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """A hash for each run of strokes, and of the eighth of its time in which its middle comes."""
-    [gap] = _mean_gaps(start, np.array([len(start)]))
-    first = np.append(True, np.diff(start) > DRUM_SPREAD * gap).nonzero()[0]
-    struck = np.add.reduceat(_mixed(pitch.astype(np.uint64) + _SEED_DRUMS), first)
-    run = min(DRUM_RUN, len(struck))
-    windows = len(struck) - run + 1
-    hashes = np.full(windows, _SEED_DRUMS + np.uint64(run), dtype=np.uint64)
-    for step in range(run):
-        hashes = _mixed(hashes ^ struck[step : step + windows])
-    begin, middle, end = (start[first][i:][:windows] for i in (0, run // 2, run - 1))
-    part = np.rint(8 * (middle - begin) / np.maximum(end - begin, 1))
-    return _mixed(hashes ^ part.astype(np.uint64))
+def _drum_hashes(
+    music: Together, chosen: Indices, size: Indices
+) -> tuple[npt.NDArray[np.uint64], Indices]:
+    """A hash for each run of strokes, and of the eighth of its time in which its middle comes.
+
+    Args:
+        music: the pieces.
+        chosen: the notes of pieces of drums alone.
+        size: how many they are in each of these pieces.
+
+    Returns:
+        The hashes and the number of the piece that each belongs to.
+    """
+    start = music.start[chosen]
+    apart = np.floor(DRUM_SPREAD * _mean_gaps(start, size)).astype(np.int64).repeat(size)
+    first = np.append(True, start[1:] - start[:-1] > apart[1:]).nonzero()[0]
+    struck = np.add.reduceat(_mixed(music.pitch[chosen].astype(np.uint64) + _SEED_DRUMS), first)
+    times = start[first]
+    piece, lead, strokes = np.unique(piece_of(times), return_index=True, return_counts=True)
+    run = np.minimum(DRUM_RUN, strokes)
+    windows = strokes - run + 1
+    begin = np.arange(windows.sum()) + (lead - windows.cumsum() + windows).repeat(windows)
+    run = run.repeat(windows)
+    hashes = _SEED_DRUMS + run.astype(np.uint64)
+    for step in range(int(run.max())):
+        going = (run > step).nonzero()[0]
+        hashes[going] = _mixed(hashes[going] ^ struck[begin[going] + step])
+    whole = times[begin + run - 1] - times[begin]
+    part = np.rint(8 * (times[begin + run // 2] - times[begin]) / np.maximum(whole, 1))
+    return _mixed(hashes ^ part.astype(np.uint64)), piece.repeat(windows)
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -9,6 +9,8 @@ import pytest
 from data_prep.clean import RULES, Thresholds, all_broken, first_broken
 from data_prep.fingerprint import (
     CHORD_SPREAD,
+    DRUM_RUN,
+    DRUM_SPREAD,
     LONGEST_RUN,
     OVERLAP,
     RUN_NOTES,
@@ -20,6 +22,9 @@ from data_prep.together import TIME_BITS, Together
 from tokenizer.score import NOTES, TEMPOS, Score
 
 Melody = Callable[..., Score]
+
+MULTIPLIER, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
+DRUM_SEED = 0xD1B54A32D192ED03
 
 STRICT = Thresholds(
     min_notes=40,
@@ -143,6 +148,34 @@ def defined(score: Score) -> list[int]:
     return short
 
 
+def test_a_sketch_of_drums_is_that_of_the_definition() -> None:
+    drums = [score for score in SCORES if (score.notes["program"] == 128).all()]
+    assert len(drums) > 10
+    for score in drums:
+        assert sketch(score).tolist() == defined_of_drums(score)
+
+
+def defined_of_drums(score: Score) -> list[int]:
+    """The sketch of drums alone, stroke by stroke."""
+    starts = score.notes["start"].tolist()
+    gap = (starts[-1] - starts[0]) / len(starts)
+    strokes: list[tuple[int, int]] = []  # when, and the drums struck together
+    for i, (start, pitch) in enumerate(zip(starts, score.notes["pitch"].tolist(), strict=True)):
+        if i == 0 or start - starts[i - 1] > DRUM_SPREAD * gap:
+            strokes.append((start, 0))
+        when, struck = strokes[-1]
+        strokes[-1] = when, (struck + mixed(pitch + DRUM_SEED)) & MASK
+    run = min(DRUM_RUN, len(strokes))
+    found = set()
+    for begin in range(len(strokes) - run + 1):
+        value = DRUM_SEED + run
+        for _, struck in strokes[begin : begin + run]:
+            value = mixed(value ^ struck)
+        first, middle, last = (strokes[begin + i][0] for i in (0, run // 2, run - 1))
+        found.add(mixed(value ^ round(8 * (middle - first) / max(last - first, 1))) >> 32)
+    return sorted(found)
+
+
 def runs(harmonies: list[set[int]]) -> Iterator[list[int]]:
     """The runs to be hashed, each harmony as bits, turned as the first stands canonically."""
     found = False
@@ -176,11 +209,12 @@ def bits(harmony: set[int], turn: int) -> int:
 
 
 def hashed(run: list[int]) -> int:
-    multiplier, mask = 0x9E3779B97F4A7C15, (1 << 64) - 1
     value = 0x8CB92BA72F3D8DD7
     for harmony in run:
-        value = (value * multiplier + harmony) & mask
-    for _ in range(2):
-        value = value * multiplier & mask
-        value ^= value >> 29
-    return value
+        value = (value * MULTIPLIER + harmony) & MASK
+    return mixed(mixed(value))
+
+
+def mixed(value: int) -> int:
+    value = value * MULTIPLIER & MASK
+    return value ^ value >> 29
