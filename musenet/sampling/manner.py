@@ -4,6 +4,7 @@ A small model that has slipped out of the key, off the beat, into ever shorter o
 on there, for it hears itself. The prompt says how its notes are shared out among
 
     the twelve pitch classes                    (held when the pitch is drawn)
+    pitches struck again, and others            (the same)
     note lengths, two classes an octave         (when the duration is)
     eight degrees of loudness                   (when the velocity is)
     the places within a beat where they start   (when the wait is)
@@ -36,6 +37,7 @@ from tokenizer.vocabulary import (
 )
 
 from .logits import Logits
+from .struck import Struck
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -100,11 +102,14 @@ class Manner:
         self._length_of_value = _lengths(vocabulary)
         self._class_of_value = _pitch_class(np.arange(vocabulary.sizes[PITCH]))
         self._waits = vocabulary.grid.wait_count
-        note = vocabulary.is_note(heard)
-        pitched = heard[note & (heard[:, INSTRUMENT] != _DRUM_VALUE)]
-        places = row_times(heard, vocabulary)[note] % self._beat
+        self._steps = vocabulary.steps
+        note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
+        with_pitch = note & (heard[:, INSTRUMENT] != _DRUM_VALUE)
+        pitched, places = heard[with_pitch], times[note] % self._beat
+        self._struck = Struck(pitched, times[with_pitch], vocabulary, batch)
         lengths = self._length_of_value[pitched[:, DURATION]]
         self._pitches = Shares(_pitch_class(pitched[:, PITCH]), 12, batch, strength)
+        self._repeats = Shares(self._struck.classes, 2, batch, strength)
         self._lengths = Shares(lengths, int(self._length_of_value.max()) + 1, batch, strength)
         self._places = Shares(places, self._beat, batch, strength)
         loudness = _DEGREE_OF_VALUE[heard[note, VELOCITY]]
@@ -117,7 +122,8 @@ class Manner:
             field: which one.
             logits: of the model.
             rows: the new rows `(B, 5)` up to this field.
-            times: the times `(B,)` in steps that the rows before have reached.
+            times: the times `(B,)` in steps from the prompt's beginning that the rows before have
+                reached.
         """
         if not self._on or field == INSTRUMENT:
             return logits
@@ -130,6 +136,9 @@ class Manner:
             return logits - self._loudness.held()[:, _DEGREE_OF_VALUE]
         if field == PITCH:
             held = self._pitches.held()[:, self._class_of_value]
+            now = times + self._steps.take(rows[:, WAIT])
+            again = self._struck.repeated(rows[:, INSTRUMENT], now)
+            held += np.take_along_axis(self._repeats.held(), again.astype(np.int64), axis=1)
         else:
             held = self._lengths.held()[:, self._length_of_value]
         held[rows[:, INSTRUMENT] == _DRUM_VALUE] = 0.0
@@ -143,7 +152,9 @@ class Manner:
         self._places.push(sounding, times[sounding] % self._beat)
         self._loudness.push(sounding, _DEGREE_OF_VALUE[rows[sounding, VELOCITY]])
         index = sounding[rows[sounding, INSTRUMENT] != _DRUM_VALUE]
-        self._pitches.push(index, _pitch_class(rows[index, PITCH]))
+        instruments, pitches = rows[index, INSTRUMENT], rows[index, PITCH]
+        self._repeats.push(*self._struck.push(index, instruments, pitches, times[index]))
+        self._pitches.push(index, _pitch_class(pitches))
         self._lengths.push(index, self._length_of_value[rows[index, DURATION]])
 
 

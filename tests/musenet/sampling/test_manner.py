@@ -16,6 +16,7 @@ SIZES = VOCABULARY.sizes
 QUARTER = VOCABULARY.grid.beat
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71)
 DRUM = 129
+HEARD = 200 * QUARTER  # behind every prompt
 
 
 def rows(
@@ -31,7 +32,7 @@ def rows(
     return np.array([[wait + 1, instrument, p + 1, length, loud] for p in pitches], dtype=np.int16)
 
 
-def play(manner: Manner, music: np.ndarray, time: int = 0) -> int:
+def play(manner: Manner, music: np.ndarray, time: int = HEARD) -> int:
     """Go on by rows; gives the time reached."""
     for row in music:
         time += row[WAIT] - 1
@@ -39,7 +40,7 @@ def play(manner: Manner, music: np.ndarray, time: int = 0) -> int:
     return time
 
 
-def held(manner: Manner, field: int, instrument: int = 1, time: int = 0) -> np.ndarray:
+def held(manner: Manner, field: int, instrument: int = 1, time: int = HEARD) -> np.ndarray:
     """How many nats each value of a field is held back."""
     logits = np.zeros((1, SIZES[field]))
     return -manner.applied(field, logits, rows([60], instrument), np.array([time]))[0]

@@ -1,0 +1,61 @@
+"""What each instrument struck last: whether a note repeats a pitch or moves to another.
+
+A chord counts as one stroke: its notes repeat what they share with the stroke before.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
+
+Ints = npt.NDArray[np.integer]
+
+MOVED, REPEATED = 0, 1
+
+
+class Struck:
+    """The pitches of the last stroke, and of the one before, by instrument, of `batch` pieces.
+
+    Args:
+        heard: the notes `(N, 5)` that all of them begin with.
+        times: when these begin `(N,)`, in steps.
+        vocabulary: what the rows mean.
+        batch: how many pieces.
+
+    Attributes:
+        classes: of each note heard after its instrument's first stroke, MOVED or REPEATED.
+    """
+
+    def __init__(self, heard: Tokens, times: Ints, vocabulary: Vocabulary, batch: int) -> None:
+        instruments, pitches = vocabulary.sizes[INSTRUMENT], vocabulary.sizes[PITCH]
+        self._last = np.zeros((1, instruments, pitches), dtype=bool)
+        self._before = self._last.copy()
+        self._time = np.full((1, instruments), -1, dtype=np.int64)
+        one, found = np.zeros(1, dtype=np.int64), []
+        for row, time in zip(heard[:, None], times[:, None], strict=True):
+            found.append(self.push(one, row[:, INSTRUMENT], row[:, PITCH], time)[1])
+        self.classes = np.concatenate([one[:0], *found])
+        self._last, self._before = (x.repeat(batch, axis=0) for x in (self._last, self._before))
+        self._time = self._time.repeat(batch, axis=0)
+
+    def repeated(self, instruments: Ints, times: Ints) -> npt.NDArray[np.bool_]:
+        """Which pitches `(B, pitches)` notes of `instruments` at `times` `(B,)` would repeat."""
+        index = np.arange(len(instruments))
+        later = times > self._time[index, instruments]
+        return np.where(
+            later[:, None], self._last[index, instruments], self._before[index, instruments]
+        )
+
+    def push(self, index: Ints, instruments: Ints, pitches: Ints, times: Ints) -> tuple[Ints, Ints]:
+        """Go on by a note in each piece of `index`; which are no first strokes, and their class."""
+        new = times > self._time[index, instruments]
+        begun, by = index[new], instruments[new]
+        self._before[begun, by] = self._last[begun, by]
+        self._last[begun, by] = False
+        self._time[begun, by] = times[new]
+        before = self._before[index, instruments]
+        self._last[index, instruments, pitches] = True
+        known = before.any(axis=1)
+        return index[known], before[known, pitches[known]].astype(np.int64)
