@@ -4,8 +4,9 @@
 
 FOLDER holds MIDI files, at any depth. Peers (MidiTok's TSD, REMI and Octuple) join where MidiTok
 is installed (`pip install miditok`). One thread; CPU time; in each round every method takes its
-turn on all files, in a new random order; a method's time on a file is the median of the rounds.
-Files that any method refuses are left out for all and counted.
+turn on all files, in a new random order; its time is the median of the rounds. Our compound tokens
+and our reader run twice: file by file, as the peers do, and in bulk (`read_all`, `encode_all`,
+`decode_all`). Files that any method refuses are left out for all and counted.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAYON_NUM_T
 import argparse
 import gc
 import random
-import statistics
 import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tokenizer import Grid, MuseNetTokenizer, Score, Tokenizer, Track, Vocabulary, read
+from tokenizer import Grid, MuseNetTokenizer, Score, Tokenizer, Track, Vocabulary, read, read_all
 from tokenizer.musenet_tokens import longest_notes
 from tokenizer.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
 from tokenizer.roundtrip import exact_notes
@@ -46,27 +47,32 @@ SAME = np.arange(129)
 
 @dataclass
 class Method:
-    """A way from a path to tokens and back, with the seconds of CPU time it took by file."""
+    """A way from paths to tokens and back, with the seconds of CPU time of each round."""
 
     name: str
     grid: Grid
-    encode: Callable[[Path], Any]
-    decode: Callable[[Any], Any]
+    encode: Callable[[list[Path]], list[Any]]
+    decode: Callable[[list[Any]], list[Any]]
     count: Callable[[Any], int]
     score: Callable[[Any], Score]
     programs: np.ndarray  # the program that plays each program 0–128
     longest: np.ndarray  # steps that a note of each program can last
-    encoding: dict[Path, list[float]] = field(default_factory=dict)
-    decoding: dict[Path, list[float]] = field(default_factory=dict)
+    encoding: list[float] = field(default_factory=list)
+    decoding: list[float] = field(default_factory=list)
 
 
 @dataclass
 class Reader:
-    """A way from a path to notes, with the seconds of CPU time it took by file."""
+    """A way from paths to notes, with the seconds of CPU time of each round."""
 
     name: str
-    encode: Callable[[Path], Any]
-    encoding: dict[Path, list[float]] = field(default_factory=dict)
+    encode: Callable[[list[Path]], list[Any]]
+    encoding: list[float] = field(default_factory=list)
+
+
+def each(call: Callable[[Any], Any]) -> Callable[[list[Any]], list[Any]]:
+    """The call for one thing after another."""
+    return lambda things: [call(thing) for thing in things]
 
 
 def ours() -> Iterator[Method]:
@@ -84,13 +90,24 @@ def _ours(name: str, grid: Grid, tokenizer: Tokenizer | MuseNetTokenizer) -> Met
     return Method(
         name,
         grid,
-        encode=lambda path: tokenizer.encode(read(path)),
-        decode=tokenizer.decode,
+        encode=each(lambda path: tokenizer.encode(read(path))),
+        decode=each(tokenizer.decode),
         count=lambda tokens: len(tokenizer.body(tokenizer.decode(tokens))),
         score=lambda score: score,
         programs=SAME if compound else PROGRAMS[INSTRUMENT_OF_PROGRAM],
         longest=0 * SAME + grid.durations[-1] if compound else served[INSTRUMENT_OF_PROGRAM],
     )
+
+
+def in_bulk() -> Iterator[Method]:
+    """Our compound tokens again, by the doors that take many files at a time."""
+    for grid in (Grid.beats(), Grid.seconds()):
+        tokenizer = Tokenizer(Vocabulary.create(grid))
+        yield replace(
+            _ours(f"compound, {grid.clock}, in bulk", grid, tokenizer),
+            encode=lambda paths, door=tokenizer: list(door.encode_all(read_all(paths))),
+            decode=lambda tokens, door=tokenizer: list(door.decode_all(tokens)),
+        )
 
 
 def peers() -> Iterator[Method]:
@@ -112,8 +129,8 @@ def peers() -> Iterator[Method]:
         yield Method(
             f"MidiTok {name}",
             Grid.beats(),
-            encode=tokenizer.encode,
-            decode=tokenizer.decode,
+            encode=each(tokenizer.encode),
+            decode=each(tokenizer.decode),
             count=lambda tokens: len(tokens.ids),
             score=_of_symusic,
             programs=SAME,
@@ -219,7 +236,7 @@ def usable(paths: list[Path], methods: list[Method]) -> tuple[dict[Path, Score],
         try:
             score = read(path)
             for method in methods:
-                method.decode(method.encode(path))
+                method.decode(method.encode([path]))
         except Exception as error:
             refused.append(f"{path.name}: {type(error).__name__}: {error}")
         else:
@@ -228,28 +245,23 @@ def usable(paths: list[Path], methods: list[Method]) -> tuple[dict[Path, Score],
 
 
 def run(paths: list[Path], rounds: int, methods: list[Method], readers: list[Reader]) -> None:
-    """Time every method and every reader on every file, round after round."""
+    """Time every method and every reader on all files, round after round."""
     for number in range(rounds):
         turns: list[Method | Reader] = [*methods, *readers]
         for turn in random.Random(number).sample(turns, len(turns)):
             gc.collect()
-            given = {}
-            for path in paths:
-                spent, given[path] = timed(turn.encode, path)
-                turn.encoding.setdefault(path, []).append(spent)
+            spent, given = timed(turn.encode, paths)
+            turn.encoding.append(spent)
             if isinstance(turn, Method):
-                for path, tokens in given.items():
-                    spent, _ = timed(turn.decode, tokens)
-                    turn.decoding.setdefault(path, []).append(spent)
-
-
-def total(times: dict[Path, list[float]]) -> float:
-    """The sum over files of the median over rounds."""
-    return sum(statistics.median(spent) for spent in times.values())
+                turn.decoding.append(timed(turn.decode, given)[0])
 
 
 def show(
-    scores: dict[Path, Score], methods: list[Method], readers: list[Reader], refused: list[str]
+    scores: dict[Path, Score],
+    methods: list[Method],
+    bulk: list[Method],
+    readers: list[Reader],
+    refused: list[str],
 ) -> None:
     """Print the two tables."""
     console = Console(width=110)
@@ -259,18 +271,18 @@ def show(
         console.print(f"  {line}", style="dim", markup=False)
     base = next((method for method in methods if method.name == "MidiTok TSD"), None)
     table = Table("method", "path → tokens", "× TSD", "tokens → Score", "× TSD")
-    for method in methods:
-        there, back = total(method.encoding), total(method.decoding)
+    for method in [*methods, *bulk]:
+        there, back = median(method.encoding), median(method.decoding)
         table.add_row(
             method.name,
             f"{notes / there:,.0f} notes/s",
-            f"{total(base.encoding) / there:.1f}" if base else "",
+            f"{median(base.encoding) / there:.1f}" if base else "",
             f"{notes / back:,.0f} notes/s",
-            f"{total(base.decoding) / back:.1f}" if base else "",
+            f"{median(base.decoding) / back:.1f}" if base else "",
         )
     for reader in readers:
-        spent = total(reader.encoding)
-        share = f"{spent / total(readers[0].encoding):.2f}× symusic"
+        spent = median(reader.encoding)
+        share = f"{spent / median(readers[0].encoding):.2f}× symusic"
         table.add_row(reader.name, f"{notes / spent:,.0f} notes/s", "", share)
     console.print(table)
     table = Table(
@@ -279,9 +291,9 @@ def show(
     for method in methods:
         kept = Kept()
         for path, score in scores.items():
-            tokens = method.encode(path)
+            tokens = method.encode([path])[0]
             kept.tokens += method.count(tokens)
-            compare(method, score, method.score(method.decode(tokens)), kept)
+            compare(method, score, method.score(method.decode([tokens])[0]), kept)
         table.add_row(
             method.name,
             f"{kept.tokens / max(kept.notes, 1):.2f}",
@@ -311,10 +323,15 @@ def main() -> None:
         methods += peers()
     except ImportError:
         print("MidiTok is not installed, so it is left out: pip install miditok")
-    readers = [Reader("symusic, .numpy()", symusic_alone), Reader("read into a Score", read)]
+    bulk = list(in_bulk())
+    readers = [
+        Reader("symusic, .numpy()", each(symusic_alone)),
+        Reader("read into a Score", each(read)),
+        Reader("read into a Score, in bulk", lambda paths: list(read_all(paths))),
+    ]
     scores, refused = usable(paths, methods)
-    run(list(scores), chosen.rounds, methods, readers)
-    show(scores, methods, readers, refused)
+    run(list(scores), chosen.rounds, [*methods, *bulk], readers)
+    show(scores, methods, bulk, readers, refused)
 
 
 if __name__ == "__main__":

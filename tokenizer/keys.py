@@ -33,6 +33,7 @@ import numpy as np
 from .errors import unknown
 
 DRUMS = 128
+PITCHES = 132  # eleven octaves
 
 
 class Key(NamedTuple):
@@ -80,9 +81,15 @@ def pitch_class_weights(notes: np.ndarray) -> np.ndarray:
 def pitch_class_weights_of_pieces(
     notes: np.ndarray, number: np.ndarray | int, pieces: int
 ) -> np.ndarray:
-    """The same for the notes of several pieces, float64 (pieces, 12); `number` is each note's."""
+    """The same for the notes of several pieces, float64 (pieces, 12).
+
+    Args:
+        notes: of all pieces.
+        number: of each note's piece, times `PITCHES`.
+        pieces: how many there are.
+    """
     held = notes["duration"] * (notes["program"] < DRUMS)
-    by_pitch = np.bincount(notes["pitch"] + 132 * number, held, 132 * pieces)
+    by_pitch = np.bincount(notes["pitch"] + number, held, PITCHES * pieces)
     return np.asarray(by_pitch.reshape(pieces, 11, 12).sum(axis=1))
 
 

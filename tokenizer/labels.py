@@ -16,6 +16,7 @@ import numpy as np
 
 from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
 from .keys import (
+    PITCHES,
     Key,
     best_key,
     correlations_of_pieces,
@@ -165,7 +166,7 @@ def labels_of(score: Score) -> Labels:
 def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
     """The programs of each piece, the one with most notes first."""
     found: list[tuple[int, ...]] = [()] * len(pieces.scores)
-    counts = np.bincount(pieces.notes["program"] + _PROGRAMS * pieces.number)
+    counts = np.bincount(pieces.notes["program"] + pieces.number(_PROGRAMS))
     places = np.flatnonzero(counts)
     for place in places.take(np.argsort(-counts.take(places), kind="stable")).tolist():
         number, program = divmod(place, _PROGRAMS)
@@ -175,7 +176,9 @@ def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
 
 def keys_of(pieces: Pieces) -> list[tuple[int, bool] | None]:
     """The key of each piece, None where it has no notes or they say nothing: see `labels_of`."""
-    weights = pitch_class_weights_of_pieces(pieces.notes, pieces.number, len(pieces.scores))
+    weights = pitch_class_weights_of_pieces(
+        pieces.notes, pieces.number(PITCHES), len(pieces.scores)
+    )
     found = zip(pieces.scores, pieces.sizes, correlations_of_pieces(weights), strict=True)
     return [_key(score, by_key) if size else None for score, size, by_key in found]
 
@@ -205,9 +208,10 @@ def tempo_of(score: Score) -> float | None:
 
 def _prevailing(score: Score, events: np.ndarray) -> tuple[int, int] | None:
     """The two values, after the time, of the signature that covers the most music."""
-    values = [(first, second) for _, first, second in events.tolist()]
-    if len(set(values)) < 2:
-        return values[0] if values else None
+    rows = events.tolist()
+    values = [row[1:] for row in rows]
+    if len(rows) < 2 or len(set(values)) == 1:
+        return values[0] if rows else None
     total: dict[tuple[int, int], int] = {}
     for value, ticks in zip(values, _held(score, events["time"]).tolist(), strict=True):
         total[value] = total.get(value, 0) + ticks

@@ -59,10 +59,9 @@ class Pieces:
         """A value for each score as one for each note `(N,)`; just the value if all are alike."""
         return values[0] if len(set(values)) == 1 else np.repeat(np.array(values), self.sizes)
 
-    @cached_property
-    def number(self) -> Any:
-        """Which score each note is of, `(N,)`; 0 where there is only one."""
-        return self.spread(range(len(self.scores)))
+    def number(self, times: int) -> Any:
+        """The number of each note's score, `(N,)`, so many times; 0 where there is one score."""
+        return self.spread(range(0, len(self.scores) * times, times))
 
     @cached_property
     def ticks_per_quarter(self) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -195,14 +195,12 @@ def _settle(notes: Array, key: npt.NDArray[np.int64], bounds: list[int]) -> None
     notes[members] = chosen.take(rank.argsort(kind="stable"))
 
 
+@lru_cache(maxsize=512)  # most files state one tempo and one meter, and many the same
 def _tempos(state: bytes) -> Array | None:
     """The tempos; None where two differ at a tick: which is the last, symusic does not tell."""
     if not state:
         return EMPTY["tempos"]
     tempos = np.frombuffer(state, columns.TEMPOS)
-    if len(tempos) == 1:  # as in most files
-        first, slowness = tempos.item()
-        return tempos if first >= 0 and slowness else None
     time, microseconds = tempos["time"], tempos["microseconds"]
     if time[0] < 0 or not microseconds.all():
         return None
@@ -215,6 +213,7 @@ def _tempos(state: bytes) -> Array | None:
     return tempos
 
 
+@lru_cache(maxsize=512)
 def _time_signatures(state: bytes) -> Array | None:
     """The time signatures; None where two differ at a tick, or one does not fit a byte."""
     stated: dict[int, tuple[int, int]] = {}
@@ -225,6 +224,7 @@ def _time_signatures(state: bytes) -> Array | None:
     return _column("time_signatures", [(time, *signature) for time, signature in stated.items()])
 
 
+@lru_cache(maxsize=512)
 def _keys(state: bytes) -> Array | None:
     """The key signatures; None where one has a mode or a number of fifths that there is not."""
     rows = list(dict.fromkeys(KEY_SIGNATURE.iter_unpack(state)))

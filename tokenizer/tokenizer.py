@@ -274,7 +274,7 @@ class Tokenizer(Saved):
 
 def _change(events: npt.NDArray[Any]) -> bool:
     """Whether any of some sorted events comes after the beginning."""
-    return len(events) > 0 and bool(events["time"][-1] > 0)
+    return len(events) > 1 or (len(events) == 1 and events.item()[0] > 0)
 
 
 @cache
