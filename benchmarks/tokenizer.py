@@ -102,12 +102,15 @@ def _ours(name: str, grid: Grid, tokenizer: Tokenizer | MuseNetTokenizer) -> Met
 def in_bulk() -> Iterator[Method]:
     """Our compound tokens again, by the doors that take many files at a time."""
     for grid in (Grid.beats(), Grid.seconds()):
-        tokenizer = Tokenizer(Vocabulary.create(grid))
-        yield replace(
-            _ours(f"compound, {grid.clock}, in bulk", grid, tokenizer),
-            encode=lambda paths, door=tokenizer: list(door.encode_all(read_all(paths))),
-            decode=lambda tokens, door=tokenizer: list(door.decode_all(tokens)),
-        )
+        yield _in_bulk(f"compound, {grid.clock}, in bulk", Tokenizer(Vocabulary.create(grid)))
+
+
+def _in_bulk(name: str, tokenizer: Tokenizer) -> Method:
+    return replace(
+        _ours(name, tokenizer.vocabulary.grid, tokenizer),
+        encode=lambda paths: list(tokenizer.encode_all(read_all(paths))),
+        decode=lambda tokens: list(tokenizer.decode_all(tokens)),
+    )
 
 
 def peers() -> Iterator[Method]:

@@ -173,15 +173,14 @@ def _framed(
     leading: Inserts,
 ) -> list[Tokens]:
     """The tokens of pieces whose events are the rows between each bound and the next."""
-    leading_places, leading_values = (
-        leading  # what leads to a piece's first event follows its prefix
-    )
+    leading_places, leading_values = leading
     led = sorted(leading_places)
     places, values, stops = list[int](), list[int](), [0]
     for prefix, start, stop in zip(prefixes, bounds[:-1], bounds[1:], strict=True):
         places += [start] * len(prefix) + [stop] * len(closing)
         values += [*prefix, *closing]
         stops.append(stop + bisect_left(led, stop) + len(places))
+    # What leads to a piece's first event comes last here, and so stands behind the prefix.
     places, values = places + leading_places, values + leading_values
     if places:
         rows = _inserted(rows, np.array(places), np.array(values))
