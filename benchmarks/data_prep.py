@@ -1,6 +1,7 @@
 """Data preparation against its targets, with MidiTok beside us on the same files.
 
-    python benchmarks/data_prep.py FOLDER [--files 600] [--parts speed workers memory loader near]
+    python benchmarks/data_prep.py FOLDER [--files 600] [--parts speed memory loader near]
+    python benchmarks/data_prep.py FOLDER --files 6000 --parts workers
 
 FOLDER holds MIDI files, at any depth; the files are drawn from it with a fixed seed. MidiTok joins
 where it is installed (`pip install miditok`). Speed is notes per second of CPU time, from path to
@@ -135,7 +136,7 @@ def notes_in(files: list[Path]) -> int:
 
 
 def workers(files: list[Path], folder: Path) -> Iterator[Row]:
-    """Two processes against one, by the clock on the wall."""
+    """Two processes against one, by the clock on the wall: of few files, mostly their start."""
     manifest = listed(files, folder / "workers")
     took = {}
     for count in (1, 2):
