@@ -70,7 +70,7 @@ def _deltas_are_plain(data: bytes) -> bool:
     """Whether no sum of deltas can overflow; a delta of four bytes begins with three high ones."""
     array = np.frombuffer(data, np.uint8)
     high = array[:-2] & array[1:-1] & array[2:]
-    if high.max() < 0x80:
+    if high.tobytes().isascii():
         return True
     ticks = 0
     for at in np.flatnonzero(high >= 0x80).tolist():

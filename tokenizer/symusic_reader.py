@@ -53,6 +53,7 @@ class Parsed(NamedTuple):
         ticks_per_quarter: its resolution.
         tracks: those that have notes.
         states: each of these tracks' notes, as rows of `STATE`.
+        size: how many notes there are.
         stated: the states of its tempos, time and key signatures, if they are right.
     """
 
@@ -60,12 +61,8 @@ class Parsed(NamedTuple):
     ticks_per_quarter: int
     tracks: tuple[Track, ...]
     states: tuple[bytes, ...]
+    size: int
     stated: tuple[bytes, bytes, bytes] | None
-
-    @property
-    def size(self) -> int:
-        """How many notes there are."""
-        return sum(map(len, self.states)) // STATE.itemsize
 
 
 def parse(data: bytes) -> Parsed | None:
@@ -94,7 +91,8 @@ def parse(data: bytes) -> Parsed | None:
             _state(found.time_signatures, TIME_FIELDS),
             _state(found.key_signatures, KEY_FIELDS),
         )
-    return Parsed(data, found.ticks_per_quarter, tuple(tracks), tuple(states), stated)
+    size = sum(map(len, states)) // STATE.itemsize
+    return Parsed(data, found.ticks_per_quarter, tuple(tracks), tuple(states), size, stated)
 
 
 def scores_of(files: Sequence[Parsed], columns_of: ColumnsOf) -> list[Score | None]:

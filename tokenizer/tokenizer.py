@@ -139,7 +139,7 @@ class Tokenizer(Saved):
             names.append("time_signature:{}/{}".format(*labels.time_signature))
         if labels.key is not None:
             names.append(f"key:{key_name(*labels.key)}")
-        return [value for value in map(self.vocabulary.control, names) if value is not None]
+        return self.vocabulary.known(names)
 
     def body(self, score: Score) -> Tokens:
         """The music of a score, `(T, 5)`, without prefix and end."""

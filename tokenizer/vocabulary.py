@@ -139,6 +139,11 @@ class Vocabulary:
         """Field 0's value for a control such as `"composer:bach"`, or None if there is none."""
         return self._values.get(name)
 
+    def known(self, names: Iterable[str]) -> list[int]:
+        """Field 0's values for those of the controls that there are."""
+        values = self._values
+        return [values[name] for name in names if name in values]
+
     def name(self, value: int) -> str:
         """The control that a value of field 0 stands for."""
         return self.controls[value - self.first_control]
