@@ -165,6 +165,9 @@ def labels_of(score: Score) -> Labels:
 
 def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
     """The programs of each piece, the one with most notes first."""
+    if all(len(score.tracks) == 1 for score in pieces.scores):
+        firsts = [(score.tracks[0].program,) for score in pieces.scores]
+        return [one if size else () for one, size in zip(firsts, pieces.sizes, strict=True)]
     found: list[tuple[int, ...]] = [()] * len(pieces.scores)
     counts = np.bincount(pieces.notes["program"] + pieces.number(_PROGRAMS))
     places = np.flatnonzero(counts)
