@@ -267,13 +267,14 @@ def _check_fields(rows: Tokens, places: npt.NDArray[np.int64], vocabulary: Vocab
     """Refuse notes with a field of 0, or one beyond its values."""
     if len(rows) == 0:
         return
-    over = [rows[:, field].max() >= size for field, size in enumerate(vocabulary.sizes)]
-    if any(over) or rows.min() < 1:
-        wrong = ((rows < 1) | (rows >= np.array(vocabulary.sizes))).any(axis=1)
+    sizes = vocabulary.sizes
+    fields = (INSTRUMENT, PITCH, DURATION, VELOCITY)  # a wait beyond its values has no time at all
+    if any(rows[:, field].max() >= sizes[field] for field in fields) or rows.min() < 1:
+        wrong = ((rows < 1) | (rows >= np.array(sizes))).any(axis=1)
         raise InputError(
             f"token {int(places[wrong][0])} is no note of this vocabulary: "
             f"{rows[wrong][0].tolist()}, where each field is at least 1 and there are "
-            f"{', '.join(map(str, vocabulary.sizes))} values"
+            f"{', '.join(map(str, sizes))} values"
         )
 
 

@@ -288,19 +288,22 @@ def _notes(decoded: Decoded, grid: Grid) -> tuple[npt.NDArray[Any], list[list[in
     if last * grid.ticks_per_step > LAST_TICK:
         raise InputError(f"the tokens last {last} steps, longer than a score can; cut them")
     pieces = len(decoded.note_bounds) - 1
-    part = decoded.program.astype(np.int64)  # a number for each program of each piece
+    kind: npt.NDArray[Any] = decoded.program  # a number for each program of each piece
     if pieces > 1:
-        part += np.repeat(np.arange(pieces) * (DRUMS + 1), np.diff(decoded.note_bounds))
-    present = np.bincount(part, minlength=pieces * (DRUMS + 1)).reshape(pieces, -1) > 0
+        begins = np.arange(0, pieces * (DRUMS + 1), DRUMS + 1)
+        kind = kind + np.repeat(begins, np.diff(decoded.note_bounds))
+    present = np.bincount(kind, minlength=pieces * (DRUMS + 1)) > 0
     programs: list[list[int]] = [[] for _ in range(pieces)]
-    for piece, program in np.argwhere(present).tolist():
+    for place in present.nonzero()[0].tolist():
+        piece, program = divmod(place, DRUMS + 1)
         programs[piece].append(program)
+    track = np.cumsum(present.reshape(pieces, -1), axis=1).ravel() - 1
     notes = np.empty(len(decoded.start), dtype=NOTES)
     notes["start"] = decoded.start * grid.ticks_per_step
     notes["duration"] = grid.duration_ticks(decoded.duration_class)
     notes["pitch"] = decoded.pitch
     notes["velocity"] = decoded.velocity
     notes["program"] = decoded.program
-    notes["track"] = (np.cumsum(present, axis=1) - 1).ravel().take(part)
+    notes["track"] = track.take(kind)
     notes.flags.writeable = False
     return notes, programs
