@@ -19,8 +19,8 @@ from tokenizer.score import TEMPOS, Score
 Indices = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
-NOTES_TOGETHER = 1 << 16
-"""About how many notes are worked on together: more would leave the processor's cache."""
+NOTES_TOGETHER = 1 << 17
+"""About how many notes are worked on together: more are no faster, and take memory."""
 
 TIME_BITS = 34
 """A time in ticks, the end of a note too, is below 2 to this; a piece's number goes above."""
