@@ -69,7 +69,8 @@ def _notes_are_plain(data: bytes, ends: int) -> bool:
 def _deltas_are_plain(data: bytes) -> bool:
     """Whether no sum of deltas can overflow; a delta of four bytes begins with three high ones."""
     array = np.frombuffer(data, np.uint8)
-    high = array[:-2] & array[1:-1] & array[2:]
+    high = array[:-2] & array[1:-1]
+    high &= array[2:]
     if high.tobytes().isascii():
         return True
     ticks = 0

@@ -87,16 +87,14 @@ class Tokenizer(Saved):
     ) -> Iterator[Tokens]:
         """Pieces one by one as `encode` gives them, made many at a time: faster for many files.
 
+        What is made together shares memory: copy what you keep of few.
+
         Args:
             scores: the pieces; up to `MOST_PIECES` are taken before the first is given.
             labels: what the prefix of each says, or None for what the score says of itself.
         """
-        scores = iter(scores)
-        pairs = (
-            ((score, None) for score in scores)
-            if labels is None
-            else zip(scores, labels, strict=True)
-        )
+        unsaid = ((score, None) for score in scores)
+        pairs = unsaid if labels is None else zip(scores, labels, strict=True)
         for batch in batches(pairs, lambda pair: len(pair[0].notes)):
             yield from self._encoded([score for score, _ in batch], [said for _, said in batch])
 
