@@ -10,7 +10,7 @@ from typing import Any
 import mido
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tokenizer import InputError, Score, Track, read
@@ -210,6 +210,7 @@ def test_select_by_track_and_by_program(score: Score) -> None:
 
 
 @given(scores(), scores())
+@settings(suppress_health_check=[HealthCheck.too_slow])  # two whole scores, on a busy machine
 def test_concatenate_plays_one_after_the_other(first: Score, second: Score) -> None:
     both = first.concatenate(second)
     at = first.end
