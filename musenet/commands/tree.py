@@ -82,9 +82,9 @@ def grow(
     from musenet.sampling.tree_file import read_tree, write_tree
     from musenet.sampling.tree_text import line
 
-    options, part = asked.options(file), asked.part()
     found = read_tree(file)
     parent = found.find(at) if at is not None else found.only_prompt()
+    options, part = asked.options(parent.data or None), asked.part()
     from musenet.sampling.progress import watched
     from musenet.sampling.tree_growth import grow as grown
     from musenet.sampling.tree_growth import model_for

@@ -14,7 +14,7 @@ from musenet.checkpoint import Checkpoint
 from musenet.cli import main
 from musenet.commands.asking import Asked
 from musenet.sampling import request, tree_growth
-from musenet.sampling.options import Options
+from musenet.sampling.options import Options, sampling_for
 from musenet.sampling.python import generate
 from musenet.sampling.tree import Node
 from musenet.sampling.tree_file import read_tree, write_tree
@@ -105,7 +105,8 @@ def test_the_same_words_as_generate(run: Run, tmp_path: Path) -> None:
 
 def test_nothing_typed_is_nothing_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "seed", lambda given: 0)
-    assert Asked().options() == Options()
+    assert Asked().options("song.mid") == Options()
+    assert Asked().options(None) == Options(sampling=sampling_for(None))
     assert Asked().part() == (None, None)
 
 
@@ -184,10 +185,10 @@ def test_marks_made_meanwhile_are_kept(
         (["show", "text.txt"], "not a tree"),
         (["show", "song.json", "9"], "no node called '9'"),
         (["grow", "song.json", "--at", "opning"], "did you mean 'opening'"),
-        (["grow", "song.json", "--bars", "0"], "0 bars"),
+        (["grow", "song.json", "--at", "1", "--bars", "0"], "0 bars"),
         (["grow", "song.json", "--at", "1", "--composer", "chopn"], "did you mean 'chopin'"),
-        (["grow", "song.json", "--instrument", "pinao"], "did you mean 'piano'"),
-        (["grow", "song.json", "--to", "x"], "--to takes a bar"),
+        (["grow", "song.json", "--at", "1", "--instrument", "pinao"], "did you mean 'piano'"),
+        (["grow", "song.json", "--at", "1", "--to", "x"], "--to takes a bar"),
         (["grow", "song.json", "--at", "3", "--to", "2"], "node 3 is empty"),
         (["grow", "song.json", "--from", "90"], "several prompts"),
         (["grow", "song.json", "--at", "1", "--from", "90"], "no notes from --from to --to"),
