@@ -5,6 +5,7 @@ on there, for it hears itself. The prompt says how its notes are shared out amon
 
     the twelve pitch classes                    (held when the pitch is drawn)
     pitches struck again, and others            (the same)
+    each drum, and half octaves by instrument   (the same; of the prompt's instruments)
     note lengths, two classes an octave         (when the duration is)
     eight degrees of loudness                   (when the velocity is)
     the places within a beat where they start   (when the wait is)
@@ -14,8 +15,8 @@ and a class that takes a larger share of the late notes than that is held back b
     logit − strength · max(0, ln (share of late + ε) / (share before + ε))
 
 So a chromatic note or a triplet costs nothing, and a foreign key or a broken rhythm establishes
-itself only where the model is sure of it. Drums have neither key nor length: of them only places
-and loudness count.
+itself only where the model is sure of it. Drums have neither key nor length: of them only places,
+loudness and which drum it is count.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ _AT_ONE = 1.5
 the prompt's pitch classes as closely as the pieces themselves do."""
 
 _DRUM_VALUE = DRUMS + 1
+_HALF_OCTAVES = 22
+_FIRST_DRUM = _DRUM_VALUE * _HALF_OCTAVES
+_REGISTERS = _FIRST_DRUM + 129
 _DEGREES = 8
 _DEGREE_OF_VALUE = np.arange(-1, VELOCITY_BINS).clip(0) * _DEGREES // VELOCITY_BINS
 
@@ -75,10 +79,13 @@ class Shares:
         # As if the prompt had gone on for as long as is remembered.
         self._late = np.tile(self._share / (1 - _KEEP), (batch, 1))
 
-    def held(self) -> Floats:
-        """By how many nats each class is held back, `(B, classes)`."""
-        late = self._late / np.maximum(self._late.sum(axis=1, keepdims=True), 1e-12)
-        return self.strength * np.log((late + _FLOOR) / (self._share + _FLOOR)).clip(0.0)
+    def held(self, chosen: Ints | None = None) -> Floats:
+        """By how many nats each class, or those of `chosen` `(B, C)`, are held back, `(B, C)`."""
+        late, share = self._late, self._share
+        if chosen is not None:
+            late, share = np.take_along_axis(late, chosen, axis=1), share[chosen]
+        late = late / np.maximum(self._late.sum(axis=1, keepdims=True), 1e-12)
+        return self.strength * np.log((late + _FLOOR) / (share + _FLOOR)).clip(0.0)
 
     def push(self, index: Ints, classes: Ints) -> None:
         """Count a note of a class in each continuation of `index`."""
@@ -109,6 +116,10 @@ class Manner:
         self._struck = Struck(pitched, times[with_pitch], vocabulary, batch)
         lengths = self._length_of_value[pitched[:, DURATION]]
         self._pitches = Shares(_pitch_class(pitched[:, PITCH]), 12, batch, strength)
+        self._known = np.isin(np.arange(_DRUM_VALUE + 1), heard[note, INSTRUMENT])
+        self._registers = Shares(
+            _register(heard[note, INSTRUMENT], heard[note, PITCH]), _REGISTERS, batch, strength
+        )
         self._repeats = Shares(self._struck.classes, 2, batch, strength)
         self._lengths = Shares(lengths, int(self._length_of_value.max()) + 1, batch, strength)
         self._places = Shares(places, self._beat, batch, strength)
@@ -142,6 +153,9 @@ class Manner:
         else:
             held = self._lengths.held()[:, self._length_of_value]
         held[rows[:, INSTRUMENT] == _DRUM_VALUE] = 0.0
+        if field == PITCH:
+            register = _register(rows[:, INSTRUMENT, None], np.arange(logits.shape[1]))
+            held += self._registers.held(register) * self._known[rows[:, INSTRUMENT], None]
         return logits - held
 
     def push(self, rows: Tokens, note: npt.NDArray[np.bool_], times: Ints) -> None:
@@ -151,11 +165,19 @@ class Manner:
         sounding = np.flatnonzero(note)
         self._places.push(sounding, times[sounding] % self._beat)
         self._loudness.push(sounding, _DEGREE_OF_VALUE[rows[sounding, VELOCITY]])
+        played = _register(rows[sounding, INSTRUMENT], rows[sounding, PITCH])
+        self._registers.push(sounding, played)
         index = sounding[rows[sounding, INSTRUMENT] != _DRUM_VALUE]
         instruments, pitches = rows[index, INSTRUMENT], rows[index, PITCH]
         self._repeats.push(*self._struck.push(index, instruments, pitches, times[index]))
         self._pitches.push(index, _pitch_class(pitches))
         self._lengths.push(index, self._length_of_value[rows[index, DURATION]])
+
+
+def _register(instruments: Ints, pitches: Ints) -> Ints:
+    """Classes of values of the two fields: half octaves of each instrument, and each drum."""
+    halves = instruments * _HALF_OCTAVES + (pitches - 1) // 6
+    return np.where(instruments == _DRUM_VALUE, _FIRST_DRUM + pitches, halves).clip(0)
 
 
 def _pitch_class(values: Ints) -> Ints:
