@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test test-fast lint bench clean
 
 demo: $(STAMP)-run
-	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --seed 0 \
+	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --end --candidates 8 --seed 0 \
 		--out demo/chorale.mid --picture demo/chorale.png
 	@echo "Listen to demo/chorale.mid and look at demo/chorale.png."
 
