@@ -138,14 +138,16 @@ def notes_in(files: list[Path]) -> int:
 def workers(files: list[Path], folder: Path) -> Iterator[Row]:
     """Two processes against one, by the clock on the wall: of few files, mostly their start."""
     manifest = listed(files, folder / "workers")
-    took = {}
-    for count in (1, 2):
-        begun = time.perf_counter()
-        prepare(
-            [manifest], folder / f"of{count}", plan=TRAIN_ONLY, run=Run("processes", Limits(count))
-        )
-        took[count] = time.perf_counter() - begun
-    yield "two workers against one", f"{took[1] / took[2]:.2f}×", "≥ 1.6×"
+    took: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(4):
+        for count, seconds in took.items():
+            out = folder / f"of{count}-{turn}"
+            begun = time.perf_counter()
+            prepare([manifest], out, plan=TRAIN_ONLY, run=Run("processes", Limits(count)))
+            if turn:  # the first reads the disk and imports for those that follow
+                seconds.append(time.perf_counter() - begun)
+    one, two = (statistics.median(seconds) for seconds in took.values())
+    yield "two workers against one", f"{one / two:.2f}×", "≥ 1.6×"
 
 
 _PEAK = """
