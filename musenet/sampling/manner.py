@@ -56,7 +56,6 @@ the prompt's pitch classes as closely as the pieces themselves do."""
 _DRUM_VALUE = DRUMS + 1
 _HALF_OCTAVES = 22
 _FIRST_DRUM = _DRUM_VALUE * _HALF_OCTAVES
-_REGISTERS = _FIRST_DRUM + 129
 _DEGREES = 8
 _DEGREE_OF_VALUE = np.arange(-1, VELOCITY_BINS).clip(0) * _DEGREES // VELOCITY_BINS
 
@@ -117,9 +116,9 @@ class Manner:
         lengths = self._length_of_value[pitched[:, DURATION]]
         self._pitches = Shares(_pitch_class(pitched[:, PITCH]), 12, batch, strength)
         self._known = np.isin(np.arange(_DRUM_VALUE + 1), heard[note, INSTRUMENT])
-        self._registers = Shares(
-            _register(heard[note, INSTRUMENT], heard[note, PITCH]), _REGISTERS, batch, strength
-        )
+        self._register_of = _registers(vocabulary)
+        registers = self._register_of[heard[note, INSTRUMENT], heard[note, PITCH]]
+        self._registers = Shares(registers, int(self._register_of.max()) + 1, batch, strength)
         self._repeats = Shares(self._struck.classes, 2, batch, strength)
         self._lengths = Shares(lengths, int(self._length_of_value.max()) + 1, batch, strength)
         self._places = Shares(places, self._beat, batch, strength)
@@ -154,7 +153,7 @@ class Manner:
             held = self._lengths.held()[:, self._length_of_value]
         held[rows[:, INSTRUMENT] == _DRUM_VALUE] = 0.0
         if field == PITCH:
-            register = _register(rows[:, INSTRUMENT, None], np.arange(logits.shape[1]))
+            register = self._register_of[rows[:, INSTRUMENT]]
             held += self._registers.held(register) * self._known[rows[:, INSTRUMENT], None]
         return logits - held
 
@@ -165,7 +164,7 @@ class Manner:
         sounding = np.flatnonzero(note)
         self._places.push(sounding, times[sounding] % self._beat)
         self._loudness.push(sounding, _DEGREE_OF_VALUE[rows[sounding, VELOCITY]])
-        played = _register(rows[sounding, INSTRUMENT], rows[sounding, PITCH])
+        played = self._register_of[rows[sounding, INSTRUMENT], rows[sounding, PITCH]]
         self._registers.push(sounding, played)
         index = sounding[rows[sounding, INSTRUMENT] != _DRUM_VALUE]
         instruments, pitches = rows[index, INSTRUMENT], rows[index, PITCH]
@@ -174,10 +173,12 @@ class Manner:
         self._lengths.push(index, self._length_of_value[rows[index, DURATION]])
 
 
-def _register(instruments: Ints, pitches: Ints) -> Ints:
-    """Classes of values of the two fields: half octaves of each instrument, and each drum."""
-    halves = instruments * _HALF_OCTAVES + (pitches - 1) // 6
-    return np.where(instruments == _DRUM_VALUE, _FIRST_DRUM + pitches, halves).clip(0)
+def _registers(vocabulary: Vocabulary) -> Ints:
+    """Classes of values of two fields `(instruments, pitches)`: half octaves of each, and drums."""
+    pitches = np.arange(vocabulary.sizes[PITCH])
+    halves = (pitches - 1).clip(0) // 6
+    instruments = np.arange(_DRUM_VALUE)[:, None]
+    return np.vstack([instruments * _HALF_OCTAVES + halves, _FIRST_DRUM + pitches])
 
 
 def _pitch_class(values: Ints) -> Ints:
