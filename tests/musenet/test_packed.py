@@ -13,7 +13,7 @@ from musenet.packed import LANES, can_pack, product
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-SHAPES = [(130, 256), (256, 512), (512, 256), (1536, 512)]
+SHAPES = [(130, 512), (256, 512), (512, 256), (1536, 512)]
 
 
 def matrix(rows: int, columns: int) -> torch.Tensor:
