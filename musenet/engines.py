@@ -21,9 +21,13 @@ from torch import Tensor
 from tokenizer.errors import InputError, unknown
 
 from .cache import Cache
+from .heads import CascadeHead
+from .step import Step
 from .transformer import Transformer
 
 ENGINES = ("auto", "eager", "int8", "graphs")
+
+PATTERNS = ("row", "column", "previous_row", "dense")
 
 Whole = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer]
@@ -51,6 +55,15 @@ class Decoder(Protocol):
 
     def sample(self, choose: Choose, peek: Peek) -> Whole:
         """Choose the next row of each, [B, F], field by field."""
+
+
+def steps_are_known(model: Transformer) -> bool:
+    """Whether a model is built of what engines with steps of their own know.
+
+    That is what `Step` supports, attention in `PATTERNS`, and the cascade head.
+    """
+    patterns = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
+    return patterns and Step.supports(model) and isinstance(model.head, CascadeHead)
 
 
 def resolve(engine: str, model: Transformer) -> str:

@@ -19,13 +19,10 @@ from tokenizer.errors import InputError
 
 from .cache import LayerCache
 from .cached_attention import sdpa
-from .engines import Choose, Integers, Peek, Whole, copy_sequence
+from .engines import Choose, Integers, Peek, Whole, copy_sequence, steps_are_known
 from .functional import rms_norm
 from .heads import CascadeHead
-from .step import Step
 from .transformer import Transformer
-
-PATTERNS = ("row", "column", "previous_row", "dense")
 
 _WARM_UP = 3  # runs before a recording, in which libraries allocate what they need
 
@@ -34,15 +31,9 @@ def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with CUDA graphs, or None if it can."""
     if model.embedding.weight.device.type != "cuda":
         return "the graphs engine runs on CUDA GPUs; take --engine auto here"
-    if not knows(model):
+    if not steps_are_known(model):
         return "the graphs engine does not know this network; take --engine eager"
     return None
-
-
-def knows(model: Transformer) -> bool:
-    """Whether the model is built of what is known here."""
-    known = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
-    return known and Step.supports(model) and isinstance(model.head, CascadeHead)
 
 
 class GraphDecoder:
@@ -51,7 +42,7 @@ class GraphDecoder:
     On a CPU nothing is recorded, and the same computation runs as it is.
 
     Raises:
-        InputError: if the model is built of other things than `knows` knows.
+        InputError: if the model is built of other things than `steps_are_known` lists.
     """
 
     def __init__(self, model: Transformer, batch: int) -> None:
@@ -59,7 +50,8 @@ class GraphDecoder:
         rotations = model.rotations(0, config.context, weight)
         with torch.no_grad():
             cache = model.new_cache(batch)
-        if cache.step is None or rotations is None or not isinstance(head, CascadeHead):
+        known = steps_are_known(model)
+        if not (known and isinstance(head, CascadeHead)) or cache.step is None or rotations is None:
             raise InputError("the graphs engine does not know this network; take --engine eager")
         self._model, self._head, self._cache, self._step = model, head, cache, cache.step
         self._rotations = rotations

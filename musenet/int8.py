@@ -21,14 +21,12 @@ from tokenizer.errors import InputError
 
 from .blocks import Block
 from .cache import LayerCache, kept
-from .engines import Choose, Integers, Peek, Whole
+from .engines import Choose, Integers, Peek, Whole, steps_are_known
 from .heads import CascadeHead
-from .step import Step, versions
+from .step import versions
 from .transformer import Transformer
 
 Floats = npt.NDArray[np.float32]
-
-PATTERNS = ("row", "column", "previous_row", "dense")
 
 
 def missing() -> str | None:
@@ -42,8 +40,7 @@ def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with int8 weights, or None if it can."""
     if model.embedding.weight.device.type != "cpu":
         return "the int8 engine runs on CPUs; take --engine eager here"
-    known = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
-    if not (Step.supports(model) and known and isinstance(model.head, CascadeHead)):
+    if not steps_are_known(model):
         return "the int8 engine does not know this network; take --engine eager"
     return missing()
 

@@ -15,21 +15,13 @@ from .logits import FieldSampling, Sampling
 DEFAULT_BARS = 16
 MOST_VARIATIONS = 64
 
-NATURAL: FieldSampling = (
-    Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.95),
-    Sampling(temperature=1.0, top_p=0.96),
-    Sampling(temperature=1.0, top_p=0.96),
+NATURAL: FieldSampling = tuple(
+    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
 )
 """How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
 
-FRESH: FieldSampling = (
-    Sampling(temperature=1.0, top_p=0.94),
-    Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.98),
-    Sampling(temperature=1.0, top_p=0.96),
-    Sampling(temperature=1.0, top_p=0.96),
+FRESH: FieldSampling = tuple(
+    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.94, 0.98, 0.98, 0.96, 0.96)
 )
 """The same where no prompt keeps the music together: a steadier rhythm, and more pitches."""
 

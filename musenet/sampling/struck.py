@@ -30,15 +30,23 @@ class Struck:
 
     def __init__(self, heard: Tokens, times: Ints, vocabulary: Vocabulary, batch: int) -> None:
         instruments, pitches = vocabulary.sizes[INSTRUMENT], vocabulary.sizes[PITCH]
-        self._last = np.zeros((1, instruments, pitches), dtype=bool)
-        self._before = self._last.copy()
-        self._time = np.full((1, instruments), -1, dtype=np.int64)
-        one, found = np.zeros(1, dtype=np.int64), []
-        for row, time in zip(heard[:, None], times[:, None], strict=True):
-            found.append(self.push(one, row[:, INSTRUMENT], row[:, PITCH], time)[1])
-        self.classes = np.concatenate([one[:0], *found])
-        self._last, self._before = (x.repeat(batch, axis=0) for x in (self._last, self._before))
-        self._time = self._time.repeat(batch, axis=0)
+        by, pitch = heard[:, INSTRUMENT].astype(np.int64), heard[:, PITCH]
+        # Strokes counted instrument after instrument; each instrument's come one after another.
+        _, stroke = np.unique(np.stack([by, times]), axis=1, return_inverse=True)
+        first, latest = np.full(instruments, len(heard)), np.full(instruments, -1)
+        np.minimum.at(first, by, stroke)
+        np.maximum.at(latest, by, stroke)
+        played = stroke * pitches + pitch
+        repeated = np.isin(played - pitches, played)
+        self.classes = repeated[stroke > first[by]].astype(np.int64)
+        self._last, self._before = (
+            np.zeros((batch, instruments, pitches), dtype=bool) for _ in range(2)
+        )
+        self._time = np.full((batch, instruments), -1, dtype=np.int64)
+        now, ago = stroke == latest[by], (stroke == latest[by] - 1) & (stroke >= first[by])
+        self._last[:, by[now], pitch[now]] = True
+        self._before[:, by[ago], pitch[ago]] = True
+        self._time[:, by[now]] = times[now]
 
     def repeated(self, instruments: Ints, times: Ints) -> npt.NDArray[np.bool_]:
         """Which pitches `(B, pitches)` notes of `instruments` at `times` `(B,)` would repeat."""

@@ -126,20 +126,6 @@ def test_what_graphs_record_predicts_what_the_full_pass_does(
         assert np.abs(found - likelihoods(model, given, structure, start)).max() < 1e-4
 
 
-def test_graphs_begin_with_one_prompt_for_all(opened: Opened) -> None:
-    model, (tokens, structure) = opened(CONFIG), rows(20, 3)
-    tokens[:], structure[:] = tokens[:1], structure[:1]
-    with torch.inference_mode():
-        made = GraphDecoder(model, 3)
-        each = logits(made, tokens, structure, 12)
-        made.start(tokens[:1, :12], structure[:1, :12])
-        recorder = Recorder(3)
-        recorder.forced, recorder.columns = tokens[:, 12], structure[:, 12]
-        made.sample(recorder.choose, recorder.peek)
-    for first, shown in zip(each, recorder.seen, strict=True):
-        assert np.array_equal(first[:, 0], shown)
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
 @pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
 def test_graphs_replay_what_was_recorded(config: ModelConfig, opened: Opened) -> None:
@@ -194,12 +180,13 @@ def test_a_sequence_is_the_same_alone_and_in_any_company(
             assert np.array_equal(mine, theirs[few])
 
 
-@needs_int8
-def test_one_beginning_for_all_is_the_same_for_each(opened: Opened) -> None:
+@pytest.mark.parametrize("engine", ["graphs", pytest.param("int8", marks=needs_int8)])
+def test_one_beginning_for_all_is_the_same_for_each(engine: str, opened: Opened) -> None:
     model, (tokens, structure) = opened(CONFIG), rows(20, 3)
     tokens[:], structure[:] = tokens[:1], structure[:1]
     with torch.inference_mode():
-        made = decoder(model, "int8", 3)
+        # Asked for by name, graphs would be refused on a CPU.
+        made = GraphDecoder(model, 3) if engine == "graphs" else decoder(model, engine, 3)
         each = logits(made, tokens, structure, 12)
         made.start(tokens[:1, :12], structure[:1, :12])
         recorder = Recorder(3)
@@ -256,6 +243,8 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Open
         resolve("graphs", opened(CONFIG))
     with pytest.raises(InputError, match="does not know this network"):
         GraphDecoder(opened(replace(CONFIG, head="parallel")), 1)
+    with pytest.raises(InputError, match="does not know this network"):
+        GraphDecoder(opened(replace(CONFIG, patterns=("strided",))), 1)
     assert ENGINES == ("auto", "eager", "int8", "graphs")
 
 
