@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
@@ -18,17 +17,7 @@ from tokenizer.vocabulary import Tokens
 from .label import SPLITS
 from .shards import mapped, read_index
 
-STRUCTURE_BYTES = 1 << 30
-"""Structure is kept for pieces used last, up to this many bytes."""
-
-_COLUMNS = (
-    "shard",
-    "offset",
-    "length",
-    "notes",
-    "split",
-    "corpus",
-    "source",
+_LABELS = (
     "composer",
     "styles",
     "instruments",
@@ -37,6 +26,7 @@ _COLUMNS = (
     "key_fifths",
     "key_minor",
 )
+_COLUMNS = ("shard", "offset", "length", "notes", "split", "corpus", "source", *_LABELS)
 
 
 def splits_of(folder: str | os.PathLike[str]) -> tuple[str, ...]:
@@ -89,11 +79,8 @@ class Pieces:
         self.sources: list[str] = table["source"].to_pylist()
         self._shard = table["shard"].to_numpy()
         self._offset = table["offset"].to_numpy()
-        self._table = table
+        self._labels = [table[name].combine_chunks() for name in _LABELS]
         self._shards = mapped(self.folder, index)
-        self._structures: OrderedDict[int, Structure] = OrderedDict()
-        self._room = STRUCTURE_BYTES
-        self._labels: dict[int, Labels] = {}
         lists = (table[name] for name in ("styles", "instruments"))
         styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
         # A start, a composer, a tempo, a time signature and a key.
@@ -110,43 +97,29 @@ class Pieces:
 
     def labels(self, piece: int) -> Labels:
         """What the table says of a piece."""
-        found = self._labels.get(piece)
-        if found is None:
-            row = self._table.slice(piece, 1).to_pylist()[0]
-            numerator, _, denominator = (row["time_signature"] or "4/4").partition("/")
-            fifths = row["key_fifths"]
-            found = self._labels[piece] = Labels(
-                composer=row["composer"],
-                styles=tuple(row["styles"]),
-                instruments=tuple(row["instruments"]),
-                tempo=row["tempo"],
-                time_signature=(int(numerator), int(denominator)),
-                key=None if fifths is None else Key(fifths, bool(row["key_minor"])),
-            )
-        return found
+        composer, styles, instruments, tempo, meter, fifths, minor = (
+            column[piece].as_py() for column in self._labels
+        )
+        numerator, _, denominator = (meter or "4/4").partition("/")
+        return Labels(
+            composer=composer,
+            styles=tuple(styles),
+            instruments=tuple(instruments),
+            tempo=tempo,
+            time_signature=(int(numerator), int(denominator)),
+            key=None if fifths is None else Key(fifths, bool(minor)),
+        )
 
     def most_prefix_rows(self, piece: int) -> int:
         """The most rows that the control prefix of a piece can take."""
         return int(self._prefix_rows[piece])
 
-    def structure(self, piece: int) -> Structure:
-        """The structure `(rows, 6)` of a piece's body, its length known."""
-        found = self._structures.get(piece)
-        if found is not None:
-            self._structures.move_to_end(piece)
-            return found
-        found = structure_of(self.tokens(piece), self.tokenizer, self.labels(piece))
-        self._room -= found.nbytes
-        while self._room < 0 and self._structures:
-            _, old = self._structures.popitem(last=False)
-            self._room += old.nbytes
-        self._structures[piece] = found
-        return found
 
-
-def structure_of(body: Tokens, tokenizer: Tokenizer, labels: Labels) -> Structure:
-    """The structure `(T, 6)` of a piece's body `(T, 5)`, given its first time signature."""
+def structure_of(
+    body: Tokens, tokenizer: Tokenizer, labels: Labels, start: int, stop: int
+) -> Structure:
+    """The structure `(stop − start, 6)` of rows of a piece's body, given its labels."""
     vocabulary = tokenizer.vocabulary
     opening = tokenizer.prefix(Labels(time_signature=labels.time_signature))
-    whole = np.concatenate([opening, body])
-    return structure(whole, vocabulary, length_of(body, vocabulary))[len(opening) :]
+    tokens = np.concatenate([opening, body[:stop]])
+    return structure(tokens, vocabulary, length_of(body, vocabulary), len(opening) + start)

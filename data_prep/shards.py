@@ -210,7 +210,7 @@ def read_index(folder: Path) -> Index:
 def mapped(folder: Path, index: Index) -> list[Tokens]:
     """The tokens of each shard, `(rows, 5)`, on disk until they are looked at."""
     return [
-        np.memmap(folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS)))
+        np.asarray(np.memmap(folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS))))
         for s in index.shards
     ]
 

@@ -13,7 +13,7 @@ import numpy as np
 from tokenizer import InputError, Labels
 from tokenizer.vocabulary import Tokens
 
-from .pieces import Pieces
+from .pieces import Pieces, structure_of
 from .windows import Window, count, empty_windows
 
 
@@ -88,8 +88,10 @@ class Tiles:
             stop = min(int(self.pieces.lengths[piece]), start + self.context + 1 - len(prefix))
             begin, end = len(prefix), len(prefix) + stop - start
             windows.tokens[place, :begin] = prefix
-            windows.tokens[place, begin:end] = self.pieces.tokens(piece)[start:stop]
-            windows.structure[place, begin:end] = self.pieces.structure(piece)[start:stop]
+            body, labels = self.pieces.tokens(piece), self.pieces.labels(piece)
+            columns = structure_of(body, self.pieces.tokenizer, labels, start, stop)
+            windows.tokens[place, begin:end] = body[start:stop]
+            windows.structure[place, begin:end] = columns
             music[place, begin + counted - start : end] = True
         count(windows, music, self.pieces.tokenizer)
         return windows

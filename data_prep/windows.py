@@ -206,25 +206,25 @@ class Dataset:
         """Put a passage into rows of a window, as much of it as fits."""
         piece, start, stop = passage
         room = len(tokens)
-        labels = self._dropout.labels(self.pieces.labels(piece), random)
+        labels = self.pieces.labels(piece)
+        told = self._dropout.labels(labels, random)
         knows_length = random.random() >= self._dropout.length
         body = self.pieces.tokens(piece)
         on_beats = self.tokenizer.vocabulary.grid.is_beat
         # Stretching moves rows, so that there a transposition must suit the whole piece.
         heard = body[start : start + room] if on_beats else body
         change = draw(self._augmentation, heard, random)
-        prefix = self.tokenizer.prefix(changed_labels(labels, change), start=start == 0)[:room]
-        columns = self.pieces.structure(piece)
+        prefix = self.tokenizer.prefix(changed_labels(told, change), start=start == 0)[:room]
         if change.tempo != 1.0 and not on_beats:
+            rows = len(body)
             body = stretched(body, change.tempo, self.tokenizer.vocabulary)
-            columns = structure_of(body, self.tokenizer, self.pieces.labels(piece))
-            start, stop = (at * len(body) // len(columns) for at in (start, stop))
+            start, stop = (at * len(body) // rows for at in (start, stop))
         stop = min(stop, start + room - len(prefix))
         begin, end = len(prefix), len(prefix) + stop - start
         tokens[:begin] = prefix
         tokens[begin:end] = body[start:stop]
         apply(tokens[begin:end], change, self.tokenizer.vocabulary)
-        structure[begin:end] = columns[start:stop]
+        structure[begin:end] = structure_of(body, self.tokenizer, labels, start, stop)
         if not knows_length:
             structure[begin:end, [PART, COUNTDOWN]] = 0
         return Stretch(piece, start, stop, len(prefix), change)

@@ -157,11 +157,7 @@ def save(
         InputError: if the folder cannot be written.
     """
     target = Path(folder)
-    tensors = {
-        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, tensor in model.state_dict().items()
-    }
-    data = tensors_to_bytes(tensors, metadata={"format": _FORMAT})
+    data = _stored(model)
     with _folder_replacing(target) as temporary:
         (temporary / "model.safetensors").write_bytes(data)
         (temporary / "config.json").write_bytes(model.config.to_json().encode())
@@ -172,6 +168,11 @@ def save(
         if card:
             (temporary / "README.md").write_bytes(card.encode())
     return _hash(data)
+
+
+def hash_of(model: Transformer) -> str:
+    """The hash that a checkpoint of this model has."""
+    return _hash(_stored(model))
 
 
 def load(
@@ -228,6 +229,15 @@ def resolve(name_or_folder: str | os.PathLike[str]) -> Path:
         raise InputError(f"{given} is a file; give the checkpoint's folder")
     shipped = [folder.parent.name for folder in sorted(PRETRAINED.glob("*/config.json"))]
     raise unknown("checkpoint", str(name_or_folder), shipped)
+
+
+def _stored(model: Transformer) -> bytes:
+    """A model's parameters as safetensors in bf16."""
+    tensors = {
+        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    return tensors_to_bytes(tensors, metadata={"format": _FORMAT})
 
 
 def _read(folder: Path, name: str) -> bytes:

@@ -13,6 +13,7 @@ import typer
 
 from tokenizer.errors import InputError
 
+from .commands.average import average
 from .commands.dataset import dataset
 from .commands.embeddings import embeddings
 from .commands.evaluate import evaluate
@@ -41,6 +42,7 @@ _COMMANDS = (
     replay,
     train,
     finetune,
+    average,
     train_critic,
     evaluate,
     embeddings,

@@ -28,7 +28,7 @@ def lines(tokens: Tokens, tokenizer: Tokenizer) -> Iterator[str]:
     vocabulary = tokenizer.vocabulary
     grid = vocabulary.grid
     if grid.is_beat:
-        bars, positions = bar_positions(tokens, vocabulary)
+        bars, positions = bar_positions(tokens, row_times(tokens, vocabulary), vocabulary)
         where = [
             f"{bar + 1:>4}:{_quarters(position + grid.beat, grid.beat):<6}"
             for bar, position in zip(bars.tolist(), positions.tolist(), strict=True)

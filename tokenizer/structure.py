@@ -19,6 +19,7 @@ arXiv:2005.00341).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +39,7 @@ _BARS = 16
 _PARTS = 128
 
 
+@cache
 def _elapsed_edges(beat: int) -> Steps:
     """The times, in steps, at which ELAPSED goes up by one: eight to each doubling of bars."""
     octaves = np.arange(1, STRUCTURE_SIZES[ELAPSED] - 1) / 8
@@ -46,62 +48,72 @@ def _elapsed_edges(beat: int) -> Steps:
 
 def length_of(tokens: Tokens, vocabulary: Vocabulary) -> int:
     """The length of a piece in steps: the latest end of a note of tokens `(T, 5)`."""
-    note = vocabulary.is_note(tokens)
-    if not note.any():
+    notes = np.flatnonzero(vocabulary.is_note(tokens))
+    if not len(notes):
         return 0
-    durations = vocabulary.grid.durations[tokens[note, DURATION] - 1]
-    return int((row_times(tokens, vocabulary)[note] + durations).max())
+    times, durations = row_times(tokens, vocabulary), vocabulary.grid.durations
+    # Notes that began longer ago than any lasts have ended when the last one begins.
+    row = np.searchsorted(times, times[notes[-1]] - durations[-1])
+    notes = notes[np.searchsorted(notes, row) :]
+    return int((times[notes] + durations[tokens[notes, DURATION] - 1]).max())
 
 
-def structure(tokens: Tokens, vocabulary: Vocabulary, length: int | None = None) -> Structure:
-    """The structure `(T, 6)` of a piece's tokens `(T, F)`, prefix and all.
+def structure(
+    tokens: Tokens, vocabulary: Vocabulary, length: int | None = None, start: int = 0
+) -> Structure:
+    """The structure of a piece's tokens `(T, F)`, prefix and all, from a row on: `(T − start, 6)`.
 
     Args:
         tokens: a piece from its beginning. A time signature in the prefix opens it; without one
             it opens in 4/4.
         vocabulary: what the tokens mean.
         length: the piece's length in steps, or None to leave PART and COUNTDOWN unknown.
+        start: the first row asked for; those before it only say where it stands.
     """
-    times = row_times(tokens, vocabulary)
-    columns = np.zeros((len(tokens), len(COLUMNS)), dtype=np.int16)
+    reached = row_times(tokens, vocabulary)
+    times = reached[start:]
+    columns = np.zeros((len(times), len(COLUMNS)), dtype=np.int16)
     columns[:, ELAPSED] = np.searchsorted(_elapsed_edges(vocabulary.grid.beat), times, "right") + 1
     if vocabulary.grid.is_beat:
-        bar, position = bar_positions(tokens, vocabulary)
+        bar, position = bar_positions(tokens, reached, vocabulary, start)
         columns[:, BAR] = bar % _BARS + 1
         columns[:, POSITION] = np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
-    columns[:, CHORD] = _notes_before(vocabulary.is_note(tokens), times)
+    columns[:, CHORD] = _notes_before(vocabulary.is_note(tokens), reached, start)
     if length is not None:
         columns[:, PART], columns[:, COUNTDOWN] = _towards_end(times, length, vocabulary)
-    columns[: vocabulary.prefix_length(tokens)] = 0
-    columns[tokens[:, WAIT] == 0] = 0
+    columns[: max(0, vocabulary.prefix_length(tokens) - start)] = 0
+    columns[tokens[start:, WAIT] == 0] = 0
     return columns
 
 
-def bar_positions(tokens: Tokens, vocabulary: Vocabulary) -> tuple[Steps, Steps]:
-    """The bar of every row, from 0, and the steps since its bar line: two arrays `(T,)`.
+def bar_positions(
+    tokens: Tokens, times: Steps, vocabulary: Vocabulary, start: int = 0
+) -> tuple[Steps, Steps]:
+    """The bar of each row from `start` on, from 0, and the steps since its bar line.
 
     Bars are counted anew from each time signature, wherever it stands; before the first, a bar is
-    one of 4/4.
+    one of 4/4. Times are those of `row_times`.
     """
-    times = row_times(tokens, vocabulary)
-    signature = np.flatnonzero(vocabulary.bar_steps[tokens[:, WAIT]])
+    control = np.flatnonzero(vocabulary.is_control(tokens))
+    signature = control[vocabulary.bar_steps[tokens[control, WAIT]] > 0]
     begins = np.concatenate([[0], times[signature]])
     bar_steps = np.concatenate(
         [[4 * vocabulary.grid.beat], vocabulary.bar_steps[tokens[signature, WAIT]]]
     )
     bars_before = np.concatenate([[0], np.cumsum(-(-np.diff(begins) // bar_steps[:-1]))])
-    segment = np.zeros(len(tokens), dtype=np.int64)
-    segment[signature] = 1
-    segment = np.cumsum(segment)
-    bar, position = np.divmod(times - begins[segment], bar_steps[segment])
+    segment = np.searchsorted(signature, np.arange(start, len(tokens)), side="right")
+    bar, position = np.divmod(times[start:] - begins[segment], bar_steps[segment])
     return bar + bars_before[segment], position
 
 
-def _notes_before(note: npt.NDArray[np.bool_], times: Steps) -> Steps:
+def _notes_before(note: npt.NDArray[np.bool_], times: Steps, start: int) -> Steps:
     """CHORD: one more than the number of notes before each row at the row's own time."""
-    before = np.concatenate([[0], np.cumsum(note)])[:-1]
-    first = np.searchsorted(times, times, side="left")
-    return np.minimum(before - before[first], STRUCTURE_SIZES[CHORD] - 2) + 1
+    chord = int(np.searchsorted(times, times[start])) if start else 0  # its first row
+    note, times = note[chord:], times[chord:]
+    before = np.cumsum(note) - note
+    begins = np.diff(times, prepend=-1) > 0
+    before -= np.maximum.accumulate(before * begins)
+    return np.minimum(before[start - chord :], STRUCTURE_SIZES[CHORD] - 2) + 1
 
 
 def _towards_end(times: Steps, length: int, vocabulary: Vocabulary) -> tuple[Steps, Steps]:

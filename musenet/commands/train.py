@@ -81,6 +81,6 @@ def train(
     if stopped:
         raise typer.Exit(128 + stopped)
     if export is not None:
-        from musenet.training.export import export as export_run
+        from musenet.training import export as exports
 
-        export_run(out, export, evaluation=figures, notices=notices, remarks=remarks)
+        exports.export(out, export, exports.Papers(figures, notices, remarks))

@@ -55,7 +55,7 @@ def _recipe(training: Mapping[str, Any]) -> str:
     weights = ", ".join(f"{k} × {v:g}" for k, v in sorted(settings["weights"].items()))
     return (
         "## Training\n\n"
-        f"{_beginning(training.get('initial'))}"
+        f"{_beginning(training.get('initial'))}{_averaged(training)}"
         f"{training['hours']:.2f} hours in {training['sessions']} session(s) with "
         f"{settings['threads'] or 'all'} thread(s); {training['steps']:,} steps, "
         f"{training['notes'] / 1e6:.2f} M notes seen. Windows of {settings['context']} tokens, "
@@ -82,9 +82,26 @@ def _beginning(initial: Mapping[str, Any] | None) -> str:
         return ""
     return (
         f"{_beginning(initial.get('initial'))}The run began with the weights {initial['name']} "
-        f"({initial['hash']}), which had seen {initial['notes'] / 1e6:.2f} M notes in "
-        f"{initial['hours']:.2f} hours and {initial['steps']:,} steps (their settings are in "
-        "`training.json` too). "
+        f"({initial['hash']}{_mean_of(initial)}), which had seen "
+        f"{initial['notes'] / 1e6:.2f} M notes in {initial['hours']:.2f} hours and "
+        f"{initial['steps']:,} steps (their settings are in `training.json` too). "
+    )
+
+
+def _mean_of(training: Mapping[str, Any]) -> str:
+    runs = training.get("averaged")
+    return f", the mean of {len(runs)} runs" if runs else ""
+
+
+def _averaged(training: Mapping[str, Any]) -> str:
+    """What else there was than one run."""
+    runs = training.get("averaged")
+    if not runs:
+        return ""
+    seeds = ", ".join(str(run["seed"]) for run in runs)
+    return (
+        f"These weights are the mean of {len(runs)} runs that differ in their seed ({seeds}; "
+        "`musenet average`); hours, steps and notes are the sums. "
     )
 
 

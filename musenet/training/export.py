@@ -3,32 +3,44 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from musenet import checkpoint
+from musenet.transformer import Transformer
+from tokenizer import Tokenizer
 from tokenizer.errors import InputError
 
 from .card import card
 
 
-def export(
-    run: Path,
-    folder: Path,
-    *,
-    evaluation: Path | None = None,
-    notices: Path | None = None,
-    remarks: Path | None = None,
-    which: str = "best",
-) -> str:
+@dataclass(frozen=True)
+class Papers:
+    """What a card is to hold beside the record of a run.
+
+    Attributes:
+        evaluation: figures that `musenet evaluate --json` wrote.
+        notices: a folder with `<corpus>/ATTRIBUTION.txt`.
+        remarks: a text in Markdown: what else was found out.
+    """
+
+    evaluation: Path | None = None
+    notices: Path | None = None
+    remarks: Path | None = None
+
+
+NO_PAPERS = Papers()
+
+
+def export(run: Path, folder: Path, papers: Papers = NO_PAPERS, *, which: str = "best") -> str:
     """Write a run's model as a checkpoint folder with a model card; gives the weights' hash.
 
     Args:
         run: the run's folder.
         folder: where to write.
-        evaluation: figures that `musenet evaluate --json` wrote, for the card.
-        notices: a folder with `<corpus>/ATTRIBUTION.txt`, for the card.
-        remarks: a text in Markdown, for the card: what else was found out.
+        papers: for the card.
         which: `best` (on validation) or `last`.
 
     Raises:
@@ -38,20 +50,33 @@ def export(
     if not (source / "config.json").is_file():
         raise InputError(f"{run} has no {which} model yet; train on, or use the other one")
     loaded = checkpoint.load(source)
-    training = dict(loaded.training)
     dataset = Path(json.loads((run / "settings.json").read_text(encoding="utf-8"))["dataset"])
-    training["data"] = report_of(dataset)
-    if evaluation is not None:
-        training["evaluation"] = _figures(evaluation, loaded.hash)
-    if notices is not None:
-        training["notices"] = _notices(notices, training["data"])
-    if remarks is not None:
-        training["remarks"] = _text(remarks)
-    parameters = sum(p.numel() for p in loaded.model.parameters())
-    text = card(folder.name, loaded.config, parameters, training)
-    for words in ("notices", "remarks"):
-        training.pop(words, None)
-    return checkpoint.save(folder, loaded.model, loaded.tokenizer, training, text)
+    training = {**loaded.training, "data": report_of(dataset)}
+    return publish(folder, loaded.model, loaded.tokenizer, training, papers)
+
+
+def publish(
+    folder: Path,
+    model: Transformer,
+    tokenizer: Tokenizer | None,
+    training: Mapping[str, Any],
+    papers: Papers,
+) -> str:
+    """Write a model with its record and a card as a checkpoint folder; gives the weights' hash.
+
+    Raises:
+        InputError: if the figures are of other weights, or a text cannot be read.
+    """
+    record, texts = dict(training), dict[str, Any]()
+    if papers.evaluation is not None:
+        record["evaluation"] = _figures(papers.evaluation, checkpoint.hash_of(model))
+    if papers.notices is not None:
+        texts["notices"] = _notices(papers.notices, record["data"])
+    if papers.remarks is not None:
+        texts["remarks"] = _text(papers.remarks)
+    parameters = sum(p.numel() for p in model.parameters())
+    text = card(folder.name, model.config, parameters, {**record, **texts})
+    return checkpoint.save(folder, model, tokenizer, record, text)
 
 
 def report_of(dataset: Path) -> dict[str, Any]:

@@ -57,9 +57,10 @@ def load_grown(model: Transformer, initial: Checkpoint) -> None:
 
 def facts(initial: Checkpoint) -> dict[str, Any]:
     """What the record of a run says of the weights that it began with."""
-    said = {
-        key: initial.training.get(key) for key in ("steps", "notes", "hours", "settings", "initial")
-    }
+    record = initial.training
+    said = {key: record.get(key) for key in ("steps", "notes", "hours", "settings", "initial")}
+    if "averaged" in record:
+        said["averaged"] = record["averaged"]
     return {"name": initial.folder.name, "hash": initial.hash, **said}
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from musenet import checkpoint
 from musenet.training import run as runs
-from musenet.training.export import export
+from musenet.training.export import Papers, export
 from musenet.training.settings import resolve
 from tokenizer.errors import InputError
 
@@ -70,7 +70,7 @@ def test_the_card_states_the_facts(run: Path, dataset: Path, tmp_path: Path) -> 
     remarks = tmp_path / "remarks.md"
     remarks.write_text("## Endings\n\nThey end.\n")
     out = tmp_path / "shipped"
-    hash_ = export(run, out, evaluation=found, notices=tmp_path / "corpora", remarks=remarks)
+    hash_ = export(run, out, Papers(found, tmp_path / "corpora", remarks))
     loaded = checkpoint.load(out)
     assert loaded.hash == hash_ == checkpoint.load(run / "best").hash
     card = (out / "README.md").read_text(encoding="utf-8")
@@ -107,9 +107,9 @@ def test_figures_of_other_weights_are_refused(run: Path, tmp_path: Path) -> None
     found = tmp_path / "figures.json"
     found.write_text(json.dumps(figures("000000000000")))
     with pytest.raises(InputError, match="figures of other weights"):
-        export(run, tmp_path / "shipped", evaluation=found)
+        export(run, tmp_path / "shipped", Papers(evaluation=found))
     with pytest.raises(InputError, match="has no best model"):
         export(tmp_path / "nothing", tmp_path / "shipped")
     with pytest.raises(InputError, match="every source needs its attribution"):
-        export(run, tmp_path / "shipped", notices=tmp_path)
+        export(run, tmp_path / "shipped", Papers(notices=tmp_path))
     assert not (tmp_path / "shipped").exists()

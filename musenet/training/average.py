@@ -1,0 +1,76 @@
+"""The mean of several models that were trained from the same weights, as one model.
+
+Runs that differ only in their seed, each on a core of its own, end not far from each other, and the
+mean of their parameters is better than any of them: it has seen the music of all ("model soups",
+Wortsman et al. 2022; with further runs from the mean, local SGD, Stich 2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from musenet import checkpoint
+from musenet.checkpoint import Checkpoint
+from tokenizer.errors import InputError
+
+from .export import NO_PAPERS, Papers, publish
+
+_SUMS = ("steps", "notes", "tokens", "hours", "sessions")
+
+
+def average(folders: Sequence[Path], out: Path, papers: Papers = NO_PAPERS) -> str:
+    """Write the mean of checkpoints as a checkpoint with its card; gives the weights' hash.
+
+    Args:
+        folders: at least two checkpoints of one shape and vocabulary, as runs export them.
+        out: where to write.
+        papers: for the card.
+
+    Raises:
+        InputError: if there are fewer than two, or they do not fit together.
+    """
+    if len(folders) < 2:
+        raise InputError("name at least two checkpoints to average")
+    models = [checkpoint.load(folder) for folder in folders]
+    first = models[0]
+    for other in models[1:]:
+        _check(first, other)
+    states = [m.model.state_dict() for m in models]
+    mean = {name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]}
+    first.model.load_state_dict(mean)
+    return publish(out, first.model, first.tokenizer, _record(models), papers)
+
+
+def _check(first: Checkpoint, other: Checkpoint) -> None:
+    """Refuse what has another shape or vocabulary, a critic, or no record of its training."""
+    for one in (first, other):
+        if one.config.critic:
+            raise InputError(f"{one.folder} has a critic; average first, and train a critic then")
+        if "settings" not in one.training:
+            raise InputError(f"{one.folder} does not say how it was trained; export it from a run")
+    words = [one.tokenizer and one.tokenizer.vocabulary for one in (first, other)]
+    if first.config != other.config or words[0] != words[1]:
+        raise InputError(
+            f"{other.folder} has another shape or vocabulary than {first.folder}; only models that "
+            "began with the same weights have a mean"
+        )
+
+
+def _record(models: Sequence[Checkpoint]) -> dict[str, Any]:
+    """The record of the first with the sums over all, and what each of them says of itself."""
+    records = [model.training for model in models]
+    kept = {k: v for k, v in records[0].items() if k not in ("evaluation", "validation_step")}
+    sums = {key: sum(record[key] for record in records) for key in _SUMS}
+    runs = [
+        {
+            "hash": model.hash,
+            "seed": model.training["settings"]["seed"],
+            **{key: model.training[key] for key in (*_SUMS, "validation_bits_per_note")},
+        }
+        for model in models
+    ]
+    return {**kept, **sums, "validation_bits_per_note": None, "averaged": runs}

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from musenet import checkpoint
+from musenet.cli import app
+from musenet.training import run as runs
+from musenet.training.average import average
+from musenet.training.export import export
+from musenet.training.settings import resolve
+from tokenizer.errors import InputError
+
+TINY: dict[str, Any] = {
+    "steps": 3,
+    "context": 64,
+    "batch": 2,
+    "threads": 1,
+    "validate_windows": 1,
+    "device": "cpu",
+    "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16},
+}
+
+
+@pytest.fixture(scope="module")
+def first(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    work = tmp_path_factory.mktemp("first")
+    runs.start(dataset, work / "run", resolve(TINY)).train()
+    export(work / "run", work / "first", which="last")
+    return work / "first"
+
+
+@pytest.fixture(scope="module")
+def branches(first: Path, dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two models that began with the first one's weights."""
+    work = tmp_path_factory.mktemp("branches")
+    shape = {key: TINY[key] for key in TINY if key != "model"}
+    for seed in (7, 8):
+        settings = resolve({**shape, "initial": str(first), "seed": seed})
+        runs.start(dataset, work / f"run-{seed}", settings).train()
+        export(work / f"run-{seed}", work / f"{seed}", which="last")
+    return [work / "7", work / "8"]
+
+
+def test_every_parameter_is_the_mean(branches: list[Path], tmp_path: Path) -> None:
+    hash_ = average(branches, tmp_path / "mean")
+    a, b, mean = (
+        load_file(folder / "model.safetensors") for folder in (*branches, tmp_path / "mean")
+    )
+    assert a.keys() == b.keys() == mean.keys()
+    assert any(not torch.equal(a[name], b[name]) for name in a)
+    for name in a:
+        expected = ((a[name].double() + b[name].double()) / 2).to(torch.bfloat16)
+        assert torch.equal(mean[name], expected), name
+    assert checkpoint.load(tmp_path / "mean").hash == hash_
+
+
+def test_the_record_and_the_card_say_what_was_averaged(
+    branches: list[Path], first: Path, tmp_path: Path
+) -> None:
+    result = CliRunner().invoke(
+        app, ["average", *map(str, branches), "--out", str(tmp_path / "mean")]
+    )
+    assert result.exit_code == 0, result.output
+    record = checkpoint.load(tmp_path / "mean").training
+    records = [checkpoint.load(folder).training for folder in branches]
+    assert record["steps"] == 6
+    assert record["notes"] == records[0]["notes"] + records[1]["notes"]
+    assert [run["seed"] for run in record["averaged"]] == [7, 8]
+    assert [run["hash"] for run in record["averaged"]] == [
+        checkpoint.load(folder).hash for folder in branches
+    ]
+    assert record["initial"]["hash"] == checkpoint.load(first).hash
+    card = (tmp_path / "mean" / "README.md").read_text(encoding="utf-8")
+    assert "the mean of 2 runs that differ in their seed (7, 8;" in card
+    assert "## Quality" not in card, "nobody has measured the mean yet"
+
+
+def test_a_run_that_begins_with_a_mean_says_so(
+    branches: list[Path], dataset: Path, tmp_path: Path
+) -> None:
+    average(branches, tmp_path / "mean")
+    shape = {key: TINY[key] for key in TINY if key != "model"}
+    settings = resolve({**shape, "initial": str(tmp_path / "mean")})
+    runs.start(dataset, tmp_path / "run", settings).train()
+    export(tmp_path / "run", tmp_path / "out", which="last")
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    hash_ = checkpoint.load(tmp_path / "mean").hash
+    assert f"the weights mean ({hash_}, the mean of 2 runs)" in card
+
+
+def test_what_does_not_fit_is_refused(branches: list[Path], first: Path, tmp_path: Path) -> None:
+    out = tmp_path / "mean"
+    with pytest.raises(InputError, match="at least two"):
+        average(branches[:1], out)
+    with pytest.raises(InputError, match="has a critic; average first"):
+        average([branches[0], checkpoint.resolve("mini")], out)
+    loaded = checkpoint.load(first)
+    assert loaded.tokenizer is not None
+    labelled = loaded.tokenizer.extended(["composer:new"])
+    checkpoint.save(tmp_path / "other", loaded.model, labelled, loaded.training)
+    with pytest.raises(InputError, match="has another shape or vocabulary than"):
+        average([branches[0], tmp_path / "other"], out)
+    checkpoint.save(tmp_path / "bare", loaded.model, loaded.tokenizer, {})
+    with pytest.raises(InputError, match="does not say how it was trained"):
+        average([branches[0], tmp_path / "bare"], out)
+    figures = tmp_path / "figures.json"
+    figures.write_text(json.dumps({"weights_hash": loaded.hash}))
+    result = CliRunner().invoke(
+        app,
+        ["average", *map(str, branches), "--out", str(out), "--figures", str(figures)],
+    )
+    assert isinstance(result.exception, InputError)
+    assert "figures of other weights" in str(result.exception)
+    assert not out.exists()
