@@ -5,8 +5,9 @@
 From each folder (without any, the tests' few files) so many pieces are drawn; of each piece two
 passages of 16 bars that follow one another are measured. Printed are the mean and the standard
 deviation of every measure, the standard deviation of its change from the first passage to the
-second, the 99th percentile of every sign, and how many notes of whole pieces lie in loops that
-`musenet.sampling.repetition` would break.
+second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
+`musenet.sampling.repetition` would break, and by number of instruments how many notes begin within
+a quarter and sound at once where a piece is fullest (`musenet.sampling.habits`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
 from musenet.sampling.bars import Bars  # noqa: E402
+from musenet.sampling.habits import most_at_once, within  # noqa: E402
 from musenet.sampling.ranking import measures, signs  # noqa: E402
 from musenet.sampling.repetition import LONGEST, NOTES, REPEATS  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
@@ -66,6 +68,13 @@ def broken(score: Score, tokenizer: Tokenizer) -> tuple[int, int]:
     return int(over.sum()), len(keys)
 
 
+def fullest(score: Score) -> tuple[int, int, int]:
+    """How many instruments play; the most notes that begin within a quarter, and sound at once."""
+    starts = score.notes["start"].astype(np.int64)
+    in_a_quarter = int(within(starts, score.ticks_per_quarter).max())
+    return len(np.unique(score.notes["program"])), in_a_quarter, most_at_once(score.notes)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -74,7 +83,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     generator = random.Random(arguments.seed)
-    found, tokenizer = [], Tokenizer.default()
+    found, full, tokenizer = [], [], Tokenizer.default()
     loops = np.zeros(2, dtype=np.int64)
     for folder in arguments.folders:
         taken = 0
@@ -82,6 +91,7 @@ def main() -> None:
             both = passages(score, generator)
             if both is not None:
                 found.append(both)
+                full.append(fullest(score))
                 loops += broken(score, tokenizer)
                 taken += 1
             if taken == arguments.pieces:
@@ -98,6 +108,16 @@ def main() -> None:
     for name in seen[0]:
         print(f"{name:12s} {np.percentile([values[name] for values in seen], 99):8.2f}")
     print(f"\n{loops[0] / max(1, loops[1]):.2%} of {loops[1]:,} notes go on with a loop too long")
+    print(
+        f"\n{'instruments':12s} {'pieces':>8s} {'in a quarter, 50 %':>20s} {'at once, 90 %':>16s}"
+    )
+    players, quarter, at_once = np.array(full).T
+    for fewest, most in ((1, 1), (2, 2), (3, 3), (4, 4), (5, 6), (7, 9), (10, 99)):
+        of = (players >= fewest) & (players <= most)
+        if of.any():
+            name = f"{fewest}" if fewest == most else f"{fewest} to {most}"
+            figures = np.median(quarter[of]), np.percentile(at_once[of], 90)
+            print(f"{name:12s} {of.sum():8d} {figures[0]:20.0f} {figures[1]:16.0f}")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, 
 from .clock import Clock
 from .drift import Drift, drift
 from .grammar import Limits
-from .habits import accustomed
+from .habits import accustomed, usual
 from .options import Options
 from .prompt import Prompt, blank
 from .recipe import Recipe
@@ -351,10 +351,16 @@ def placed_notes(
 
 
 def _limits(options: Options, prompt: Prompt) -> Limits:
-    """The limits asked for; a prompt's players and their habits stay while nobody else is asked."""
+    """The limits asked for; a prompt's players and their habits stay while nobody else is asked.
+
+    A piece from nothing becomes as full as is usual for the players asked for.
+    """
     limits = options.limits
     parts = daw.parts_of(prompt.file)
     present = {part.program for part in parts}
+    players = {*(options.only_instruments or ()), *options.instruments}
+    if players and not present:
+        limits = usual(limits, len(players))
     if options.only_instruments is not None:
         limits = replace(limits, programs=options.only_instruments)
     elif present and not options.new_instruments and limits.programs is None:

@@ -2,7 +2,8 @@
 
 A small model that has begun to pile up notes goes on piling. So the fullest moment of the prompt
 says how many notes may sound at once and begin within a quarter, with some room above; a melody
-or a duet, whose nature it is to be thin, gets none.
+or a duet, whose nature it is to be thin, gets none. A piece from nothing has no prompt: there the
+number of players says it, as it does for real pieces.
 """
 
 from __future__ import annotations
@@ -36,11 +37,24 @@ def accustomed(limits: Limits, notes: npt.NDArray[np.void], ticks_per_quarter: i
     voices = most_at_once(notes)
     room = 1.0 if voices <= _DUET else _ROOM_AT_ONCE
     starts = notes["start"].astype(np.int64)
-    fullest = int(_within(starts, ticks_per_quarter).max())
+    fullest = int(within(starts, ticks_per_quarter).max())
     return replace(
         limits,
         polyphony=limits.polyphony or _at_most(voices * room),
         density=limits.density or _at_most(fullest * _ROOM_IN_A_QUARTER),
+    )
+
+
+def usual(limits: Limits, players: int) -> Limits:
+    """Limits with what they leave open set to what is usual for so many instruments.
+
+    Of real pieces nine in ten never have more notes at once, and at its fullest the middle one has
+    about as many in a quarter (`benchmarks/ranges.py`).
+    """
+    return replace(
+        limits,
+        polyphony=limits.polyphony or _at_most(6 + 2 * players),
+        density=limits.density or _at_most(6 + 4 * players),
     )
 
 
@@ -52,8 +66,13 @@ def most_at_once(notes: npt.NDArray[np.void]) -> int:
     return int((np.arange(1, len(starts) + 1) - over).max())
 
 
-def _within(starts: npt.NDArray[np.int64], ticks: int) -> npt.NDArray[np.int64]:
-    """How many notes start within so many ticks from each one's start, itself included."""
+def within(starts: npt.NDArray[np.int64], ticks: int) -> npt.NDArray[np.int64]:
+    """How many notes start within so many ticks from each one's start, itself included.
+
+    Args:
+        starts: in ticks, sorted.
+        ticks: the length of the window.
+    """
     return np.searchsorted(starts, starts + ticks) - np.arange(len(starts))
 
 

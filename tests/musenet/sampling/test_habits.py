@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musenet.sampling.grammar import MOST_NOTES, Limits
-from musenet.sampling.habits import accustomed, most_at_once
+from musenet.sampling.habits import accustomed, most_at_once, usual
 from tokenizer.score import NOTES
 
 
@@ -47,3 +47,9 @@ def test_what_was_asked_for_stands_and_a_few_notes_say_nothing() -> None:
     asked = Limits(polyphony=6, density=9)
     assert accustomed(asked, tune, 480) == asked
     assert accustomed(Limits(), tune[:15], 480) == Limits()
+
+
+def test_the_more_play_the_fuller_it_may_become_up_to_what_was_asked_for() -> None:
+    assert usual(Limits(), 1) == Limits(polyphony=8, density=10)
+    assert usual(Limits(polyphony=3), 12) == Limits(polyphony=3, density=54)
+    assert usual(Limits(density=5), 90) == Limits(polyphony=MOST_NOTES, density=5)
