@@ -33,6 +33,7 @@ _UNASKED = 2.0
 """Nats by which an instrument is less likely that nobody asked for, at strength 1."""
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.integer]
 
 
 class Balance:
@@ -72,37 +73,37 @@ class Balance:
         self._strength = strength if (counts > 0).sum() > 1 else 0.0
         self._share = counts / max(1.0, counts.sum())
         self._keep = 0.5 ** (1 / _HALF_LIFE)
-        # As if the prompt had gone on for as long as is remembered.
-        self._late = np.tile(self._share / (1 - self._keep), (batch, 1))
+        # As if the prompt had gone on for ever: the late shares begin as, and stay, a whole.
+        self._late = np.tile(self._share, (batch, 1))
+        self._let_in = np.zeros((batch, vocabulary.sizes[INSTRUMENT]))
 
+    @property
     def missing(self) -> Floats:
         """The chance `(B, 129)` with which each instrument is let in; rows sum to λ."""
-        late = self._late / self._late.sum(axis=1, keepdims=True)
-        gap: Floats = np.maximum(self._share - late, 0.0)
-        # The gaps sum to half the differences, so that λ is strength times their sum.
-        chance = np.minimum(self._strength * gap.sum(axis=1, keepdims=True), _MOST)
-        share: Floats = gap / np.maximum(gap.sum(axis=1, keepdims=True), 1e-12)
-        return share * chance
+        return self._let_in[:, 1:]
 
     def applied(self, logits: Logits, allowed: npt.NDArray[np.bool_]) -> Logits:
         """Logits `(B, 130)` of the instrument field with what is missing mixed in."""
         if self._strength == 0:
             return logits - self._held_back if self._held_back.any() else logits
-        z = np.where(allowed, logits, -np.inf).astype(np.float64)
+        z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        let_in = np.zeros_like(p)
-        let_in[:, 1:] = self.missing()
-        let_in *= allowed
+        let_in = self._let_in * allowed
         # A row that is no note (its one value is 0) lets nobody in and stays as it is.
         p = p * (1 - let_in.sum(axis=1, keepdims=True)) + let_in
         with np.errstate(divide="ignore"):
             return np.log(p)
 
-    def push(self, rows: Tokens, note: npt.NDArray[np.bool_]) -> None:
+    def push(self, rows: Ints, note: npt.NDArray[np.bool_]) -> None:
         """Go on by rows `(B, 5)`, of which `note` says which are notes."""
         if self._strength == 0:
             return
         index = np.flatnonzero(note)
         self._late[index] *= self._keep
-        self._late[index, rows[index, INSTRUMENT] - 1] += 1.0
+        self._late[index, rows[index, INSTRUMENT] - 1] += 1 - self._keep
+        gap = np.maximum(self._share - self._late, 0.0)
+        # The gaps sum to half the differences, so that λ is strength times their sum.
+        total = gap.sum(axis=1, keepdims=True)
+        chance = np.minimum(self._strength * total, _MOST)
+        self._let_in[:, 1:] = gap * (chance / np.maximum(total, 1e-12))

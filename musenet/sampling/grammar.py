@@ -17,14 +17,25 @@ import numpy.typing as npt
 from tokenizer.errors import InputError
 from tokenizer.grid import REST_UNITS
 from tokenizer.instruments import DRUMS, range_of
-from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
+from tokenizer.vocabulary import (
+    DURATION,
+    INSTRUMENT,
+    PITCH,
+    VELOCITY_BINS,
+    WAIT,
+    Tokens,
+    Vocabulary,
+)
 
 Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.integer]
 Steps = npt.NDArray[np.int64]
 
 PROGRAMS = 129
 MOST_NOTES = 128
 """Notes that are remembered, hence the largest limit of polyphony and density."""
+
+_NEVER = -(1 << 40)
 
 
 @dataclass(frozen=True)
@@ -87,148 +98,144 @@ class Grammar:
         may_end_at: int | None = None,
     ) -> None:
         self.relaxed: Counter[str] = Counter()
-        self._vocabulary = vocabulary
         self._limits = limits
         self._not_before = not_before
         self._may_end_at = may_end_at
+        self._end = vocabulary.end
+        self._waits = slice(1, vocabulary.first_rest)
+        self._rests = slice(vocabulary.first_rest, vocabulary.first_control)
+        self._wait_count, self._beat = vocabulary.grid.wait_count, vocabulary.grid.beat
         notes = heard[vocabulary.is_note(heard)] if heard is not None else _no_rows()
-        self._playable = _playable(limits, notes)
-        self._highest = np.where(
-            self._playable.any(axis=1), 127 - self._playable[:, ::-1].argmax(axis=1), -1
-        )
+        playable = _playable(limits, notes)
+        self._highest = np.where(playable.any(axis=1), 127 - playable[:, ::-1].argmax(axis=1), -1)
         self._can = np.tile(self._highest >= 0, (batch, 1))
         self._used = np.zeros((batch, PROGRAMS), dtype=bool)
         self._used[:, np.unique(notes[:, INSTRUMENT]) - 1] = True
+        # What fields may be, by values of the fields before: a row without instrument is 0 alone.
+        self._first = _first_fields(vocabulary)
+        self._pitches_of = _or_nothing(playable)
+        self._durations_of = _or_nothing(_durations(vocabulary))
+        self._velocities_of = _or_nothing(np.ones((PROGRAMS, VELOCITY_BINS), dtype=bool))
+        # What values mean.
+        self._steps = vocabulary.steps
+        self._short = np.zeros(vocabulary.sizes[WAIT], dtype=bool)
+        self._short[vocabulary.first_rest : vocabulary.first_control - 1] = True
+        self._lengths = np.maximum(np.concatenate([[0], vocabulary.grid.durations]), 1)
         self._time = np.full(batch, time, dtype=np.int64)
         self._program = np.full(batch, -1, dtype=np.int64)
         self._pitch = np.full(batch, -1, dtype=np.int64)
-        self._after_short_rest = np.zeros(batch, dtype=bool)
+        self._lowest = np.zeros(batch, dtype=np.int64)
+        self._after_short_rest = np.zeros(batch, dtype=np.int64)
         self._struck = np.zeros((batch, 128), dtype=bool)
-        self._starts = np.full((batch, MOST_NOTES), -(1 << 40), dtype=np.int64)
-        self._ends = np.full((batch, MOST_NOTES), -(1 << 40), dtype=np.int64)
+        self._starts = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
+        self._ends = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
         self._count = 0
-        self._duration = _durations(vocabulary)
-        self._velocity = np.arange(vocabulary.sizes[VELOCITY]) > 0
+        self._meet()
 
     @property
     def time(self) -> Steps:
         """The time `(B,)` reached, in steps."""
         return self._time
 
-    def allowed(self, field: int, rows: Tokens) -> Mask:
-        """The values `(B, V)` that `field` may take, given the fields of `rows` before it."""
+    def allowed(self, field: int, rows: Rows) -> Mask:
+        """The values `(B, V)` that `field` may take, given the fields of `rows` before it.
+
+        Of the first field these are the values up to `end`; no control after it may come.
+        """
         if field == WAIT:
             return self._first_field()
-        plays = (rows[:, WAIT] > 0) & (rows[:, WAIT] < self._vocabulary.first_rest)
         if field == INSTRUMENT:
-            mask = self._instruments(rows)
-        elif field == PITCH:
-            mask = self._pitches(rows)
-        elif field == DURATION:
-            mask = self._duration[(rows[:, INSTRUMENT] == DRUMS + 1).astype(np.int64)]
-        else:
-            mask = np.tile(self._velocity, (len(rows), 1))
-        mask = mask & plays[:, None]
-        mask[:, 0] = ~plays
-        return mask
+            return self._instruments(rows)
+        if field == PITCH:
+            return self._pitches(rows)
+        table = self._durations_of if field == DURATION else self._velocities_of
+        return table[rows[:, INSTRUMENT]]
 
-    def push(self, rows: Tokens) -> None:
+    def push(self, rows: Rows) -> None:
         """Go on by the sampled rows `(B, 5)`."""
-        vocabulary = self._vocabulary
-        first = rows[:, WAIT].astype(np.int64)
-        passed = vocabulary.steps[first]
-        note = vocabulary.is_note(rows)
-        self._time = self._time + passed
+        first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
+        passed, note = self._steps[first], program >= 0
         moved = passed > 0
-        self._struck[moved] = False
-        self._program = np.where(note, rows[:, INSTRUMENT].astype(np.int64) - 1, self._program)
-        self._pitch = np.where(note, rows[:, PITCH].astype(np.int64) - 1, self._pitch)
-        gone = moved & ~note
-        self._program[gone] = -1
-        self._pitch[gone] = -1
-        last_rest = vocabulary.first_control - 1
-        self._after_short_rest = (first >= vocabulary.first_rest) & (first < last_rest)
+        self._time = self._time + passed
+        self._program = np.where(note, program, np.where(moved, -1, self._program))
+        self._pitch = np.where(note, rows[:, PITCH] - 1, np.where(moved, -1, self._pitch))
+        self._lowest = self._program + (self._pitch >= self._highest[self._program])
+        self._after_short_rest = self._short[first].astype(np.int64)
         index = np.flatnonzero(note)
-        self._used[index, self._program[index]] = True
-        self._struck[index, self._pitch[index]] = True
+        if not self._used[index, program[index]].all():
+            self._used[index, program[index]] = True
+            self._meet()
+        if not self._limits.unisons:
+            self._struck[moved] = False
+            self._struck[index, self._pitch[index]] = True
         slot = self._count % MOST_NOTES
         self._count += 1
-        durations = vocabulary.grid.durations[np.maximum(rows[:, DURATION], 1) - 1]
-        self._starts[:, slot] = np.where(note, self._time, -(1 << 40))
-        self._ends[:, slot] = np.where(note, self._time + np.maximum(durations, 1), -(1 << 40))
+        self._starts[:, slot] = np.where(note, self._time, _NEVER)
+        ends = self._time + self._lengths[rows[:, DURATION]]
+        self._ends[:, slot] = np.where(note, ends, _NEVER)
+
+    def _meet(self) -> None:
+        """Note which instruments may play: those that can, and for which there is room."""
+        room = (self._used.sum(axis=1) < self._limits.instruments)[:, None]
+        usable = self._can & (self._used | room)
+        self._roomless = ~usable.any(axis=1)
+        usable[self._roomless] = self._can[self._roomless]
+        self._usable = usable
+        self._top = PROGRAMS - 1 - usable[:, ::-1].argmax(axis=1)
 
     def _first_field(self) -> Mask:
         """Waits that reach the start and have a note to play; rests; the end where it may come."""
-        vocabulary, time = self._vocabulary, self._time
-        mask = np.zeros((len(time), vocabulary.sizes[WAIT]), dtype=bool)
-        waits = mask[:, 1 : vocabulary.first_rest]
-        rests = mask[:, vocabulary.first_rest : vocabulary.first_control]
-        count = vocabulary.grid.wait_count
-        waits[:] = True
-        rests[:] = ~self._after_short_rest[:, None]
-        if (time < self._not_before).any():
-            missing = (self._not_before - time)[:, None]
-            waits &= np.arange(count) >= missing
+        time, count = self._time, self._wait_count
+        mask = self._first[self._after_short_rest]
+        waits, rests = mask[:, self._waits], mask[:, self._rests]
+        waits &= np.arange(count) >= (self._earliest() - time)[:, None]
+        waits[:, 0] &= self._lowest <= self._top
+        missing = (self._not_before - time)[:, None]
+        if (missing > 0).any():
             units = np.arange(1, REST_UNITS + 1)
             rests &= (units * count + count - 1 >= missing) | (units == REST_UNITS)
-        waits[:, 0] &= self._has_next()
         if self._may_end_at is not None:
-            mask[:, vocabulary.end] = time >= self._may_end_at
-        return self._thinned(mask, waits.shape[1])
-
-    def _thinned(self, mask: Mask, count: int) -> Mask:
-        """Leave out the waits after which too many notes would sound, or have started."""
-        limits = self._limits
-        if limits.polyphony is None and limits.density is None:
-            return mask
-        at = self._time[:, None] + np.arange(count)
-        waits = mask[:, 1 : count + 1]
-        if limits.polyphony is not None:
-            sounding = (self._ends[:, None, :] > at[:, :, None]).sum(axis=2)
-            waits &= sounding < limits.polyphony
-        if limits.density is not None:
-            beat = self._vocabulary.grid.beat
-            started = (self._starts[:, None, :] > at[:, :, None] - beat).sum(axis=2)
-            waits &= started < limits.density
+            mask[:, self._end] = time >= self._may_end_at
         # Where no wait is long enough, a rest is, even after another.
-        vocabulary = self._vocabulary
-        mask[~mask.any(axis=1), vocabulary.first_rest : vocabulary.first_control] = True
+        mask[~mask.any(axis=1), self._rests] = True
         return mask
 
-    def _usable(self) -> Mask:
-        """The instruments `(B, 129)` that may play: those that can and for which there is room."""
-        full = self._used.sum(axis=1) >= self._limits.instruments
-        if not full.any():
-            return self._can
-        return self._narrowed(self._can, self._used | ~full[:, None], "number of instruments")
+    def _earliest(self) -> Steps | int:
+        """The step from which on a note may start, by its place and by what sounds before.
 
-    def _has_next(self) -> Mask:
-        """Whether a note may still be added at the present time, `(B,)`."""
-        usable = self._usable()
-        top = PROGRAMS - 1 - usable[:, ::-1].argmax(axis=1)
-        higher = (self._program == top) & (self._pitch < self._highest[top])
-        return (self._program < top) | higher
+        Fewer than n notes sound from the n-th latest end on, and fewer than n have started within
+        a quarter from a quarter after the n-th latest start on.
+        """
+        limits = self._limits
+        earliest: Steps | int = self._not_before
+        if limits.polyphony is not None:
+            earliest = np.maximum(earliest, _latest(self._ends, limits.polyphony))
+        if limits.density is not None:
+            earliest = np.maximum(earliest, _latest(self._starts, limits.density) + self._beat)
+        return earliest
 
-    def _instruments(self, rows: Tokens) -> Mask:
-        usable = self._usable()
-        program = np.arange(PROGRAMS)
-        now = (rows[:, WAIT] == 1)[:, None]
-        own = self._program[:, None]
-        room = (program == own) & (self._pitch[:, None] < self._highest[program])
-        mask = np.zeros((len(rows), PROGRAMS + 1), dtype=bool)
-        mask[:, 1:] = usable & (~now | (program > own) | room)
+    def _instruments(self, rows: Rows) -> Mask:
+        """Instruments in their order at one time: none before the last, nor that if it is full."""
+        first = rows[:, WAIT]
+        plays = (first > 0) & (first < self._waits.stop)
+        lowest = np.where(first == 1, self._lowest, np.where(plays, 0, PROGRAMS))
+        mask = np.empty((len(rows), PROGRAMS + 1), dtype=bool)
+        mask[:, 0] = ~plays
+        np.logical_and(self._usable, np.arange(PROGRAMS) >= lowest[:, None], out=mask[:, 1:])
+        if self._roomless.any():
+            self.relaxed["number of instruments"] += int((self._roomless & plays).sum())
         return mask
 
-    def _pitches(self, rows: Tokens) -> Mask:
-        program = np.maximum(rows[:, INSTRUMENT].astype(np.int64) - 1, 0)
-        now = rows[:, WAIT] == 1
-        after = np.where(now & (program == self._program), self._pitch, -1)
-        mask = np.zeros((len(rows), 129), dtype=bool)
-        mask[:, 1:] = self._playable[program] & (np.arange(128) > after[:, None])
+    def _pitches(self, rows: Rows) -> Mask:
+        """Pitches that the instrument can play, above the one that it has just struck."""
+        instrument, now = rows[:, INSTRUMENT], rows[:, WAIT] == 1
+        mask = self._pitches_of[instrument]
+        above = np.where(now & (instrument == self._program + 1), self._pitch + 1, -1)
+        mask &= np.arange(129) > above[:, None]
         if not self._limits.unisons:
             free = np.ones_like(mask)
             free[:, 1:] = ~(self._struck & now[:, None])
-            free[program == DRUMS] = True
+            free[instrument == DRUMS + 1] = True
             mask = self._narrowed(mask, free, "no unisons")
         return mask
 
@@ -265,6 +272,28 @@ def _playable(limits: Limits, notes: Tokens) -> Mask:
 
 
 def _durations(vocabulary: Vocabulary) -> Mask:
-    """Duration values for melodic instruments and for drums: only drums have "no length"."""
-    values = np.arange(vocabulary.sizes[DURATION])
-    return np.stack([values > 1, values > 0])
+    """Which instrument may play which duration: only drums have "no length"."""
+    durations = np.ones((PROGRAMS, vocabulary.sizes[DURATION] - 1), dtype=bool)
+    durations[:DRUMS, 0] = False
+    return durations
+
+
+def _or_nothing(mask: Mask) -> Mask:
+    """What a field may be by the value of the instrument field, where 0 goes with 0 alone."""
+    allowed = np.pad(mask, ((1, 0), (1, 0)))
+    allowed[0, 0] = True
+    return allowed
+
+
+def _first_fields(vocabulary: Vocabulary) -> Mask:
+    """What the first field may be after anything, and after a rest that is not the longest."""
+    mask = np.zeros((2, vocabulary.end + 1), dtype=bool)
+    mask[:, 1 : vocabulary.first_rest] = True
+    mask[0, vocabulary.first_rest : vocabulary.first_control] = True
+    return mask
+
+
+def _latest(times: Steps, number: int) -> Steps:
+    """The latest but so many of times `(B, MOST_NOTES)`, `(B,)`; 1 is the latest."""
+    place = times.shape[1] - number
+    return np.partition(times, place, axis=1)[:, place]

@@ -63,41 +63,9 @@ def filtered(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> P
     Raises:
         InputError: if the logits are not numbers, as those of damaged weights are.
     """
-    z = np.where(allowed, logits, -np.inf).astype(np.float64)
-    top = z.max(axis=1, keepdims=True)
-    if not np.isfinite(top).all():
-        raise InputError("the weights give no numbers (NaN or infinite); fetch them again")
-    z -= top
-    if how.temperature == 0:
-        likeliest = np.zeros_like(z)
-        likeliest[np.arange(len(z)), z.argmax(axis=1)] = 1.0
-        return likeliest
-    p = np.exp(z / how.temperature)
-    if how.min_p > 0:
-        p[p < how.min_p] = 0.0
-    if 0 < how.top_k < p.shape[1] or how.top_p < 1:
-        p = _keep_top(p, how.top_k, how.top_p)
-    p /= p.sum(axis=1, keepdims=True)
-    return p
-
-
-def _keep_top(p: Probabilities, top_k: int, top_p: float) -> Probabilities:
-    """Keep the k likeliest, and of those the fewest that hold the share top_p; ties by value."""
-    ranked = np.sort(p, axis=1)[:, ::-1]
-    if 0 < top_k < p.shape[1]:
-        ranked[:, top_k:] = 0.0
-    before = np.cumsum(ranked, axis=1)
-    whole = before[:, -1:].copy()
-    before -= ranked
-    ranked[before >= top_p * whole] = 0.0
-    count = (ranked > 0).sum(axis=1)
-    kept = np.where(p >= ranked[np.arange(len(p)), count - 1][:, None], p, 0.0)
-    if ((kept > 0).sum(axis=1) == count).all():
-        return kept
-    # Values as likely as the last that is kept: the first of them are.
-    order = np.argsort(-p, axis=1, kind="stable")
-    np.put_along_axis(kept, order, ranked, axis=1)
-    return kept
+    weights = _weights(logits, allowed, how)
+    weights /= weights.sum(axis=1, keepdims=True)
+    return weights
 
 
 def draw(
@@ -117,11 +85,50 @@ def draw(
     Raises:
         InputError: if the logits are not numbers.
     """
-    p = filtered(logits, allowed, how)
-    cumulative = np.cumsum(p, axis=1)
-    # The sum may fall short of 1 by rounding; a value without probability is never reached.
+    cumulative = _weights(logits, allowed, how).cumsum(axis=1)
+    # A value without weight is never reached: its sum is that of the value before.
     target = uniform[:, None] * cumulative[:, -1:]
     return (cumulative <= target).sum(axis=1)
+
+
+def _weights(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> Probabilities:
+    """What `filtered` gives, times a number for each row."""
+    z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
+    top = z.max(axis=1, keepdims=True)
+    if not np.isfinite(top).all():
+        raise InputError("the weights give no numbers (NaN or infinite); fetch them again")
+    z -= top
+    if how.temperature == 0:
+        likeliest = np.zeros_like(z)
+        likeliest[np.arange(len(z)), z.argmax(axis=1)] = 1.0
+        return likeliest
+    if how.temperature != 1:
+        z /= how.temperature
+    p = np.exp(z, out=z)
+    if how.min_p > 0:
+        p[p < how.min_p] = 0.0
+    if 0 < how.top_k < p.shape[1] or how.top_p < 1:
+        p = _keep_top(p, how.top_k, how.top_p)
+    return p
+
+
+def _keep_top(p: Probabilities, top_k: int, top_p: float) -> Probabilities:
+    """Keep the k likeliest, and of those the fewest that hold the share top_p; ties by value."""
+    ranked = np.sort(-p, axis=1)  # negative, so that the likeliest come first
+    if 0 < top_k < p.shape[1]:
+        ranked[:, top_k:] = 0.0
+    before = ranked.cumsum(axis=1)
+    enough = top_p * before[:, -1:]
+    before -= ranked
+    count = (before > enough).sum(axis=1)
+    kept = p >= -ranked[np.arange(len(p)), count - 1][:, None]
+    if (kept.sum(axis=1) == count).all():
+        return np.where(kept, p, 0.0)
+    # Values as likely as the last that is kept: the first of them are.
+    ranked[np.arange(p.shape[1]) >= count[:, None]] = 0.0
+    result = np.empty_like(p)
+    np.put_along_axis(result, np.argsort(-p, axis=1, kind="stable"), -ranked, axis=1)
+    return result
 
 
 def per_field(default: FieldSampling, **given: str | None) -> FieldSampling:

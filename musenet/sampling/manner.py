@@ -21,6 +21,8 @@ loudness and which drum it is count.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -42,6 +44,7 @@ from .struck import Struck
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
+Mask = npt.NDArray[np.bool_]
 
 _HALF_LIFE = 32
 _KEEP = 0.5 ** (1 / _HALF_LIFE)
@@ -53,43 +56,63 @@ _AT_ONE = 1.5
 """Nats by which strength 1 holds an e-fold excess: continuations of held-out pieces then keep to
 the prompt's pitch classes as closely as the pieces themselves do."""
 
+_PLACE, _LOUDNESS, _REGISTER, _PITCH_CLASS, _LENGTH, _REPEAT = range(6)
+_WAYS = 6
+
 _DRUM_VALUE = DRUMS + 1
-_HALF_OCTAVES = 22
-_FIRST_DRUM = _DRUM_VALUE * _HALF_OCTAVES
 _DEGREES = 8
 _DEGREE_OF_VALUE = np.arange(-1, VELOCITY_BINS).clip(0) * _DEGREES // VELOCITY_BINS
 
 
 class Shares:
-    """How the notes of `batch` continuations are shared out among classes, of late and before.
+    """How the notes of `batch` continuations are shared out, of late and before, in many ways.
+
+    Each way has a range of columns for its classes. Column 0 belongs to none: nothing that is
+    counted there is ever held back.
 
     Args:
-        heard: the class of each note of the prompt.
-        classes: how many there are.
+        heard: for each way the class of each note of the prompt that it counts.
+        classes: for each way, how many there are.
         batch: how many continuations.
         strength: 0 holds nothing back.
+
+    Attributes:
+        first: for each way the column of its class 0.
+        held: by how many nats each column is held back, `(B, columns)`.
     """
 
-    def __init__(self, heard: Ints, classes: int, batch: int, strength: float) -> None:
-        counts = np.bincount(heard, minlength=classes).astype(np.float64)
-        total = counts.sum()
-        self.strength = _AT_ONE * strength * total / (total + _ENOUGH)
-        self._share = counts / max(1.0, total)
-        # As if the prompt had gone on for as long as is remembered.
-        self._late = np.tile(self._share / (1 - _KEEP), (batch, 1))
+    def __init__(
+        self, heard: Sequence[Ints], classes: Sequence[int], batch: int, strength: float
+    ) -> None:
+        counts = [np.bincount(h, minlength=n) for h, n in zip(heard, classes, strict=True)]
+        self.first = np.cumsum([1, *classes[:-1]])
+        self._way = np.concatenate([[0], np.repeat(np.arange(len(classes)), classes)])
+        total = np.array([count.sum() for count in counts])
+        strengths = _AT_ONE * strength * total / (total + _ENOUGH)
+        self._strength = strengths[self._way]
+        self._strength[0] = 0.0
+        # As if the prompt had gone on for ever: the late shares begin as, and stay, a whole.
+        self._share = np.concatenate([[0], *counts]) / np.maximum(1, total)[self._way]
+        self._late = np.tile(self._share, (batch, 1))
+        self._lanes = np.arange(batch)[:, None]
+        self._row = self._lanes * len(self._way)
+        self.held = np.zeros((batch, len(self._way)))
 
-    def held(self, chosen: Ints | None = None) -> Floats:
-        """By how many nats each class, or those of `chosen` `(B, C)`, are held back, `(B, C)`."""
-        late, share = self._late, self._share
-        if chosen is not None:
-            late, share = np.take_along_axis(late, chosen, axis=1), share[chosen]
-        late = late / np.maximum(self._late.sum(axis=1, keepdims=True), 1e-12)
-        return self.strength * np.log((late + _FLOOR) / (share + _FLOOR)).clip(0.0)
+    def held_at(self, columns: Ints) -> Floats:
+        """How much columns `(B, n)`, or `(n,)` for all, are held back, `(B, n)`."""
+        return self.held.take(self._row + columns)
 
-    def push(self, index: Ints, classes: Ints) -> None:
-        """Count a note of a class in each continuation of `index`."""
-        self._late[index] *= _KEEP
-        self._late[index, classes] += 1.0
+    def push(self, columns: Ints, counted: Mask) -> None:
+        """Count a note in each continuation.
+
+        Args:
+            columns: that of the note's class for each way `(B, ways)`.
+            counted: which ways count it, `(B, ways)`.
+        """
+        self._late *= np.where(counted, _KEEP, 1.0)[:, self._way]
+        self._late[self._lanes, columns] += np.where(counted, 1.0 - _KEEP, 0.0)
+        excess = (self._late + _FLOOR) / (self._share + _FLOOR)
+        self.held = self._strength * np.log(np.maximum(excess, 1.0))
 
 
 class Manner:
@@ -104,28 +127,35 @@ class Manner:
 
     def __init__(self, heard: Tokens, vocabulary: Vocabulary, batch: int, strength: float) -> None:
         self._on = strength > 0
-        self._beat = vocabulary.grid.beat
-        self._length_of_value = _lengths(vocabulary)
-        self._class_of_value = _pitch_class(np.arange(vocabulary.sizes[PITCH]))
-        self._waits = vocabulary.grid.wait_count
-        self._steps = vocabulary.steps
+        self._beat, self._steps = vocabulary.grid.beat, vocabulary.steps
         note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
-        with_pitch = note & (heard[:, INSTRUMENT] != _DRUM_VALUE)
-        pitched, places = heard[with_pitch], times[note] % self._beat
-        self._struck = Struck(pitched, times[with_pitch], vocabulary, batch)
-        lengths = self._length_of_value[pitched[:, DURATION]]
-        self._pitches = Shares(_pitch_class(pitched[:, PITCH]), 12, batch, strength)
-        self._known = np.isin(np.arange(_DRUM_VALUE + 1), heard[note, INSTRUMENT])
-        self._register_of = _registers(vocabulary)
-        registers = self._register_of[heard[note, INSTRUMENT], heard[note, PITCH]]
-        self._registers = Shares(registers, int(self._register_of.max()) + 1, batch, strength)
-        self._repeats = Shares(self._struck.classes, 2, batch, strength)
-        self._lengths = Shares(lengths, int(self._length_of_value.max()) + 1, batch, strength)
-        self._places = Shares(places, self._beat, batch, strength)
-        loudness = _DEGREE_OF_VALUE[heard[note, VELOCITY]]
-        self._loudness = Shares(loudness, _DEGREES, batch, strength)
+        notes, times = heard[note], times[note]
+        pitched = notes[:, INSTRUMENT] != _DRUM_VALUE
+        tunes = notes[pitched]
+        self._struck = Struck(tunes, times[pitched], vocabulary, batch)
+        registers, lengths = _registers(notes, vocabulary), _lengths(vocabulary)
+        ways = (
+            (times % self._beat, self._beat),
+            (_DEGREE_OF_VALUE[notes[:, VELOCITY]], _DEGREES),
+            (registers[notes[:, INSTRUMENT], notes[:, PITCH]], int(registers.max()) + 1),
+            (_pitch_class(tunes[:, PITCH]), 12),
+            (lengths[tunes[:, DURATION]], int(lengths.max()) + 1),
+            (self._struck.classes, 2),
+        )
+        heard_classes, counts = zip(*ways, strict=True)
+        self._shares = Shares(heard_classes, counts, batch, strength)
+        first = self._shares.first
+        # The columns of a field's values, by what else they depend on.
+        place = np.arange(self._beat)[:, None] + np.arange(vocabulary.grid.wait_count)
+        self._place_columns = first[_PLACE] + place % self._beat
+        self._loudness_columns = first[_LOUDNESS] + _DEGREE_OF_VALUE
+        self._register_columns = np.where(registers < 0, 0, first[_REGISTER] + registers)
+        classes = _pitch_class(np.arange(vocabulary.sizes[PITCH]))
+        self._class_columns = _but_for_drums(first[_PITCH_CLASS] + classes)
+        self._length_columns = _but_for_drums(first[_LENGTH] + lengths)
+        self._moved_column = first[_REPEAT]
 
-    def applied(self, field: int, logits: Logits, rows: Tokens, times: Ints) -> Logits:
+    def applied(self, field: int, logits: Logits, rows: Ints, times: Ints) -> Logits:
         """Logits `(B, V)` of a field with what is too much held back.
 
         Args:
@@ -137,48 +167,64 @@ class Manner:
         """
         if not self._on or field == INSTRUMENT:
             return logits
+        held = self._shares.held_at
         if field == WAIT:
-            held = np.zeros(logits.shape)
-            place = (times[:, None] + np.arange(self._waits)) % self._beat
-            held[:, 1 : 1 + self._waits] = np.take_along_axis(self._places.held(), place, axis=1)
-            return logits - held
+            columns = self._place_columns[times % self._beat]
+            logits = logits.astype(np.float64)
+            logits[:, 1 : 1 + columns.shape[1]] -= held(columns)
+            return logits
         if field == VELOCITY:
-            return logits - self._loudness.held()[:, _DEGREE_OF_VALUE]
-        if field == PITCH:
-            held = self._pitches.held()[:, self._class_of_value]
-            now = times + self._steps.take(rows[:, WAIT])
-            again = self._struck.repeated(rows[:, INSTRUMENT], now)
-            held += np.take_along_axis(self._repeats.held(), again.astype(np.int64), axis=1)
-        else:
-            held = self._lengths.held()[:, self._length_of_value]
-        held[rows[:, INSTRUMENT] == _DRUM_VALUE] = 0.0
-        if field == PITCH:
-            register = self._register_of[rows[:, INSTRUMENT]]
-            held += self._registers.held(register) * self._known[rows[:, INSTRUMENT], None]
-        return logits - held
+            return logits - held(self._loudness_columns)
+        instruments = rows[:, INSTRUMENT]
+        if field == DURATION:
+            return logits - held(self._length_columns[instruments])
+        again = self._struck.repeated(instruments, times + self._steps[rows[:, WAIT]])
+        strokes = (self._moved_column + again) * (instruments != _DRUM_VALUE)[:, None]
+        both = held(self._class_columns[instruments]) + held(strokes)
+        return logits - (both + held(self._register_columns[instruments]))
 
-    def push(self, rows: Tokens, note: npt.NDArray[np.bool_], times: Ints) -> None:
+    def push(self, rows: Ints, note: Mask, times: Ints) -> None:
         """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
         if not self._on:
             return
-        sounding = np.flatnonzero(note)
-        self._places.push(sounding, times[sounding] % self._beat)
-        self._loudness.push(sounding, _DEGREE_OF_VALUE[rows[sounding, VELOCITY]])
-        played = self._register_of[rows[sounding, INSTRUMENT], rows[sounding, PITCH]]
-        self._registers.push(sounding, played)
-        index = sounding[rows[sounding, INSTRUMENT] != _DRUM_VALUE]
-        instruments, pitches = rows[index, INSTRUMENT], rows[index, PITCH]
-        self._repeats.push(*self._struck.push(index, instruments, pitches, times[index]))
-        self._pitches.push(index, _pitch_class(pitches))
-        self._lengths.push(index, self._length_of_value[rows[index, DURATION]])
+        instruments, pitches = rows[:, INSTRUMENT], rows[:, PITCH]
+        pitched = note & (instruments != _DRUM_VALUE)
+        columns = np.zeros((len(rows), _WAYS), dtype=np.int64)
+        columns[:, _PLACE] = self._place_columns[times % self._beat, 0]
+        columns[:, _LOUDNESS] = self._loudness_columns[rows[:, VELOCITY]]
+        columns[:, _REGISTER] = self._register_columns[instruments, pitches]
+        columns[:, _PITCH_CLASS] = self._class_columns[instruments, pitches]
+        columns[:, _LENGTH] = self._length_columns[instruments, rows[:, DURATION]]
+        counted = np.zeros((len(rows), _WAYS), dtype=bool)
+        counted[:, [_PLACE, _LOUDNESS, _REGISTER]] = note[:, None]
+        counted[:, [_PITCH_CLASS, _LENGTH]] = pitched[:, None]
+        lanes = np.flatnonzero(pitched)
+        again, strokes = self._struck.push(lanes, instruments[lanes], pitches[lanes], times[lanes])
+        columns[again, _REPEAT] = self._moved_column + strokes
+        counted[again, _REPEAT] = True
+        self._shares.push(columns, counted)
 
 
-def _registers(vocabulary: Vocabulary) -> Ints:
-    """Classes of values of two fields `(instruments, pitches)`: half octaves of each, and drums."""
+def _registers(notes: Tokens, vocabulary: Vocabulary) -> Ints:
+    """Classes of instruments' and pitches' values: half octaves, and drums; −1 where not heard.
+
+    Args:
+        notes: the prompt's `(N, 5)`, whose instruments have classes.
+        vocabulary: what the rows mean.
+    """
     pitches = np.arange(vocabulary.sizes[PITCH])
     halves = (pitches - 1).clip(0) // 6
-    instruments = np.arange(_DRUM_VALUE)[:, None]
-    return np.vstack([instruments * _HALF_OCTAVES + halves, _FIRST_DRUM + pitches])
+    registers = np.full((vocabulary.sizes[INSTRUMENT], len(pitches)), -1)
+    count = 0
+    for instrument in np.unique(notes[:, INSTRUMENT]):
+        registers[instrument] = count + (pitches if instrument == _DRUM_VALUE else halves)
+        count = int(registers[instrument].max()) + 1
+    return registers
+
+
+def _but_for_drums(columns: Ints) -> Ints:
+    """The same columns `(V,)` for every value of the instrument field, and column 0 for drums."""
+    return np.outer(np.arange(_DRUM_VALUE + 1) != _DRUM_VALUE, columns)
 
 
 def _pitch_class(values: Ints) -> Ints:

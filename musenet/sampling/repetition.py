@@ -36,6 +36,7 @@ NOTES = 64
 _LOOKED_AT = 4096
 
 Whole = npt.NDArray[np.int64]
+Rows = npt.NDArray[np.integer]
 
 
 class Repetition:
@@ -60,14 +61,15 @@ class Repetition:
         newest = keys[: -LONGEST - 1 : -1]
         recent = np.concatenate([newest, np.full(LONGEST - len(newest), -1)])
         self._recent = np.tile(recent, (batch, 1))
-        self._run = np.zeros((batch, LONGEST), dtype=np.int64)
+        # By how many rows the run of each period would be too long if it went on.
+        self._over = np.tile(1 - self._allowed, (batch, 1))
 
-    def applied(self, logits: Logits, rows: Tokens) -> Logits:
+    def applied(self, logits: Logits, rows: Rows) -> Logits:
         """Logits `(B, 129)` of the pitch, given the wait and instrument of `rows` `(B, 5)`."""
         if self._log_strength == 0:
             return logits
-        over = self._run + 1 - self._allowed
-        if not (over > 0).any():
+        over = self._over
+        if over.max() <= 0:
             return logits
         before = rows[:, WAIT].astype(np.int64) * self._instruments + rows[:, INSTRUMENT]
         lane, index = np.nonzero((over > 0) & (self._recent // self._pitches == before[:, None]))
@@ -76,16 +78,17 @@ class Repetition:
         np.maximum.at(times, (lane, pitch), over[lane, index] / self._period[index])
         return logits - self._log_strength * times
 
-    def push(self, rows: Tokens) -> None:
+    def push(self, rows: Rows) -> None:
         """Go on by the sampled rows `(B, 5)`."""
         if self._log_strength == 0:
             return
         keys = self._keys(rows)
-        self._run = np.where(self._recent == keys[:, None], self._run + 1, 0)
+        goes_on = self._recent == keys[:, None]
+        self._over = np.where(goes_on, self._over + 1, 1 - self._allowed)
         self._recent[:, 1:] = self._recent[:, :-1].copy()
         self._recent[:, 0] = keys
 
-    def _keys(self, rows: Tokens) -> Whole:
+    def _keys(self, rows: Rows) -> Whole:
         """One number for the wait, instrument and pitch of each row."""
         wide = rows.astype(np.int64)
         before = wide[:, WAIT] * self._instruments + wide[:, INSTRUMENT]

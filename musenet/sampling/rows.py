@@ -183,14 +183,14 @@ class Sampler:
         return prefix[prefix[:, WAIT] != self._vocabulary.start]
 
     def _choose(self, field: int, scores: Floats, rows: Whole) -> Whole:
-        so_far = rows.astype(np.int16)
-        allowed = self.grammar.allowed(field, so_far)
+        allowed = self.grammar.allowed(field, rows)
+        logits = scores[:, : allowed.shape[1]]
         if field == INSTRUMENT:
-            scores = self._balance.applied(scores, allowed)
-        scores = self._manner.applied(field, scores, so_far, self._place.time)
+            logits = self._balance.applied(logits, allowed)
+        logits = self._manner.applied(field, logits, rows, self._place.time)
         if field == PITCH:
-            scores = self._repetition.applied(scores, so_far)
-        return draw(scores, allowed, self._plan.sampling[field], self._uniform[:, field])
+            logits = self._repetition.applied(logits, rows)
+        return draw(logits, allowed, self._plan.sampling[field], self._uniform[:, field])
 
 
 class _Uniforms:

@@ -14,6 +14,8 @@ Ints = npt.NDArray[np.integer]
 
 MOVED, REPEATED = 0, 1
 
+_LAST, _BEFORE = 0, 1
+
 
 class Struck:
     """The pitches of the last stroke, and of the one before, by instrument, of `batch` pieces.
@@ -39,31 +41,28 @@ class Struck:
         played = stroke * pitches + pitch
         repeated = np.isin(played - pitches, played)
         self.classes = repeated[stroke > first[by]].astype(np.int64)
-        self._last, self._before = (
-            np.zeros((batch, instruments, pitches), dtype=bool) for _ in range(2)
-        )
+        self._lanes = np.arange(batch)
+        self._strokes = np.zeros((batch, 2, instruments, pitches), dtype=bool)
         self._time = np.full((batch, instruments), -1, dtype=np.int64)
         now, ago = stroke == latest[by], (stroke == latest[by] - 1) & (stroke >= first[by])
-        self._last[:, by[now], pitch[now]] = True
-        self._before[:, by[ago], pitch[ago]] = True
+        self._strokes[:, _LAST, by[now], pitch[now]] = True
+        self._strokes[:, _BEFORE, by[ago], pitch[ago]] = True
         self._time[:, by[now]] = times[now]
 
     def repeated(self, instruments: Ints, times: Ints) -> npt.NDArray[np.bool_]:
         """Which pitches `(B, pitches)` notes of `instruments` at `times` `(B,)` would repeat."""
-        index = np.arange(len(instruments))
-        later = times > self._time[index, instruments]
-        return np.where(
-            later[:, None], self._last[index, instruments], self._before[index, instruments]
-        )
+        within = times <= self._time[self._lanes, instruments]
+        return self._strokes[self._lanes, within.astype(np.int64), instruments]
 
     def push(self, index: Ints, instruments: Ints, pitches: Ints, times: Ints) -> tuple[Ints, Ints]:
         """Go on by a note in each piece of `index`; which are no first strokes, and their class."""
         new = times > self._time[index, instruments]
-        begun, by = index[new], instruments[new]
-        self._before[begun, by] = self._last[begun, by]
-        self._last[begun, by] = False
-        self._time[begun, by] = times[new]
-        before = self._before[index, instruments]
-        self._last[index, instruments, pitches] = True
+        if new.any():
+            begun, by = index[new], instruments[new]
+            self._strokes[begun, _BEFORE, by] = self._strokes[begun, _LAST, by]
+            self._strokes[begun, _LAST, by] = False
+            self._time[begun, by] = times[new]
+        before = self._strokes[index, _BEFORE, instruments]
+        self._strokes[index, _LAST, instruments, pitches] = True
         known = before.any(axis=1)
         return index[known], before[known, pitches[known]].astype(np.int64)

@@ -45,7 +45,7 @@ def test_what_is_missing_is_let_in() -> None:
     state = balance(rows(*BAND))
     pushed(state, 128, 48)
     # After one half-life half of what is remembered is drums alone: shares 0.75, 0.15, 0.10.
-    missing = state.missing()[0]
+    missing = state.missing[0]
     assert missing[[128, 0, 33]] == pytest.approx([0, 0.15, 0.10], abs=0.01)
     assert missing.sum() == pytest.approx(0.25, abs=0.01)
     # The model gives drums all and the others one chance in e^30; they get the mixture's.
@@ -60,8 +60,8 @@ def test_strength_scales_the_chance_and_has_a_bound() -> None:
     half, more = balance(rows(*BAND), 0.5), balance(rows(*BAND), 2.0)
     for state in (half, more):
         pushed(state, 128, 1000)
-    assert half.missing().sum() == pytest.approx(0.25, abs=0.001)
-    assert more.missing().sum() == pytest.approx(0.9)
+    assert half.missing.sum() == pytest.approx(0.25, abs=0.001)
+    assert more.missing.sum() == pytest.approx(0.9)
 
 
 def test_masks_are_kept() -> None:
@@ -94,7 +94,7 @@ def test_a_band_stays_a_band_with_a_model_of_drums_alone() -> None:
 def test_an_instrument_asked_for_counts_like_the_average_of_the_others() -> None:
     state = balance(rows(*[0] * 10, *[40] * 30), asked=(73,))
     pushed(state, 0, 10_000)
-    assert state.missing()[0, [73, 40]] == pytest.approx(
+    assert state.missing[0, [73, 40]] == pytest.approx(
         [20 / 60 * 50 / 60 / (50 / 60), 30 / 60], abs=0.01
     )
 
@@ -114,7 +114,7 @@ def test_without_a_prompt_those_whom_nobody_asked_for_are_less_likely(strength: 
 def test_an_instrument_that_may_not_play_is_not_missing() -> None:
     state = Balance(rows(*BAND), (), (0, 33), VOCABULARY, 1, 1.0)
     pushed(state, 0, 100)
-    missing = state.missing()[0]
+    missing = state.missing[0]
     assert missing[128] == 0
     assert missing[33] > 0
 

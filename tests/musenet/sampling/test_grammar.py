@@ -12,6 +12,7 @@ from tokenizer.tokenizer import Tokenizer
 from tokenizer.vocabulary import Tokens, Vocabulary
 
 VOCABULARY = Tokenizer.default(composers=["bach"]).vocabulary
+QUARTER = 24
 Note = tuple[int, int, int, int]
 
 
@@ -145,17 +146,47 @@ def test_scale_and_unisons() -> None:
 
 
 def test_a_limit_that_leaves_nothing_is_let_go_and_counted() -> None:
-    """Three instruments of one pitch each: a chord of them cannot be without unisons."""
-    heard = np.array([[1, 57, 61, 5, 10], [1, 58, 61, 5, 10]], dtype=np.int16)
-    limits = Limits(programs=(56, 57), pitch_classes=(0,), unisons=False, in_range=True)
-    grammar = Grammar(VOCABULARY, limits, 1, heard=heard)
-    grammar._playable[:, :] = False
-    grammar._playable[[56, 57], 60] = True
-    grammar._highest[:] = np.where(grammar._playable.any(axis=1), 60, -1)
-    grammar.push(np.array([[1, 57, 61, 5, 10]], dtype=np.int16))
-    rows = np.array([[1, 58, 0, 0, 0]], dtype=np.int16)
-    assert np.flatnonzero(grammar.allowed(2, rows)[0]).tolist() == [61]
+    """Bells and a kalimba with one G sharp each: they have no chord without unisons."""
+    bells, kalimba, g_sharp = 14, 108, 68
+    limits = Limits(programs=(bells, kalimba), pitch_classes=(8,), unisons=False)
+    grammar = Grammar(VOCABULARY, limits, 1)
+    grammar.push(np.array([[1, bells + 1, g_sharp + 1, 5, 10]], dtype=np.int16))
+    rows = np.array([[1, kalimba + 1, 0, 0, 0]], dtype=np.int16)
+    assert np.flatnonzero(grammar.allowed(2, rows)[0]).tolist() == [g_sharp + 1]
     assert grammar.relaxed == {"no unisons": 1}
+
+
+def test_too_many_instruments_are_let_in_where_no_other_may_play() -> None:
+    heard = np.array([[1, 71, 60, 5, 10]], dtype=np.int16)
+    grammar = Grammar(VOCABULARY, Limits(programs=(40, 41), instruments=1), 2, heard=heard)
+    rows = np.array([[2, 0, 0, 0, 0], [VOCABULARY.first_rest, 0, 0, 0, 0]], dtype=np.int16)
+    allowed = grammar.allowed(1, rows)
+    assert np.flatnonzero(allowed[0]).tolist() == [41, 42]
+    assert np.flatnonzero(allowed[1]).tolist() == [0]
+    assert grammar.relaxed == {"number of instruments": 1}
+
+
+@pytest.mark.parametrize(("polyphony", "density"), [(3, None), (None, 4), (2, 5), (1, 1)])
+def test_waits_are_refused_where_too_many_notes_would_sound_or_have_started(
+    polyphony: int | None, density: int | None
+) -> None:
+    """Both limits by their definition, in steps, for all waits but that of no time."""
+    grammar = Grammar(VOCABULARY, Limits(polyphony=polyphony, density=density), 2)
+    rows: list[Tokens] = []
+    refused = 0
+    for seed in range(150):
+        allowed = grammar.allowed(0, np.zeros((2, 5), dtype=np.int16))
+        for lane in range(2):
+            notes = notes_of(rows, lane)
+            for wait in range(1, VOCABULARY.grid.wait_count):
+                at = int(grammar.time[lane]) + wait
+                sounding = sum(start + max(length, 1) > at for start, _, _, length in notes)
+                started = sum(start > at - QUARTER for start, _, _, _ in notes)
+                may = sounding < (polyphony or 999) and started < (density or 999)
+                assert allowed[lane, wait + 1] == may
+                refused += not may
+        rows += drawn(grammar, 2, 1, seed, rests=0.2)
+    assert refused > 100
 
 
 def test_the_end_comes_where_it_may() -> None:
