@@ -26,11 +26,12 @@ from tokenizer.vocabulary import (
     Vocabulary,
 )
 
-_RANGES = np.array([(0, 0), *(range_of(program) for program in range(DRUMS + 1))], dtype=np.int16)
-# Columns by value of the instrument field; a drum's pitch is no pitch and never moves.
-_LOW, _HIGH = _RANGES[:, 0].copy(), _RANGES[:, 1].copy()
-_PITCHED = np.ones(DRUMS + 2, dtype=np.int16)
-_PITCHED[[0, DRUMS + 1]] = 0
+# Columns by value of the instrument field. A drum's pitch is no pitch and never moves: it sets no
+# bound, no more than a row that is no note.
+_FAR = 1000
+_RANGES = [(-_FAR, _FAR), *(range_of(program) for program in range(DRUMS)), (-_FAR, _FAR)]
+_LOW, _HIGH = np.array(_RANGES, dtype=np.int16).T.copy()
+_PITCHED = (_LOW >= 0).astype(np.int16)
 
 WHOLE_OCTAVE = 12
 
@@ -96,19 +97,16 @@ def draw(augmentation: Augmentation, tokens: Tokens, random: np.random.Generator
     """
     rates = random.random(3)
     where = random.random(4)
-    change = Change()
+    semitones, scale, offset, tempo = 0, 1.0, 0.0, 1.0
     if rates[0] < augmentation.transpose_rate:
         low, high = transpositions(tokens, augmentation.transpose)
-        change = replace(change, semitones=low + int(where[0] * (high - low + 1)))
+        semitones = low + int(where[0] * (high - low + 1))
     if rates[1] < augmentation.volume_rate:
-        change = replace(
-            change,
-            scale=_spread(augmentation.volume_scale, where[1]),
-            offset=augmentation.volume_offset * (2 * where[2] - 1),
-        )
+        scale = _spread(augmentation.volume_scale, where[1])
+        offset = augmentation.volume_offset * (2 * where[2] - 1)
     if rates[2] < augmentation.tempo_rate:
-        change = replace(change, tempo=_spread(augmentation.tempo, where[3]))
-    return change
+        tempo = _spread(augmentation.tempo, where[3])
+    return Change(semitones, scale, offset, tempo)
 
 
 def _spread(most: float, where: float) -> float:
@@ -123,15 +121,12 @@ def transpositions(tokens: Tokens, most: int) -> tuple[int, int]:
     Twelve semitones are never exceeded.
     """
     most = min(most, WHOLE_OCTAVE)
-    instrument = tokens[:, INSTRUMENT]
-    pitched = _PITCHED[instrument] == 1
-    instrument = instrument[pitched]
-    if len(instrument) == 0:
+    instrument, pitch = tokens[:, INSTRUMENT], tokens[:, PITCH] - 1
+    down = int((pitch - _LOW.take(instrument)).min(initial=_FAR))
+    up = int((_HIGH.take(instrument) - pitch).min(initial=_FAR))
+    if down > 127:  # nothing has a pitch
         return 0, 0
-    pitch = tokens[pitched, PITCH] - 1
-    down = np.maximum(pitch - _LOW[instrument], 0).min()
-    up = np.maximum(_HIGH[instrument] - pitch, 0).min()
-    return -min(most, int(down)), min(most, int(up))
+    return -min(most, max(down, 0)), min(most, max(up, 0))
 
 
 def changed_labels(labels: Labels, change: Change) -> Labels:
@@ -147,9 +142,11 @@ def changed_labels(labels: Labels, change: Change) -> Labels:
 
 def velocity_table(change: Change) -> npt.NDArray[np.int16]:
     """What each value of the velocity field becomes, `(33,)`; a note never falls silent."""
-    velocity = np.arange(VELOCITY_BINS) * 4 + 2
+    velocity = np.arange(-1, VELOCITY_BINS) * 4 + 2
     louder = np.rint(velocity * change.scale + change.offset).clip(1, 127).astype(np.int16)
-    return np.concatenate([[0], louder // 4 + 1]).astype(np.int16)
+    table: npt.NDArray[np.int16] = louder // 4 + 1
+    table[0] = 0  # no note stays none
+    return table
 
 
 def apply(tokens: Tokens, change: Change, vocabulary: Vocabulary) -> None:

@@ -11,7 +11,6 @@ import numpy.typing as npt
 from tokenizer import InputError, Labels, Tokenizer
 from tokenizer.errors import unknown
 from tokenizer.keys import Key
-from tokenizer.structure import Structure, length_of, structure
 from tokenizer.vocabulary import Tokens
 
 from .label import SPLITS
@@ -113,13 +112,3 @@ class Pieces:
     def most_prefix_rows(self, piece: int) -> int:
         """The most rows that the control prefix of a piece can take."""
         return int(self._prefix_rows[piece])
-
-
-def structure_of(
-    body: Tokens, tokenizer: Tokenizer, labels: Labels, start: int, stop: int
-) -> Structure:
-    """The structure `(stop − start, 6)` of rows of a piece's body, given its labels."""
-    vocabulary = tokenizer.vocabulary
-    opening = tokenizer.prefix(Labels(time_signature=labels.time_signature))
-    tokens = np.concatenate([opening, body[:stop]])
-    return structure(tokens, vocabulary, length_of(body, vocabulary), len(opening) + start)

@@ -11,9 +11,10 @@ import os
 import numpy as np
 
 from tokenizer import InputError, Labels
+from tokenizer.structure import Structure, length_of, structure
 from tokenizer.vocabulary import Tokens
 
-from .pieces import Pieces, structure_of
+from .pieces import Pieces
 from .windows import Window, count, empty_windows
 
 
@@ -88,13 +89,17 @@ class Tiles:
             stop = min(int(self.pieces.lengths[piece]), start + self.context + 1 - len(prefix))
             begin, end = len(prefix), len(prefix) + stop - start
             windows.tokens[place, :begin] = prefix
-            body, labels = self.pieces.tokens(piece), self.pieces.labels(piece)
-            columns = structure_of(body, self.pieces.tokenizer, labels, start, stop)
-            windows.tokens[place, begin:end] = body[start:stop]
-            windows.structure[place, begin:end] = columns
+            windows.tokens[place, begin:end] = self.pieces.tokens(piece)[start:stop]
+            windows.structure[place, begin:end] = self._structure(piece, start, stop)
             music[place, begin + counted - start : end] = True
         count(windows, music, self.pieces.tokenizer)
         return windows
+
+    def _structure(self, piece: int, start: int, stop: int) -> Structure:
+        body, vocabulary = self.pieces.tokens(piece), self.pieces.tokenizer.vocabulary
+        meter = self.pieces.labels(piece).time_signature
+        length = length_of(body, vocabulary)
+        return structure(body[:stop], vocabulary, length, start=start, meter=meter)
 
     def _prefix(self, piece: int, start: int) -> Tokens:
         labels = self.pieces.labels(piece)

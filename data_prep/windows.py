@@ -12,18 +12,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from tokenizer import InputError, Labels, Tokenizer
-from tokenizer.structure import COUNTDOWN, PART, STRUCTURE_SIZES, Structure
+from tokenizer.structure import STRUCTURE_SIZES, Structure, length_of, structure
 from tokenizer.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Mask, Tokens
 
 from .augment import Augmentation, Change, apply, changed_labels, draw, stretched
 from .orders import SHORTEST, EpochOrder, Passage, RandomOrder
-from .pieces import Pieces, structure_of
+from .pieces import Pieces
 
 SHORTEST_CONTEXT = 64
 
@@ -67,13 +67,12 @@ class Dropout:
         drawn = random.random(1 + len(names))
         if drawn[0] < self.everything:
             return Labels()
-        empty = Labels()
-        gone = {
-            name: getattr(empty, name)
-            for name, where in zip(names, drawn[1:], strict=True)
-            if where < getattr(self, name)
+        kept = {
+            name: getattr(labels, name)
+            for name, where in zip(names, drawn[1:].tolist(), strict=True)
+            if where >= getattr(self, name)
         }
-        return replace(labels, **gone)
+        return Labels(**kept)
 
 
 NO_DROPOUT = Dropout(*(0.0,) * 8)
@@ -201,7 +200,7 @@ class Dataset:
         return music, stretches
 
     def _stretch(
-        self, passage: Passage, random: np.random.Generator, tokens: Tokens, structure: Structure
+        self, passage: Passage, random: np.random.Generator, tokens: Tokens, columns: Structure
     ) -> Stretch:
         """Put a passage into rows of a window, as much of it as fits."""
         piece, start, stop = passage
@@ -209,24 +208,25 @@ class Dataset:
         labels = self.pieces.labels(piece)
         told = self._dropout.labels(labels, random)
         knows_length = random.random() >= self._dropout.length
-        body = self.pieces.tokens(piece)
-        on_beats = self.tokenizer.vocabulary.grid.is_beat
+        body, vocabulary = self.pieces.tokens(piece), self.tokenizer.vocabulary
+        on_beats = vocabulary.grid.is_beat
         # Stretching moves rows, so that there a transposition must suit the whole piece.
         heard = body[start : start + room] if on_beats else body
         change = draw(self._augmentation, heard, random)
         prefix = self.tokenizer.prefix(changed_labels(told, change), start=start == 0)[:room]
         if change.tempo != 1.0 and not on_beats:
             rows = len(body)
-            body = stretched(body, change.tempo, self.tokenizer.vocabulary)
+            body = stretched(body, change.tempo, vocabulary)
             start, stop = (at * len(body) // rows for at in (start, stop))
         stop = min(stop, start + room - len(prefix))
         begin, end = len(prefix), len(prefix) + stop - start
         tokens[:begin] = prefix
         tokens[begin:end] = body[start:stop]
-        apply(tokens[begin:end], change, self.tokenizer.vocabulary)
-        structure[begin:end] = structure_of(body, self.tokenizer, labels, start, stop)
-        if not knows_length:
-            structure[begin:end, [PART, COUNTDOWN]] = 0
+        apply(tokens[begin:end], change, vocabulary)
+        length = length_of(body, vocabulary) if knows_length else None
+        columns[begin:end] = structure(
+            body[:stop], vocabulary, length, start=start, meter=labels.time_signature
+        )
         return Stretch(piece, start, stop, len(prefix), change)
 
 

@@ -48,71 +48,85 @@ def _elapsed_edges(beat: int) -> Steps:
 
 def length_of(tokens: Tokens, vocabulary: Vocabulary) -> int:
     """The length of a piece in steps: the latest end of a note of tokens `(T, 5)`."""
-    notes = np.flatnonzero(vocabulary.is_note(tokens))
-    if not len(notes):
+    note = vocabulary.is_note(tokens)
+    if not note.any():
         return 0
     times, durations = row_times(tokens, vocabulary), vocabulary.grid.durations
+    last = len(note) - 1 - int(note[::-1].argmax())
     # Notes that began longer ago than any lasts have ended when the last one begins.
-    row = np.searchsorted(times, times[notes[-1]] - durations[-1])
-    notes = notes[np.searchsorted(notes, row) :]
-    return int((times[notes] + durations[tokens[notes, DURATION] - 1]).max())
+    first = int(np.searchsorted(times, times[last] - durations[-1]))
+    late = first + np.flatnonzero(note[first:])
+    return int((times[late] + durations[tokens[late, DURATION] - 1]).max())
 
 
 def structure(
-    tokens: Tokens, vocabulary: Vocabulary, length: int | None = None, start: int = 0
+    tokens: Tokens,
+    vocabulary: Vocabulary,
+    length: int | None = None,
+    *,
+    start: int = 0,
+    meter: tuple[int, int] | None = None,
 ) -> Structure:
-    """The structure of a piece's tokens `(T, F)`, prefix and all, from a row on: `(T − start, 6)`.
+    """The structure `(T − start, 6)` of a piece's tokens `(T, F)`, prefix and all.
 
     Args:
-        tokens: a piece from its beginning. A time signature in the prefix opens it; without one
-            it opens in 4/4.
+        tokens: a piece from its beginning. A time signature in the prefix opens it.
         vocabulary: what the tokens mean.
         length: the piece's length in steps, or None to leave PART and COUNTDOWN unknown.
         start: the first row asked for; those before it only say where it stands.
+        meter: the time signature that opens a piece without one in its prefix; 4/4 if None.
     """
     reached = row_times(tokens, vocabulary)
     times = reached[start:]
     columns = np.zeros((len(times), len(COLUMNS)), dtype=np.int16)
     columns[:, ELAPSED] = np.searchsorted(_elapsed_edges(vocabulary.grid.beat), times, "right") + 1
     if vocabulary.grid.is_beat:
-        bar, position = bar_positions(tokens, reached, vocabulary, start)
+        bar, position = bar_positions(tokens, reached, vocabulary, start=start, meter=meter)
         columns[:, BAR] = bar % _BARS + 1
         columns[:, POSITION] = np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
-    columns[:, CHORD] = _notes_before(vocabulary.is_note(tokens), reached, start)
+    columns[:, CHORD] = _notes_before(tokens, reached, vocabulary, start)
     if length is not None:
         columns[:, PART], columns[:, COUNTDOWN] = _towards_end(times, length, vocabulary)
-    columns[: max(0, vocabulary.prefix_length(tokens) - start)] = 0
+    if start == 0 or reached[start - 1] == 0:  # in a prefix no time passes
+        columns[: max(0, vocabulary.prefix_length(tokens) - start)] = 0
     columns[tokens[start:, WAIT] == 0] = 0
     return columns
 
 
 def bar_positions(
-    tokens: Tokens, times: Steps, vocabulary: Vocabulary, start: int = 0
+    tokens: Tokens,
+    times: Steps,
+    vocabulary: Vocabulary,
+    *,
+    start: int = 0,
+    meter: tuple[int, int] | None = None,
 ) -> tuple[Steps, Steps]:
     """The bar of each row from `start` on, from 0, and the steps since its bar line.
 
     Bars are counted anew from each time signature, wherever it stands; before the first, a bar is
-    one of 4/4. Times are those of `row_times`.
+    one of `meter`, or of 4/4. Times are those of `row_times`.
     """
+    opening = vocabulary.control("time_signature:{}/{}".format(*meter or (4, 4)))
+    first_bar = vocabulary.bar_steps[opening] if opening else 4 * vocabulary.grid.beat
     control = np.flatnonzero(vocabulary.is_control(tokens))
     signature = control[vocabulary.bar_steps[tokens[control, WAIT]] > 0]
     begins = np.concatenate([[0], times[signature]])
-    bar_steps = np.concatenate(
-        [[4 * vocabulary.grid.beat], vocabulary.bar_steps[tokens[signature, WAIT]]]
-    )
+    bar_steps = np.concatenate([[first_bar], vocabulary.bar_steps[tokens[signature, WAIT]]])
     bars_before = np.concatenate([[0], np.cumsum(-(-np.diff(begins) // bar_steps[:-1]))])
     segment = np.searchsorted(signature, np.arange(start, len(tokens)), side="right")
     bar, position = np.divmod(times[start:] - begins[segment], bar_steps[segment])
     return bar + bars_before[segment], position
 
 
-def _notes_before(note: npt.NDArray[np.bool_], times: Steps, start: int) -> Steps:
-    """CHORD: one more than the number of notes before each row at the row's own time."""
-    chord = int(np.searchsorted(times, times[start])) if start else 0  # its first row
-    note, times = note[chord:], times[chord:]
-    before = np.cumsum(note) - note
-    begins = np.diff(times, prepend=-1) > 0
-    before -= np.maximum.accumulate(before * begins)
+def _notes_before(tokens: Tokens, times: Steps, vocabulary: Vocabulary, start: int) -> Steps:
+    """CHORD: one more than the notes before each row at the row's own time, from `start` on."""
+    chord = int(np.searchsorted(times, times[start])) if start < len(times) else start
+    note, times = vocabulary.is_note(tokens[chord:]), times[chord:]
+    before: Steps = np.cumsum(note)
+    before -= note
+    earlier = before.copy()
+    earlier[1:] *= times[1:] > times[:-1]
+    before -= np.maximum.accumulate(earlier)
     return np.minimum(before[start - chord :], STRUCTURE_SIZES[CHORD] - 2) + 1
 
 

@@ -199,8 +199,8 @@ class Vocabulary:
 
     def prefix_length(self, tokens: Tokens) -> int:
         """How many leading rows of tokens `(T, F)` are the control prefix."""
-        music = ~self.opens[tokens[:, WAIT]]
-        return int(music.argmax()) if music.any() else len(tokens)
+        opens = self.opens.take(tokens[:, WAIT])
+        return len(tokens) if opens.all() else int(opens.argmin())
 
     def counted(self, tokens: Tokens) -> Mask:
         """Which fields of tokens `(T, F)` a model is asked for, as a mask of the same shape.

@@ -89,18 +89,48 @@ def test_numbers_that_make_no_share_are_refused(dataset: Path) -> None:
         Dataset(dataset, "train", 64, epochs=True, weights={"corpus": 2.0})
 
 
-def test_timing_on_the_seconds_clock_moves_tokens_and_structure(
-    corpus: Path, tmp_path: Path
-) -> None:
-    from data_prep import Augmentation
+@pytest.fixture
+def in_seconds(corpus: Path, tmp_path: Path) -> Path:
     from data_prep.examine import Recipe
 
     out = tmp_path / "seconds"
     recipe = Recipe(Tokenizer(Vocabulary.create(Grid.seconds())))
     run = Run("threads", Limits(1))
     prepare([corpus], out, recipe=recipe, run=run, plan=Plan(Shares(0.0, 0.0)))
+    return out
+
+
+@pytest.mark.parametrize("tempo", [1.2, 1 / 1.2])
+def test_timing_on_the_seconds_clock_keeps_to_the_passage(
+    in_seconds: Path, tempo: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from data_prep import Augmentation
+    from data_prep.augment import Change, stretched
+
+    monkeypatch.setattr("data_prep.windows.draw", lambda *_: Change(tempo=tempo))
+    data = Dataset(in_seconds, "train", 64, augmentation=Augmentation(), epochs=True, pack=False)
+    original = Dataset(in_seconds, "train", 64, epochs=True, pack=False)
+    vocabulary = data.tokenizer.vocabulary
+    assert isinstance(data.order, EpochOrder)
+    for k in range(data.order.first_window(1)):
+        [passage] = original.order.passages(k, np.random.default_rng())
+        body = data.pieces.tokens(passage.piece)
+        moved = stretched(body, tempo, vocabulary)
+        window = data[k].tokens
+        prefix = vocabulary.prefix_length(window)
+        used = int((window[:, 0] > 0).sum())
+        begin = passage.start * len(moved) // len(body)
+        np.testing.assert_array_equal(window[prefix:used], moved[begin : begin + used - prefix])
+        assert begin + used - prefix == min(
+            passage.stop * len(moved) // len(body), begin + 65 - prefix
+        )
+
+
+def test_timing_on_the_seconds_clock_moves_tokens_and_structure(in_seconds: Path) -> None:
+    from data_prep import Augmentation
+
     timing = Augmentation(0.0, volume_rate=0.0, tempo_rate=1.0, tempo=1.2)
-    data = Dataset(out, "train", 400, augmentation=timing, dropout=NO_DROPOUT, pack=False)
+    data = Dataset(in_seconds, "train", 400, augmentation=timing, dropout=NO_DROPOUT, pack=False)
     vocabulary = data.tokenizer.vocabulary
     for k in range(12):
         window = data[k]

@@ -105,6 +105,38 @@ def test_whole_and_incremental_equal_a_walk(vocabulary: Vocabulary, data: st.Dat
         np.testing.assert_array_equal(peeked, pushed)
 
 
+@pytest.mark.parametrize("vocabulary", [BEATS, SECONDS], ids=["beat", "seconds"])
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_some_rows_of_a_body_have_the_structure_of_the_whole_piece(
+    vocabulary: Vocabulary, data: st.DataObject
+) -> None:
+    body = data.draw(pieces(vocabulary))
+    meter = data.draw(st.sampled_from([(4, 4), (3, 4), (7, 16), (97, 64)]))
+    opening = [vocabulary.start, *vocabulary.known(["time_signature:{}/{}".format(*meter)])]
+    rows = [[value, 0, 0, 0, 0] for value in opening]
+    whole = np.concatenate([np.array(rows, dtype=np.int16), body])
+    length = data.draw(st.none() | st.integers(0, 20_000))
+    expected = walk(whole, vocabulary, length)[len(opening) :]
+    start = data.draw(st.integers(0, len(body)))
+    stop = data.draw(st.integers(start, len(body)))
+    found = structure(body[:stop], vocabulary, length, start=start, meter=meter)
+    assert found.tolist() == expected[start:stop]
+
+
+@pytest.mark.parametrize("vocabulary", [BEATS, SECONDS], ids=["beat", "seconds"])
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_the_length_is_that_of_a_walk(vocabulary: Vocabulary, data: st.DataObject) -> None:
+    tokens = data.draw(pieces(vocabulary))
+    time, latest = 0, 0
+    for row in tokens.tolist():
+        time += int(vocabulary.steps[row[0]])
+        if row[1]:
+            latest = max(latest, time + int(vocabulary.grid.durations[row[3] - 1]))
+    assert length_of(tokens, vocabulary) == latest
+
+
 def test_columns_stay_below_their_sizes() -> None:
     note = np.array([[96, 1, 61, 169, 1]] * 5000, dtype=np.int16)
     meter = np.array([[control(BEATS, "time_signature:24/4"), 0, 0, 0, 0]], dtype=np.int16)
