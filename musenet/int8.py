@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -70,7 +70,8 @@ class Int8Decoder:
         self._values = np.zeros((batch, columns), np.int64)
         self._place = np.zeros(1, np.int64)
         zeros = {"middle": np.full(batch, 128, np.uint8), "bottom": np.zeros(batch, np.uint8)}
-        self._seen = {k.pattern: np.zeros(k.capacity, np.float32) for k in layers if k.mask}
+        self._masked = {keys.pattern: keys for keys in layers if keys.mask}
+        self._seen = {name: np.zeros(k.capacity, np.float32) for name, k in self._masked.items()}
         new = np.zeros((batch, len(layers) * 2 * config.groups, 1, config.head_width), np.float32)
         self._new = new.reshape(batch, len(layers), 2, config.groups, config.head_width)
         self._logits = [np.zeros((batch, size), np.float32) for size in config.field_sizes]
@@ -126,10 +127,10 @@ class Int8Decoder:
         for index, keys in enumerate(self._layers):
             slot = keys.read(self.position)
             if slot is not None:
-                self._trunk.bind(f"keys{index}", keys.keys_of(slot))
-                self._trunk.bind(f"values{index}", keys.values_of(slot))
-            if keys.mask:
-                keys.hide(self._seen[keys.pattern], self.position)
+                self._trunk.bind(f"keys{index}", slot.keys)
+                self._trunk.bind(f"values{index}", slot.values)
+        for pattern, keys in self._masked.items():
+            keys.hide(self._seen[pattern], self.position)
         self._trunk.run()
         for index, keys in enumerate(self._layers):
             keys.put(self._new[:, index, 0], self._new[:, index, 1], self.position)
@@ -150,6 +151,13 @@ class Int8Decoder:
         return rows
 
 
+class _Slot(NamedTuple):
+    """What one step of a layer can read, as the runtime takes it."""
+
+    keys: Any
+    values: Any
+
+
 class _Keys:
     """Keys [slots, B, G, C, S] and values [slots, B, G, S, C] of one layer.
 
@@ -165,20 +173,16 @@ class _Keys:
         size = (slots, batch, block.groups, block.channels, self.capacity)
         self._keys = np.zeros(size, np.float32)
         self._values = np.zeros((*size[:3], self.capacity, block.channels), np.float32)
+        self._slots = [
+            _Slot(_as_value(keys), _as_value(values))
+            for keys, values in zip(self._keys, self._values, strict=True)
+        ]
         self._bound: int | None = None
 
     def clear(self) -> None:
         """Forget everything; what is not there counts as zero."""
         self._keys[:] = 0
         self._values[:] = 0
-
-    def keys_of(self, slot: int) -> Floats:
-        """A slot's keys."""
-        return self._keys[slot]
-
-    def values_of(self, slot: int) -> Floats:
-        """A slot's values."""
-        return self._values[slot]
 
     def fill(self, layer: LayerCache, lanes: slice) -> None:
         """Take over the one sequence of a cache."""
@@ -192,21 +196,27 @@ class _Keys:
             self._keys[slot, lanes] = keys[:, part].swapaxes(1, 2)
             self._values[slot, lanes] = values[:, part]
 
-    def read(self, position: int) -> int | None:
+    def read(self, position: int) -> _Slot | None:
         """The slot that a position reads, or None if it is the one before's."""
         row, column = divmod(position, self._length)
-        slot = {"column": column, "previous_row": (row - 1) % 2}.get(self.pattern, 0)
-        if slot == self._bound:
+        number = 0
+        if self.pattern == "column":
+            number = column
+        elif self.pattern == "previous_row":
+            number = (row - 1) % 2
+        if number == self._bound:
             return None
-        self._bound = slot
-        return slot
+        self._bound = number
+        return self._slots[number]
 
     def put(self, k_BGC: Floats, v_BGC: Floats, position: int) -> None:
         """Put a position's keys and values in their places."""
         row, column = divmod(position, self._length)
-        slot, place = {"column": (column, row), "previous_row": (row % 2, column)}.get(
-            self.pattern, (0, position % self.capacity)
-        )
+        slot, place = 0, position % self.capacity
+        if self.pattern == "column":
+            slot, place = column, row
+        elif self.pattern == "previous_row":
+            slot, place = row % 2, column
         self._keys[slot, ..., place] = k_BGC
         self._values[slot, :, :, place] = v_BGC
 
@@ -233,24 +243,29 @@ class _Bound:
     ) -> None:
         self._session = session
         self._binding = session.io_binding()
-        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._values: dict[str, Any] = {}
         wanted = {value.name for value in session.get_inputs()}
         for name in wanted & set(inputs):
-            self.bind(name, inputs[name])
+            self.bind(name, _as_value(inputs[name]))
         for value, array in zip(session.get_outputs(), outputs, strict=True):
-            self._arrays[value.name] = array
-            self._binding.bind_output(
-                value.name, "cpu", 0, array.dtype, array.shape, array.ctypes.data
-            )
+            self._values[value.name] = _as_value(array)
+            self._binding.bind_ortvalue_output(value.name, self._values[value.name])
 
-    def bind(self, name: str, array: npt.NDArray[Any]) -> None:
-        """Read an input from an array from now on."""
-        self._arrays[name] = array  # the runtime holds its address alone
-        self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+    def bind(self, name: str, value: Any) -> None:
+        """Read an input from an array's value (see `_as_value`) from now on."""
+        self._values[name] = value  # the runtime holds its address alone
+        self._binding.bind_ortvalue_input(name, value)
 
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
         self._session.run_with_iobinding(self._binding)
+
+
+def _as_value(array: npt.NDArray[Any]) -> Any:
+    """An array as the runtime takes it: the same memory, no copy."""
+    import onnxruntime
+
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
 
 
 _READY: WeakKeyDictionary[Transformer, tuple[tuple[int, ...], list[Any]]] = WeakKeyDictionary()
