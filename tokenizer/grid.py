@@ -117,7 +117,7 @@ class Grid:
 
     def class_of_seconds(self, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
         """Nearest duration class of lengths in seconds, on the `seconds` clock, to microseconds."""
-        halves = np.rint(seconds * 1e6).astype(np.int64)
+        halves = _microseconds(seconds)
         halves *= 2 * self.resolution
         halves //= 1_000_000
         return self._class_of_halves.take(halves, mode="clip")
@@ -164,8 +164,11 @@ class Grid:
 
         A microsecond is the finest time a tempo map resolves, so halves are judged on those.
         """
-        micro = np.rint(seconds * 1e6).astype(np.int64)
-        return (micro * self.resolution * 2 + 1_000_000) // 2_000_000
+        steps = _microseconds(seconds)
+        steps *= 2 * self.resolution
+        steps += 1_000_000
+        steps //= 2_000_000
+        return steps
 
     def duration_ticks(self, classes: npt.NDArray[np.integer]) -> Steps:
         """Ticks of duration classes in a decoded score; class 0 is a quarter of a step."""
@@ -174,3 +177,8 @@ class Grid:
     @cached_property
     def _ticks_of_class(self) -> Steps:
         return np.maximum(self.durations * self.ticks_per_step, max(1, self.ticks_per_step // 4))
+
+
+def _microseconds(seconds: npt.NDArray[np.float64]) -> Steps:
+    micro = seconds * 1e6
+    return np.rint(micro, out=micro).astype(np.int64)

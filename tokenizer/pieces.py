@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .score import NOTES, Score
+from .tempo_map import steady_tempo
 
 Array = npt.NDArray[Any]
 Item = TypeVar("Item")
@@ -70,12 +71,25 @@ class Pieces:
 
     def seconds(self, ticks: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
         """Seconds of a tick for each note, `(N,)`, by the tempo map of the note's score."""
-        if len(self.scores) == 1:
-            return self.scores[0].seconds(ticks)
-        parts = np.split(ticks, self.bounds[1:-1])
-        return np.concatenate(
-            [score.seconds(part) for score, part in zip(self.scores, parts, strict=True)]
-        )
+        units = ticks.astype(np.int64)
+        units *= self._tempo
+        seconds: npt.NDArray[np.float64] = units / (1_000_000 * self.ticks_per_quarter)
+        for tempo, score, (begin, end) in zip(
+            self._tempos, self.scores, pairwise(self.bounds), strict=True
+        ):
+            if tempo is None:
+                seconds[begin:end] = score.seconds(ticks[begin:end])
+        return seconds
+
+    @cached_property
+    def _tempos(self) -> list[int | None]:
+        """Microseconds a quarter of each score, None where they change."""
+        return [steady_tempo(score.tempos) for score in self.scores]
+
+    @cached_property
+    def _tempo(self) -> Any:
+        """Microseconds a quarter for each note, `(N,)`, or for all; 0 where they change."""
+        return self.spread([tempo or 0 for tempo in self._tempos])
 
 
 def batches(items: Iterable[Item], size: Callable[[Item], int]) -> Iterator[list[Item]]:

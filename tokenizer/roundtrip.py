@@ -87,8 +87,7 @@ def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
     """The exact notes of a score in the order of their tokens."""
     grid = tokenizer.vocabulary.grid
     notes = sustained(score) if tokenizer.pedal == "durations" else score.notes
-    classes = tokenizer.duration_classes(score, notes)
-    start_step = tokenizer.vocabulary.grid.steps(score, notes["start"])
+    start_step, classes = tokenizer.steps_and_classes(score, notes)
     keys = (notes["velocity"] // 4, classes, notes["pitch"], notes["program"], start_step)
     return exact_notes(grid, score, notes)[np.lexsort(keys)]
 

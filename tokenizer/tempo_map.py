@@ -14,6 +14,14 @@ import numpy.typing as npt
 from .columns import DEFAULT_TEMPO, LAST_TICK
 
 
+def steady_tempo(tempos: npt.NDArray[Any]) -> int | None:
+    """Microseconds a quarter where one of `TEMPOS` holds from the beginning to the end, or none."""
+    if not len(tempos):
+        return DEFAULT_TEMPO
+    time, microseconds = tempos[0].item()
+    return microseconds if len(tempos) == 1 and time == 0 else None
+
+
 class TempoMap:
     """Piecewise-linear and exact: 120 quarters a minute until the first tempo.
 

@@ -22,7 +22,7 @@ from . import controls
 from .columns import DEFAULT_TEMPO, DTYPES, prepared
 from .compound import Decoded, Events, decode_pieces, encode_pieces, note_rows
 from .errors import InputError
-from .grid import Grid, Timed
+from .grid import Grid, Steps, Timed
 from .instruments import DRUMS, name
 from .labels import Labels, instruments_of, keys_of, tempo_of
 from .pedals import sustained
@@ -152,7 +152,7 @@ class Tokenizer(Saved):
         if self.pedal == "durations":
             pieces = Pieces.of(pieces.scores, [sustained(score) for score in pieces.scores])
         notes = pieces.notes
-        start = self.vocabulary.grid.steps(pieces, notes["start"])
+        start, classes = self.steps_and_classes(pieces, notes)
         changes = [
             sorted(self._control_events(score), key=itemgetter(0)) for score in pieces.scores
         ]
@@ -171,7 +171,7 @@ class Tokenizer(Saved):
             start,
             notes["program"],
             notes["pitch"],
-            self.duration_classes(pieces, notes),
+            classes,
             notes["velocity"],
         )
         times, values = np.array(moved, dtype=np.int64).reshape(-1, 2).T
@@ -244,14 +244,17 @@ class Tokenizer(Saved):
         rows[:, WAIT] = values
         return rows
 
-    def duration_classes(self, score: Timed, notes: npt.NDArray[Any]) -> npt.NDArray[np.int16]:
-        """The nearest classes of notes' durations, whatever their starts were rounded to."""
+    def steps_and_classes(
+        self, score: Timed, notes: npt.NDArray[Any]
+    ) -> tuple[Steps, npt.NDArray[np.int16]]:
+        """The nearest steps of notes' starts, and the nearest classes of their own durations."""
         grid = self.vocabulary.grid
         if grid.is_beat:
-            return grid.class_of_ticks(notes["duration"], score.ticks_per_quarter)
+            classes = grid.class_of_ticks(notes["duration"], score.ticks_per_quarter)
+            return grid.from_ticks(notes["start"], score.ticks_per_quarter), classes
         start = notes["start"].astype(np.int64)
-        stop = start + notes["duration"]
-        return grid.class_of_seconds(score.seconds(stop) - score.seconds(start))
+        begin, end = score.seconds(start), score.seconds(start + notes["duration"])
+        return grid.from_seconds(begin), grid.class_of_seconds(end - begin)
 
     def _control_events(self, score: Score) -> list[controls.ControlEvent]:
         """The body's controls, unsorted; meter stands before tempo before pedal."""

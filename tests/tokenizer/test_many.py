@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +65,22 @@ def small_scores(draw: st.DrawFn) -> Score:
         time_signatures=np.array(meters, TIME_SIGNATURES),
         tempos=np.array(tempos, TEMPOS),
     )
+
+
+@given(scores=st.lists(small_scores(), min_size=1, max_size=6), later=st.integers(0, 10_000))
+@SETTINGS
+def test_seconds_are_those_of_each_score_s_own_tempos(scores: list[Score], later: int) -> None:
+    several = pieces.Pieces.of(scores)
+    found = several.seconds(several.notes["start"] + later).tolist()
+    expected = []
+    for score in scores:
+        for tick in score.notes["start"].tolist():
+            changes = [(0, 500_000), *score.tempos.tolist(), (tick + later, 1)]
+            units = 0
+            for (begin, tempo), (end, _) in pairwise(changes):
+                units += max(0, min(end, tick + later) - begin) * tempo
+            expected.append(units / (1_000_000 * score.ticks_per_quarter))
+    assert found == expected
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
