@@ -68,6 +68,11 @@ def engine(name: str) -> Engine:
 
 def on_threads(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator[Batch]:
     """Run batches on threads of this process, as many ahead as there are threads."""
+    if limits.workers == 1:  # two threads would only wait for each other
+        for batch in batches:
+            make_chunk(batch, recipe)
+            yield batch
+        return
     with ThreadPoolExecutor(limits.workers) as pool:
         waiting: dict[Future[Any], Batch] = {}
         for batch in batches:

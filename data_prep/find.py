@@ -199,7 +199,7 @@ def _sources_of_folder(folder: Path) -> Iterator[Source]:
             Source(_stem(here / file), here / file) for file in files if is_archive(Path(file))
         ]
     if own:
-        own.sort(key=lambda path: path.relative_to(folder).as_posix())
+        own.sort(key=Path.as_posix)
         yield Source(folder.resolve().name or "files", folder, tuple(own))
     yield from sorted(others, key=lambda source: source.path.as_posix())
 
@@ -258,7 +258,7 @@ def _find_listed(source: Source) -> Iterator[Item]:
             file = MidiFile.on_disk(source.corpus, name, path)
         except OSError as error:
             raise InputError(f"{source.path} names {name}, which is not in {folder}") from error
-        yield ManifestRow(source.corpus, PurePosixPath(name).as_posix(), row)
+        yield ManifestRow(source.corpus, name, row)
         yield file
 
 
