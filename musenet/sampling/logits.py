@@ -86,9 +86,9 @@ def draw(
         InputError: if the logits are not numbers.
     """
     cumulative = _weights(logits, allowed, how).cumsum(axis=1)
-    # A value without weight is never reached: its sum is that of the value before.
+    # A value without weight is never the first: its sum is that of the value before.
     target = uniform[:, None] * cumulative[:, -1:]
-    return (cumulative <= target).sum(axis=1)
+    return (cumulative > target).argmax(axis=1)
 
 
 def _weights(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> Probabilities:
@@ -120,12 +120,13 @@ def _keep_top(p: Probabilities, top_k: int, top_p: float) -> Probabilities:
     before = ranked.cumsum(axis=1)
     enough = top_p * before[:, -1:]
     before -= ranked
-    count = (before > enough).sum(axis=1)
-    kept = p >= -ranked[np.arange(len(p)), count - 1][:, None]
-    if (kept.sum(axis=1) == count).all():
+    inside = before > enough
+    least = np.where(inside, ranked, -np.inf).max(axis=1, keepdims=True)
+    kept = p >= -least
+    if np.count_nonzero(kept) == np.count_nonzero(inside):
         return np.where(kept, p, 0.0)
     # Values as likely as the last that is kept: the first of them are.
-    ranked[np.arange(p.shape[1]) >= count[:, None]] = 0.0
+    ranked[~inside] = 0.0
     result = np.empty_like(p)
     np.put_along_axis(result, np.argsort(-p, axis=1, kind="stable"), -ranked, axis=1)
     return result

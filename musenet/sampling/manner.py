@@ -126,9 +126,9 @@ class Manner:
     """
 
     def __init__(self, heard: Tokens, vocabulary: Vocabulary, batch: int, strength: float) -> None:
-        self._on = strength > 0
-        self._beat, self._steps = vocabulary.grid.beat, vocabulary.steps
         note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
+        self._on = strength > 0 and bool(note.any())
+        self._beat, self._steps = vocabulary.grid.beat, vocabulary.steps
         notes, times = heard[note], times[note]
         pitched = notes[:, INSTRUMENT] != _DRUM_VALUE
         tunes = notes[pitched]
