@@ -62,7 +62,7 @@ class RandomOrder:
             yield Passage(piece, 0, int(self._pieces.lengths[piece]))
 
     def _drawn(self, random: np.random.Generator) -> int:
-        return int(np.searchsorted(self._edges, random.random() * self._edges[-1], side="right"))
+        return int(self._edges.searchsorted(random.random() * self._edges[-1], side="right"))
 
 
 class EpochOrder:

@@ -110,6 +110,9 @@ def bar_positions(
     first_bar = vocabulary.bar_steps[opening] if opening else 4 * vocabulary.grid.beat
     control = np.flatnonzero(vocabulary.is_control(tokens))
     signature = control[vocabulary.bar_steps[tokens[control, WAIT]] > 0]
+    if not len(signature):  # as in most pieces
+        bar, position = np.divmod(times[start:], first_bar)
+        return bar, position
     begins = np.concatenate([[0], times[signature]])
     bar_steps = np.concatenate([[first_bar], vocabulary.bar_steps[tokens[signature, WAIT]]])
     bars_before = np.concatenate([[0], np.cumsum(-(-np.diff(begins) // bar_steps[:-1]))])
