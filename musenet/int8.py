@@ -262,7 +262,7 @@ class _Bound:
 
 
 def _as_value(array: npt.NDArray[Any]) -> Any:
-    """An array as the runtime takes it: the same memory, no copy."""
+    """A contiguous array as the runtime takes it: the same memory, no copy."""
     import onnxruntime
 
     return onnxruntime.OrtValue.ortvalue_from_numpy(array)
