@@ -45,8 +45,8 @@ class Asked(TypedDict, total=False):
         unisons: whether two instruments may strike the same pitch together.
         scale: the only notes allowed, as "D dorian".
         balance: how strongly the prompt's instruments keep their shares; 0 leaves it to the model.
-        manner: how strongly the prompt's key, note lengths and rhythm are kept; 0 leaves it to the
-            model.
+        manner: how strongly the prompt's key, note lengths and rhythm are kept, or those of a new
+            piece's opening; 0 leaves it to the model.
         repetition: how strongly endless loops are broken; 1 is not at all.
         overlap: share of the context kept when the music goes on past it.
         temperature: a number for all fields of a note, or text such as "0.9,pitch=0.8".

@@ -17,6 +17,9 @@ and a class that takes a larger share of the late notes than that is held back b
 So a chromatic note or a triplet costs nothing, and a foreign key or a broken rhythm establishes
 itself only where the model is sure of it. Drums have neither key nor length: of them only places,
 loudness and which drum it is count.
+
+A piece from nothing has its own opening for a prompt: what its first notes were like is its manner
+from then on. Until then one thing is known of it: how often real music strikes a pitch again.
 """
 
 from __future__ import annotations
@@ -40,7 +43,7 @@ from tokenizer.vocabulary import (
 )
 
 from .logits import Logits
-from .struck import Struck
+from .struck import MOVED, REPEATED, Struck
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
@@ -56,8 +59,16 @@ _AT_ONE = 1.5
 """Nats by which strength 1 holds an e-fold excess: continuations of held-out pieces then keep to
 the prompt's pitch classes as closely as the pieces themselves do."""
 
+_OPENING = 64
+"""Notes of a piece from nothing that are its opening."""
+
+_ORDINARY = np.repeat([MOVED, REPEATED], [35, 15])
+"""Strokes of music that often strikes pitches again, for a piece that has none yet: a third more
+often than held-out pieces do on average."""
+
 _PLACE, _LOUDNESS, _REGISTER, _PITCH_CLASS, _LENGTH, _REPEAT = range(6)
 _WAYS = 6
+_OF_ALL, _OF_PITCHED = slice(_PLACE, _PITCH_CLASS), slice(_PITCH_CLASS, _REPEAT)
 
 _DRUM_VALUE = DRUMS + 1
 _DEGREES = 8
@@ -87,23 +98,32 @@ class Shares:
         counts = [np.bincount(h, minlength=n) for h, n in zip(heard, classes, strict=True)]
         self.first = np.cumsum([1, *classes[:-1]])
         self._way = np.concatenate([[0], np.repeat(np.arange(len(classes)), classes)])
-        total = np.array([count.sum() for count in counts])
-        strengths = _AT_ONE * strength * total / (total + _ENOUGH)
-        self._strength = strengths[self._way]
-        self._strength[0] = 0.0
-        # As if the prompt had gone on for ever: the late shares begin as, and stay, a whole.
-        self._share = np.concatenate([[0], *counts]) / np.maximum(1, total)[self._way]
-        self._late = np.tile(self._share, (batch, 1))
+        self._at_one = np.where(np.arange(len(self._way)) > 0, _AT_ONE * strength, 0.0)
+        self._counts = np.tile(np.concatenate([[0.0], *counts]), (batch, 1))
+        self._strength, self._share, self._late, self.held = np.zeros((4, *self._counts.shape))
         self._lanes = np.arange(batch)[:, None]
         self._row = self._lanes * len(self._way)
-        self.held = np.zeros((batch, len(self._way)))
+        self.settle(np.arange(batch))
+
+    def settle(self, lanes: Ints) -> None:
+        """What was counted so far in these continuations is from now on what they were before."""
+        counts = self._counts[lanes]
+        of_way = self._way == np.arange(self._way.max() + 1)[:, None]
+        total = (counts @ of_way.T)[:, self._way]
+        self._strength[lanes] = self._at_one * total / (total + _ENOUGH)
+        # As if that had gone on for ever: the late shares begin as, and stay, a whole.
+        self._share[lanes] = self._late[lanes] = counts / np.maximum(1, total)
 
     def held_at(self, columns: Ints) -> Floats:
         """How much columns `(B, n)`, or `(n,)` for all, are held back, `(B, n)`."""
         return self.held.take(self._row + columns)
 
+    def add(self, columns: Ints, counted: Mask) -> None:
+        """Count a note for `settle`; the arguments are those of `push`."""
+        self._counts[self._lanes, columns] += counted & (columns > 0)
+
     def push(self, columns: Ints, counted: Mask) -> None:
-        """Count a note in each continuation.
+        """Count a note of late in each continuation.
 
         Args:
             columns: that of the note's class for each way `(B, ways)`.
@@ -119,15 +139,24 @@ class Manner:
     """The manner of `batch` continuations side by side.
 
     Args:
-        heard: the prompt's rows `(T, 5)`; without notes there is nothing to keep.
+        heard: the prompt's rows `(T, 5)`; without notes the opening of each takes their place.
         vocabulary: what the rows mean.
         batch: how many continuations.
         strength: 0 is none.
+        keep_key: whether the prompt's pitch classes are part of it.
     """
 
-    def __init__(self, heard: Tokens, vocabulary: Vocabulary, batch: int, strength: float) -> None:
+    def __init__(
+        self,
+        heard: Tokens,
+        vocabulary: Vocabulary,
+        batch: int,
+        strength: float,
+        keep_key: bool = True,
+    ) -> None:
+        self._on = strength > 0
         note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
-        self._on = strength > 0 and bool(note.any())
+        self._opening = np.full(batch, 0 if note.any() else _OPENING)
         self._beat, self._steps = vocabulary.grid.beat, vocabulary.steps
         notes, times = heard[note], times[note]
         pitched = notes[:, INSTRUMENT] != _DRUM_VALUE
@@ -138,9 +167,9 @@ class Manner:
             (times % self._beat, self._beat),
             (_DEGREE_OF_VALUE[notes[:, VELOCITY]], _DEGREES),
             (registers[notes[:, INSTRUMENT], notes[:, PITCH]], int(registers.max()) + 1),
-            (_pitch_class(tunes[:, PITCH]), 12),
+            (_pitch_class(tunes[:, PITCH] if keep_key else tunes[:0, PITCH]), 12),
             (lengths[tunes[:, DURATION]], int(lengths.max()) + 1),
-            (self._struck.classes, 2),
+            (self._struck.classes if note.any() else _ORDINARY, 2),
         )
         heard_classes, counts = zip(*ways, strict=True)
         self._shares = Shares(heard_classes, counts, batch, strength)
@@ -196,13 +225,24 @@ class Manner:
         columns[:, _PITCH_CLASS] = self._class_columns[instruments, pitches]
         columns[:, _LENGTH] = self._length_columns[instruments, rows[:, DURATION]]
         counted = np.zeros((len(rows), _WAYS), dtype=bool)
-        counted[:, [_PLACE, _LOUDNESS, _REGISTER]] = note[:, None]
-        counted[:, [_PITCH_CLASS, _LENGTH]] = pitched[:, None]
+        counted[:, _OF_ALL] = note[:, None]
+        counted[:, _OF_PITCHED] = pitched[:, None]
         lanes = np.flatnonzero(pitched)
         again, strokes = self._struck.push(lanes, instruments[lanes], pitches[lanes], times[lanes])
         columns[again, _REPEAT] = self._moved_column + strokes
         counted[again, _REPEAT] = True
+        if self._opening.any():
+            self._open(columns, counted, note)
         self._shares.push(columns, counted)
+
+    def _open(self, columns: Ints, counted: Mask, note: Mask) -> None:
+        """A note of openings: the last of an opening makes it the manner."""
+        counted = counted & (self._opening > 0)[:, None]
+        self._shares.add(columns, counted)
+        last = note & (self._opening == 1)
+        self._opening = np.maximum(self._opening - note, 0)
+        if last.any():
+            self._shares.settle(np.flatnonzero(last))
 
 
 def _registers(notes: Tokens, vocabulary: Vocabulary) -> Ints:

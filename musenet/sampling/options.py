@@ -21,9 +21,9 @@ NATURAL: FieldSampling = tuple(
 """How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
 
 FRESH: FieldSampling = tuple(
-    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.94, 0.98, 0.98, 0.96, 0.96)
+    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.985, 0.96, 0.96)
 )
-"""The same where no prompt keeps the music together: a steadier rhythm, and more pitches."""
+"""The same where there is no prompt whose pitches are as varied as the piece's: more pitches."""
 
 
 def sampling_for(prompt: object | None) -> FieldSampling:
@@ -52,9 +52,9 @@ class Options:
         limits: what may not be broken.
         balance: how strongly the instruments keep the shares that they have in the prompt; 0
             leaves it to the model (see `musenet.sampling.balance`).
-        manner: how strongly a continuation keeps to the prompt's pitch classes, note lengths and
-            rhythm unless another key is asked for; 0 leaves it to the model (see
-            `musenet.sampling.manner`).
+        manner: how strongly a continuation keeps to the prompt's pitch classes (unless a key is
+            asked for), note lengths and rhythm, and a new piece to those of its opening; 0 leaves
+            it to the model (see `musenet.sampling.manner`).
         repetition: how strongly figures that go round too often are broken; 1 is not at all (see
             `musenet.sampling.repetition`).
         overlap: share of the context kept when music goes on past it.

@@ -50,6 +50,7 @@ class Plan:
         overlap: the share of the context that is kept when a window is full.
         balance: how strongly the instruments are kept to their shares in the prompt.
         manner: how strongly keys, lengths and rhythm are kept to the prompt's.
+        keep_key: whether the prompt's pitch classes are part of its manner.
         asked: programs asked for beside the prompt's.
         repetition: how strongly loops are broken; 1 is not at all.
         engine: what makes the rows, see `musenet.engines`.
@@ -68,6 +69,7 @@ class Plan:
     overlap: float = 0.5
     balance: float = 0.0
     manner: float = 0.0
+    keep_key: bool = True
     asked: tuple[int, ...] = ()
     repetition: float = 1.0
     engine: str = "auto"
@@ -112,7 +114,7 @@ class Sampler:
         self._balance = Balance(
             plan.body, plan.asked, plan.limits.programs, vocabulary, self._batch, plan.balance
         )
-        self._manner = Manner(plan.body, vocabulary, self._batch, plan.manner)
+        self._manner = Manner(plan.body, vocabulary, self._batch, plan.manner, plan.keep_key)
         self._repetition = Repetition(plan.body, vocabulary, self._batch, plan.repetition)
         self._place.select(np.zeros(self._batch, dtype=np.int64))
         first = len(plan.body) - kept_rows(plan, model.config.context)

@@ -161,13 +161,76 @@ def test_drums_have_neither_key_nor_length() -> None:
     np.testing.assert_array_equal(held(manner, DURATION, DRUM), 0.0)
 
 
-@pytest.mark.parametrize("heard", [rows([]).reshape(0, 5), rows([36] * 40, DRUM)])
-def test_without_pitched_notes_or_strength_pitches_are_the_models(heard: np.ndarray) -> None:
+def test_without_pitched_notes_or_strength_pitches_are_the_models() -> None:
     logits = np.random.default_rng(0).normal(size=(1, SIZES[PITCH]))
-    for manner in (Manner(heard, VOCABULARY, 1, 1.0), Manner(PROMPT, VOCABULARY, 1, 0.0)):
+    drums = Manner(rows([36] * 40, DRUM), VOCABULARY, 1, 1.0)
+    for manner in (drums, Manner(PROMPT, VOCABULARY, 1, 0.0)):
         play(manner, rows([61, 63] * 20))
         same = manner.applied(PITCH, logits, rows([60]), np.array([0]))
         np.testing.assert_array_equal(same, logits)
+
+
+def test_where_another_key_is_asked_for_the_rest_of_the_manner_stays() -> None:
+    free = Manner(PROMPT, VOCABULARY, 1, 1.0, keep_key=False)
+    kept = Manner(PROMPT, VOCABULARY, 1, 1.0)
+    foreign = rows([61, 63, 66, 68, 70] * 10, steps=1)
+    for manner in (free, kept):
+        play(manner, foreign)
+    assert held_classes(free).max() < 0.4  # the half octave that F# to B is, and no pitch class
+    assert held_classes(kept)[1] > 1.0
+    np.testing.assert_array_equal(held(free, DURATION), held(kept, DURATION))
+    assert held(free, DURATION).max() > 1.0
+
+
+NOTHING = rows([]).reshape(0, 5)
+OPENING = rows(list(C_MAJOR) * 9 + [60])
+LATER = rows([61, 66, 68] * 12, steps=5, wait=7, velocity=20)
+
+
+def test_a_piece_from_nothing_keeps_to_its_opening_as_to_a_prompt() -> None:
+    assert len(OPENING) == 64
+    fresh, prompted = Manner(NOTHING, VOCABULARY, 1, 1.0), Manner(OPENING, VOCABULARY, 1, 1.0)
+    time = play(fresh, OPENING[:63], 0)
+    for field in (WAIT, DURATION, VELOCITY):
+        assert not held(fresh, field).any(), "nothing is held back before the opening is whole"
+    time = play(fresh, OPENING[63:], time)
+    # A prompt's first note starts at its own wait, as the opening's did.
+    for manner in (fresh, prompted):
+        play(manner, LATER, time)
+    for field in (WAIT, DURATION, VELOCITY):
+        assert held(fresh, field).max() > 0.5
+        np.testing.assert_allclose(held(fresh, field), held(prompted, field), atol=1e-12)
+    # The prompt's registers are kept too: two numbers for the two half octaves of each octave.
+    between = held_classes(prompted) - held_classes(fresh)
+    assert len(np.unique(between[:6].round(6))) <= 2 >= len(np.unique(between[6:].round(6)))
+
+
+def test_each_piece_has_an_opening_of_its_own() -> None:
+    """One of two begins 10 notes late; its opening is then whole 10 notes later."""
+    both, alone = Manner(NOTHING, VOCABULARY, 2, 1.0), Manner(NOTHING, VOCABULARY, 1, 1.0)
+    music = np.concatenate([OPENING, LATER])
+    for n, row in enumerate(music):
+        pair = np.stack([row, music[max(0, n - 10)]])
+        both.push(pair, np.array([True, n >= 10]), np.array([24 * n, 24 * (n - 10)]))
+        if n >= 10:
+            alone.push(pair[1:], np.array([True]), np.array([24 * (n - 10)]))
+    for field in (PITCH, DURATION, VELOCITY):
+        logits = np.zeros((2, SIZES[field]))
+        pair = rows([60, 60])
+        together = both.applied(field, logits, pair, np.array([HEARD, HEARD]))
+        one = alone.applied(field, logits[1:], pair[1:], np.array([HEARD]))
+        np.testing.assert_allclose(together[1], one[0], atol=1e-12)
+        assert not np.allclose(together[0], together[1])
+
+
+def test_before_its_opening_is_whole_a_piece_strikes_no_more_pitches_again_than_music_does() -> (
+    None
+):
+    manner = Manner(NOTHING, VOCABULARY, 1, 1.0)
+    play(manner, rows([60] * 40))
+    stuck = held(manner, PITCH)
+    assert stuck[1 + 60] > 0.7
+    assert np.delete(stuck, 1 + 60).max() == 0.0
 
 
 def test_a_short_prompt_says_less() -> None:
