@@ -62,9 +62,8 @@ the prompt's pitch classes as closely as the pieces themselves do."""
 _OPENING = 64
 """Notes of a piece from nothing that are its opening."""
 
-_ORDINARY = np.repeat([MOVED, REPEATED], [35, 15])
-"""Strokes of music that often strikes pitches again, for a piece that has none yet: a third more
-often than held-out pieces do on average."""
+_ORDINARY = np.repeat([MOVED, REPEATED], [39, 11])
+"""Strokes of real music, for a piece that has none yet: of held-out pieces' 22 % are struck again."""
 
 _PLACE, _LOUDNESS, _REGISTER, _PITCH_CLASS, _LENGTH, _REPEAT = range(6)
 _WAYS = 6

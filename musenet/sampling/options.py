@@ -21,7 +21,7 @@ NATURAL: FieldSampling = tuple(
 """How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
 
 FRESH: FieldSampling = tuple(
-    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.985, 0.96, 0.96)
+    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.98, 0.96, 0.96)
 )
 """The same where there is no prompt whose pitches are as varied as the piece's: more pitches."""
 
