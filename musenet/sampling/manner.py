@@ -63,7 +63,7 @@ _OPENING = 64
 """Notes of a piece from nothing that are its opening."""
 
 _ORDINARY = np.repeat([MOVED, REPEATED], [39, 11])
-"""Strokes of real music, for a piece that has none yet: of held-out pieces' 22 % are struck again."""
+"""Strokes of real music, for a piece that has none yet: 22 % of them strike a pitch again."""
 
 _PLACE, _LOUDNESS, _REGISTER, _PITCH_CLASS, _LENGTH, _REPEAT = range(6)
 _WAYS = 6
