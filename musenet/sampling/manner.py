@@ -10,7 +10,8 @@ on there, for it hears itself. The prompt says how its notes are shared out amon
     eight degrees of loudness                   (when the velocity is)
     the places within a beat where they start   (when the wait is)
 
-and a class that takes a larger share of the late notes than that is held back by as much:
+and a class that takes a larger share of the late notes than that is held back by as much
+(`musenet.sampling.shares`): its logit is
 
     logit − strength · max(0, ln (share of late + ε) / (share before + ε))
 
@@ -23,8 +24,6 @@ from then on. Until then one thing is known of it: how often real music strikes 
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -43,21 +42,12 @@ from tokenizer.vocabulary import (
 )
 
 from .logits import Logits
+from .shares import Shares
 from .struck import MOVED, REPEATED, Struck
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.integer]
 Mask = npt.NDArray[np.bool_]
-
-_HALF_LIFE = 32
-_KEEP = 0.5 ** (1 / _HALF_LIFE)
-_FLOOR = 0.04
-_ENOUGH = 24
-"""Notes that say as much about a manner as the model's own opinion."""
-
-_AT_ONE = 1.5
-"""Nats by which strength 1 holds an e-fold excess: continuations of held-out pieces then keep to
-the prompt's pitch classes as closely as the pieces themselves do."""
 
 _OPENING = 64
 """Notes of a piece from nothing that are its opening."""
@@ -72,66 +62,6 @@ _OF_ALL, _OF_PITCHED = slice(_PLACE, _PITCH_CLASS), slice(_PITCH_CLASS, _REPEAT)
 _DRUM_VALUE = DRUMS + 1
 _DEGREES = 8
 _DEGREE_OF_VALUE = np.arange(-1, VELOCITY_BINS).clip(0) * _DEGREES // VELOCITY_BINS
-
-
-class Shares:
-    """How the notes of `batch` continuations are shared out, of late and before, in many ways.
-
-    Each way has a range of columns for its classes. Column 0 belongs to none: nothing that is
-    counted there is ever held back.
-
-    Args:
-        heard: for each way the class of each note of the prompt that it counts.
-        classes: for each way, how many there are.
-        batch: how many continuations.
-        strength: 0 holds nothing back.
-
-    Attributes:
-        first: for each way the column of its class 0.
-        held: by how many nats each column is held back, `(B, columns)`.
-    """
-
-    def __init__(
-        self, heard: Sequence[Ints], classes: Sequence[int], batch: int, strength: float
-    ) -> None:
-        counts = [np.bincount(h, minlength=n) for h, n in zip(heard, classes, strict=True)]
-        self.first = np.cumsum([1, *classes[:-1]])
-        self._way = np.concatenate([[0], np.repeat(np.arange(len(classes)), classes)])
-        self._at_one = np.where(np.arange(len(self._way)) > 0, _AT_ONE * strength, 0.0)
-        self._counts = np.tile(np.concatenate([[0.0], *counts]), (batch, 1))
-        self._strength, self._share, self._late, self.held = np.zeros((4, *self._counts.shape))
-        self._lanes = np.arange(batch)[:, None]
-        self._row = self._lanes * len(self._way)
-        self.settle(np.arange(batch))
-
-    def settle(self, lanes: Ints) -> None:
-        """What was counted so far in these continuations is from now on what they were before."""
-        counts = self._counts[lanes]
-        of_way = self._way == np.arange(self._way.max() + 1)[:, None]
-        total = (counts @ of_way.T)[:, self._way]
-        self._strength[lanes] = self._at_one * total / (total + _ENOUGH)
-        # As if that had gone on for ever: the late shares begin as, and stay, a whole.
-        self._share[lanes] = self._late[lanes] = counts / np.maximum(1, total)
-
-    def held_at(self, columns: Ints) -> Floats:
-        """How much columns `(B, n)`, or `(n,)` for all, are held back, `(B, n)`."""
-        return self.held.take(self._row + columns)
-
-    def add(self, columns: Ints, counted: Mask) -> None:
-        """Count a note for `settle`; the arguments are those of `push`."""
-        self._counts[self._lanes, columns] += counted & (columns > 0)
-
-    def push(self, columns: Ints, counted: Mask) -> None:
-        """Count a note of late in each continuation.
-
-        Args:
-            columns: that of the note's class for each way `(B, ways)`.
-            counted: which ways count it, `(B, ways)`.
-        """
-        self._late *= np.where(counted, _KEEP, 1.0)[:, self._way]
-        self._late[self._lanes, columns] += np.where(counted, 1.0 - _KEEP, 0.0)
-        excess = (self._late + _FLOOR) / (self._share + _FLOOR)
-        self.held = self._strength * np.log(np.maximum(excess, 1.0))
 
 
 class Manner:
