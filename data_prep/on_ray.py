@@ -19,9 +19,9 @@ from typing import Any
 from tokenizer import InputError
 
 from .chunks import write_chunk
-from .engines import CRASHED, Limits, keep_freed_memory, limit_memory, too_late
 from .examine import Batch, Recipe, Record, examine_batch
 from .find import LARGEST_FILE, MidiFile
+from .limits import CRASHED, Limits, keep_freed_memory, limit_memory, too_late
 
 
 def on_ray(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator[Batch]:

@@ -22,9 +22,10 @@ from typing import Any
 from tokenizer import InputError, Tokenizer
 
 from .chunks import CHUNK_BYTES, CHUNK_FILES, chunk_key, read_chunk
-from .engines import Engine, Limits, engine
+from .engines import Engine, engine
 from .examine import Batch, Recipe
 from .find import Item, ManifestRow, MidiFile, find, sources
+from .limits import Limits
 from .manifest import ManifestStore
 from .output import Output, opened
 from .report import Report

@@ -54,9 +54,9 @@ def prepare(
     ] = False,
 ) -> None:
     """Turn folders and archives of MIDI into a dataset; started again, it goes on."""
-    from data_prep.engines import Limits
     from data_prep.examine import Recipe
     from data_prep.label import PathPattern
+    from data_prep.limits import Limits
     from data_prep.pipeline import Run
     from data_prep.pipeline import prepare as run_pipeline
     from data_prep.split import Shares

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from data_prep.chunks import read_chunk
-from data_prep.engines import Limits, engine
+from data_prep.engines import engine
 from data_prep.examine import Batch, Recipe, Record
 from data_prep.find import MidiFile
+from data_prep.limits import Limits
 from tokenizer import InputError, Score, Tokenizer
 from tokenizer.midi import to_bytes
 
@@ -172,7 +173,7 @@ def test_an_unknown_engine_is_refused() -> None:
 SCRIPT = """
 import sys
 from data_prep import prepare
-from data_prep.engines import Limits
+from data_prep.limits import Limits
 from data_prep.pipeline import Run
 def main():
     prepare([sys.argv[1]], sys.argv[2], run=Run(sys.argv[3], Limits(2)))

@@ -12,8 +12,8 @@ import pyarrow.parquet as parquet
 import pytest
 
 from data_prep import prepare
-from data_prep.engines import Limits
 from data_prep.examine import Recipe
+from data_prep.limits import Limits
 from data_prep.listen import piece_scores, window_scores
 from data_prep.merge import merge
 from data_prep.pipeline import Run

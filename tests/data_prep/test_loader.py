@@ -9,7 +9,7 @@ import pytest
 
 from data_prep import Dataset, Loader, prepare
 from data_prep.augment import NONE
-from data_prep.engines import Limits
+from data_prep.limits import Limits
 from data_prep.orders import EpochOrder
 from data_prep.pipeline import Run
 from data_prep.split import Shares

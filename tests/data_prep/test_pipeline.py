@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from data_prep import prepare
-from data_prep.engines import Limits
+from data_prep.limits import Limits
 from data_prep.pipeline import Run
 from data_prep.report import Report
 from data_prep.split import Shares

@@ -9,7 +9,7 @@ import pytest
 
 from data_prep import Augmentation, Dataset, Dropout, Tiles, prepare
 from data_prep.augment import NONE
-from data_prep.engines import Limits
+from data_prep.limits import Limits
 from data_prep.pieces import Pieces
 from data_prep.pipeline import Run
 from data_prep.split import Shares
