@@ -29,7 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.nanogpt import NanoGPT
 from benchmarks.timing import memory_rate, shortest
 from musenet.config import ModelConfig, preset
-from musenet.engines import Decoder, Floats, Whole, decoder
+from musenet.decoder import Decoder, Floats, Whole
+from musenet.engines import decoder
 from musenet.transformer import Transformer
 from tokenizer import Tokenizer
 from tokenizer.structure import STRUCTURE_SIZES

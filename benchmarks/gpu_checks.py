@@ -34,7 +34,7 @@ from benchmarks.timing import matmul_rate, memory_rate, shortest
 from benchmarks.training_step import mean, random_rows, step
 from musenet.attention import attend
 from musenet.config import ModelConfig, preset
-from musenet.engines import EagerDecoder
+from musenet.eager import EagerDecoder
 from musenet.footprint import footprint
 from musenet.graphs import GraphDecoder
 from musenet.patterns import PATTERNS

@@ -19,7 +19,7 @@ from tokenizer.errors import InputError
 
 from .cache import LayerCache
 from .cached_attention import sdpa
-from .engines import Choose, Integers, Peek, Whole, copy_sequence, steps_are_known
+from .decoder import Choose, Integers, Peek, Whole, copy_sequence, steps_are_known
 from .functional import rms_norm
 from .heads import CascadeHead
 from .transformer import Transformer

@@ -21,7 +21,7 @@ from tokenizer.errors import InputError
 
 from .blocks import Block
 from .cache import LayerCache, kept
-from .engines import Choose, Integers, Peek, Whole, steps_are_known
+from .decoder import Choose, Integers, Peek, Whole, steps_are_known
 from .heads import CascadeHead
 from .step import versions
 from .transformer import Transformer

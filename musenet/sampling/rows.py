@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from musenet.engines import Floats, Whole, decoder
+from musenet.decoder import Floats, Whole
+from musenet.engines import decoder
 from musenet.transformer import Transformer
 from tokenizer.structure import COLUMNS, Structure, StructureState, structure
 from tokenizer.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary

@@ -11,17 +11,9 @@ import torch
 
 from musenet import int8
 from musenet.config import ModelConfig, faithful
-from musenet.engines import (
-    ENGINES,
-    Decoder,
-    EagerDecoder,
-    Floats,
-    Integers,
-    Whole,
-    decoder,
-    lanes,
-    resolve,
-)
+from musenet.decoder import Decoder, Floats, Integers, Whole
+from musenet.eager import EagerDecoder, lanes
+from musenet.engines import ENGINES, decoder, resolve
 from musenet.graphs import GraphDecoder
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
