@@ -152,6 +152,10 @@ class _Place:
     in_prefix: npt.NDArray[np.bool_]
 
 
+_Peeked = tuple[npt.NDArray[np.integer], _Place, Structure]
+"""Field 0 of rows, where the pieces stand after these, and the rows' structure."""
+
+
 class StructureState:
     """Structure row by row, for B pieces side by side.
 
@@ -172,6 +176,7 @@ class StructureState:
             notes_now=zeros,
             in_prefix=np.ones(batch, dtype=bool),
         )
+        self._peeked: _Peeked | None = None
 
     @property
     def time(self) -> Steps:
@@ -192,19 +197,27 @@ class StructureState:
         """Keep the pieces at these indices, in this order; an index may stand twice."""
         place = self._place
         self._place = _Place(*(getattr(place, name)[rows] for name in place.__dataclass_fields__))
+        self._peeked = None
 
     def peek(self, first: npt.NDArray[np.integer]) -> Structure:
         """The structure `(B, 6)` of a next row whose field 0 is `first`, `(B,)`."""
-        return self._columns(first, self._next(first))
+        self._peeked = self._after(first)
+        return self._peeked[2]
 
     def push(self, rows: Tokens) -> Structure:
         """Go on by a row `(B, F)` each, and give the rows' structure `(B, 6)`."""
         first = rows[:, WAIT]
-        place = self._next(first)
-        columns = self._columns(first, place)
+        known = self._peeked  # a row that was drawn has been peeked at
+        if known is None or not np.array_equal(known[0], first):
+            known = self._after(first)
+        _, place, columns = known
         place.notes_now = place.notes_now + self._vocabulary.is_note(rows)
-        self._place = place
+        self._place, self._peeked = place, None
         return columns
+
+    def _after(self, first: npt.NDArray[np.integer]) -> _Peeked:
+        place = self._next(first)
+        return first.copy(), place, self._columns(first, place)
 
     def _next(self, first: npt.NDArray[np.integer]) -> _Place:
         old, vocabulary = self._place, self._vocabulary
