@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .papers import Figures, Notices, Remarks
+
 
 def average(
     folders: Annotated[
@@ -18,15 +20,9 @@ def average(
         ),
     ],
     out: Annotated[Path, typer.Option(help="The new model's folder.", show_default=False)],
-    figures: Annotated[
-        Path | None, typer.Option(help="For the card: what `musenet evaluate --json` wrote.")
-    ] = None,
-    notices: Annotated[
-        Path | None, typer.Option(help="For the card: a folder of CORPUS/ATTRIBUTION.txt.")
-    ] = None,
-    remarks: Annotated[
-        Path | None, typer.Option(help="For the card: a text of what else was found out.")
-    ] = None,
+    figures: Figures = None,
+    notices: Notices = None,
+    remarks: Remarks = None,
 ) -> None:
     """Average the parameters of models that were trained from the same weights."""
     from musenet.training import average as averaging

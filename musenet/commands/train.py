@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from .papers import Figures, Notices, Remarks
+
 Override = Annotated[
     list[str] | None,
     typer.Option(
@@ -38,15 +40,9 @@ def train(
     export: Annotated[
         Path | None, typer.Option(help="At the end, write the best model here, with its card.")
     ] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="For the card: what `musenet evaluate --json` wrote.")
-    ] = None,
-    notices: Annotated[
-        Path | None, typer.Option(help="For the card: a folder of CORPUS/ATTRIBUTION.txt.")
-    ] = None,
-    remarks: Annotated[
-        Path | None, typer.Option(help="For the card: a text of what else was found out.")
-    ] = None,
+    figures: Figures = None,
+    notices: Notices = None,
+    remarks: Remarks = None,
 ) -> None:
     """Train a model on a dataset; Ctrl-C saves, and --resume goes on."""
     from musenet.training import run as runs

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -19,11 +20,15 @@ import pytest
 from musenet.checkpoint import Checkpoint
 from musenet.engines import resolve
 from musenet.sampling.compose import Composition, Result
+from musenet.sampling.grammar import Limits
 from musenet.sampling.logits import Sampling
+from musenet.sampling.manner import Manner
 from musenet.sampling.options import Options
 from musenet.sampling.prompt import Place, Prompt, read_prompt
 from musenet.sampling.recipe import RECIPE
 from tokenizer.errors import InputError
+from tokenizer.keys import Key
+from tokenizer.score import Score
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
 PROMPTS = sorted(EXAMPLES.glob("*.mid"))
@@ -308,3 +313,37 @@ def test_a_new_piece_for_nobody_is_for_piano(tiny: Checkpoint) -> None:
     for asked in ({"composer": "bach"}, {"only_instruments": (40,)}, {"instruments": (40, 42)}):
         (result,) = compose(tiny, None, Options(bars=1, seed=4, **asked))
         assert 0 not in result.recipe.options.instruments
+
+
+def fullest(score: Score) -> int:
+    """The most notes that sound at once, counted where each begins."""
+    starts = score.notes["start"].astype(np.int64)
+    ends = starts + score.notes["duration"]
+    return int(((starts <= starts[:, None]) & (ends > starts[:, None])).sum(axis=1).max())
+
+
+def test_a_new_piece_becomes_as_full_as_is_usual_unless_more_is_asked_for(
+    tiny: Checkpoint,
+) -> None:
+    usual = Options(bars=8, instruments=(0,), seed=2)
+    freely = replace(usual, limits=Limits(density=60, polyphony=60))
+    (kept,), (free,) = (compose(tiny, None, options) for options in (usual, freely))
+    # Weights that learned nothing pile up notes, on which the test rests.
+    assert fullest(kept.score) <= 8 < fullest(free.score)
+
+
+def test_another_key_frees_the_pitch_classes_and_keeps_the_rest_of_the_manner(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[float, bool]] = []
+
+    class Noted(Manner):
+        def __init__(self, *given: Any) -> None:
+            made.append(given[3:])
+            super().__init__(*given)
+
+    monkeypatch.setattr("musenet.sampling.rows.Manner", Noted)
+    prompt = read_prompt(PROMPTS[0])
+    for begin, key in ((prompt, None), (prompt, Key(3, False)), (None, Key(3, False))):
+        compose(tiny, begin, Options(bars=1, key=key))
+    assert made == [(1.0, True), (1.0, False), (1.0, True)]
