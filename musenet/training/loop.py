@@ -205,8 +205,8 @@ def backward(parts: Parts, batch: Batch, notes: int, step: int) -> Tensor:
             place = (step * group.size + group.rank) * settings.accumulate + number
             mix = draw(len(here.tokens), settings.mixup, settings.seed, place)
         with parts.cost.part(last=number == settings.accumulate - 1):
-            nats = parts.cost(here.tokens, here.structure, here.counted, mix)
-            torch.autograd.backward(nats.sum() * factor)
+            nats, weighted = parts.cost(here.tokens, here.structure, here.counted, mix)
+            torch.autograd.backward(weighted.sum() * factor)
         total += nats.detach().cpu()
     return total
 

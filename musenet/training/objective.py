@@ -3,7 +3,8 @@
     loss = Σ over counted fields of −ln p(field) / number of notes
 
 Rests, advances and controls cost nats but are no notes, so that the loss is the length of the
-music's code, a note; over ln 2 it is the bits per note that every report states.
+music's code, a note; over ln 2 it is the bits per note that every report states. Endings are few,
+and so may count for more in the gradient than in that sum.
 """
 
 from __future__ import annotations
@@ -16,12 +17,16 @@ from torch import Tensor, nn
 
 from musenet.transformer import Transformer
 from tokenizer.errors import InputError
+from tokenizer.structure import COUNTDOWN
 from tokenizer.vocabulary import INSTRUMENT
 
 from .mixup import Mix
 
 BITS = 1.0 / math.log(2.0)
 """Bits in a nat."""
+
+ENDING = 8
+"""Whole quarter notes (or half seconds) that an ending has left, at most."""
 
 
 @dataclass(frozen=True)
@@ -73,26 +78,38 @@ def note_mask(batch: Batch) -> Tensor:
     return is_note & batch.counted[:, 1:].any(dim=-1)
 
 
+def ending_mask(batch: Batch) -> Tensor:
+    """Which predicted rows `(B, T)` are endings of pieces of which the length is told."""
+    countdown = batch.structure[:, 1:, COUNTDOWN]
+    return (countdown > 0) & (countdown <= ENDING + 1)  # 0 is unknown, 1 is less than a quarter
+
+
 def field_nats(model: Transformer, batch: Batch) -> Tensor:
     """Nats of every predicted field `(B, T, F)` in fp32, zero where it does not count."""
     return model.nll(batch.tokens, batch.structure).float() * batch.counted[:, 1:]
 
 
 class NoteCost(nn.Module):
-    """A model with its objective, as one module to compile, to wrap and to run backward."""
+    """A model with its objective, as one module to compile, to wrap and to run backward.
 
-    def __init__(self, model: Transformer) -> None:
+    Args:
+        model: what is trained.
+        ending_weight: how many times the rows of `ending_mask` count in the gradient.
+    """
+
+    def __init__(self, model: Transformer, ending_weight: float = 1.0) -> None:
         super().__init__()
         self.model = model
+        self._ending_weight = ending_weight
 
     def forward(
         self, tokens: Tensor, structure: Tensor, counted: Tensor, mix: Mix | None = None
     ) -> Tensor:
-        """Nats of each field, summed over the batch: `(F,)` in fp32."""
+        """Nats of each field, summed over the batch, and the same weighted: `(2, F)` in fp32."""
         batch = Batch(tokens, structure, counted)
-        if mix is None:
-            return field_nats(self.model, batch).sum(dim=(0, 1))
-        return self._mixed(batch, mix).sum(dim=(0, 1))
+        nats = field_nats(self.model, batch) if mix is None else self._mixed(batch, mix)
+        weights = 1.0 + (self._ending_weight - 1.0) * ending_mask(batch)
+        return torch.stack((nats.sum(dim=(0, 1)), (nats * weights[..., None]).sum(dim=(0, 1))))
 
     def _mixed(self, batch: Batch, mix: Mix) -> Tensor:
         """Nats `(B, T, F)` of mixed windows, each mixed like its embeddings."""

@@ -126,10 +126,10 @@ class Cost:
         elif group.size > 1:
             self._cost = nn.parallel.DistributedDataParallel(cost)
 
-    def __call__(self, *arguments: Any) -> Tensor:
-        """Nats of each field, summed over this process's windows: `(F,)`."""
-        nats: Tensor = self._cost(*arguments)
-        return nats
+    def __call__(self, *arguments: Any) -> tuple[Tensor, Tensor]:
+        """Nats of each field, summed over this process's windows, and the same weighted: `(F,)`."""
+        nats, weighted = self._cost(*arguments)
+        return nats, weighted
 
     @contextmanager
     def part(self, *, last: bool) -> Iterator[None]:

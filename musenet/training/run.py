@@ -53,8 +53,7 @@ def start(dataset: Path, folder: Path, settings: Settings, group: Group | None =
     group.wait()
     session = _session(dataset, folder, settings, config, tokenizer, group, None, first)
     if group.is_first:
-        table = {"dataset": str(dataset.resolve()), **to_table(settings)}
-        write_text(folder / "settings.json", json.dumps(table, indent=1) + "\n")
+        _keep(settings, dataset, folder)
         write_text(folder / "config.json", config.to_json())
         if first is not None:
             record = json.dumps(initial.facts(first), indent=1)
@@ -66,7 +65,7 @@ def start(dataset: Path, folder: Path, settings: Settings, group: Group | None =
 def resume(
     folder: Path, dataset: Path | None, overrides: Mapping[str, Any], group: Group | None = None
 ) -> Session:
-    """A run that goes on from its last whole checkpoint.
+    """A run that goes on from its last whole checkpoint; it keeps what is changed.
 
     Args:
         folder: of the run.
@@ -89,7 +88,18 @@ def resume(
     found = snapshots.steps(folder)
     snapshot = snapshots.load(folder, found[-1]) if found else None
     tokenizer = dataset_tokenizer(data)
-    return _session(data, folder, settings, config, tokenizer, group or Group(), snapshot)
+    group = group or Group()
+    session = _session(data, folder, settings, config, tokenizer, group, snapshot)
+    if group.is_first:
+        _keep(settings, data, folder)
+    group.wait()
+    return session
+
+
+def _keep(settings: Settings, dataset: Path, folder: Path) -> None:
+    """Write what `resume` reads."""
+    table = {"dataset": str(dataset.resolve()), **to_table(settings)}
+    write_text(folder / "settings.json", json.dumps(table, indent=1) + "\n")
 
 
 def _read_table(file: Path) -> dict[str, Any]:
@@ -149,7 +159,7 @@ def _session(
     )
     torch.manual_seed(settings.seed)
     model = _model(config, settings, group, first)
-    cost = Cost(NoteCost(model), settings, group)
+    cost = Cost(NoteCost(model, settings.ending_weight), settings, group)
     if snapshot is not None:
         load_weights(model, snapshot.weights)
     found = optimizers.create(model, settings)

@@ -58,6 +58,8 @@ class Settings:
         label_dropout: chance with which each label of a window's prefix is left out.
         all_labels_dropout: chance with which all of them are.
         length_dropout: chance with which a window does not know how long its piece is.
+        ending_weight: how many times the last two bars of a piece count in the gradient, in windows
+            that know how long their piece is.
         weights: how much more or less often than its size says each corpus is drawn.
         seed: of everything that is random.
         validate_minutes: minutes between validations.
@@ -100,6 +102,7 @@ class Settings:
     label_dropout: float = 0.3
     all_labels_dropout: float = 0.2
     length_dropout: float = 0.5
+    ending_weight: float = 1.0
     weights: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     validate_minutes: float = 10.0
@@ -119,7 +122,14 @@ class Settings:
             _at_least(name, getattr(self, name), 1)
         for name in ("warmup", "transpose", "save_steps", "validate_steps", "threads"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("muon_rate", "adam_rate", "clip", "save_minutes", "validate_minutes"):
+        for name in (
+            "muon_rate",
+            "adam_rate",
+            "clip",
+            "ending_weight",
+            "save_minutes",
+            "validate_minutes",
+        ):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
         for name in ("weight_decay", "mixup", "sample_minutes"):

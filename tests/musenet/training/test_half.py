@@ -75,7 +75,8 @@ def losses(dataset: Path, kind: str) -> list[float]:
     cost, found = NoteCost(model), []
     for step in range(STEPS):
         batch = to_batch(windows.batch(step, 4))
-        loss = cost(batch.tokens, batch.structure, batch.counted).sum() / batch.notes
+        nats, _ = cost(batch.tokens, batch.structure, batch.counted)
+        loss = nats.sum() / batch.notes
         found.append(float(loss.detach()))
         (loss * getattr(optimizer, "loss_scale", 1.0)).backward()
         optimizer.step()

@@ -157,6 +157,14 @@ def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path, sma
         runs.resume(tmp_path / "none", None, {})
 
 
+def test_a_change_at_resume_is_kept(dataset: Path, tmp_path: Path, small: Small) -> None:
+    out = tmp_path / "run"
+    runs.start(dataset, out, small(steps=1)).train()
+    runs.resume(out, None, {"steps": 2, "clip": 0.5}).train()
+    again = runs.resume(out, None, {"steps": 3})
+    assert (again.settings.clip, again.progress.step) == (0.5, 2)
+
+
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path, small: Small) -> None:
     runs.start(dataset, tmp_path / "run", small(steps=2)).train()
     file = snapshots.path(tmp_path / "run", 2) / "model.safetensors"
