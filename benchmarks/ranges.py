@@ -7,7 +7,8 @@ passages of 16 bars that follow one another are measured. Printed are the mean a
 deviation of every measure, the standard deviation of its change from the first passage to the
 second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
 `musenet.sampling.repetition` would break, and by number of instruments how many notes begin within
-a quarter and sound at once where a piece is fullest (`musenet.sampling.habits`).
+a quarter and sound at once where a piece is fullest (`musenet.sampling.habits`). Last come the
+chords with which whole pieces close, beside four others of each (`musenet.sampling.closing`).
 """
 
 from __future__ import annotations
@@ -25,10 +26,13 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
 from musenet.sampling.bars import Bars  # noqa: E402
+from musenet.sampling.closing import Chord, chord_at, last_chord  # noqa: E402
 from musenet.sampling.habits import most_at_once, within  # noqa: E402
 from musenet.sampling.ranking import measures, signs  # noqa: E402
 from musenet.sampling.repetition import LONGEST, NOTES, REPEATS  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
+from tokenizer.instruments import DRUMS  # noqa: E402
+from tokenizer.keys import estimate_key, pitch_class_weights  # noqa: E402
 
 BARS = 16
 FEWEST_NOTES = 16
@@ -75,6 +79,35 @@ def fullest(score: Score) -> tuple[int, int, int]:
     return len(np.unique(score.notes["program"])), in_a_quarter, most_at_once(score.notes)
 
 
+def closing(score: Score, generator: random.Random) -> tuple[Chord, list[Chord]] | None:
+    """The last chord of a piece and four others, or None where it has no key."""
+    key, notes = estimate_key(pitch_class_weights(score.notes)), score.notes
+    last = last_chord(notes, key)
+    if key is None or last is None:
+        return None
+    times = np.unique(notes["start"][notes["program"] != DRUMS]).tolist()
+    others = [chord_at(notes, generator.choice(times), key) for _ in range(4)]
+    return last, [chord for chord in others if chord is not None]
+
+
+def print_closing(chords: list[tuple[Chord, list[Chord]]]) -> None:
+    """The shares of chords by what they are, and how long they are held."""
+    last = [one for one, _ in chords]
+    others = [one for _, some in chords for one in some]
+    print(f"\n{'chord':24s} {'last':>8s} {'any':>8s}   of {len(chords)} pieces")
+    for home in (True, False):
+        for pure in (True, False):
+            name = f"{'tonic' if home else 'else'} in the bass, {'pure' if pure else 'not'}"
+            shares = [
+                np.mean([(one.home, one.pure) == (home, pure) for one in some])
+                for some in (last, others)
+            ]
+            print(f"{name:24s} {shares[0]:8.2f} {shares[1]:8.2f}")
+    held = [np.array([one.held for one in some]) for some in (last, others)]
+    print(f"{'held, octaves':24s} {held[0].mean():8.2f} {held[1].mean():8.2f}")
+    print(f"{'its deviation':24s} {held[0].std():8.2f} {held[1].std():8.2f}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,7 +116,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     generator = random.Random(arguments.seed)
-    found, full, tokenizer = [], [], Tokenizer.default()
+    found, full, chords, tokenizer = [], [], [], Tokenizer.default()
     loops = np.zeros(2, dtype=np.int64)
     for folder in arguments.folders:
         taken = 0
@@ -93,6 +126,7 @@ def main() -> None:
                 found.append(both)
                 full.append(fullest(score))
                 loops += broken(score, tokenizer)
+                chords += [closing(score, generator)]
                 taken += 1
             if taken == arguments.pieces:
                 break
@@ -118,6 +152,7 @@ def main() -> None:
             name = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             figures = np.median(quarter[of]), np.percentile(at_once[of], 90)
             print(f"{name:12s} {of.sum():8d} {figures[0]:20.0f} {figures[1]:16.0f}")
+    print_closing([both for both in chords if both is not None])
 
 
 if __name__ == "__main__":

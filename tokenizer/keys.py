@@ -42,6 +42,11 @@ class Key(NamedTuple):
     fifths: int
     minor: bool
 
+    @property
+    def tonic(self) -> int:
+        """The tonic's pitch class, 0 being C."""
+        return (7 * self.fifths + (9 if self.minor else 0)) % 12
+
 
 PROFILES: dict[str, np.ndarray] = {
     name: np.array(rows, dtype=np.float64)

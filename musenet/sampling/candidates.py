@@ -30,12 +30,14 @@ def ranked(
         composition: which made them.
         results: all of its results, in their order.
     """
-    bars = composition.bars
+    bars, ending = composition.bars, composition.options.ending
+    late = [bars.count(0, result.score.end) - bars.count(0, result.end) for result in results]
     found = rank(
         [new_music(result) for result in results],
         prompt=None if composition.fresh else composition.prompt.heard,
         wanted=composition.wanted,
-        late=[bars.count(0, result.score.end) - bars.count(0, result.end) for result in results],
+        late=late if ending else None,
+        key=composition.key,
         critic=_critic(checkpoint, composition, results),
     )
     return [(results[one.number - 1], one) for one in found]

@@ -20,6 +20,7 @@ from musenet.engines import resolve
 from musenet.export import daw, events, excerpts
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
+from tokenizer.keys import Key
 from tokenizer.labels import Labels, composer_name
 from tokenizer.midi import read
 from tokenizer.score import NOTES, Score
@@ -157,6 +158,12 @@ class Composition:
             )
         return end
 
+    @property
+    def key(self) -> Key | None:
+        """The key asked for, or the prompt's; None if nothing is known."""
+        key = labels(self.options, self.prompt, self._tokenizer).key
+        return None if key is None else Key(*key)
+
     def steps(self) -> Iterator[float]:
         """Make the music step by step; a step gives the tick that every variation has reached."""
         for step in self._sampler.steps():
@@ -266,8 +273,7 @@ class Composition:
         )
 
     def _drift(self, new: npt.NDArray[np.void]) -> Drift:
-        options, prompt = self.options, self.prompt
-        key = labels(options, prompt, self._tokenizer).key
+        prompt = self.prompt
         end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
         return drift(
             new,
@@ -275,7 +281,7 @@ class Composition:
             prompt.heard.notes,
             self.bars.count(prompt.origin, prompt.boundary),
             self.wanted,
-            key,
+            self.key,
         )
 
     def recipe(self, index: int) -> Recipe:

@@ -9,8 +9,8 @@ Every finding is evidence in nats, so that findings add up:
 - **signs** that something broke: a silence, a figure that goes round and round, a density that
   runs away. They count where they are rarer than 1 in 100 in real music (`RARE`) and worse than in
   the prompt, and 4.5 nats at twice that.
-- **wishes**: notes in instruments that nobody wanted, players who keep silent, an ending that comes
-  early or late.
+- **wishes**: notes in instruments that nobody wanted, players who keep silent; an ending that comes
+  early or late, or does not close as endings do (`musenet.sampling.closing`).
 - the **critic**'s log-odds that the music is real, where the checkpoint has one.
 
 `benchmarks/ranges.py` gives the figures of `USUAL` and `RARE`.
@@ -29,8 +29,10 @@ from musenet.evaluation import statistics
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
+from tokenizer.keys import Key
 from tokenizer.score import Score
 
+from .closing import evidence, last_chord
 from .repetition import longest_runs
 
 MOST = 4.5
@@ -132,6 +134,7 @@ def rank(
     prompt: Score | None = None,
     wanted: Iterable[int] = (),
     late: Sequence[float] | None = None,
+    key: Key | None = None,
     critic: Sequence[float] | None = None,
 ) -> list[Ranked]:
     """Rank candidates, the best first; ties go to the earlier one.
@@ -142,6 +145,7 @@ def rank(
         wanted: programs that were asked for or are the prompt's; none if it is all the same.
         late: how many bars after the bar line asked for each candidate ends (before it: negative),
             where an ending was asked for.
+        key: in which it is to end; by default what each candidate's notes say.
         critic: the log-odds of each that it is real.
 
     Raises:
@@ -157,6 +161,7 @@ def rank(
         found = _found(score, before, wanted)
         if late is not None:
             _add_ending(found, late[index])
+            _add_closing(found, score, key)
         if critic is not None:
             found.evidence = {"critic": critic[index], **found.evidence}
         words = tuple(words for _, words in sorted(found.reasons))
@@ -223,6 +228,13 @@ def _add_players(found: _Findings, score: Score, wanted: tuple[int, ...]) -> Non
 def _add_ending(found: _Findings, late: float) -> None:
     side = "late" if late > 0 else "early"
     found.add("ending", -min(MOST, _BAR_OFF * abs(late)), f"ends {abs(late):.1f} bars {side}")
+
+
+def _add_closing(found: _Findings, score: Score, key: Key | None) -> None:
+    chord = last_chord(score.notes, key)
+    if chord is not None:
+        for nats, words in evidence(chord):
+            found.add("ending", nats, words)
 
 
 def _log(value: float) -> float:
