@@ -6,7 +6,7 @@
     orchestra   four minutes of ten-instrument music, as a command of its own: time and peak memory
     first       from pressing Enter to the first note in a growing file
     pieces      many different requests: faults in the eyes of three libraries, instruments kept to,
-                endings within two bars of the length asked for
+                endings within two bars of the length asked for, and how they close
     asked       pieces from nothing for sets of instruments without a guarantee: how many of the
                 notes are theirs
 
@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import mido
 import pretty_midi
@@ -37,6 +38,7 @@ sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the p
 
 from musenet.checkpoint import Checkpoint, load  # noqa: E402
 from musenet.sampling.candidates import new_music  # noqa: E402
+from musenet.sampling.closing import Chord, last_chord  # noqa: E402
 from musenet.sampling.compose import Composition, Result  # noqa: E402
 from musenet.sampling.options import Options  # noqa: E402
 from musenet.sampling.prompt import Place, Prompt, read_prompt  # noqa: E402
@@ -189,6 +191,7 @@ def whole(model: Checkpoint, pieces: int) -> None:
     """Many pieces: faults, instruments kept to, and endings near to where they were asked for."""
     wrong: Counter[str] = Counter()
     count = endings = near = kept = loops = 0
+    chords: list[Chord] = []
     began, worked = time.perf_counter(), time.process_time()
     for prompt, options in requests(pieces):
         composition, results, _, _ = made(model, prompt, options)
@@ -202,11 +205,15 @@ def whole(model: Checkpoint, pieces: int) -> None:
                 endings += 1
                 late = bars.count(0, result.score.end) - bars.count(0, result.end)
                 near += abs(late) <= 2
+                chord = last_chord(new_music(result).notes, composition.key)
+                chords += [chord] if chord else []
     took, worked = time.perf_counter() - began, time.process_time() - worked
     print(
         f"{count} pieces in {took:.0f} s ({worked:.0f} s of CPU): "
         f"{', '.join(f'{n} {fault}' for fault, n in wrong.items()) or 'no fault'}; "
-        f"{kept} with instruments guaranteed; {near} of {endings} endings within two bars; "
+        f"{kept} with instruments guaranteed; {near} of {endings} endings within two bars, "
+        f"{sum(c.home for c in chords)} of {len(chords)} with the tonic in the bass, a last chord "
+        f"{2 ** median(c.held for c in chords):.1f} times as long as the middle note; "
         f"{loops} with a figure that goes round more than 99 of 100 real passages let one"
     )
 

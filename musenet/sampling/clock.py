@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.grid import Grid
-from tokenizer.score import Score
+from tokenizer.score import NOTES, Score
+from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, Vocabulary
 
 Whole = npt.NDArray[np.int64]
 
@@ -43,3 +44,20 @@ class Clock:
 
     def _start(self) -> float:
         return float(self._score.seconds(np.array([self._origin], dtype=np.int64))[0])
+
+
+def placed_notes(
+    rows: Tokens, times: npt.NDArray[np.int64], vocabulary: Vocabulary, clock: Clock
+) -> npt.NDArray[np.void]:
+    """Note rows `(N, 5)` at steps `(N,)` as notes in the ticks of a file."""
+    fields = rows.astype(np.int64)
+    # A quarter of a step is what `tokenizer.grid` gives a note shorter than half of one.
+    lengths = np.maximum(vocabulary.grid.durations[fields[:, DURATION] - 1], 0.25)
+    notes = np.zeros(len(rows), NOTES)
+    start = clock.ticks(times)
+    notes["start"] = start
+    notes["duration"] = np.maximum(clock.ticks(times + lengths) - start, 1)
+    notes["pitch"] = fields[:, PITCH] - 1
+    notes["velocity"] = np.clip((fields[:, VELOCITY] - 1) * 4 + 2, 1, 127)
+    notes["program"] = fields[:, INSTRUMENT] - 1
+    return notes

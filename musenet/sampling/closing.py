@@ -24,7 +24,8 @@ class Chord(NamedTuple):
     Attributes:
         home: whether its lowest note is the tonic.
         pure: whether all its notes are of the tonic's triads, major and minor.
-        held: by how many octaves (doublings) it sounds on for longer than the middle note lasts.
+        held: by how many octaves (doublings) longer than the middle note lasts it sounds on, until
+            something else begins or all is over.
     """
 
     home: bool
@@ -47,10 +48,11 @@ CLOSING: dict[tuple[bool, bool], Share] = {
 }
 """By `home` and `pure`."""
 
-HELD_LAST, HELD_ANY, HELD_SPREAD = 1.5, 0.9, 1.4
-"""Means of `held` in last chords and in all, and the standard deviation in both."""
+HELD_LAST, HELD_ANY, HELD_SPREAD = 1.5, -0.4, 1.2
+"""Means of `held` in last chords and in all, and the standard deviation in either."""
 
 _MOST_HELD = 3.0
+_BAR_OFF, _BARS_OFF = 1.5, 3.0
 _TRIADS = (0, 3, 4, 7)
 
 
@@ -69,7 +71,9 @@ def chord_at(notes: Notes, tick: int, key: Key) -> Chord | None:
         return None
     degrees = (pitched["pitch"][sounding].astype(np.int64) - key.tonic) % 12
     lowest = pitched["pitch"][sounding].argmin()
-    held = (int(stops[sounding].max()) - tick) / max(1.0, float(np.median(pitched["duration"])))
+    later = pitched["start"][pitched["start"] > tick]
+    over = min([int(stops[sounding].max()), *later[:1].tolist()])
+    held = (over - tick) / max(1.0, float(np.median(pitched["duration"])))
     return Chord(
         home=bool(degrees[lowest] == 0),
         pure=bool(np.isin(degrees, _TRIADS).all()),
@@ -89,6 +93,20 @@ def last_chord(notes: Notes, key: Key | None) -> Chord | None:
     if key is None or not len(pitched):
         return None
     return chord_at(pitched, int(pitched["start"].max()), key)
+
+
+def judged(notes: Notes, key: Key | None, late: float) -> list[tuple[float, str]]:
+    """How well a piece ends, in nats, with words for where it does not.
+
+    Args:
+        notes: `tokenizer.score.NOTES`.
+        key: in which it is to end; by default as the notes themselves say.
+        late: how many bars after the bar line asked for it ends, before it: negative.
+    """
+    side = "late" if late > 0 else "early"
+    found = [(-_BAR_OFF * min(abs(late), _BARS_OFF), f"ends {abs(late):.1f} bars {side}")]
+    chord = last_chord(notes, key)
+    return found if chord is None else [*found, *evidence(chord)]
 
 
 def evidence(chord: Chord) -> list[tuple[float, str]]:

@@ -23,19 +23,21 @@ from tokenizer.instruments import DRUMS
 from tokenizer.keys import Key
 from tokenizer.labels import Labels, composer_name
 from tokenizer.midi import read
-from tokenizer.score import NOTES, Score
+from tokenizer.score import Score
 from tokenizer.smf import MARKER, TEXT
 from tokenizer.tokenizer import Tokenizer
-from tokenizer.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, Vocabulary
+from tokenizer.vocabulary import Tokens, Vocabulary
 
-from .clock import Clock
+from .clock import Clock, placed_notes
+from .closing import judged
 from .drift import Drift, drift
+from .finale import Finale
 from .grammar import Limits
 from .habits import accustomed, usual
 from .options import Options
 from .prompt import Prompt, blank
 from .recipe import Recipe
-from .rows import Plan, Sampler, Step, kept_rows
+from .rows import Plan, Sampler, Step, kept_rows, rows_of
 
 DEFAULT_TEMPO = 100.0
 _PIANO = 0
@@ -122,7 +124,12 @@ class Composition:
         grid = self._tokenizer.vocabulary.grid
         self._clock = Clock(self.prompt.score, grid, self.prompt.origin)
         self._plan = self._planned()
-        self._sampler = Sampler(checkpoint.model, self._tokenizer.vocabulary, self._plan)
+        model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
+        self._sampler = (
+            Finale(model, vocabulary, self._plan, self._closes)
+            if options.ending
+            else Sampler(model, vocabulary, self._plan)
+        )
         self._steps: list[Step] = []
 
     @property
@@ -189,8 +196,7 @@ class Composition:
 
     def rows(self, index: int) -> Tokens:
         """The new rows `(T, 5)` of a variation, by its place in the options."""
-        live = [step.rows[index] for step in self._steps if step.live[index]]
-        return np.array(live, dtype=np.int16).reshape(-1, 5)
+        return rows_of(self._steps, index)
 
     def piece(self, index: int) -> Tokens:
         """A variation from the beginning of the prompt, with its prefix, `(T, 5)`."""
@@ -237,18 +243,13 @@ class Composition:
         )
 
     def _result(self, index: int) -> Result:
-        prompt, vocabulary = self.prompt, self._tokenizer.vocabulary
+        prompt = self.prompt
         file = events.File(
             prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
         )
         ending = self.options.ending
         last = self.bars.tick(self.bars.number(self.end) + 2) if ending else self.end
-        rows = self.rows(index)
-        passed = vocabulary.steps[np.concatenate([self._plan.body, rows])[:, 0]]
-        times = np.cumsum(passed)[len(self._plan.body) :]
-        playing = vocabulary.is_note(rows)
-        notes = placed_notes(rows[playing], times[playing], vocabulary, self._clock)
-        notes["start"] = np.maximum(notes["start"], prompt.boundary)
+        notes = self._placed(self.rows(index))
         notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
         if not self.fresh:
             daw.release(file, prompt.boundary)
@@ -266,11 +267,27 @@ class Composition:
             boundary=prompt.boundary,
             end=self.end,
             notes=len(new),
-            relaxed=dict(self._sampler.grammar.relaxed),
+            relaxed=dict(self._sampler.relaxed),
             drift=self._drift(new),
             recipe=recipe,
             bar=self.bars.tick(self.bars.number(prompt.boundary)),
         )
+
+    def _placed(self, rows: Tokens) -> npt.NDArray[np.void]:
+        """The notes of new rows, in the file's ticks."""
+        vocabulary, body = self._tokenizer.vocabulary, self._plan.body
+        times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
+        playing = vocabulary.is_note(rows)
+        notes = placed_notes(rows[playing], times[playing], vocabulary, self._clock)
+        notes["start"] = np.maximum(notes["start"], self.prompt.boundary)
+        return notes
+
+    def _closes(self, rows: Tokens) -> float:
+        """How well new rows end the piece, in nats."""
+        notes = self._placed(rows)
+        end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
+        late = self.bars.count(0, end) - self.bars.count(0, self.end)
+        return sum(nats for nats, _ in judged(notes, self.key, late))
 
     def _drift(self, new: npt.NDArray[np.void]) -> Drift:
         prompt = self.prompt
@@ -338,23 +355,6 @@ def labels(options: Options, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
         tempo=options.tempo or found.tempo or DEFAULT_TEMPO,
         key=options.key or found.key,
     )
-
-
-def placed_notes(
-    rows: Tokens, times: npt.NDArray[np.int64], vocabulary: Vocabulary, clock: Clock
-) -> npt.NDArray[np.void]:
-    """Note rows `(N, 5)` at steps `(N,)` as notes in the ticks of a file."""
-    fields = rows.astype(np.int64)
-    # A quarter of a step is what `tokenizer.grid` gives a note shorter than half of one.
-    lengths = np.maximum(vocabulary.grid.durations[fields[:, DURATION] - 1], 0.25)
-    notes = np.zeros(len(rows), NOTES)
-    start = clock.ticks(times)
-    notes["start"] = start
-    notes["duration"] = np.maximum(clock.ticks(times + lengths) - start, 1)
-    notes["pitch"] = fields[:, PITCH] - 1
-    notes["velocity"] = np.clip((fields[:, VELOCITY] - 1) * 4 + 2, 1, 127)
-    notes["program"] = fields[:, INSTRUMENT] - 1
-    return notes
 
 
 def _limits(options: Options, prompt: Prompt) -> Limits:

@@ -32,14 +32,13 @@ from tokenizer.instruments import name as instrument_name
 from tokenizer.keys import Key
 from tokenizer.score import Score
 
-from .closing import evidence, last_chord
+from .closing import judged
 from .repetition import longest_runs
 
 MOST = 4.5
 """Nats that a sign, a wish or music without notes counts at most."""
 
 _FEWEST_ROWS = 32
-_BAR_OFF = 1.5
 _SILENT_PLAYER = 1.5
 
 
@@ -160,8 +159,8 @@ def rank(
     for index, score in enumerate(scores):
         found = _found(score, before, wanted)
         if late is not None:
-            _add_ending(found, late[index])
-            _add_closing(found, score, key)
+            for finding in judged(score.notes, key, late[index]):
+                found.add("ending", *finding)
         if critic is not None:
             found.evidence = {"critic": critic[index], **found.evidence}
         words = tuple(words for _, words in sorted(found.reasons))
@@ -223,18 +222,6 @@ def _add_players(found: _Findings, score: Score, wanted: tuple[int, ...]) -> Non
     if silent:
         names = ", ".join(instrument_name(program) for program in silent)
         found.add("players", -min(MOST, _SILENT_PLAYER * len(silent)), f"{names} silent")
-
-
-def _add_ending(found: _Findings, late: float) -> None:
-    side = "late" if late > 0 else "early"
-    found.add("ending", -min(MOST, _BAR_OFF * abs(late)), f"ends {abs(late):.1f} bars {side}")
-
-
-def _add_closing(found: _Findings, score: Score, key: Key | None) -> None:
-    chord = last_chord(score.notes, key)
-    if chord is not None:
-        for nats, words in evidence(chord):
-            found.add("ending", nats, words)
 
 
 def _log(value: float) -> float:

@@ -11,7 +11,8 @@ structure (bar, position, elapsed time) stays that of the whole piece.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +92,12 @@ class Step:
     live: npt.NDArray[np.bool_]
 
 
+def rows_of(steps: Iterable[Step], index: int) -> Tokens:
+    """The rows `(T, 5)` of one variation, by its place among them."""
+    live = [step.rows[index] for step in steps if step.live[index]]
+    return np.array(live, dtype=np.int16).reshape(-1, 5)
+
+
 class Sampler:
     """A model at work on a plan; `steps` gives the rows as they come."""
 
@@ -124,6 +131,11 @@ class Sampler:
         # Time first: a list of what each lane has at a row.
         self._rows = list(np.repeat(plan.body[first:, None], self._batch, axis=1))
         self._columns = list(np.repeat(columns[first:, None], self._batch, axis=1))
+
+    @property
+    def relaxed(self) -> Counter[str]:
+        """How often each limit had to be let go."""
+        return self.grammar.relaxed
 
     def steps(self) -> Iterator[Step]:
         """Row after row until every variation is full or has ended."""
