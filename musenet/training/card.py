@@ -51,16 +51,16 @@ def _shape(config: ModelConfig, parameters: int) -> str:
 
 
 def _recipe(training: Mapping[str, Any]) -> str:
-    settings = training["settings"]
+    settings, processes = training["settings"], training.get("processes", 1)
     weights = ", ".join(f"{k} × {v:g}" for k, v in sorted(settings["weights"].items()))
     return (
         "## Training\n\n"
         f"{_beginning(training.get('initial'))}{_averaged(training)}"
         f"{training['hours']:.2f} hours in {training['sessions']} session(s) with "
-        f"{settings['threads'] or 'all'} thread(s); {training['steps']:,} steps, "
-        f"{training['notes'] / 1e6:.2f} M notes seen. Windows of {settings['context']} tokens, "
-        f"{settings['batch']} a step; optimizer {settings['optimizer']} (rates "
-        f"{settings['muon_rate']:g} for hidden matrices, {settings['adam_rate']:g} for the rest; "
+        f"{_many(training, '{} processes of ')}{settings['threads'] or 'all'} thread(s); "
+        f"{training['steps']:,} steps, {training['notes'] / 1e6:.2f} M notes seen. "
+        f"Windows of {settings['context']} tokens, {settings['batch']} a step; "
+        f"optimizer {settings['optimizer']} (rates {settings['muon_rate']:g} for hidden matrices, {settings['adam_rate']:g} for the rest; "
         f"warm-up of {settings['warmup']} steps, linear decay over the last "
         f"{100 * settings['decay']:.0f} %); matrix products in {settings['precision']}; "
         f"transposition by up to {settings['transpose']} semitones"
@@ -72,7 +72,7 @@ def _recipe(training: Mapping[str, Any]) -> str:
             else ""
         )
         + "All settings are in `training.json`. The command:\n\n"
-        f"```\n{command(settings)}\n```\n"
+        f"```\n{command(settings, processes)}\n```\n"
     )
 
 
@@ -83,9 +83,16 @@ def _beginning(initial: Mapping[str, Any] | None) -> str:
     return (
         f"{_beginning(initial.get('initial'))}The run began with the weights {initial['name']} "
         f"({initial['hash']}{_mean_of(initial)}), which had seen "
-        f"{initial['notes'] / 1e6:.2f} M notes in {initial['hours']:.2f} hours and "
-        f"{initial['steps']:,} steps (their settings are in `training.json` too). "
+        f"{initial['notes'] / 1e6:.2f} M notes in {initial['hours']:.2f} hours "
+        f"{_many(initial, 'of {} processes ')}and {initial['steps']:,} steps "
+        "(their settings are in `training.json` too). "
     )
+
+
+def _many(training: Mapping[str, Any], words: str) -> str:
+    """Words with the number of processes that trained side by side, where there were several."""
+    processes = training.get("processes", 1)
+    return words.format(processes) if processes > 1 else ""
 
 
 def _mean_of(training: Mapping[str, Any]) -> str:
@@ -105,7 +112,7 @@ def _averaged(training: Mapping[str, Any]) -> str:
     )
 
 
-def command(settings: Mapping[str, Any]) -> str:
+def command(settings: Mapping[str, Any], processes: int = 1) -> str:
     """The command that trains with these settings; what is default is left out."""
     import json
     from dataclasses import asdict
@@ -114,7 +121,8 @@ def command(settings: Mapping[str, Any]) -> str:
 
     default = asdict(Settings())
     changes = {k: v for k, v in settings.items() if v != default.get(k)}
-    words = ["python train.py DATASET --out runs/mini"]
+    start = f"torchrun --standalone --nproc-per-node {processes}" if processes > 1 else "python"
+    words = [f"{start} train.py DATASET --out runs/mini"]
     for key, value in changes.items():
         if isinstance(value, dict):
             words += [f"--set {key}.{name}={json.dumps(inner)}" for name, inner in value.items()]

@@ -59,8 +59,7 @@ def facts(initial: Checkpoint) -> dict[str, Any]:
     """What the record of a run says of the weights that it began with."""
     record = initial.training
     said = {key: record.get(key) for key in ("steps", "notes", "hours", "settings", "initial")}
-    if "averaged" in record:
-        said["averaged"] = record["averaged"]
+    said |= {key: record[key] for key in ("processes", "averaged") if key in record}
     return {"name": initial.folder.name, "hash": initial.hash, **said}
 
 

@@ -125,7 +125,7 @@ class Session:
 
     def write_model(self, name: str) -> None:
         """Write the model as it is to `RUN/best` or `RUN/last`, ready to be used."""
-        facts = training_facts(self.settings, self.dataset, self.progress)
+        facts = training_facts(self.settings, self.dataset, self.progress, self.group.size)
         with contextlib.suppress(FileNotFoundError):
             facts["initial"] = json.loads((self.folder / "initial.json").read_bytes())
         state = weights(self.model)
@@ -223,7 +223,9 @@ class Session:
         self.group.wait()
 
 
-def training_facts(settings: Settings, dataset: Path, progress: Progress) -> dict[str, Any]:
+def training_facts(
+    settings: Settings, dataset: Path, progress: Progress, processes: int
+) -> dict[str, Any]:
     """What a model's `training.json` says of how it was made."""
     return {
         "dataset": dataset.name,
@@ -234,6 +236,7 @@ def training_facts(settings: Settings, dataset: Path, progress: Progress) -> dic
         "tokens": progress.tokens,
         "hours": round(progress.seconds / 3600, 4),
         "sessions": progress.sessions,
+        "processes": processes,
         "validation_bits_per_note": None if progress.best_step < 0 else progress.best,
         "validation_step": progress.best_step,
         "torch": torch.__version__,

@@ -14,6 +14,7 @@ import torch
 
 from musenet.training import metrics, snapshots
 from musenet.training import run as runs
+from musenet.training.export import export
 from musenet.training.settings import resolve
 from tokenizer.errors import InputError
 
@@ -76,6 +77,10 @@ def test_two_processes_are_one(
 ) -> None:
     together(2, str(dataset), "--out", str(tmp_path / "run"), **changes)
     assert_close(alone, tmp_path / "run")
+    export(tmp_path / "run", tmp_path / "model", which="last")
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "1 session(s) with 2 processes of 1 thread(s)" in card
+    assert "torchrun --standalone --nproc-per-node 2 train.py" in card
 
 
 @pytest.mark.slow
