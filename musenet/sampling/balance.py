@@ -8,8 +8,10 @@ instrument is drawn from what is missing instead of from the model:
 
     p = (1 − λ) p_model + λ max(0, share before − share of late) / (the sum of these)
 
-While shares agree, λ is 0 and the model is as it is. The pitch, length and loudness of the note
-are the model's in any case.
+While shares agree, λ is 0 and the model is as it is. An instrument that pauses for longer than it
+ever did in the prompt is let in with a chance of its own wherever something begins: in real bands
+no player is silent so long in one beat of a hundred, in real quartets in one of seven. The pitch,
+length and loudness of the note are the model's in any case.
 
 A piece from nothing has no shares to keep. If instruments are asked for, the others are made less
 likely by a fixed factor; to shut them out is a limit's business (`musenet.sampling.grammar`).
@@ -22,13 +24,23 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.vocabulary import INSTRUMENT, Tokens, Vocabulary
+from tokenizer.compound import row_times
+from tokenizer.vocabulary import INSTRUMENT, WAIT, Tokens, Vocabulary
 
 from .grammar import PROGRAMS
 from .logits import Logits
 
 _HALF_LIFE = 48
 _MOST = 0.9
+_PAUSED = 0.2
+"""The chance with which a player is let in who pauses for too long, at strength 1."""
+
+_STROKES = 8
+"""Times at which an instrument must have played in the prompt for its pauses to be known."""
+
+_SHORTEST = 2
+"""Quarter notes (or half seconds) that any player may pause."""
+
 _UNASKED = 2.0
 """Nats by which an instrument is less likely that nobody asked for, at strength 1."""
 
@@ -76,30 +88,50 @@ class Balance:
         # As if the prompt had gone on for ever: the late shares begin as, and stay, a whole.
         self._late = np.tile(self._share, (batch, 1))
         self._let_in = np.zeros((batch, vocabulary.sizes[INSTRUMENT]))
+        self._steps = vocabulary.steps
+        self._pause, last = _pauses(heard, vocabulary)
+        self._pause[counts == 0] = np.inf
+        self._last = np.tile(last, (batch, 1))
 
     @property
     def missing(self) -> Floats:
         """The chance `(B, 129)` with which each instrument is let in; rows sum to λ."""
         return self._let_in[:, 1:]
 
-    def applied(self, logits: Logits, allowed: npt.NDArray[np.bool_]) -> Logits:
-        """Logits `(B, 130)` of the instrument field with what is missing mixed in."""
+    def applied(
+        self, logits: Logits, allowed: npt.NDArray[np.bool_], rows: Ints, times: Ints
+    ) -> Logits:
+        """Logits `(B, 130)` of the instrument field with what is missing mixed in.
+
+        Args:
+            logits: of the model.
+            allowed: which values may be.
+            rows: the new rows `(B, 5)`, whose waits are known.
+            times: the times `(B,)` in steps that the rows before have reached.
+        """
         if self._strength == 0:
             return logits - self._held_back if self._held_back.any() else logits
         z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        let_in = self._let_in * allowed
+        let_in = self._let_in.copy()
+        now = times + self._steps[rows[:, WAIT]]
+        paused = now[:, None] - self._last > self._pause
+        if paused.any():
+            let_in[:, 1:] += self._strength * _PAUSED * paused
+        let_in *= allowed
+        let_in *= _MOST / np.maximum(_MOST, let_in.sum(axis=1, keepdims=True))
         # A row that is no note (its one value is 0) lets nobody in and stays as it is.
         p = p * (1 - let_in.sum(axis=1, keepdims=True)) + let_in
         with np.errstate(divide="ignore"):
             return np.log(p)
 
-    def push(self, rows: Ints, note: npt.NDArray[np.bool_]) -> None:
-        """Go on by rows `(B, 5)`, of which `note` says which are notes."""
+    def push(self, rows: Ints, note: npt.NDArray[np.bool_], times: Ints) -> None:
+        """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
         if self._strength == 0:
             return
         index = np.flatnonzero(note)
+        self._last[index, rows[index, INSTRUMENT] - 1] = times[index]
         self._late[index] *= self._keep
         self._late[index, rows[index, INSTRUMENT] - 1] += 1 - self._keep
         gap = np.maximum(self._share - self._late, 0.0)
@@ -107,3 +139,20 @@ class Balance:
         total = gap.sum(axis=1, keepdims=True)
         chance = np.minimum(self._strength * total, _MOST)
         self._let_in[:, 1:] = gap * (chance / np.maximum(total, 1e-12))
+
+
+def _pauses(heard: Tokens, vocabulary: Vocabulary) -> tuple[Floats, Floats]:
+    """The longest pause of each program in the prompt, in steps, and when it played last, `(129,)`.
+
+    A pause reaches from one beginning of notes to the next, and from the prompt's to the first and
+    the last to the prompt's last. Where it is not known it is endless.
+    """
+    longest, last = np.full(PROGRAMS, np.inf), np.zeros(PROGRAMS)
+    note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
+    for program in np.unique(heard[note, INSTRUMENT] - 1):
+        own = np.unique(times[note & (heard[:, INSTRUMENT] == program + 1)])
+        if len(own) >= _STROKES:
+            between = np.diff(own, prepend=0, append=times[-1])
+            longest[program] = max(int(between.max()), _SHORTEST * vocabulary.grid.beat)
+            last[program] = own[-1]
+    return longest, last

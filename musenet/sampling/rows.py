@@ -160,10 +160,10 @@ class Sampler:
             new = rows.astype(np.int16)
             self.grammar.push(new)
             note = self._vocabulary.is_note(new)
-            self._balance.push(new, note)
             self._repetition.push(new)
             columns = self._place.push(new)
             times = self._place.time
+            self._balance.push(new, note, times)
             self._manner.push(new, note, times)
             live = live & (times < self._plan.until) & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
@@ -201,7 +201,7 @@ class Sampler:
         allowed = self.grammar.allowed(field, rows)
         logits = scores[:, : allowed.shape[1]]
         if field == INSTRUMENT:
-            logits = self._balance.applied(logits, allowed)
+            logits = self._balance.applied(logits, allowed, rows, self._place.time)
         logits = self._manner.applied(field, logits, rows, self._place.time)
         if field == PITCH:
             logits = self._repetition.applied(logits, rows)

@@ -13,6 +13,9 @@ VOCABULARY = Tokenizer.default().vocabulary
 BAND = [128] * 50 + [0] * 30 + [33] * 20
 
 
+NOW = np.zeros(1, dtype=np.int64)
+
+
 def rows(*programs: int) -> Tokens:
     return np.array([[2, p + 1, 61, 5, 10] for p in programs], dtype=np.int16)
 
@@ -24,7 +27,12 @@ def balance(heard: Tokens, strength: float = 1.0, asked: tuple[int, ...] = ()) -
 def pushed(state: Balance, program: int, times: int) -> None:
     for _ in range(times):
         row = rows(program)
-        state.push(row, VOCABULARY.is_note(row))
+        state.push(row, VOCABULARY.is_note(row), NOW)
+
+
+def applied(state: Balance, logits: np.ndarray, allowed: np.ndarray, time: int = 0) -> np.ndarray:
+    """The logits of a note that begins at a time."""
+    return np.asarray(state.applied(logits, allowed, rows(0) * 0 + 1, np.array([time])))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -37,7 +45,7 @@ def test_while_shares_agree_the_model_is_as_it_is() -> None:
     logits = np.random.default_rng(0).normal(size=(1, 130))
     allowed = np.ones((1, 130), dtype=bool)
     allowed[0, 0] = False
-    got = softmax(state.applied(logits, allowed)[0, 1:])
+    got = softmax(applied(state, logits, allowed)[0, 1:])
     np.testing.assert_allclose(got, softmax(logits[0, 1:]), atol=1e-12)
 
 
@@ -52,7 +60,7 @@ def test_what_is_missing_is_let_in() -> None:
     logits = np.full((1, 130), -30.0)
     logits[0, 129] = 0.0
     allowed = np.ones((1, 130), dtype=bool)
-    p = softmax(state.applied(logits, allowed)[0])
+    p = softmax(applied(state, logits, allowed)[0])
     assert p[[129, 1, 34]] == pytest.approx([0.75, 0.15, 0.10], abs=0.01)
 
 
@@ -69,11 +77,11 @@ def test_masks_are_kept() -> None:
     pushed(state, 128, 100)
     allowed = np.zeros((1, 130), dtype=bool)
     allowed[0, [34, 129]] = True
-    p = softmax(state.applied(np.zeros((1, 130)), allowed)[0])
+    p = softmax(applied(state, np.zeros((1, 130)), allowed)[0])
     assert set(np.flatnonzero(p).tolist()) == {34, 129}
     rest = np.zeros((1, 130), dtype=bool)
     rest[0, 0] = True
-    assert softmax(state.applied(np.zeros((1, 130)), rest)[0])[0] == 1
+    assert softmax(applied(state, np.zeros((1, 130)), rest)[0])[0] == 1
 
 
 def test_a_band_stays_a_band_with_a_model_of_drums_alone() -> None:
@@ -84,7 +92,7 @@ def test_a_band_stays_a_band_with_a_model_of_drums_alone() -> None:
     allowed = np.ones((1, 130), dtype=bool)
     counts = np.zeros(129)
     for _ in range(3000):
-        program = int(rng.choice(130, p=softmax(state.applied(logits, allowed)[0]))) - 1
+        program = int(rng.choice(130, p=softmax(applied(state, logits, allowed)[0]))) - 1
         counts[program] += 1
         pushed(state, program, 1)
     assert counts[0] > 300
@@ -104,11 +112,11 @@ def test_without_a_prompt_those_whom_nobody_asked_for_are_less_likely(strength: 
     nobody = rows().reshape(0, 5)
     logits = np.random.default_rng(0).normal(size=(1, 130))
     allowed = np.ones((1, 130), dtype=bool)
-    with_wish = balance(nobody, strength, asked=(0, 40)).applied(logits, allowed)
+    with_wish = applied(balance(nobody, strength, asked=(0, 40)), logits, allowed)
     others = np.setdiff1d(np.arange(130), [0, 1, 41])
     np.testing.assert_allclose(with_wish[0, [0, 1, 41]], logits[0, [0, 1, 41]])
     np.testing.assert_allclose(with_wish[0, others], logits[0, others] - 2.0 * strength)
-    assert balance(nobody).applied(logits, allowed) is logits
+    assert balance(nobody).applied(logits, allowed, rows(0), NOW) is logits
 
 
 def test_an_instrument_that_may_not_play_is_not_missing() -> None:
@@ -124,4 +132,32 @@ def test_with_one_player_or_no_strength_there_is_nothing_to_do(
     heard: Tokens, strength: float
 ) -> None:
     logits = np.zeros((1, 130))
-    assert balance(heard, strength).applied(logits, logits == 0) is logits
+    assert balance(heard, strength).applied(logits, logits == 0, rows(0), NOW) is logits
+
+
+def chorus(rests: int) -> Tokens:
+    """Drums and bass on every beat, and a piano that pauses for some beats after each stroke."""
+    found = []
+    for beat in range(8 * (rests + 1)):
+        programs = [0, 33, 128] if beat % (rests + 1) == 0 else [33, 128]
+        waits = [25 if beat else 1, *[1] * (len(programs) - 1)]
+        found += [[w, p + 1, 61, 5, 10] for w, p in zip(waits, programs, strict=True)]
+    return np.array(found, dtype=np.int16)
+
+
+@pytest.mark.parametrize(("rests", "pause"), [(0, 2), (1, 2), (5, 6)])
+def test_a_player_who_pauses_longer_than_ever_is_let_in(rests: int, pause: int) -> None:
+    heard = chorus(rests)
+    state = balance(heard)
+    logits = np.full((1, 130), -30.0)
+    logits[0, 129] = 0.0
+    allowed = np.ones((1, 130), dtype=bool)
+    last = 24 * (8 * (rests + 1) - 1)
+    piano = 24 * 7 * (rests + 1)
+    for time, chance in ((piano + 24 * pause, 0.0), (piano + 24 * pause + 1, 0.2)):
+        bass = 0.2 if time > last + 48 else 0.0
+        p = softmax(applied(state, logits, allowed, time)[0])
+        assert p[[1, 34]] == pytest.approx([chance, bass], abs=1e-6)
+    state.push(rows(0), np.ones(1, dtype=bool), np.array([piano + 24 * pause]))
+    p = softmax(applied(state, logits, allowed, piano + 24 * pause + 1)[0])
+    assert p[1] == pytest.approx(state.missing[0, 0], abs=1e-6)
