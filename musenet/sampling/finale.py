@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from musenet.transformer import Transformer
-from tokenizer.vocabulary import Tokens, Vocabulary
+from tokenizer.vocabulary import INSTRUMENT, Tokens, Vocabulary
 
 from .rows import Plan, Sampler, Step, rows_of
 
@@ -68,10 +68,16 @@ class Finale:
     def _end(self, index: int, rows: Tokens) -> Tokens:
         """The end, rows `(T, 5)`, of a variation that has come so far."""
         plan = self._plan
+        body = np.concatenate([plan.body, rows])
+        limits = plan.limits
+        players = np.unique(body[self._vocabulary.is_note(body), INSTRUMENT] - 1)
+        if limits.programs is None and len(players):
+            limits = replace(limits, programs=tuple(players.tolist()))  # nobody new at the end
         own = np.random.SeedSequence([plan.seed, plan.variations[index], QUARTERS])
         tries = replace(
             plan,
-            body=np.concatenate([plan.body, rows]),
+            body=body,
+            limits=limits,
             not_before=self._begin,
             seed=int(own.generate_state(1, np.uint64)[0] >> 1),
             variations=tuple(range(1, TRIES + 1)),

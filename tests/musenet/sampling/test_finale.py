@@ -16,7 +16,7 @@ from musenet.sampling.logits import Sampling
 from musenet.sampling.rows import Plan, Sampler, rows_of
 from tokenizer.labels import Labels
 from tokenizer.tokenizer import Tokenizer
-from tokenizer.vocabulary import PITCH, Tokens, Vocabulary
+from tokenizer.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
 
 BEAT = 24
 LENGTH = 20 * BEAT
@@ -107,6 +107,14 @@ def test_a_variation_is_the_same_alone_and_in_company(
         (alone,) = made(tiny, replace(plan, variations=(number,)))
         assert np.array_equal(alone, together[index])
     assert len({rows.tobytes() for rows in together}) == 3
+
+
+def test_nobody_new_plays_at_the_end(tiny: Checkpoint, plan: Plan, vocabulary: Vocabulary) -> None:
+    for rows in made(tiny, replace(plan, prefix=plan.prefix[:1])):
+        late = times(plan, rows, vocabulary) >= CLOSE
+        before = np.concatenate([plan.body, rows[~late]])
+        assert len(np.unique(before[:, INSTRUMENT])) > 2
+        assert set(rows[late, INSTRUMENT].tolist()) <= {0, *before[:, INSTRUMENT].tolist()}
 
 
 def test_times_are_those_of_the_rows(tiny: Checkpoint, plan: Plan, vocabulary: Vocabulary) -> None:
