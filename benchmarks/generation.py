@@ -195,7 +195,6 @@ def whole(model: Checkpoint, pieces: int) -> None:
     began, worked = time.perf_counter(), time.process_time()
     for prompt, options in requests(pieces):
         composition, results, _, _ = made(model, prompt, options)
-        bars = composition.bars
         for result in results[: pieces - count]:
             count += 1
             wrong.update(faults(result, options.only_instruments))
@@ -203,8 +202,7 @@ def whole(model: Checkpoint, pieces: int) -> None:
             loops += signs(new_music(result))["loop"] > RARE["loop"]
             if options.ending:
                 endings += 1
-                late = bars.count(0, result.score.end) - bars.count(0, result.end)
-                near += abs(late) <= 2
+                near += abs(composition.late(result.score.end)) <= 2
                 chord = last_chord(new_music(result).notes, composition.key)
                 chords += [chord] if chord else []
     took, worked = time.perf_counter() - began, time.process_time() - worked

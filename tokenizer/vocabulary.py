@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .grid import REST_UNITS, Grid
+from .keys import Key
 
 Tokens = npt.NDArray[np.int16]
 Mask = npt.NDArray[np.bool_]
@@ -64,8 +65,8 @@ MINOR = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 
 def key_name(fifths: int, minor: bool) -> str:
     """The key with so many sharps (or flats, if negative): `key_name(-3, True)` is "C minor"."""
-    tonic = 7 * fifths + (9 if minor else 0)
-    return f"{MINOR[tonic % 12]} minor" if minor else f"{MAJOR[tonic % 12]} major"
+    tonic = Key(fifths, minor).tonic
+    return f"{MINOR[tonic]} minor" if minor else f"{MAJOR[tonic]} major"
 
 
 def closed_controls() -> tuple[str, ...]:

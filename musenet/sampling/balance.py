@@ -9,9 +9,9 @@ instrument is drawn from what is missing instead of from the model:
     p = (1 − λ) p_model + λ max(0, share before − share of late) / (the sum of these)
 
 While shares agree, λ is 0 and the model is as it is. An instrument that pauses for longer than it
-ever did in the prompt is let in with a chance of its own wherever something begins: in real bands
-no player is silent so long in one beat of a hundred, in real quartets in one of seven. The pitch,
-length and loudness of the note are the model's in any case.
+ever did in the prompt is let in with a chance of its own wherever something begins, for so long a
+silence is rare in what real players go on to do. The pitch, length and loudness of the note are the
+model's in any case.
 
 A piece from nothing has no shares to keep. If instruments are asked for, the others are made less
 likely by a fixed factor; to shut them out is a limit's business (`musenet.sampling.grammar`).
@@ -114,13 +114,13 @@ class Balance:
         z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        let_in = self._let_in.copy()
+        let_in = self._let_in
         now = times + self._steps[rows[:, WAIT]]
         paused = now[:, None] - self._last > self._pause
         if paused.any():
-            let_in[:, 1:] += self._strength * _PAUSED * paused
-        let_in *= allowed
-        let_in *= _MOST / np.maximum(_MOST, let_in.sum(axis=1, keepdims=True))
+            let_in = let_in + np.pad(self._strength * _PAUSED * paused, ((0, 0), (1, 0)))
+            let_in *= _MOST / np.maximum(_MOST, let_in.sum(axis=1, keepdims=True))
+        let_in = let_in * allowed
         # A row that is no note (its one value is 0) lets nobody in and stays as it is.
         p = p * (1 - let_in.sum(axis=1, keepdims=True)) + let_in
         with np.errstate(divide="ignore"):
@@ -144,8 +144,8 @@ class Balance:
 def _pauses(heard: Tokens, vocabulary: Vocabulary) -> tuple[Floats, Floats]:
     """The longest pause of each program in the prompt, in steps, and when it played last, `(129,)`.
 
-    A pause reaches from one beginning of notes to the next, and from the prompt's to the first and
-    the last to the prompt's last. Where it is not known it is endless.
+    A pause reaches from one time at which it plays to the next, from the prompt's beginning to the
+    first, and from the last to the prompt's last row. Where it is not known it is endless.
     """
     longest, last = np.full(PROGRAMS, np.inf), np.zeros(PROGRAMS)
     note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)

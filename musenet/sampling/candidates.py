@@ -30,13 +30,12 @@ def ranked(
         composition: which made them.
         results: all of its results, in their order.
     """
-    bars, ending = composition.bars, composition.options.ending
-    late = [bars.count(0, result.score.end) - bars.count(0, result.end) for result in results]
+    late = [composition.late(result.score.end) for result in results]
     found = rank(
         [new_music(result) for result in results],
         prompt=None if composition.fresh else composition.prompt.heard,
         wanted=composition.wanted,
-        late=late if ending else None,
+        late=late if composition.options.ending else None,
         key=composition.key,
         critic=_critic(checkpoint, composition, results),
     )

@@ -118,6 +118,6 @@ def evidence(chord: Chord) -> list[tuple[float, str]]:
     held = min(max(chord.held, -_MOST_HELD), _MOST_HELD)
     middle = (HELD_LAST + HELD_ANY) / 2
     return [
-        (math.log(share.last / share.any), "ends away from the tonic"),
+        (math.log(share.last / share.any), "its last chord is not the tonic's"),
         ((HELD_LAST - HELD_ANY) / HELD_SPREAD**2 * (held - middle), "its last chord is short"),
     ]

@@ -123,6 +123,7 @@ class Composition:
         self.bars = self.prompt.bars
         grid = self._tokenizer.vocabulary.grid
         self._clock = Clock(self.prompt.score, grid, self.prompt.origin)
+        self._labels = labels(self.options, self.prompt, self._tokenizer)
         self._plan = self._planned()
         model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
         self._sampler = (
@@ -168,8 +169,12 @@ class Composition:
     @property
     def key(self) -> Key | None:
         """The key asked for, or the prompt's; None if nothing is known."""
-        key = labels(self.options, self.prompt, self._tokenizer).key
+        key = self._labels.key
         return None if key is None else Key(*key)
+
+    def late(self, end: int) -> float:
+        """How many bars after the bar line asked for a piece ends that ends at a tick."""
+        return self.bars.count(0, end) - self.bars.count(0, self.end)
 
     def steps(self) -> Iterator[float]:
         """Make the music step by step; a step gives the tick that every variation has reached."""
@@ -223,7 +228,7 @@ class Composition:
         bar = self.bars.number(self.end)
         early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
         return Plan(
-            prefix=self._tokenizer.prefix(labels(options, prompt, self._tokenizer)),
+            prefix=self._tokenizer.prefix(self._labels),
             body=body,
             not_before=max(clock.step(prompt.boundary), earliest),
             until=late if options.ending else until,
@@ -286,8 +291,7 @@ class Composition:
         """How well new rows end the piece, in nats."""
         notes = self._placed(rows)
         end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
-        late = self.bars.count(0, end) - self.bars.count(0, self.end)
-        return sum(nats for nats, _ in judged(notes, self.key, late))
+        return sum(nats for nats, _ in judged(notes, self.key, self.late(end)))
 
     def _drift(self, new: npt.NDArray[np.void]) -> Drift:
         prompt = self.prompt

@@ -90,13 +90,12 @@ class Finale:
 
     def _side_by_side(self, rows: list[Tokens], ends: list[Tokens]) -> Iterator[Step]:
         """The steps of all variations' ends, as one sampler would have made them."""
-        time = np.array([self._time(np.concatenate([self._plan.body, some])) for some in rows])
+        passed = self._vocabulary.steps
+        heard = passed[self._plan.body[:, 0]].sum()
+        time = np.array([heard + passed[some[:, 0]].sum() for some in rows])
         for place in range(max(map(len, ends))):
             live = np.array([place < len(end) for end in ends])
             new = np.zeros((len(ends), 5), dtype=np.int16)
             new[live] = [end[place] for end in ends if place < len(end)]
-            time = time + self._vocabulary.steps[new[:, 0]]
+            time = time + passed[new[:, 0]]
             yield Step(new, time, live)
-
-    def _time(self, body: Tokens) -> int:
-        return int(self._vocabulary.steps[body[:, 0]].sum())

@@ -19,6 +19,8 @@ import pytest
 
 from musenet.checkpoint import Checkpoint
 from musenet.engines import resolve
+from musenet.sampling import finale
+from musenet.sampling.closing import judged
 from musenet.sampling.compose import Composition, Result
 from musenet.sampling.grammar import Limits
 from musenet.sampling.logits import Sampling
@@ -263,6 +265,20 @@ def test_an_ending_comes_within_two_bars(tiny: Checkpoint) -> None:
         (result,) = compose(tiny, None, Options(bars=4, seed=seed, ending=True))
         assert int(result.score.notes["start"].max()) < 5 * 4 * 480
         assert result.score.end <= 6 * 4 * 480
+
+
+def test_of_many_ends_the_one_that_closes_best_is_kept(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closes() -> float:
+        options = Options(bars=4, seed=3, ending=True, key=Key(0, False))
+        (result,) = compose(tiny, None, options)
+        late = result.score.end / (4 * 480) - 4
+        return sum(nats for nats, _ in judged(result.score.notes, Key(0, False), late))
+
+    best = closes()
+    monkeypatch.setattr(finale, "TRIES", 1)  # the first of the many
+    assert best > closes()
 
 
 def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:

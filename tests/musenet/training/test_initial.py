@@ -214,6 +214,8 @@ def test_the_card_goes_back_to_the_first_weights(continued: tuple[Path, Checkpoi
     run, _ = continued
     loaded = checkpoint.load(run / "last")
     oldest = {"name": "oldest", "hash": "0" * 12, "steps": 1, "notes": 1e6, "hours": 0.1}
+    oldest["processes"] = 4
     chain = {**loaded.training["initial"], "initial": oldest}
     text = card("m", loaded.config, 1, {**loaded.training, "initial": chain})
     assert text.index("the weights oldest") < text.index("the weights first")
+    assert "0.10 hours of 4 processes and 1 steps" in text

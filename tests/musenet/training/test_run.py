@@ -165,6 +165,17 @@ def test_a_change_at_resume_is_kept(dataset: Path, tmp_path: Path, small: Small)
     assert (again.settings.clip, again.progress.step) == (0.5, 2)
 
 
+def test_endings_weigh_as_much_as_the_settings_say(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    for name, weight in (("plain", 1.0), ("same", 1.0), ("weighted", 8.0)):
+        settings = small(steps=2, ending_weight=weight, length_dropout=0.0)
+        runs.start(dataset, tmp_path / name, settings).train()
+    plain, same, weighted = (final(tmp_path / n) for n in ("plain", "same", "weighted"))
+    assert_same(plain, same)
+    assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
+
+
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path, small: Small) -> None:
     runs.start(dataset, tmp_path / "run", small(steps=2)).train()
     file = snapshots.path(tmp_path / "run", 2) / "model.safetensors"

@@ -55,6 +55,7 @@ def test_bad_overrides_are_refused(text: str, said: str) -> None:
         ({"decay": 1.5}, "between 0 and 1"),
         ({"optimizer": "moun"}, "did you mean 'muon'"),
         ({"clip": 0.0}, "clip must be more than 0"),
+        ({"ending_weight": 0.0}, "ending_weight must be more than 0"),
         ({"muon_rate": float("nan")}, "muon_rate must be more than 0"),
         ({"weights": {"groove": -1.0}}, "corpus 'groove'"),
     ],
