@@ -22,9 +22,9 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.timing import shortest
-from musenet.attention import attend, resolve
-from musenet.footprint import keys_seen
-from musenet.patterns import PATTERNS
+from musenet.attention.attend import attend, resolve
+from musenet.attention.patterns import PATTERNS
+from musenet.model.footprint import keys_seen
 
 
 def there_and_back(attention: Callable[[Tensor, Tensor, Tensor], Tensor], inputs: Tensor) -> None:

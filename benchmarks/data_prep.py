@@ -33,18 +33,18 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep import Dataset, prepare
-from data_prep.find import is_midi
-from data_prep.fingerprint import sketch
-from data_prep.label import describe
-from data_prep.limits import Limits, keep_freed_memory
-from data_prep.manifest import file_of, read_manifest
-from data_prep.near import groups, near_duplicates
+from data_prep.corpus.decide import Plan
+from data_prep.corpus.near_duplicates import groups, near_duplicates
+from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
-from data_prep.split import Shares
-from data_prep.survey import Plan
+from data_prep.sources.find import is_midi
+from data_prep.sources.label import describe
+from data_prep.sources.manifest import file_of, read_manifest
+from data_prep.worker.fingerprint import sketch
+from data_prep.worker.limits import Limits, keep_freed_memory
 from tokenizer import InputError, Score, Track, read
 from tokenizer.instruments import DRUMS
-from tokenizer.midi import read_all
+from tokenizer.midi.read import read_all
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -154,7 +154,7 @@ _PEAK = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 from data_prep import prepare
-from data_prep.limits import Limits
+from data_prep.worker.limits import Limits
 from data_prep.pipeline import Run
 prepare([sys.argv[2]], sys.argv[3], run=Run("threads", Limits(1)))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -28,12 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.nanogpt import NanoGPT
 from benchmarks.timing import memory_rate, shortest
-from musenet.config import ModelConfig, preset
-from musenet.decoder import Decoder, Floats, Whole
-from musenet.engines import decoder
-from musenet.transformer import Transformer
+from musenet.decoding.decoder import Decoder, Floats, Whole
+from musenet.decoding.engines import decoder
+from musenet.model.config import ModelConfig, preset
+from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
-from tokenizer.structure import STRUCTURE_SIZES
+from tokenizer.encoding.structure import STRUCTURE_SIZES
 
 FIELDS = Tokenizer.default().vocabulary.sizes
 

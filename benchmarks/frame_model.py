@@ -35,15 +35,15 @@ from benchmarks.frames import (
     load,
     possible,
 )
-from musenet.config import ModelConfig
 from musenet.evaluation.likelihood import spans
-from musenet.functional import negative_log_likelihood
-from musenet.memory import keep_freed_memory
+from musenet.model.config import ModelConfig
+from musenet.model.fused_ops import negative_log_likelihood
+from musenet.model.transformer import Transformer
 from musenet.training.optimizers import create
 from musenet.training.schedule import rate
 from musenet.training.settings import Settings
-from musenet.transformer import Transformer
 from tokenizer.errors import InputError
+from tokenizer.malloc import keep_freed_memory
 
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "bench" / "bl2012.tar.xz"
 """Where the data is looked for when no path is given."""

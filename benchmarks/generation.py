@@ -36,13 +36,13 @@ import symusic
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-from musenet.checkpoint import Checkpoint, load  # noqa: E402
-from musenet.sampling.candidates import new_music  # noqa: E402
-from musenet.sampling.closing import Chord, last_chord  # noqa: E402
-from musenet.sampling.compose import Composition, Result  # noqa: E402
-from musenet.sampling.options import Options  # noqa: E402
-from musenet.sampling.prompt import Place, Prompt, read_prompt  # noqa: E402
-from musenet.sampling.ranking import RARE, signs  # noqa: E402
+from musenet.generation.candidates import new_music  # noqa: E402
+from musenet.generation.options import Options  # noqa: E402
+from musenet.generation.prompt import Place, Prompt, read_prompt  # noqa: E402
+from musenet.generation.reranking import RARE, signs  # noqa: E402
+from musenet.generation.session import Composition, Result  # noqa: E402
+from musenet.model.checkpoint import Checkpoint, load  # noqa: E402
+from musenet.sampling.ending import Chord, last_chord  # noqa: E402
 from tokenizer import read  # noqa: E402
 
 PROMPTS = ROOT / "examples" / "prompts"

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from musenet.evaluation.likelihood import spans
 from tokenizer import Score
-from tokenizer.midi import to_bytes
+from tokenizer.midi.read import to_bytes
 
 Ids = NDArray[np.int64]
 

@@ -32,15 +32,15 @@ from benchmarks.decoding import FIELDS
 from benchmarks.decoding import decoding as decoding_run
 from benchmarks.timing import matmul_rate, memory_rate, shortest
 from benchmarks.training_step import mean, random_rows, step
-from musenet.attention import attend
-from musenet.config import ModelConfig, preset
-from musenet.eager import EagerDecoder
-from musenet.footprint import footprint
-from musenet.graphs import GraphDecoder
-from musenet.patterns import PATTERNS
-from musenet.transformer import Transformer
-from musenet.xformers_backend import available
-from tokenizer.structure import STRUCTURE_SIZES
+from musenet.attention.attend import attend
+from musenet.attention.patterns import PATTERNS
+from musenet.attention.xformers import available
+from musenet.decoding.cuda_graphs import GraphDecoder
+from musenet.decoding.eager import EagerDecoder
+from musenet.model.config import ModelConfig, preset
+from musenet.model.footprint import footprint
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.structure import STRUCTURE_SIZES
 
 FORWARD = {torch.float32: (3e-4, 2e-5), torch.float16: (4e-3, 4e-4), torch.bfloat16: (2e-2, 5e-3)}
 BACKWARD = {torch.float32: (9e-4, 1e-4), torch.float16: (0.2, 2e-2), torch.bfloat16: (0.9, 0.1)}

@@ -24,14 +24,14 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.windows import Dataset
-from musenet.config import HEADS, ModelConfig
+from data_prep.dataset.windows import Dataset
+from musenet.model.config import HEADS, ModelConfig
+from musenet.model.transformer import Transformer
 from musenet.training.batches import to_batch
 from musenet.training.objective import Batch, field_nats, note_mask
-from musenet.transformer import Transformer
 from tokenizer import Tokenizer, read
-from tokenizer.structure import STRUCTURE_SIZES, structure
-from tokenizer.vocabulary import Tokens
+from tokenizer.encoding.structure import STRUCTURE_SIZES, structure
+from tokenizer.encoding.vocabulary import Tokens
 
 PROMPTS = Path(__file__).resolve().parents[1] / "examples" / "prompts"
 BATCH = 1

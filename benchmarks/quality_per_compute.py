@@ -36,25 +36,25 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.gpt2_peer import Gpt2, Gpt2Run, Ids, Tsd, count
-from data_prep.pieces import Pieces
+from data_prep.dataset.pieces import Pieces
 from data_prep.pipeline import prepare
+from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer, is_dataset
 from musenet.evaluation.likelihood import Piece as OurPiece
 from musenet.evaluation.likelihood import score
-from musenet.evaluation.pieces import dataset_pieces, dataset_tokenizer, is_dataset
-from musenet.memory import keep_freed_memory
+from musenet.model.precision import matmul_dtype
+from musenet.model.transformer import Transformer
 from musenet.training import optimizers
 from musenet.training.batches import Batches, training_windows
+from musenet.training.checkpoints import Progress
+from musenet.training.distributed import Cost, Group
 from musenet.training.loop import Parts, Stop, fit
 from musenet.training.metrics import Row
 from musenet.training.objective import BITS, NoteCost
-from musenet.training.parallel import Cost, Group
-from musenet.training.precision import matmul_dtype
-from musenet.training.run import model_config
 from musenet.training.schedule import Length
 from musenet.training.settings import Settings
-from musenet.training.snapshots import Progress
-from musenet.transformer import Transformer
+from musenet.training.start import model_config
 from tokenizer.errors import InputError
+from tokenizer.malloc import keep_freed_memory
 
 ARCHIVE = Path(__file__).resolve().parents[2] / "shared" / "data" / "bench" / "pop909.tar.xz"
 """What is read when no folder is given."""

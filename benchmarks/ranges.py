@@ -1,4 +1,4 @@
-"""What real music is like, and how much it changes: the figures of `musenet.sampling.ranking`.
+"""What real music is like, and how much it changes: the figures of `musenet.generation.reranking`.
 
     python benchmarks/ranges.py [FOLDER…] [--pieces 40]
 
@@ -6,9 +6,10 @@ From each folder (without any, the tests' few files) so many pieces are drawn; o
 passages of 16 bars that follow one another are measured. Printed are the mean and the standard
 deviation of every measure, the standard deviation of its change from the first passage to the
 second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
-`musenet.sampling.repetition` would break, and by number of instruments how many notes begin within
-a quarter and sound at once where a piece is fullest (`musenet.sampling.habits`). Last come the
-chords with which whole pieces close, beside four others of each (`musenet.sampling.closing`).
+`musenet.sampling.loop_penalty` would break, and by number of instruments how many notes begin
+within a quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). Last
+come the chords with which whole pieces close, beside four others of each
+(`musenet.sampling.ending`).
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-from musenet.sampling.bars import Bars  # noqa: E402
-from musenet.sampling.closing import Chord, chord_at, last_chord  # noqa: E402
-from musenet.sampling.habits import most_at_once, within  # noqa: E402
-from musenet.sampling.ranking import measures, signs  # noqa: E402
-from musenet.sampling.repetition import LONGEST, NOTES, REPEATS  # noqa: E402
+from musenet.generation.reranking import measures, signs  # noqa: E402
+from musenet.sampling.constraints import most_at_once, within  # noqa: E402
+from musenet.sampling.ending import Chord, chord_at, last_chord  # noqa: E402
+from musenet.sampling.loop_penalty import LONGEST, NOTES, REPEATS  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
 from tokenizer.instruments import DRUMS  # noqa: E402
-from tokenizer.keys import estimate_key, pitch_class_weights  # noqa: E402
+from tokenizer.score.bars import Bars  # noqa: E402
+from tokenizer.theory import estimate_key, pitch_class_weights  # noqa: E402
 
 BARS = 16
 FEWEST_NOTES = 16

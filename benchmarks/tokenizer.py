@@ -35,10 +35,10 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tokenizer import Grid, MuseNetTokenizer, Score, Tokenizer, Track, Vocabulary, read, read_all
-from tokenizer.musenet_tokens import longest_notes
-from tokenizer.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
-from tokenizer.roundtrip import exact_notes
-from tokenizer.score import NOTES
+from tokenizer.encoding.musenet import longest_notes
+from tokenizer.encoding.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
+from tokenizer.encoding.roundtrip import exact_notes
+from tokenizer.score.score import NOTES
 
 STEPS = 24  # a quarter, for everybody
 LONGEST = 64  # quarters, for the peers as for us

@@ -24,12 +24,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.nanogpt import NanoGPT
 from benchmarks.timing import matmul_rate, shortest
-from musenet.config import ModelConfig
-from musenet.footprint import footprint
-from musenet.memory import keep_freed_memory
-from musenet.transformer import Transformer
+from musenet.model.config import ModelConfig
+from musenet.model.footprint import footprint
+from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
-from tokenizer.structure import STRUCTURE_SIZES
+from tokenizer.encoding.structure import STRUCTURE_SIZES
+from tokenizer.malloc import keep_freed_memory
 
 VOCABULARY = 512
 

@@ -18,9 +18,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.pieces import Pieces
-from musenet.checkpoint import load
-from tokenizer.keys import Key
+from data_prep.dataset.pieces import Pieces
+from musenet.model.checkpoint import load
+from tokenizer.theory import Key
 
 
 def main() -> None:

@@ -6,10 +6,11 @@ prepare(["corpus.tar.xz"], "dataset")
 windows = Dataset("dataset", "train", context=1024).batch(0, size=8)
 """
 
-from .augment import Augmentation
-from .loader import Loader
+from data_prep.dataset.augment import Augmentation
+from data_prep.dataset.loader import Loader
+from data_prep.dataset.tiles import Tiles
+from data_prep.dataset.windows import Dataset, Dropout, Window
+
 from .pipeline import prepare
-from .tiles import Tiles
-from .windows import Dataset, Dropout, Window
 
 __all__ = ["Augmentation", "Dataset", "Dropout", "Loader", "Tiles", "Window", "prepare"]

@@ -10,15 +10,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from data_prep.corpus.decide import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
+from data_prep.dataset.shards import ShardWriter, write_index
+from data_prep.report.page import page
+from data_prep.report.report import Report
+from data_prep.sources.label import SPLITS, Described
+from data_prep.worker.worker import Record
 from tokenizer import InputError, Tokenizer
 from tokenizer.files import write_text
-
-from .examine import Record
-from .label import SPLITS, Described
-from .report import Report
-from .report_page import page
-from .shards import ShardWriter, write_index
-from .survey import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
 
 WORK = ".work"
 WHOLE = "whole"

@@ -19,18 +19,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data_prep.corpus.decide import Plan, Survey, accepted, decide
+from data_prep.corpus.sketch_store import Sketches
+from data_prep.report.report import Report
+from data_prep.sources.find import Item, ManifestRow, MidiFile, find, sources
+from data_prep.sources.manifest import ManifestStore
+from data_prep.worker.chunks import CHUNK_BYTES, CHUNK_FILES, chunk_key, read_chunk
+from data_prep.worker.engines import Engine, engine
+from data_prep.worker.limits import Limits
+from data_prep.worker.worker import Batch, Recipe
 from tokenizer import InputError, Tokenizer
 
-from .chunks import CHUNK_BYTES, CHUNK_FILES, chunk_key, read_chunk
-from .engines import Engine, engine
-from .examine import Batch, Recipe
-from .find import Item, ManifestRow, MidiFile, find, sources
-from .limits import Limits
-from .manifest import ManifestStore
 from .output import Output, opened
-from .report import Report
-from .sketches import Sketches
-from .survey import Plan, Survey, accepted, decide
 
 Inputs = Sequence["str | os.PathLike[str]"]
 

@@ -9,20 +9,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .checkpoint import Checkpoint, load, save
-    from .config import ModelConfig, preset
-    from .transformer import Transformer
+    from musenet.model.checkpoint import Checkpoint, load, save
+    from musenet.model.config import ModelConfig, preset
+    from musenet.model.transformer import Transformer
 
 __version__ = "0.1.0"
 __all__ = ["Checkpoint", "ModelConfig", "Transformer", "__version__", "load", "preset", "save"]
 
 _HOMES = {
-    "Checkpoint": "checkpoint",
-    "ModelConfig": "config",
-    "Transformer": "transformer",
-    "load": "checkpoint",
-    "preset": "config",
-    "save": "checkpoint",
+    "Checkpoint": "model.checkpoint",
+    "ModelConfig": "model.config",
+    "Transformer": "model.transformer",
+    "load": "model.checkpoint",
+    "preset": "model.config",
+    "save": "model.checkpoint",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import typer
 
-from musenet import cli
+from musenet.cli.main import app
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -37,7 +37,7 @@ def commands(page: Path) -> list[list[str]]:
 
 def parse(arguments: list[str]) -> None:
     """Parse a command line as `musenet` would, without running it."""
-    command: Any = typer.main.get_command(cli.app)
+    command: Any = typer.main.get_command(app)
     while hasattr(command, "commands"):
         name, *arguments = arguments
         command = command.commands[name]

@@ -57,5 +57,5 @@ def test_the_ground_floor_is_light() -> None:
 
 def test_the_command_line_and_the_package_load_nothing_heavy() -> None:
     heavy = {"torch", "xformers", "matplotlib", "pretty_midi", "miditoolkit"}
-    assert not loaded_by("import musenet.cli") & heavy
-    assert "xformers" not in loaded_by("import musenet.transformer")
+    assert not loaded_by("import musenet.cli.main") & heavy
+    assert "xformers" not in loaded_by("import musenet.model.transformer")

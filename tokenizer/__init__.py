@@ -7,15 +7,16 @@ tokens = Tokenizer.default().encode(score)      # int16 (T, 5): one row a note
 write(Tokenizer.default().decode(tokens), "again.mid")
 """
 
+from tokenizer.encoding.grid import Grid
+from tokenizer.encoding.musenet import MuseNetTokenizer
+from tokenizer.encoding.structure import StructureState, structure
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import Vocabulary
+from tokenizer.midi.read import read, read_all, read_reporting, to_bytes, write
+from tokenizer.score.score import Score, Track
+
 from .errors import InputError, MidiError
-from .grid import Grid
 from .labels import Labels
-from .midi import read, read_all, read_reporting, to_bytes, write
-from .musenet_tokens import MuseNetTokenizer
-from .score import Score, Track
-from .structure import StructureState, structure
-from .tokenizer import Tokenizer
-from .vocabulary import Vocabulary
 
 __all__ = [
     "Grid",

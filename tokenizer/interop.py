@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from . import columns
-from .assembly import pedals_of
-from .columns import DRUMS, NO_TRACK, SUSTAIN
+from tokenizer.midi.read import read, to_bytes
+from tokenizer.midi.to_score import pedals_of
+from tokenizer.score.columns import DRUMS, NO_TRACK, SUSTAIN
+from tokenizer.score.score import Score, Track
+from tokenizer.score.tempo_map import TempoMap
+
 from .errors import InputError
-from .midi import read, to_bytes
-from .score import Score, Track
-from .tempo_map import TempoMap
+from .score import columns
 
 if TYPE_CHECKING:
     import miditoolkit

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tokenizer.score.batch import Pieces
+
 from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
-from .keys import (
+from .theory import (
     PITCHES,
     Key,
     best_key,
@@ -23,10 +25,9 @@ from .keys import (
     key_of_signature,
     pitch_class_weights_of_pieces,
 )
-from .pieces import Pieces
 
 if TYPE_CHECKING:
-    from .score import Score
+    from tokenizer.score.score import Score
 
 # "BachJS", "BeethovenLv", "BoismortierJBd": Mutopia's surname and initials in one word.
 _SURNAME_INITIALS = re.compile(r"([A-Z][^\s,]*[a-z])([A-Z]{1,4}[a-z]?)")

@@ -19,15 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.structure import CHORD, POSITION, structure
-from tokenizer.vocabulary import (
-    FIELDS,
-    INSTRUMENT,
-    PITCH,
-    WAIT,
-    Tokens,
-    Vocabulary,
-)
+from tokenizer.encoding.structure import CHORD, POSITION, structure
+from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
 
 from .likelihood import Piece, Scores
 

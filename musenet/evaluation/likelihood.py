@@ -22,11 +22,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from musenet.model.transformer import Transformer
 from musenet.training.objective import BITS, Batch, field_nats
-from musenet.transformer import Transformer
-from tokenizer.structure import length_of, structure
-from tokenizer.tokenizer import Tokenizer
-from tokenizer.vocabulary import FIELDS, Tokens, Vocabulary
+from tokenizer.encoding.structure import length_of, structure
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import FIELDS, Tokens, Vocabulary
 
 Floats = npt.NDArray[np.float64]
 

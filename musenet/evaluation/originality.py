@@ -18,8 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.compound import row_times
-from tokenizer.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
+from tokenizer.encoding.compound import row_times
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]

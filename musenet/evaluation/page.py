@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tokenizer import to_bytes
-from tokenizer.score import Score
+from tokenizer.score.score import Score
 
 EXCERPTS = 8
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musenet import checkpoint
-from musenet.training.precision import device_of, matmul_dtype
+from musenet.model import checkpoint
+from musenet.model.precision import device_of, matmul_dtype
+from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
-from tokenizer.tokenizer import Tokenizer
 
 from .baselines import Baseline, fit, fit_best, rows_of
+from .generated import decoded, originality_figures, scores_of, statistics_figures
+from .inputs import check_same, dataset_pieces, dataset_tokenizer, find_pieces
 from .likelihood import Conditions, Piece, score, summary
-from .music import decoded, originality_figures, scores_of, statistics_figures
-from .pieces import check_same, dataset_pieces, dataset_tokenizer, find_pieces
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from musenet.sampling.bars import Bars
-from tokenizer.score import DRUMS, Score
+from tokenizer.score.bars import Bars
+from tokenizer.score.score import DRUMS, Score
 
 RESOLUTION = 24
 """Steps a quarter to which times are rounded, MusPy's default."""

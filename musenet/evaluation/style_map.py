@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.pieces import Pieces
-from musenet.checkpoint import Checkpoint
+from data_prep.dataset.pieces import Pieces
+from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError, unknown
 from tokenizer.labels import composer_name, period_of, style_kind
 

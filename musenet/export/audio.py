@@ -24,10 +24,10 @@ import numpy.typing as npt
 
 from tokenizer.errors import InputError
 from tokenizer.files import replacing
-from tokenizer.midi import read
-from tokenizer.smf import BEND, CONTROL, NOTE_OFF, NOTE_ON, PORT, PROGRAM
+from tokenizer.midi import events
+from tokenizer.midi.read import read
+from tokenizer.midi.smf import BEND, CONTROL, NOTE_OFF, NOTE_ON, PORT, PROGRAM
 
-from . import events
 from .formats import format_of
 
 RATE = 44_100
@@ -136,7 +136,7 @@ def save(
     """Render a MIDI file: stereo, 16 bits, as long as the file and `TAIL` seconds more.
 
     Args:
-        data: the MIDI file, as `musenet.export.events.dump` writes it.
+        data: the MIDI file, as `tokenizer.midi.events.dump` writes it.
         path: ends in .wav or .flac.
         soundfont: None looks for one (see `find_soundfont`).
 

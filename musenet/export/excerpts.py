@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tokenizer.smf import BEND, CONTROL, KEY, NAME, NOTE_OFF, NOTE_ON, PROGRAM, TEMPO, TIME
-
-from .events import Event, File
+from tokenizer.midi.events import Event, File
+from tokenizer.midi.smf import BEND, CONTROL, KEY, NAME, NOTE_OFF, NOTE_ON, PROGRAM, TEMPO, TIME
 
 _STATE_METAS = (NAME, TEMPO, TIME, KEY)
 

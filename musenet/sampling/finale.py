@@ -3,7 +3,7 @@
     prompt ─▶ one Sampler to eight quarters before the end ─▶ for each variation a Sampler of its
     own, which makes several ends side by side ─▶ the one that is judged best
 
-What tells a last chord from others is known (`musenet.sampling.closing`), but a small model meets
+What tells a last chord from others is known (`musenet.sampling.ending`), but a small model meets
 it once in a thousand notes. To choose among its own ends puts nothing into its mouth.
 """
 
@@ -15,10 +15,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from musenet.transformer import Transformer
-from tokenizer.vocabulary import INSTRUMENT, Tokens, Vocabulary
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.vocabulary import INSTRUMENT, Tokens, Vocabulary
 
-from .rows import Plan, Sampler, Step, rows_of
+from .sampler import Plan, Sampler, Step, rows_of
 
 QUARTERS = 8
 """Quarter notes (or half seconds) before its end at which a piece begins to close."""

@@ -14,10 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.errors import InputError
-from tokenizer.grid import REST_UNITS
-from tokenizer.instruments import DRUMS, range_of
-from tokenizer.vocabulary import (
+from tokenizer.encoding.grid import REST_UNITS
+from tokenizer.encoding.vocabulary import (
     DURATION,
     INSTRUMENT,
     PITCH,
@@ -26,6 +24,8 @@ from tokenizer.vocabulary import (
     Tokens,
     Vocabulary,
 )
+from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS, range_of
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.integer]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
 
 Ints = npt.NDArray[np.integer]
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import torch
 
-from musenet import checkpoint
-from musenet.checkpoint import Checkpoint
+from musenet.model import checkpoint
+from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 
-from .export import NO_PAPERS, Papers, publish
+from .publish import NO_PAPERS, Papers, publish
 
 _SUMS = ("steps", "notes", "tokens", "hours", "sessions")
 

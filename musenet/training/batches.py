@@ -17,8 +17,8 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from data_prep.augment import Augmentation
-from data_prep.windows import Dataset, Dropout, Window
+from data_prep.dataset.augment import Augmentation
+from data_prep.dataset.windows import Dataset, Dropout, Window
 
 from .objective import Batch
 from .settings import Settings

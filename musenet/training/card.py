@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from musenet.config import ModelConfig
+from musenet.model.config import ModelConfig
 
 
 def card(name: str, config: ModelConfig, parameters: int, training: Mapping[str, Any]) -> str:

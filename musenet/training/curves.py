@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.files import replacing
-from tokenizer.vocabulary import FIELDS
 
 from .metrics import Row
 

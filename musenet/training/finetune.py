@@ -18,17 +18,17 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.pieces import splits_of
-from musenet import checkpoint
-from musenet.checkpoint import Checkpoint
+from data_prep.dataset.pieces import splits_of
+from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.evaluation.likelihood import Scores, score
-from musenet.evaluation.pieces import dataset_pieces, dataset_tokenizer
+from musenet.model import checkpoint
+from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 
-from . import own, run, settings
+from . import finetune_data, settings, start
 from .card import card
-from .export import data_facts
 from .objective import BITS
+from .publish import data_facts
 from .session import Session
 
 MINUTES = 10.0
@@ -101,16 +101,16 @@ def begin(
         changes,
         {"initial": weights},
     )
-    plan = own.plan(composer, path_labels)
-    report = own.dataset(inputs, work / "data", initial.tokenizer, plan)
+    plan = finetune_data.plan(composer, path_labels)
+    report = finetune_data.dataset(inputs, work / "data", initial.tokenizer, plan)
     pieces = ", ".join(f"{part.pieces} for {name}" for name, part in sorted(report.splits.items()))
     print(f"{report.files:,} files read, {report.total.pieces:,} pieces kept: {pieces}")
-    return run.start(work / "data", work, resolved)
+    return start.start(work / "data", work, resolved)
 
 
 def resume(work: Path, changes: Mapping[str, Any]) -> Session:
     """Go on with a run that was stopped, with settings changed where they are given."""
-    return run.resume(work, None, changes)
+    return start.resume(work, None, changes)
 
 
 @dataclass(frozen=True)

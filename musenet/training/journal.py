@@ -13,8 +13,8 @@ from typing import Any, TextIO
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
 
+from .distributed import Group
 from .metrics import Row, read
-from .parallel import Group
 from .settings import Settings
 
 

@@ -21,14 +21,14 @@ from torch import Tensor
 from tokenizer.errors import InputError
 
 from .batches import AHEAD, Batches, Numbered
+from .checkpoints import Progress
+from .distributed import Cost, Group
 from .metrics import Meter, Row, memory_mb
 from .mixup import draw
 from .objective import Batch
 from .optimizers import Optimizers
-from .parallel import Cost, Group
 from .schedule import Length, rate
 from .settings import Settings
-from .snapshots import Progress
 
 REPORT_SECONDS = 5.0
 

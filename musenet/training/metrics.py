@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tokenizer.vocabulary import FIELDS
+from tokenizer.encoding.vocabulary import FIELDS
 
 from .objective import BITS
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from musenet.transformer import Transformer
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.structure import COUNTDOWN
+from tokenizer.encoding.vocabulary import INSTRUMENT
 from tokenizer.errors import InputError
-from tokenizer.structure import COUNTDOWN
-from tokenizer.vocabulary import INSTRUMENT
 
 from .mixup import Mix
 

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Iterator, Mapping
 import torch
 from torch import Tensor, nn
 
-from musenet.transformer import Transformer
+from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 
-from .half import HalfAdam
-from .parallel import placed_like, whole
+from .distributed import placed_like, whole
+from .half_adam import HalfAdam
 from .settings import Settings
 
 Named = list[tuple[str, nn.Parameter]]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from musenet.checkpoint import Checkpoint
-from musenet.sampling.compose import Composition
-from musenet.sampling.options import Options
-from musenet.sampling.session import draw
-from musenet.transformer import Transformer
+from musenet.cli.generate_run import draw
+from musenet.generation.options import Options
+from musenet.generation.session import Composition
+from musenet.model.checkpoint import Checkpoint
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.files import write_bytes
-from tokenizer.tokenizer import Tokenizer
 
 BARS = 8
 

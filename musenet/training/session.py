@@ -25,23 +25,23 @@ from typing import Any
 
 import torch
 
-from data_prep.windows import Dataset
-from musenet import checkpoint
-from musenet.memory import keep_freed_memory
-from musenet.transformer import Transformer
-from tokenizer.tokenizer import Tokenizer
+from data_prep.dataset.windows import Dataset
+from musenet.model import checkpoint
+from musenet.model.precision import matmul_dtype
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.malloc import keep_freed_memory
 
-from . import curves, metrics, snapshots, validation
+from . import checkpoints, curves, metrics, validation
 from .batches import Batches, training_windows
+from .checkpoints import Progress, Snapshot
+from .distributed import Cost, Group, share_of, weights
 from .journal import Journal
 from .loop import Parts, Stop, fit, is_better
 from .metrics import Row
 from .optimizers import Optimizers
-from .parallel import Cost, Group, share_of, weights
-from .precision import matmul_dtype
 from .schedule import Length
 from .settings import Settings, to_table
-from .snapshots import Progress, Snapshot
 
 
 @dataclass
@@ -116,11 +116,11 @@ class Session:
 
     def save(self, progress: Progress) -> None:
         """Write a checkpoint, and delete those that are no longer kept."""
-        state = {**self.optimizers.tensors(), snapshots.GENERATOR: snapshots.generator_state()}
+        state = {**self.optimizers.tensors(), checkpoints.GENERATOR: checkpoints.generator_state()}
         snapshot = Snapshot(weights(self.model), state, progress)
         if self.group.is_first:
-            snapshots.save(self.folder, snapshot)
-            snapshots.prune(self.folder, self.settings.keep, progress.best_step)
+            checkpoints.save(self.folder, snapshot)
+            checkpoints.prune(self.folder, self.settings.keep, progress.best_step)
         self.group.wait()
 
     def write_model(self, name: str) -> None:

@@ -28,7 +28,7 @@ class Settings:
     """What a run does; lengths in tokens (one a note), times in minutes, rates per step.
 
     Attributes:
-        preset: the model's shape, by name (`musenet.config`).
+        preset: the model's shape, by name (`musenet.model.config`).
         initial: weights that the run begins with, a folder or a name such as `mini`; their shape
             is then the model's. Empty begins at random.
         model: entries of the model's configuration that replace the preset's.

@@ -23,8 +23,8 @@ from musenet.evaluation.likelihood import (
     batch_of,
     count_notes,
 )
-from musenet.transformer import Transformer
-from tokenizer.tokenizer import Tokenizer
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.tokenizer import Tokenizer
 
 from .metrics import Row
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tokenizer.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
+from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
 
 MakeScore = Callable[..., Score]
 

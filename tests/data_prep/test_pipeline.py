@@ -11,11 +11,11 @@ import pyarrow.parquet as parquet
 import pytest
 
 from data_prep import prepare
-from data_prep.limits import Limits
+from data_prep.corpus.decide import Plan
+from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
-from data_prep.report import Report
-from data_prep.split import Shares
-from data_prep.survey import Plan
+from data_prep.report.report import Report
+from data_prep.worker.limits import Limits
 from tokenizer import InputError, Tokenizer, read, write
 
 THREADS = Run("threads", Limits(2))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tokenizer import Grid, MidiError, Score, StructureState, Tokenizer, Vocabulary, read, structure
-from tokenizer.structure import length_of
+from tokenizer.encoding.structure import length_of
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data"
 ARCHIVES = sorted(DATA.glob("corpora/*.tar.xz")) + sorted(DATA.glob("bench/*.tar.xz"))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tokenizer import Grid, Tokenizer, Vocabulary, read, write
-from tokenizer.score import NOTES, Score, Track
+from tokenizer.score.score import NOTES, Score, Track
 
 PAGE = Path(__file__).parents[2] / "docs" / "tokenizer.md"
 

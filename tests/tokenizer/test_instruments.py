@@ -7,15 +7,7 @@ import pretty_midi
 import pytest
 
 from tokenizer.errors import InputError
-from tokenizer.instruments import (
-    DRUMS,
-    FAMILIES,
-    PROGRAM_NAMES,
-    family_of,
-    name,
-    program,
-    range_of,
-)
+from tokenizer.instruments import DRUMS, FAMILIES, PROGRAM_NAMES, family_of, name, program, range_of
 
 
 def test_names_are_those_of_general_midi() -> None:

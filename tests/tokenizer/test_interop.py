@@ -17,7 +17,7 @@ import pytest
 import symusic
 
 from tokenizer import InputError, Score, Track, read, to_bytes
-from tokenizer.columns import KEY_SIGNATURES, NO_TRACK, NOTES
+from tokenizer.score.columns import KEY_SIGNATURES, NO_TRACK, NOTES
 
 REAL = sorted((Path(__file__).parent.parent / "fixtures" / "midi").glob("*.mid"))
 files = pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)

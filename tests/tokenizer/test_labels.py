@@ -19,7 +19,7 @@ from tokenizer.labels import (
     period_of,
     style_kind,
 )
-from tokenizer.score import KEY_SIGNATURES, NOTES, TEMPOS, TIME_SIGNATURES, Score, Track
+from tokenizer.score.score import KEY_SIGNATURES, NOTES, TEMPOS, TIME_SIGNATURES, Score, Track
 
 CORPORA = Path(__file__).parents[3] / "shared" / "data" / "corpora"
 

@@ -19,9 +19,9 @@ from musenet.evaluation.likelihood import (
     spans,
     summary,
 )
-from musenet.transformer import Transformer
+from musenet.model.transformer import Transformer
 from tokenizer import Labels, Tokenizer
-from tokenizer.structure import structure
+from tokenizer.encoding.structure import structure
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,19 @@ import numpy as np
 import pytest
 
 from data_prep import prepare
-from data_prep.split import Shares
-from data_prep.survey import Plan
-from musenet import checkpoint
-from musenet.commands.evaluate import evaluate
-from musenet.config import preset
-from musenet.evaluation.music import scores_of
+from data_prep.corpus.decide import Plan
+from data_prep.corpus.split import Shares
+from musenet.cli.evaluate import evaluate
+from musenet.evaluation.generated import scores_of
+from musenet.evaluation.inputs import dataset_pieces
 from musenet.evaluation.page import page
-from musenet.evaluation.pieces import dataset_pieces
 from musenet.evaluation.report import Request, scored, trained_context
-from musenet.transformer import Transformer
+from musenet.model import checkpoint
+from musenet.model.config import preset
+from musenet.model.transformer import Transformer
 from tokenizer import InputError, Tokenizer, write
-from tokenizer.score import NOTES, TIME_SIGNATURES, Score, Track
-from tokenizer.structure import STRUCTURE_SIZES
+from tokenizer.encoding.structure import STRUCTURE_SIZES
+from tokenizer.score.score import NOTES, TIME_SIGNATURES, Score, Track
 
 
 def tune(seed: int, notes: int = 60) -> Score:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from musenet.evaluation import statistics
-from tokenizer.score import DRUMS, NOTES, TIME_SIGNATURES, Score, Track
+from tokenizer.score.score import DRUMS, NOTES, TIME_SIGNATURES, Score, Track
 
 BAR = 96
 

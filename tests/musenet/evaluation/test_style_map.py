@@ -15,17 +15,18 @@ from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from data_prep import prepare
+from data_prep.corpus.decide import Plan
+from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
-from data_prep.split import Shares
-from data_prep.survey import Plan
-from musenet import checkpoint, cli
-from musenet.checkpoint import Checkpoint
-from musenet.config import ModelConfig
+from musenet.cli.main import app
+from musenet.evaluation import style_map_picture
 from musenet.evaluation.style_map import Label, StyleMap, style_map
-from musenet.export import style_picture
-from musenet.transformer import Transformer
+from musenet.model import checkpoint
+from musenet.model.checkpoint import Checkpoint
+from musenet.model.config import ModelConfig
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
-from tokenizer.tokenizer import Tokenizer
 
 COMPOSERS = ["bach", "handel", "chopin", "robert_schumann", "clara_schumann", "nobody_known"]
 STYLES = ["baroque", "romantic", "waltz"]
@@ -125,9 +126,9 @@ def test_no_name_covers_another_or_a_point() -> None:
     labels = [Label(f"composer:{i}", f"Composer {i}", "baroque", i) for i in range(120)]
     figure = Figure(figsize=(8, 8))
     axes = figure.subplots()
-    texts = style_picture._draw_points(axes, labels, places)
+    texts = style_map_picture._draw_points(axes, labels, places)
     figure.draw_without_rendering()
-    style_picture._part(axes, texts, figure, places)
+    style_map_picture._part(axes, texts, figure, places)
     figure.draw_without_rendering()
     boxes = [text.get_window_extent() for text in texts if text.get_visible()]
     assert 40 < len(boxes) <= 120
@@ -144,7 +145,7 @@ def test_no_name_covers_another_or_a_point() -> None:
 def test_the_same_map_is_drawn_to_the_same_bytes(known: Checkpoint, form: str) -> None:
     pytest.importorskip("sklearn")
     found = style_map(known, "all", 20, None)
-    first, second = (style_picture.render(found, form, title="A map") for _ in range(2))
+    first, second = (style_map_picture.render(found, form, title="A map") for _ in range(2))
     assert first.startswith(b"\x89PNG" if form == "png" else b"<?xml")
     assert first == second
 
@@ -154,7 +155,7 @@ def test_alike_rows_stand_together() -> None:
     block = np.kron(np.eye(3), np.full((4, 4), 0.9)) + 0.1 * np.eye(12)
     mixed = np.random.default_rng(0).permutation(12)
     labels = tuple(Label(f"style:{i}", str(i), "genre", 1) for i in mixed)
-    order, _ = style_picture._arranged(StyleMap(labels, block[np.ix_(mixed, mixed)]), 0)
+    order, _ = style_map_picture._arranged(StyleMap(labels, block[np.ix_(mixed, mixed)]), 0)
     blocks = [int(mixed[i]) // 4 for i in order]
     assert sum(a != b for a, b in pairwise(blocks)) == 2
 
@@ -164,20 +165,20 @@ def test_without_scikit_learn_it_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.manifold", None)
     with pytest.raises(InputError, match=r"pip install 'musenet\[maps\]'"):
-        style_picture.render(style_map(known, "all", 20, None), "png", title="A map")
+        style_map_picture.render(style_map(known, "all", 20, None), "png", title="A map")
 
 
 def test_the_command_draws_lists_and_prints(known: Checkpoint, tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     runner, weights = CliRunner(), ["--weights", str(known.folder)]
     words = ["embeddings", *weights, "--kind", "all", "--out", str(tmp_path / "map.png"), "--json"]
-    result = runner.invoke(cli.app, words, catch_exceptions=False)
+    result = runner.invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0
     assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
     plain = json.loads(result.output)
     assert plain["labels"][0]["label"] == "composer:handel"
     assert len(plain["labels"][0]["neighbours"]) == 5
-    table = runner.invoke(cli.app, ["embeddings", *weights], catch_exceptions=False)
+    table = runner.invoke(app, ["embeddings", *weights], catch_exceptions=False)
     assert "Handel" in table.output
-    wrong = runner.invoke(cli.app, ["embeddings", *weights, "--out", str(tmp_path / "map.gif")])
+    wrong = runner.invoke(app, ["embeddings", *weights, "--out", str(tmp_path / "map.gif")])
     assert isinstance(wrong.exception, InputError)

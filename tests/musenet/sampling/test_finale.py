@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from musenet.checkpoint import Checkpoint
-from musenet.int8 import missing
+from musenet.decoding.int8 import missing
+from musenet.model.checkpoint import Checkpoint
 from musenet.sampling import finale
+from musenet.sampling.filters import Sampling
 from musenet.sampling.finale import QUARTERS, TRIES, Finale, Judge
 from musenet.sampling.grammar import Limits
-from musenet.sampling.logits import Sampling
-from musenet.sampling.rows import Plan, Sampler, rows_of
+from musenet.sampling.sampler import Plan, Sampler, rows_of
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
 from tokenizer.labels import Labels
-from tokenizer.tokenizer import Tokenizer
-from tokenizer.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
 
 BEAT = 24
 LENGTH = 20 * BEAT

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from musenet.sampling.grammar import Grammar, Limits
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import Tokens, Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, range_of
-from tokenizer.tokenizer import Tokenizer
-from tokenizer.vocabulary import Tokens, Vocabulary
 
 VOCABULARY = Tokenizer.default(composers=["bach"]).vocabulary
 QUARTER = 24

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from musenet.sampling.manner import Manner
 from musenet.sampling.struck import MOVED, REPEATED, Struck
-from tokenizer.tokenizer import Tokenizer
-from tokenizer.vocabulary import INSTRUMENT, PITCH, WAIT
+from musenet.sampling.style_penalty import Manner
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT
 
 VOCABULARY = Tokenizer.default().vocabulary
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data_prep.shards import ShardWriter, write_index
+from data_prep.dataset.shards import ShardWriter, write_index
 from musenet.training.settings import Settings, resolve
 from tokenizer import Tokenizer
-from tokenizer.vocabulary import Tokens
+from tokenizer.encoding.vocabulary import Tokens
 
 
 def scale(tokenizer: Tokenizer, rows: int, seed: int) -> Tokens:

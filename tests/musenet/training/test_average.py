@@ -9,11 +9,11 @@ import torch
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
-from musenet import checkpoint
-from musenet.cli import app
-from musenet.training import run as runs
+from musenet.cli.main import app
+from musenet.model import checkpoint
+from musenet.training import start as runs
 from musenet.training.average import average
-from musenet.training.export import export
+from musenet.training.publish import export
 from musenet.training.settings import resolve
 from tokenizer.errors import InputError
 

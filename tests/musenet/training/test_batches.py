@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from data_prep.windows import Window
+from data_prep.dataset.windows import Window
 from musenet.training.batches import AHEAD, Batches, training_windows
 from musenet.training.settings import resolve
-from tokenizer.vocabulary import PITCH
+from tokenizer.encoding.vocabulary import PITCH
 
 
 class Counting:

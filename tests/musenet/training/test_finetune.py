@@ -12,13 +12,14 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from musenet import checkpoint, cli
+from musenet.cli.main import app
 from musenet.evaluation.likelihood import Scores
-from musenet.training import own
+from musenet.model import checkpoint
+from musenet.model.transformer import Transformer
+from musenet.training import finetune_data
 from musenet.training.finetune import Comparison, said
-from musenet.transformer import Transformer
+from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
-from tokenizer.tokenizer import Tokenizer
 
 FILES = sorted((Path(__file__).parents[2] / "fixtures" / "midi").glob("*.mid"))
 
@@ -44,7 +45,7 @@ def tune(music: Path, tiny: Path, out: Path, *more: str, steps: int = 6) -> str:
     options = ["steps=" + str(steps), "batch=2", "warmup=1", "validate_windows=2"]
     words += [word for option in options for word in ("--set", option)]
     words += ["--set", "adam_rate=0.01", "--set", "muon_rate=0.01", *more]
-    result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    result = CliRunner().invoke(app, words, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     return result.output
 
@@ -75,7 +76,7 @@ def test_a_folder_becomes_a_model(tiny: Path, tmp_path: Path) -> None:
     assert "Began with tiny." in card
     assert "So few pieces say little." in card
     assert f"{facts['before']:.3f} bits before" in output
-    shown = CliRunner().invoke(cli.app, ["generate", "--weights", str(out), "--list", "composers"])
+    shown = CliRunner().invoke(app, ["generate", "--weights", str(out), "--list", "composers"])
     assert "Jane Doe" in shown.output
 
 
@@ -88,7 +89,7 @@ def test_figures_are_those_of_evaluate(tiny: Path, tmp_path: Path) -> None:
         words = ["evaluate", str(tmp_path / "mine-run" / "data"), "--weights", str(weights)]
         figures = tmp_path / f"{when}.json"
         words += ["--json", str(figures)]
-        result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+        result = CliRunner().invoke(app, words, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         assert json.loads(figures.read_text())["bits_per_note"] == pytest.approx(
             facts[when], abs=2e-3
@@ -125,11 +126,11 @@ def test_a_stopped_run_goes_on(tiny: Path, tmp_path: Path) -> None:
     tune(music, tiny, tmp_path / "whole", "--set", "decay=0")
     words = [str(music), "--from", str(tiny), "--out", str(tmp_path / "parts")]
     tune(music, tiny, tmp_path / "parts", "--set", "decay=0", steps=3)
-    result = CliRunner().invoke(cli.app, ["finetune", *words])
+    result = CliRunner().invoke(app, ["finetune", *words])
     assert isinstance(result.exception, InputError)
     assert "--resume" in str(result.exception)
     result = CliRunner().invoke(
-        cli.app, ["finetune", *words, "--resume", "--set", "steps=6"], catch_exceptions=False
+        app, ["finetune", *words, "--resume", "--set", "steps=6"], catch_exceptions=False
     )
     assert result.exit_code == 0, result.output
     whole, parts = (
@@ -143,7 +144,7 @@ def test_a_stopped_run_goes_on(tiny: Path, tmp_path: Path) -> None:
 def test_a_folder_without_music_is_refused(tiny: Path, tmp_path: Path) -> None:
     empty = folder_of([], tmp_path / "music")
     words = ["finetune", str(empty), "--from", str(tiny), "--out", str(tmp_path / "mine")]
-    result = CliRunner().invoke(cli.app, words)
+    result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, InputError)
     assert "holds no MIDI files" in str(result.exception)
     assert not (tmp_path / "mine").exists()
@@ -152,7 +153,7 @@ def test_a_folder_without_music_is_refused(tiny: Path, tmp_path: Path) -> None:
 def test_a_taken_place_is_refused(tiny: Path, tmp_path: Path) -> None:
     music = folder_of(FILES[:1], tmp_path / "music")
     words = ["finetune", str(music), "--from", str(tiny), "--out", str(tiny)]
-    result = CliRunner().invoke(cli.app, words)
+    result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, InputError)
     assert "already exists" in str(result.exception)
 
@@ -162,7 +163,7 @@ def test_a_taken_place_is_refused(tiny: Path, tmp_path: Path) -> None:
     [(1, 0, 0), (3, 0, 0), (4, 1, 0), (7, 1, 0), (8, 1, 1), (30, 3, 3)],
 )
 def test_how_many_are_held_out(pieces: int, validation: int, test: int) -> None:
-    chosen = own.held_out({f"piece {i}": f"{i * 7919 % 100:02}" for i in range(pieces)})
+    chosen = finetune_data.held_out({f"piece {i}": f"{i * 7919 % 100:02}" for i in range(pieces)})
     assert sorted(chosen.values()) == ["test"] * test + ["validation"] * validation
 
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from musenet.config import preset
+from musenet.model.config import preset
+from musenet.model.transformer import Transformer
 from musenet.training.mixup import Mix, draw
 from musenet.training.objective import Batch, NoteCost
-from musenet.transformer import Transformer
 
 FIELDS = (40, 20, 30, 25, 15)
 STRUCTURE = (9, 17, 30, 9, 9, 9)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from musenet.config import preset
+from musenet.model.config import preset
+from musenet.model.transformer import Transformer
 from musenet.training.objective import Batch, NoteCost, ending_mask, field_nats
-from musenet.transformer import Transformer
-from tokenizer.score import NOTES, Score
-from tokenizer.structure import STRUCTURE_SIZES, structure
-from tokenizer.tokenizer import Tokenizer
+from tokenizer.encoding.structure import STRUCTURE_SIZES, structure
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.score.score import NOTES, Score
 
 QUARTERS = 40
 

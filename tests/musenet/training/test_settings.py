@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from musenet.config import PRESETS
+from musenet.model.config import PRESETS
 from musenet.training import settings as tables
 from tokenizer.errors import InputError
 

@@ -1,0 +1,1 @@
+"""The dataset folder: shards, the table of pieces, windows with augmentation."""

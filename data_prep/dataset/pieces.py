@@ -1,0 +1,114 @@
+"""The pieces of a dataset folder as a loader reads them: tokens, labels, structure."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from data_prep.sources.label import SPLITS
+from tokenizer import InputError, Labels, Tokenizer
+from tokenizer.encoding.vocabulary import Tokens
+from tokenizer.errors import unknown
+from tokenizer.theory import Key
+
+from .shards import mapped, read_index
+
+_LABELS = (
+    "composer",
+    "styles",
+    "instruments",
+    "tempo",
+    "time_signature",
+    "key_fifths",
+    "key_minor",
+)
+_COLUMNS = ("shard", "offset", "length", "notes", "split", "corpus", "source", *_LABELS)
+
+
+def splits_of(folder: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Which splits of a dataset folder have pieces.
+
+    Raises:
+        InputError: if the folder is no dataset.
+    """
+    import pyarrow.parquet as parquet
+
+    read_index(Path(folder))
+    column = parquet.read_table(Path(folder) / "pieces.parquet", columns=["split"])["split"]
+    found = set(column.unique().to_pylist())
+    return tuple(split for split in SPLITS if split in found)
+
+
+class Pieces:
+    """The pieces of one split, in the order of the table.
+
+    Attributes:
+        folder: the dataset.
+        tokenizer: what its tokens mean.
+        lengths: rows of each piece, `(N,)`.
+        notes: notes of each piece, `(N,)`.
+        corpora: the corpus of each piece, by name.
+        sources: the file that each piece came from, within its corpus.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], split: str) -> None:
+        """Open a split of a dataset folder.
+
+        Raises:
+            InputError: if the folder is no dataset, or has no piece in the split.
+        """
+        import pyarrow.compute
+        import pyarrow.parquet as parquet
+
+        if split not in SPLITS:
+            raise unknown("split", split, SPLITS)
+        self.folder = Path(folder)
+        index = read_index(self.folder)
+        self.tokenizer = Tokenizer.load(self.folder / "tokenizer.json")
+        table = parquet.read_table(self.folder / "pieces.parquet", columns=list(_COLUMNS))
+        table = table.filter(pyarrow.compute.equal(table["split"], split))
+        if table.num_rows == 0:
+            raise InputError(f"{folder} has no pieces in its {split} split")
+        self.lengths: npt.NDArray[np.int64] = table["length"].to_numpy()
+        self.notes: npt.NDArray[np.int64] = table["notes"].to_numpy().astype(np.int64)
+        self.corpora: list[str] = table["corpus"].to_pylist()
+        self.sources: list[str] = table["source"].to_pylist()
+        self._shard = table["shard"].to_numpy()
+        self._offset = table["offset"].to_numpy()
+        self._labels = [table[name].combine_chunks() for name in _LABELS]
+        self._shards = mapped(self.folder, index)
+        lists = (table[name] for name in ("styles", "instruments"))
+        styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
+        # A start, a composer, a tempo, a time signature and a key.
+        self._prefix_rows: npt.NDArray[np.int64] = 5 + styles.astype(np.int64) + instruments
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def tokens(self, piece: int) -> Tokens:
+        """The body of a piece with its end row, `(rows, 5)`, read-only."""
+        offset = self._offset[piece]
+        shard: Tokens = self._shards[self._shard[piece]]
+        return shard[offset : offset + self.lengths[piece]]
+
+    def labels(self, piece: int) -> Labels:
+        """What the table says of a piece."""
+        composer, styles, instruments, tempo, meter, fifths, minor = (
+            column[piece].as_py() for column in self._labels
+        )
+        numerator, _, denominator = (meter or "4/4").partition("/")
+        return Labels(
+            composer=composer,
+            styles=tuple(styles),
+            instruments=tuple(instruments),
+            tempo=tempo,
+            time_signature=(int(numerator), int(denominator)),
+            key=None if fifths is None else Key(fifths, bool(minor)),
+        )
+
+    def most_prefix_rows(self, piece: int) -> int:
+        """The most rows that the control prefix of a piece can take."""
+        return int(self._prefix_rows[piece])

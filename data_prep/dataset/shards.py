@@ -1,0 +1,223 @@
+"""The dataset folder: token shards that memory-map, the table of pieces, and the file that says so.
+
+dataset.json       format, version, token type, shards with their lengths and hashes
+tokens/00000.bin   rows of five little-endian int16, piece after piece, no headers
+pieces.parquet     a row a piece: where its tokens are, and all that is known of it
+tokenizer.json     what the tokens mean
+report.json        what came in, what stayed, and why not
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tokenizer.encoding.vocabulary import FIELDS, Tokens
+from tokenizer.errors import InputError
+from tokenizer.files import write_text
+
+FORMAT = "musenet-dataset"
+VERSION = 1
+ROW_BYTES = 2 * len(FIELDS)
+SHARD_ROWS = 64 << 20
+"""Rows in a shard, at most (640 MB), unless one piece is longer."""
+
+TABLE_ROWS = 512
+"""Pieces in a row group of the table."""
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One file of tokens."""
+
+    file: str
+    rows: int
+    blake2b: str
+
+
+def piece_schema() -> Any:
+    """The columns of the table of pieces.
+
+    `fingerprint` is the sketch of `fingerprint.sketch`, `group` the lowest id among its
+    near-duplicates, `key` the number of fifths and whether it is minor, as "−3 minor" is "-3m".
+    """
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("shard", pa.int32()),
+            ("offset", pa.int64()),
+            ("length", pa.int64()),
+            ("notes", pa.int32()),
+            ("split", pa.string()),
+            ("corpus", pa.string()),
+            ("source", pa.string()),
+            ("title", pa.string()),
+            ("composer", pa.string()),
+            ("styles", pa.list_(pa.string())),
+            ("instruments", pa.list_(pa.uint8())),
+            ("tempo", pa.float64()),
+            ("time_signature", pa.string()),
+            ("key_fifths", pa.int8()),
+            ("key_minor", pa.bool_()),
+            ("quarters", pa.float64()),
+            ("seconds", pa.float64()),
+            ("clipped", pa.int32()),
+            ("licence", pa.string()),
+            ("content_hash", pa.binary()),
+            ("fingerprint", pa.binary()),
+            ("group", pa.string()),
+        ]
+    )
+
+
+class ShardWriter:
+    """Writes pieces one after another into shards and the table, holding one row group."""
+
+    def __init__(self, folder: Path, shard_rows: int = SHARD_ROWS) -> None:
+        import pyarrow.parquet as parquet
+
+        (folder / "tokens").mkdir(parents=True)
+        self._folder = folder
+        self._shard_rows = shard_rows
+        self._shards: list[Shard] = []
+        self._stream: Any = None
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._rows = 0
+        self._table = parquet.ParquetWriter(
+            folder / "pieces.parquet", piece_schema(), compression="zstd"
+        )
+        self._waiting: list[dict[str, Any]] = []
+
+    def add(self, tokens: bytes, columns: dict[str, Any]) -> None:
+        """Append a piece: its tokens, and its columns but for shard, offset and length."""
+        rows = len(tokens) // ROW_BYTES
+        if self._stream is not None and self._rows + rows > self._shard_rows:
+            self._close_shard()
+        if self._stream is None:
+            self._open_shard()
+        place = {"shard": len(self._shards), "offset": self._rows, "length": rows}
+        self._stream.write(tokens)
+        self._digest.update(tokens)
+        self._rows += rows
+        self._waiting.append(columns | place)
+        if len(self._waiting) == TABLE_ROWS:
+            self._write_table()
+
+    def close(self) -> list[Shard]:
+        """Finish the last shard and the table, and say what was written."""
+        self._write_table()
+        self._table.close()
+        if self._stream is not None:
+            self._close_shard()
+        return self._shards
+
+    def _open_shard(self) -> None:
+        path = self._folder / "tokens" / f"{len(self._shards):05}.bin"
+        self._stream = path.open("wb", buffering=1 << 20)
+        self._digest = hashlib.blake2b(digest_size=16)
+        self._rows = 0
+
+    def _close_shard(self) -> None:
+        self._stream.close()
+        self._stream = None
+        name = f"tokens/{len(self._shards):05}.bin"
+        self._shards.append(Shard(name, self._rows, self._digest.hexdigest()))
+
+    def _write_table(self) -> None:
+        import pyarrow as pa
+
+        if self._waiting:
+            schema = piece_schema()
+            columns = {name: [row[name] for row in self._waiting] for name in schema.names}
+            self._table.write_table(pa.table(columns, schema=schema))
+            self._waiting = []
+
+
+def write_index(folder: Path, shards: Iterable[Shard], pieces: int) -> None:
+    """Write `dataset.json`, which makes a folder a dataset: last of all."""
+    index = {
+        "format": FORMAT,
+        "version": VERSION,
+        "dtype": "<i2",
+        "fields": list(FIELDS),
+        "pieces": pieces,
+        "shards": [vars(shard) for shard in shards],
+        "files": {
+            name: file_hash(folder / name)
+            for name in ("pieces.parquet", "tokenizer.json", "report.json", "report.html")
+        },
+    }
+    write_text(folder / "dataset.json", json.dumps(index, indent=1) + "\n")
+
+
+def file_hash(path: Path) -> str:
+    """The hash of a file as `dataset.json` keeps it."""
+    digest = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Index:
+    """What `dataset.json` says."""
+
+    shards: tuple[Shard, ...]
+    pieces: int
+    files: dict[str, str]
+
+
+def read_index(folder: Path) -> Index:
+    """Read `dataset.json`.
+
+    Raises:
+        InputError: if the folder is no dataset, a damaged one, or one of another version.
+    """
+    path = folder / "dataset.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{folder} is not a dataset: it has no dataset.json; make one with `musenet prepare`"
+        ) from error
+    except ValueError as error:
+        raise InputError(f"{path} is damaged: it is not JSON") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise InputError(f"{path} does not describe a dataset of this program")
+    if data.get("version") != VERSION:
+        raise InputError(
+            f"{folder} is a dataset of version {data.get('version')}, and this program reads "
+            f"version {VERSION}; prepare it again"
+        )
+    shards = tuple(Shard(s["file"], s["rows"], s["blake2b"]) for s in data["shards"])
+    for shard in shards:
+        file = folder / shard.file
+        size = file.stat().st_size if file.is_file() else -1
+        if size != shard.rows * ROW_BYTES:
+            raise InputError(f"{file} is missing or cut short; prepare the dataset again")
+    return Index(shards, data["pieces"], data["files"])
+
+
+def mapped(folder: Path, index: Index) -> list[Tokens]:
+    """The tokens of each shard, `(rows, 5)`, on disk until they are looked at."""
+    return [
+        np.asarray(np.memmap(folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS))))
+        for s in index.shards
+    ]
+
+
+def table_rows(folder: Path) -> Iterator[dict[str, Any]]:
+    """The rows of the table of pieces, in order."""
+    import pyarrow.parquet as parquet
+
+    for batch in parquet.ParquetFile(folder / "pieces.parquet").iter_batches(1024):
+        yield from batch.to_pylist()

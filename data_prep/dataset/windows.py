@@ -1,0 +1,250 @@
+"""Windows on a dataset: what a training loop and an evaluation read.
+
+    row     0 … p−1          p … T
+            control prefix   rows of a piece, from its beginning or from its middle
+
+A window has T + 1 rows, and row i predicts row i + 1. Labels of the prefix are dropped at random,
+so that a model learns to do with any of them. What stands in a window follows from the dataset's
+seed and the window's number alone: windows can be asked for in any order, by any process.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from tokenizer import InputError, Labels, Tokenizer
+from tokenizer.encoding.structure import STRUCTURE_SIZES, Structure, length_of, structure
+from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Mask, Tokens
+
+from .augment import Augmentation, Change, apply, changed_labels, draw, stretched
+from .pieces import Pieces
+from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder
+
+SHORTEST_CONTEXT = 64
+
+
+class Window(NamedTuple):
+    """One window, or with a leading axis a batch of them.
+
+    Attributes:
+        tokens: `(…, T + 1, 5)`, 0 where there is nothing.
+        structure: `(…, T + 1, 6)`, that of the whole piece at these rows.
+        counted: `(…, T + 1, 5)`, which fields a model is asked for.
+    """
+
+    tokens: Tokens
+    structure: Structure
+    counted: Mask
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How often what is told of a piece is left out, each for itself.
+
+    Attributes:
+        composer, styles, instruments, tempo, time_signature, key: labels of the prefix.
+        everything: all labels at once.
+        length: how far the piece has come and how long it still is (PART and COUNTDOWN).
+    """
+
+    composer: float = 0.3
+    styles: float = 0.3
+    instruments: float = 0.3
+    tempo: float = 0.3
+    time_signature: float = 0.1
+    key: float = 0.3
+    everything: float = 0.1
+    length: float = 0.5
+
+    def labels(self, labels: Labels, random: np.random.Generator) -> Labels:
+        """The labels that are left."""
+        names = ("composer", "styles", "instruments", "tempo", "time_signature", "key")
+        drawn = random.random(1 + len(names))
+        if drawn[0] < self.everything:
+            return Labels()
+        kept = {
+            name: getattr(labels, name)
+            for name, where in zip(names, drawn[1:].tolist(), strict=True)
+            if where >= getattr(self, name)
+        }
+        return Labels(**kept)
+
+
+NO_DROPOUT = Dropout(*(0.0,) * 8)
+
+
+class Stretch(NamedTuple):
+    """A run of rows of one piece in a window, and what was done to it."""
+
+    piece: int
+    start: int
+    stop: int
+    prefix: int
+    change: Change
+
+
+class Dataset:
+    """Windows on a split of a dataset folder, for training, without end.
+
+    Attributes:
+        pieces: the pieces of the split.
+        context: T, the rows that a model reads at a time.
+        order: which passages stand in which window.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        split: str,
+        context: int,
+        *,
+        seed: int = 0,
+        weights: Mapping[str, float] | None = None,
+        augmentation: Augmentation | None = None,
+        dropout: Dropout | None = None,
+        pack: bool = True,
+        epochs: bool = False,
+    ) -> None:
+        """Open a split of a dataset folder.
+
+        Args:
+            path: the dataset folder.
+            split: `train`, `validation` or `test`.
+            context: T.
+            seed: of all that is drawn.
+            weights: factors for the chance of a corpus's notes to be drawn, by corpus; 1 where
+                not named.
+            augmentation: what is changed, how often and how far.
+            dropout: what is left out, how often.
+            pack: whether the room behind a piece's end is filled with the beginning of another.
+            epochs: whether everything is visited once before anything comes again, instead of
+                being drawn at random. (On the `seconds` clock a slower tempo makes passages
+                longer, and what then hangs over a window's end is left out.)
+
+        Raises:
+            InputError: if it is no dataset, the split is empty, or a weight names no corpus or is
+                given with `epochs`.
+        """
+        if context < SHORTEST_CONTEXT:
+            raise InputError(f"a context of {context} is too short; use {SHORTEST_CONTEXT} or more")
+        if epochs and weights:
+            raise InputError("epochs visit everything once; leave out the weights, or the epochs")
+        self.pieces = Pieces(path, split)
+        self.context = context
+        self._seed = seed
+        self._augmentation = augmentation or Augmentation()
+        self._dropout = dropout or Dropout()
+        self._pack = pack
+        self.order: RandomOrder | EpochOrder
+        if epochs:
+            self.order = EpochOrder(self.pieces, context + 1, seed, pack=pack)
+        else:
+            self.order = RandomOrder(self.pieces, context + 1, weights or {})
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What the tokens mean."""
+        return self.pieces.tokenizer
+
+    @property
+    def rows(self) -> int:
+        """How many rows the split has."""
+        return int(self.pieces.lengths.sum())
+
+    def __getitem__(self, k: int) -> Window:
+        """Window k, counting from 0 without end."""
+        return Window(*(array[0] for array in self._windows(range(k, k + 1))))
+
+    def batch(self, k: int, size: int) -> Window:
+        """Windows k·size … (k + 1)·size − 1."""
+        return self._windows(range(k * size, (k + 1) * size))
+
+    def describe(self, k: int) -> list[str]:
+        """What stands in window k and what was done to it, a line a stretch."""
+        _, stretches = self._filled(k, empty_windows(1, self.context), 0)
+        return [
+            f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} "
+            f"rows {s.start}–{s.stop}: {s.change}"
+            for s in stretches
+        ]
+
+    def _windows(self, numbers: range) -> Window:
+        windows = empty_windows(len(numbers), self.context)
+        music = np.zeros(windows.tokens.shape[:2], dtype=bool)
+        for place, k in enumerate(numbers):
+            music[place], _ = self._filled(k, windows, place)
+        count(windows, music, self.tokenizer)
+        return windows
+
+    def _filled(self, k: int, windows: Window, place: int) -> tuple[Mask, list[Stretch]]:
+        """Fill window k into a batch; which rows are music `(T + 1,)`, and what they are."""
+        random = np.random.Generator(np.random.Philox(key=[self._seed, k]))
+        rows = self.context + 1
+        music = np.zeros(rows, dtype=bool)
+        stretches: list[Stretch] = []
+        filled = 0
+        for passage in self.order.passages(k, random):
+            if filled and (not self._pack or rows - filled < SHORTEST):
+                break
+            room = windows.tokens[place, filled:], windows.structure[place, filled:]
+            stretch = self._stretch(passage, random, *room)
+            stretches.append(stretch)
+            end = filled + stretch.prefix + stretch.stop - stretch.start
+            music[filled + stretch.prefix : end] = True
+            filled = end
+        return music, stretches
+
+    def _stretch(
+        self, passage: Passage, random: np.random.Generator, tokens: Tokens, columns: Structure
+    ) -> Stretch:
+        """Put a passage into rows of a window, as much of it as fits."""
+        piece, start, stop = passage
+        room = len(tokens)
+        labels = self.pieces.labels(piece)
+        told = self._dropout.labels(labels, random)
+        knows_length = random.random() >= self._dropout.length
+        body, vocabulary = self.pieces.tokens(piece), self.tokenizer.vocabulary
+        on_beats = vocabulary.grid.is_beat
+        # Stretching moves rows, so that there a transposition must suit the whole piece.
+        heard = body[start : start + room] if on_beats else body
+        change = draw(self._augmentation, heard, random)
+        prefix = self.tokenizer.prefix(changed_labels(told, change), start=start == 0)[:room]
+        if change.tempo != 1.0 and not on_beats:
+            rows = len(body)
+            body = stretched(body, change.tempo, vocabulary)
+            start, stop = (at * len(body) // rows for at in (start, stop))
+        stop = min(stop, start + room - len(prefix))
+        begin, end = len(prefix), len(prefix) + stop - start
+        tokens[:begin] = prefix
+        tokens[begin:end] = body[start:stop]
+        apply(tokens[begin:end], change, vocabulary)
+        length = length_of(body, vocabulary) if knows_length else None
+        columns[begin:end] = structure(
+            body[:stop], vocabulary, length, start=start, meter=labels.time_signature
+        )
+        return Stretch(piece, start, stop, len(prefix), change)
+
+
+def empty_windows(size: int, context: int) -> Window:
+    """B windows of padding."""
+    shape = (size, context + 1)
+    return Window(
+        np.zeros((*shape, len(FIELDS)), dtype=np.int16),
+        np.zeros((*shape, len(STRUCTURE_SIZES)), dtype=np.int16),
+        np.zeros((*shape, len(FIELDS)), dtype=bool),
+    )
+
+
+def count(windows: Window, music: Mask, tokenizer: Tokenizer) -> None:
+    """Set `counted` where rows are `(B, T + 1)` music; nothing predicts a window's first row."""
+    tokens, counted = windows.tokens, windows.counted
+    first = tokens[..., WAIT]
+    music[:, 0] = False
+    counted[..., WAIT] = music
+    counted[..., INSTRUMENT] = music & (first < tokenizer.vocabulary.first_rest)
+    counted[..., PITCH:] = (music & (tokens[..., INSTRUMENT] > 0))[..., None]

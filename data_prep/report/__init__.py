@@ -1,0 +1,1 @@
+"""What was done to a corpus, as figures and as a page."""

@@ -1,0 +1,1 @@
+"""Sources: files and archives are found and labelled."""

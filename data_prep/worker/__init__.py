@@ -1,0 +1,1 @@
+"""Workers: files become records, on threads, processes or Ray."""

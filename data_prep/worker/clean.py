@@ -1,0 +1,181 @@
+"""Cleaning: rules with names and thresholds that say which files are not music to learn from.
+
+A rule looks at many scores at once and gives a sentence for each that breaks it. The first rule
+broken is the reason that the report counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.instruments import DRUMS, range_of
+from tokenizer.score.score import Score
+from tokenizer.score.together import Together, piece_of
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a rule is broken.
+
+    Attributes:
+        min_notes: fewer notes than this are `too_few_notes`.
+        min_seconds: music shorter than this is `too_short`.
+        max_seconds: music longer than this is `too_long`.
+        max_notes: more notes than this are `too_many_notes`.
+        max_repeated: a greater share of notes on one pitch of one instrument is
+            `one_note_repeated` (drums alone excepted: a drum is one pitch).
+        max_notes_per_second: more notes starting within any one second are `impossible_density`.
+        max_silence: a longer time in seconds in which nothing sounds is `silent_gap`.
+        max_out_of_range: a greater share of notes outside their instruments' ranges is
+            `out_of_range` (drums have none).
+    """
+
+    min_notes: int = 8
+    min_seconds: float = 1.0
+    max_seconds: float = 3 * 3600.0
+    max_notes: int = 400_000
+    max_repeated: float = 0.8
+    max_notes_per_second: int = 400
+    max_silence: float = 120.0
+    max_out_of_range: float = 0.8
+
+
+class Broken(NamedTuple):
+    """A rule that a score breaks: its name, and how, as a sentence's end."""
+
+    rule: str
+    detail: str
+
+
+Rule = Callable[[Together, Thresholds], "dict[int, str]"]
+"""What is wrong with each piece that breaks the rule, by its number."""
+
+
+def _too_few_notes(music: Together, limits: Thresholds) -> dict[int, str]:
+    few = (music.count < limits.min_notes).nonzero()[0].tolist()
+    return {piece: f"{music.count[piece]} notes" for piece in few}
+
+
+def _too_many_notes(music: Together, limits: Thresholds) -> dict[int, str]:
+    many = (music.count > limits.max_notes).nonzero()[0].tolist()
+    return {piece: f"{music.count[piece]} notes" for piece in many}
+
+
+def _too_short(music: Together, limits: Thresholds) -> dict[int, str]:
+    seconds = _sounding_seconds(music)
+    short = (seconds < limits.min_seconds).nonzero()[0].tolist()
+    return {piece: f"{seconds[piece]:.1f} s" for piece in short}
+
+
+def _too_long(music: Together, limits: Thresholds) -> dict[int, str]:
+    seconds = _sounding_seconds(music)
+    long = (seconds > limits.max_seconds).nonzero()[0].tolist()
+    return {piece: f"{seconds[piece]:.0f} s" for piece in long}
+
+
+def _sounding_seconds(music: Together) -> npt.NDArray[np.float64]:
+    """From each piece's first note to its last end, `(P,)`."""
+    return music.tempos.seconds(music.end) - music.tempos.seconds(music.start[music.first])
+
+
+def _one_note_repeated(music: Together, limits: Thresholds) -> dict[int, str]:
+    found = {}
+    # No note is more frequent than its pitch: few pieces need a look at the instruments.
+    row = (np.arange(len(music.count)) << 7).repeat(music.count)
+    pitches = np.bincount(row + music.pitch, minlength=len(music.count) << 7)
+    share = pitches.reshape(-1, 128).max(axis=1) / music.count
+    for piece in (share > limits.max_repeated).nonzero()[0].tolist():
+        notes = music.notes_of(piece)
+        program = music.program[notes]
+        if (program == DRUMS).all():
+            continue
+        counts = np.bincount(program.astype(np.int16) << 7 | music.pitch[notes])
+        exact = int(counts.max()) / len(program)
+        if exact > limits.max_repeated:
+            found[piece] = f"{exact:.0%} of the notes are one"
+    return found
+
+
+_LONGER = 1 << 32
+"""Ticks: longer than any piece, shorter than from one piece to the next by the clock."""
+
+
+def _impossible_density(music: Together, limits: Thresholds) -> dict[int, str]:
+    most = limits.max_notes_per_second
+    span = music.start[most:] - music.start[:-most]
+    # At the fastest tempo every stretch of so many notes is at its shortest: mostly long enough.
+    second = -(-1_000_000 * music.resolution // music.tempos.fastest)
+    short = span < np.minimum(second, _LONGER).repeat(music.count)[: len(span)]
+    found = {}
+    for piece in np.unique(piece_of(music.start[: len(span)][short])).tolist():
+        seconds = music.tempos.seconds(music.start[music.notes_of(piece)])
+        shortest = float((seconds[most:] - seconds[:-most]).min())
+        if shortest < 1:
+            found[piece] = f"more than {most} notes in {shortest:.2f} s"
+    return found
+
+
+def _silent_gap(music: Together, limits: Thresholds) -> dict[int, str]:
+    begin, end = music.sounded_until[:-1], music.start[1:]
+    # A gap that is short even at twice the slowest tempo needs no look at the tempos.
+    ticks = limits.max_silence * 1_000_000 * music.resolution / (2 * music.tempos.slowest)
+    short = np.minimum(ticks, _LONGER).astype(np.int64)
+    at = (end - begin > short.repeat(music.count)[1:]).nonzero()[0]
+    at = at[piece_of(begin[at]) == piece_of(end[at])]
+    gap = music.tempos.seconds(end[at]) - music.tempos.seconds(begin[at])
+    longest = np.zeros(len(music.count))
+    np.maximum.at(longest, piece_of(end[at]), gap)
+    broken = (longest > limits.max_silence).nonzero()[0].tolist()
+    return {piece: f"{longest[piece]:.0f} s of silence" for piece in broken}
+
+
+def _outside() -> npt.NDArray[np.bool_]:
+    """Whether each pitch of each program is outside its range, at `program << 7 | pitch`."""
+    # A drum's pitch is no pitch: every one is in range.
+    ranges = np.array([*(range_of(program) for program in range(DRUMS)), (0, 127)])
+    pitches = np.arange(128)
+    outside = (pitches < ranges[:, :1]) | (pitches > ranges[:, 1:])
+    return np.asarray(outside.ravel())
+
+
+_OUTSIDE = _outside()
+
+
+def _out_of_range(music: Together, limits: Thresholds) -> dict[int, str]:
+    outside = _OUTSIDE.take(music.program.astype(np.int64) << 7 | music.pitch)
+    pitched = music.count - music.counts(music.program == DRUMS)
+    share = music.counts(outside) / np.maximum(pitched, 1)
+    broken = (share > limits.max_out_of_range).nonzero()[0].tolist()
+    return {piece: f"{share[piece]:.0%} of the notes" for piece in broken}
+
+
+RULES: dict[str, Rule] = {
+    "too_few_notes": _too_few_notes,
+    "too_many_notes": _too_many_notes,
+    "too_short": _too_short,
+    "too_long": _too_long,
+    "one_note_repeated": _one_note_repeated,
+    "impossible_density": _impossible_density,
+    "silent_gap": _silent_gap,
+    "out_of_range": _out_of_range,
+}
+"""Every rule by name, in the order in which they are asked."""
+
+
+def all_broken(music: Together, limits: Thresholds) -> dict[int, Broken]:
+    """The first rule that each piece breaks, by the pieces' numbers."""
+    found: dict[int, Broken] = {}
+    for name, rule in RULES.items():
+        for piece, detail in rule(music, limits).items():
+            found.setdefault(piece, Broken(name, detail))
+    return found
+
+
+def first_broken(score: Score, limits: Thresholds) -> Broken | None:
+    """The first rule that a score with notes breaks, or None."""
+    return all_broken(Together.of([score]), limits).get(0)

@@ -1,0 +1,173 @@
+"""Generating from Python: what `musenet.load("mini").generate(…)` does.
+
+    model = musenet.load("mini")
+    song = model.generate("song.mid", bars=8, seed=1)[0]
+    song.save("more.mid")
+
+The functions here take finished `Options` where the methods of a checkpoint take keywords. In a
+notebook songs show themselves as piano rolls.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from musenet.generation.asking import Where, place
+from musenet.generation.options import Options
+from musenet.generation.prompt import Prompt, read_prompt
+from musenet.generation.session import Composition, Result
+from musenet.model.checkpoint import Checkpoint
+from tokenizer.errors import InputError
+from tokenizer.files import write_bytes
+from tokenizer.score.score import Score
+
+from .export import piano_roll
+
+AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
+
+
+class Note(NamedTuple):
+    """A note as it comes, with times in seconds from the beginning of the file.
+
+    Attributes:
+        variation: the number of the variation that it belongs to.
+        start: when it begins.
+        duration: how long it sounds, before it is cut at the end or by the next of its pitch.
+        pitch: 0–127.
+        velocity: 1–127.
+        program: 0–127 General MIDI, 128 drums.
+    """
+
+    variation: int
+    start: float
+    duration: float
+    pitch: int
+    velocity: int
+    program: int
+
+
+@dataclass(frozen=True, repr=False)
+class Song:
+    """A finished piece.
+
+    Attributes:
+        result: the file and what is known of it.
+        composition: what it was made in.
+    """
+
+    result: Result
+    composition: Composition
+
+    @property
+    def score(self) -> Score:
+        """The whole piece."""
+        return self.result.score
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the MIDI file.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        write_bytes(path, self.result.data)
+
+    def picture(self, path: str | os.PathLike[str]) -> None:
+        """Write a piano roll as PNG or SVG.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        write_bytes(path, self._drawn(piano_roll.check_format(path)))
+
+    def __repr__(self) -> str:
+        result = self.result
+        return (
+            f"<Song '{self.composition.title}': {result.notes:,} new notes, "
+            f"seed {result.recipe.options.seed}, variation {result.variation}>"
+        )
+
+    def _repr_png_(self) -> bytes:
+        return self._drawn("png")
+
+    def _drawn(self, form: str) -> bytes:
+        composition, score = self.composition, self.score
+        return piano_roll.render(
+            score,
+            composition.bars.lines(0, max(score.end, self.result.end)),
+            form,
+            boundary=None if composition.fresh else self.result.boundary,
+            title=composition.title,
+        )
+
+
+class Songs(list[Song]):
+    """The variations of one request; in a notebook a column of piano rolls."""
+
+    def _repr_html_(self) -> str:
+        rolls = (base64.b64encode(song._repr_png_()).decode() for song in self)
+        return "".join(f'<img src="data:image/png;base64,{roll}"><br>' for roll in rolls)
+
+
+def generate(
+    checkpoint: Checkpoint, prompt: AnyPrompt = None, options: Options | None = None
+) -> Songs:
+    """Make music, a song for each variation asked for.
+
+    Args:
+        checkpoint: the model.
+        prompt: a path, a score or a prompt read with `read_prompt`; None for a new piece.
+        options: what is asked for; sixteen bars by default.
+
+    Raises:
+        InputError: if the prompt cannot be read or the request cannot be met.
+    """
+    composition = Composition(checkpoint, as_prompt(prompt), options or Options())
+    for _ in composition.steps():
+        pass
+    return Songs(Song(result, composition) for result in composition.results())
+
+
+def notes(
+    checkpoint: Checkpoint, prompt: AnyPrompt = None, options: Options | None = None
+) -> Iterator[Note]:
+    """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+
+    Raises:
+        InputError: as `generate` does, before the first note is asked for.
+    """
+    return _played(Composition(checkpoint, as_prompt(prompt), options or Options()))
+
+
+def _played(composition: Composition) -> Iterator[Note]:
+    seconds = composition.prompt.score.seconds
+    for _ in composition.steps():
+        for note in composition.latest():
+            start, duration = int(note["start"]), int(note["duration"])
+            begin, end = seconds([start, start + duration]).tolist()
+            variation = composition.options.variations[note["track"]]
+            pitch, velocity = int(note["pitch"]), int(note["velocity"])
+            yield Note(variation, begin, end - begin, pitch, velocity, int(note["program"]))
+
+
+def as_prompt(
+    given: AnyPrompt, begin: Where | None = None, stop: Where | None = None
+) -> Prompt | None:
+    """The prompt that a path, a score or a prompt is, or the part of it that is chosen.
+
+    Args:
+        given: None for music without a prompt.
+        begin: where the model begins to hear, a bar or text such as "12.5s" or "1:05".
+        stop: where it goes on: after a bar, or at a time.
+
+    Raises:
+        InputError: if it cannot be read, or there is nothing of which to choose a part.
+    """
+    if given is None or isinstance(given, Prompt):
+        if begin is None and stop is None:
+            return given
+        raise InputError("begin and stop choose a part of a file or a score; give one")
+    return read_prompt(given, begin=place(begin, "begin"), stop=place(stop, "stop"))

@@ -1,0 +1,1 @@
+"""Attention: patterns, backends, the key-value cache."""

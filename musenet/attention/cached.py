@@ -1,0 +1,133 @@
+"""Attention of new positions to themselves and to a cache: a chunk of any size, or a single step.
+
+A chunk is cut where rows end. Each piece writes its keys and values to the cache and then reads
+what its pattern can see, so any division of a sequence into chunks gives the same result.
+Past the cache's length the oldest row is forgotten whenever a new row begins.
+
+Shape suffixes: B batch, T positions, H query heads, G key-value heads, D channels of a head.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .attend import attend
+from .kv_cache import LayerCache
+from .patterns import allowed
+
+
+def attend_cached(
+    q_BTHD: Tensor,
+    k_BTGD: Tensor,
+    v_BTGD: Tensor,
+    cache: LayerCache,
+    start: int,
+    backend: str = "auto",
+) -> Tensor:
+    """Attention for positions start, start + 1, …, which are appended to the cache.
+
+    Args:
+        q_BTHD: queries of the new positions.
+        k_BTGD: their keys.
+        v_BTGD: their values.
+        cache: keys and values of positions 0…start − 1.
+        start: the first new position.
+        backend: for a first chunk, which needs no cache.
+
+    Returns:
+        [B, T, H, D].
+    """
+    length = q_BTHD.shape[1]
+    if start == 0 and 1 < length <= cache.length:
+        cache.write(k_BTGD, v_BTGD, 0)
+        return attend(q_BTHD, k_BTGD, v_BTGD, cache.pattern, cache.row_length, backend)
+    pieces = []
+    first = start
+    while first < start + length:
+        # A piece stays inside one row: its keys are then one slice of the cache.
+        stop = min(start + length, (first // cache.row_length + 1) * cache.row_length)
+        here = slice(first - start, stop - start)
+        cache.write(k_BTGD[:, here], v_BTGD[:, here], first)
+        pieces.append(read(q_BTHD[:, here].transpose(1, 2), cache, first, stop).transpose(1, 2))
+        first = stop
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
+
+
+def attend_one(
+    q_BHD: Tensor, k_BGD: Tensor, v_BGD: Tensor, cache: LayerCache, position: int
+) -> Tensor:
+    """Attention [B, H, 1, D] of one position, which is appended to the cache."""
+    cache.put(k_BGD, v_BGD, position)
+    return read(q_BHD[:, :, None], cache, position, position + 1)
+
+
+def read(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
+    """Attention of positions first…stop − 1 of one row, whose keys are in the cache already.
+
+    Returns:
+        [B, H, T, D].
+    """
+    row, column = divmod(first, cache.row_length)
+    if cache.pattern == "row":
+        return _against(q_BHTD, cache, 0, column + stop - first, q_BHTD.shape[2] > 1)
+    if cache.pattern == "previous_row":
+        if row == 0:
+            return torch.zeros_like(q_BHTD)
+        slot = (row - 1) % 2 * cache.row_length
+        return _against(q_BHTD, cache, slot, slot + cache.row_length, False)
+    if cache.pattern == "column":
+        return _columns(q_BHTD, cache, min(row + 1, cache.rows), column)
+    if cache.pattern == "dense" and row < cache.rows:
+        return _against(q_BHTD, cache, 0, stop, q_BHTD.shape[2] > 1)
+    return _by_specification(q_BHTD, cache, first, stop)
+
+
+def _against(q_BHTD: Tensor, cache: LayerCache, low: int, high: int, causal: bool) -> Tensor:
+    """Against a slice of the cache; `causal` where its last keys are the queries' own."""
+    keys, values = cache.keys[:, :, low:high], cache.values[:, :, low:high]
+    seen = None
+    if causal:
+        queries = q_BHTD.shape[2]
+        every = torch.ones((queries, high - low), dtype=torch.bool, device=q_BHTD.device)
+        seen = every.tril_(high - low - queries)
+    return sdpa(q_BHTD, keys, values, seen)
+
+
+def _columns(q_BHTD: Tensor, cache: LayerCache, rows: int, column: int) -> Tensor:
+    """Each query against its own column, whose row has just been written."""
+    batch, heads, width, channels = q_BHTD.shape
+    if width == 1:
+        return sdpa(
+            q_BHTD, cache.keys[:, column, :, :rows], cache.values[:, column, :, :rows], None
+        )
+    k, v = (
+        x[:, column : column + width, :, :rows].flatten(0, 1) for x in (cache.keys, cache.values)
+    )  # [B*T, G, rows, D]
+    q = q_BHTD.transpose(1, 2).reshape(batch * width, heads, 1, channels)
+    return sdpa(q, k, v, None).view(batch, width, heads, channels).transpose(1, 2)
+
+
+def _by_specification(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
+    """Against the places that `patterns.allowed` names, of those that the cache still has."""
+    capacity, row_length = cache.capacity, cache.row_length
+    places = np.arange(capacity)
+    # The position that was last written to each place; those never written come out negative.
+    held = stop - 1 - (stop - 1 - places) % capacity
+    recent = held // row_length > (stop - 1) // row_length - cache.rows
+    queries = np.arange(first, stop)[:, None]
+    seen = allowed(cache.pattern, queries, held, row_length) & recent & (held >= 0)
+    useful = torch.from_numpy(np.flatnonzero(seen.any(0))).to(q_BHTD.device)
+    keys, values = cache.keys.index_select(2, useful), cache.values.index_select(2, useful)
+    if stop - first == 1:
+        return sdpa(q_BHTD, keys, values, None)
+    return sdpa(q_BHTD, keys, values, torch.from_numpy(seen).to(q_BHTD.device)[:, useful])
+
+
+def sdpa(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, seen: Tensor | None) -> Tensor:
+    """PyTorch's attention; `seen` says which keys [… T, S], None that all are."""
+    return F.scaled_dot_product_attention(
+        q_BHTD, k_BGSD, v_BGSD, attn_mask=seen, enable_gqa=q_BHTD.shape[1] != k_BGSD.shape[1]
+    )

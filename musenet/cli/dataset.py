@@ -1,0 +1,107 @@
+"""`musenet dataset info|verify|merge|sample`: look at, check, join and hear datasets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+dataset = typer.Typer(help="Look at, check, join and hear datasets.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(help="A dataset folder.", show_default=False)]
+
+
+@dataset.command()
+def info(
+    folder: Folder,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+) -> None:
+    """Say what is in a dataset."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from data_prep.dataset.shards import read_index
+
+    index = read_index(folder)
+    text = (folder / "report.json").read_text(encoding="utf-8")
+    if as_json:
+        print(text, end="")
+        return
+    report = json.loads(text)
+    table = Table("corpus", "split", "pieces", "notes", "tokens", "hours")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    rows = [(c, s, t) for c, splits in report["corpora"].items() for s, t in splits.items()]
+    rows += [("all", split, total) for split, total in report["splits"].items()]
+    for corpus, split, total in rows:
+        numbers = (f"{total[key]:,}" for key in ("pieces", "notes", "tokens"))
+        table.add_row(corpus, split, *numbers, f"{total['hours']:,.1f}")
+    console = Console()
+    console.print(table)
+    labels = report["labels"]
+    composers = sum(label.startswith("composer:") for label in labels)
+    console.print(
+        f"{index.pieces:,} pieces in {len(index.shards)} shards; labels for {composers} composers "
+        f"and {len(labels) - composers} styles; report: {folder / 'report.html'}",
+        soft_wrap=True,
+    )
+
+
+@dataset.command()
+def verify(folder: Folder) -> None:
+    """Check every byte of a dataset; exit with 1 and say what is wrong if anything is."""
+    from data_prep.dataset.verify import verify as verified
+
+    problems = verified(folder)
+    for problem in problems:
+        print(f"{folder}: {problem}")
+    if problems:
+        raise typer.Exit(1)
+    print(f"{folder}: every byte is what was written")
+
+
+@dataset.command()
+def merge(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Dataset folders.", metavar="DATASET…", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="The dataset folder to write.", show_default=False)],
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished dataset.")
+    ] = False,
+) -> None:
+    """Join datasets: repeated pieces once, and no arrangement of a held-out piece in training."""
+    from data_prep.corpus.merge import merge as merged
+
+    report = merged(folders, out, overwrite=overwrite)
+    print(f"{out}: {report.total.pieces:,} pieces of {report.files:,}")
+    for reason, count in report.refused.most_common():
+        print(f"  {count:,} left out: {reason.replace('_', ' ')}")
+
+
+@dataset.command()
+def sample(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="A folder for the MIDI files.", show_default=False)],
+    count: Annotated[int, typer.Option(help="How many.")] = 5,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    context: Annotated[int, typer.Option(help="Tokens in a window.")] = 1024,
+    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="Whole pieces as they are, not windows of training.")
+    ] = False,
+) -> None:
+    """Write what a model is trained on as MIDI files, and say what was done to it."""
+    from data_prep.dataset.preview import piece_scores, window_scores
+    from tokenizer import write
+
+    if plain:
+        scores = piece_scores(folder, split, count, seed=seed)
+    else:
+        scores = window_scores(folder, split, context, count, seed=seed)
+    for number, (lines, score) in enumerate(scores):
+        path = out / f"{number:03}.mid"
+        write(score, path)
+        print(f"{path}: {'; '.join(lines)}")

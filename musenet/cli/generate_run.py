@@ -1,0 +1,179 @@
+"""One request at the command line: load, sample with progress, write what there is, say so."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from musenet.export import audio, piano_roll
+from musenet.generation.candidates import ranked, table
+from musenet.generation.options import Options
+from musenet.generation.outputs import Outputs
+from musenet.generation.prompt import Prompt
+from musenet.generation.session import Composition, Result
+from musenet.model.checkpoint import Checkpoint
+from tokenizer.errors import InputError
+from tokenizer.files import write_bytes
+
+from .progress import minutes, watched
+
+
+def make(checkpoint: Checkpoint, prompt: Prompt | None, options: Options, outputs: Outputs) -> bool:
+    """Make all variations of a request and write them; Ctrl-C writes what there is.
+
+    Returns:
+        Whether it was full, and not stopped by Ctrl-C.
+
+    Raises:
+        InputError: if something asked for cannot be, before anything is written.
+    """
+    composition = Composition(checkpoint, prompt, options)
+    if composition.unheard:
+        print(
+            f"The prompt is longer than the model's context: its first {composition.unheard:,} "
+            "notes stay in the file, and the model goes on from the rest."
+        )
+    began = time.perf_counter()
+    stopped = _run(composition, outputs)
+    took = time.perf_counter() - began
+    results = composition.results()
+    if outputs.keep is not None:
+        results = _best(checkpoint, composition, results, outputs.keep)
+    many = len(results) > 1
+    for result in results:
+        _write(composition, result, outputs, many=many)
+        print(_said(composition, result, numbered(outputs.midi, result, many=many), took))
+    if stopped:
+        first = numbered(outputs.midi, results[0], many=many)
+        print(f"Stopped before it was full; to go on: musenet generate {first} --out MORE.mid")
+    return not stopped
+
+
+def make_each(
+    checkpoint: Checkpoint,
+    folder: Path,
+    options: Options,
+    outputs: Outputs,
+    read: Callable[[Path], Prompt],
+) -> list[str]:
+    """Go on from every MIDI file of a folder; the paths of `outputs` are folders too.
+
+    Args:
+        checkpoint: the model.
+        folder: with files named .mid or .midi.
+        options: for all of them.
+        outputs: where each file's results go, under its own name.
+        read: reads a prompt.
+
+    Returns:
+        A sentence for every file that was refused.
+
+    Raises:
+        InputError: if the folder has no MIDI file.
+    """
+    prompts = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".mid", ".midi"))
+    if not prompts:
+        raise InputError(f"{folder} has no MIDI files (.mid)")
+    refused = []
+    for path in prompts:
+        own = replace(
+            outputs,
+            midi=outputs.midi / f"{path.stem}.mid",
+            picture=outputs.picture / f"{path.stem}.png" if outputs.picture else None,
+            stems=outputs.stems / path.stem if outputs.stems else None,
+            render=outputs.render / f"{path.stem}.wav" if outputs.render else None,
+        )
+        try:
+            if not make(checkpoint, read(path), options, own):
+                break
+        except InputError as error:
+            refused.append(str(error))
+    return refused
+
+
+def _best(
+    checkpoint: Checkpoint, composition: Composition, results: list[Result], keep: int
+) -> list[Result]:
+    """The best few of the results, after a table that says why."""
+    rows = ranked(checkpoint, composition, results)
+    print(table(rows, keep))
+    return [result for result, _ in rows[:keep]]
+
+
+def _write(composition: Composition, result: Result, outputs: Outputs, *, many: bool) -> None:
+    """Write everything that is asked of one result, under names of its own if there are many."""
+    path = numbered(outputs.midi, result, many=many)
+    data = result.alone if outputs.alone else result.data
+    write_bytes(path, data)
+    if outputs.render is not None:
+        audio.save(data, numbered(outputs.render, result, many=many), outputs.soundfont)
+    if outputs.picture is not None:
+        draw(composition, result, numbered(outputs.picture, result, many=many))
+    if outputs.stems is not None:
+        folder = numbered(outputs.stems, result, many=many)
+        for number, (name, data) in enumerate(result.stems, 1):
+            write_bytes(folder / f"{number:02d} {_plain(name)}.mid", data)
+
+
+def _plain(name: str) -> str:
+    """A track's name as a file's: without what some system forbids there."""
+    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", name).strip(" .")[:80] or "track"
+
+
+def numbered(path: Path, result: Result, *, many: bool) -> Path:
+    """The path for a variation: as given for one alone, with its number among several."""
+    return path.with_name(f"{path.stem}-{result.variation}{path.suffix}") if many else path
+
+
+def draw(composition: Composition, result: Result, path: Path) -> None:
+    """Draw the piano roll of a result."""
+    score = result.score
+    lines = composition.bars.lines(0, max(score.end, result.end))
+    boundary = None if composition.fresh else result.boundary
+    piano_roll.save(score, lines, path, boundary=boundary, title=composition.title)
+
+
+def _run(composition: Composition, outputs: Outputs) -> bool:
+    """Make the music with a line of progress; whether it was stopped by Ctrl-C."""
+    steps = composition.steps()
+    if outputs.stream:
+        steps = _streamed(composition, steps, outputs)
+    try:
+        watched(composition, steps)
+    except KeyboardInterrupt:
+        return True
+    return False
+
+
+def _streamed(
+    composition: Composition, steps: Iterator[float], outputs: Outputs
+) -> Iterator[float]:
+    """The steps, writing the files with the first note and whenever a bar is full."""
+    full = composition.bars.number(composition.prompt.boundary) - 1
+    many = len(composition.options.variations) > 1
+    for tick in steps:
+        bar = composition.bars.number(int(tick))
+        if bar > full:
+            full = bar
+            for result in composition.results():
+                data = result.alone if outputs.alone else result.data
+                write_bytes(numbered(outputs.midi, result, many=many), data)
+        yield tick
+
+
+def _said(composition: Composition, result: Result, path: Path, took: float) -> str:
+    """One line about a result."""
+    score = result.score
+    music = float(score.seconds(max(score.end, result.boundary))) - float(
+        score.seconds(result.boundary)
+    )
+    parts = [f"{result.notes:,} new notes", f"{minutes(music)} of music"]
+    if not composition.fresh:
+        parts.append(f"from bar {composition.bars.number(result.boundary) + 1} on")
+    speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"
+    recipe = f"seed {composition.options.seed}, variation {result.variation}"
+    relaxed = "".join(f"; {name} relaxed {n} times" for name, n in result.relaxed.items())
+    return f"{path}: {', '.join(parts)} ({recipe}; {speed}){relaxed}\n  {result.drift}"

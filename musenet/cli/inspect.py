@@ -1,0 +1,228 @@
+"""`musenet inspect FILE|FOLDER…`: what is in MIDI files, what is odd about them, and repair."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tokenizer import Score
+    from tokenizer.midi.repair import Report
+
+NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What `--json` prints of one file, a line each.
+
+    Attributes:
+        path: as found.
+        ok: whether the file could be read.
+        error: why not, or None.
+        offset: the byte at which reading stopped, if it did at one.
+        notes: how many.
+        tracks: how many have notes.
+        programs: which it uses, in order; 128 is drums.
+        seconds: until the last note's end.
+        repaired: whether damage was passed over (only with `--repair`).
+    """
+
+    path: str
+    ok: bool
+    error: str | None = None
+    offset: int | None = None
+    notes: int = 0
+    tracks: int = 0
+    programs: tuple[int, ...] = ()
+    seconds: float = 0.0
+    repaired: bool = False
+
+
+def inspect(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE|FOLDER…", show_default=False, help="MIDI files.")
+    ],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object a file, a line each.")
+    ] = False,
+    repair: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Salvage damaged files. One file is written to OUT; of more files and of folders, "
+            "those that were damaged are written into the folder OUT.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Show what is in MIDI files: tracks, programs, ranges, tempos, length, oddities.
+
+    Goes on after a file that cannot be read; the exit code is then 1.
+    """
+    from rich.console import Console
+
+    from tokenizer import InputError, write
+
+    files = list(_files(paths))
+    if not files:
+        raise InputError(f"there is no MIDI file in {', '.join(map(str, paths))}")
+    alone = len(paths) == len(files) == 1 and paths[0].is_file()
+    console = Console(highlight=False, soft_wrap=True)
+    refused = False
+    written: dict[Path, Path] = {}
+    for path, place in files:
+        finding, score, report = _look(path, repair is not None)
+        refused |= not finding.ok
+        if as_json:
+            print(json.dumps(asdict(finding), ensure_ascii=False), flush=True)
+        elif score is None or report is None:
+            at = "" if finding.offset is None else f" at byte {finding.offset}"
+            line = f"[red]✗[/] {_safe(finding.path)}{at}: {_safe(finding.error or '')}"
+            console.print(line)
+        elif alone:
+            _print_all(console, finding, score, report)
+        else:
+            _print_line(console, finding, report)
+        if repair is not None and score is not None and (alone or finding.repaired):
+            single = alone and not repair.is_dir()
+            target = repair if single else repair / place.with_suffix(".mid")
+            if target in written:
+                raise InputError(f"{written[target]} and {path} would both be written to {target}")
+            written[target] = path
+            write(score, target)
+    if refused:
+        raise typer.Exit(1)
+
+
+def _files(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
+    """Each file to look at, and its place below the folder or beside the files it was named by."""
+    from data_prep.sources.find import MIDI_SUFFIXES
+
+    for path in paths:
+        if path.is_dir():
+            for file in sorted(path.rglob("*")):
+                if file.suffix.lower() in MIDI_SUFFIXES and file.is_file():
+                    yield file, file.relative_to(path)
+        else:
+            yield path, Path(path.name)
+
+
+def _look(path: Path, repair: bool) -> tuple[Finding, Score | None, Report | None]:
+    """Read one file; the score and the report are None if it cannot be read."""
+    from tokenizer import InputError, MidiError, read_reporting
+
+    try:
+        score, report = read_reporting(path, repair=repair)
+    except InputError as error:
+        if isinstance(error, MidiError):
+            return Finding(str(path), False, error.reason, error.offset), None, None
+        return Finding(str(path), False, str(error)), None, None
+    finding = Finding(
+        path=str(path),
+        ok=True,
+        notes=len(score.notes),
+        tracks=len(score.tracks),
+        programs=tuple(sorted({track.program for track in score.tracks})),
+        seconds=round(float(score.seconds(score.end)), 3),
+        repaired=report.repaired,
+    )
+    return finding, score, report
+
+
+def _print_line(console: Console, finding: Finding, report: Report) -> None:
+    odd = len(report.damage) + len(report.oddities)
+    console.print(
+        f"[{'yellow' if odd else 'green'}]✓[/] {_safe(finding.path)}: {_summary(finding)}"
+        + (f", {odd} oddities" if odd > 1 else ", 1 oddity" if odd else "")
+        + (", [yellow]repaired[/]" if finding.repaired else "")
+    )
+
+
+def _print_all(console: Console, finding: Finding, score: Score, report: Report) -> None:
+    """A file's parts as a table, then what holds for the whole of it."""
+    from rich.table import Table
+
+    from tokenizer import instruments
+    from tokenizer.labels import labels_of
+
+    console.print(f"[bold]{_safe(finding.path)}[/]: {_summary(finding)}")
+    table = Table("", "track", "instrument", "notes", "range", "bends", "pedals", "lyrics")
+    for number, track in enumerate(score.tracks):
+        notes = score.notes[score.notes["track"] == number]
+        pitches = notes["pitch"]
+        reach = f"{_pitch(pitches.min())}–{_pitch(pitches.max())}" if len(notes) else ""
+        counts = [
+            str((column["track"] == number).sum() or "")
+            for column in (score.pitch_bends, score.pedals, score.lyrics)
+        ]
+        kit = f" (kit {track.kit})" if track.kit else ""
+        name = instruments.name(track.program) + kit
+        table.add_row(str(number), _safe(track.name), name, str(len(notes)), reach, *counts)
+    console.print(table)
+    console.print(f"type {report.format}, {score.ticks_per_quarter} ticks a quarter")
+    console.print(f"tempo: {_tempos(score)}")
+    times = [f"{n}/{d}" for _, n, d in score.time_signatures.tolist()]
+    console.print(f"time signatures: {_shortened(times) or 'none (4/4)'}")
+    key = labels_of(score).key
+    stated = "" if len(score.key_signatures) else " (estimated)"
+    console.print(f"key: {_key(*key) + stated if key else 'none'}")
+    for text in score.markers["text"].tolist():
+        console.print(f"marker: {_safe(text)}")
+    for shared in report.shared_channels:
+        tracks = ", ".join(str(track + 1) for track in shared.tracks)
+        console.print(
+            f"[yellow]odd:[/] tracks {tracks} of the file share channel {shared.channel + 1}; "
+            f"{shared.differing} of their {shared.notes} notes sound with another program "
+            'on a synthesiser (read with programs="channel")'
+        )
+    for words in report.oddities:
+        console.print(f"[yellow]odd:[/] {_safe(words)}")
+    for words in report.damage:
+        console.print(f"[red]damaged:[/] {_safe(words)}")
+    if report.repaired:
+        console.print(f"dropped: {report.unfinished} notes, {report.bytes_dropped} bytes")
+
+
+def _summary(finding: Finding) -> str:
+    minutes, seconds = divmod(round(finding.seconds), 60)
+    notes = "1 note" if finding.notes == 1 else f"{finding.notes} notes"
+    tracks = "1 track" if finding.tracks == 1 else f"{finding.tracks} tracks"
+    return f"{notes}, {tracks}, {minutes}:{seconds:02}"
+
+
+def _tempos(score: Score) -> str:
+    tempi = [60e6 / microseconds for microseconds in score.tempos["microseconds"].tolist()]
+    if not tempi:
+        return "none (120)"
+    if len(tempi) == 1:
+        return f"{tempi[0]:.4g} quarters a minute"
+    return f"{min(tempi):.4g}–{max(tempi):.4g} quarters a minute, {len(tempi)} changes"
+
+
+def _shortened(words: list[str], most: int = 8) -> str:
+    return ", ".join(words[:most]) + (f", … ({len(words)} in all)" if len(words) > most else "")
+
+
+def _pitch(number: int) -> str:
+    return f"{NOTE_NAMES[number % 12]}{number // 12 - 1}"
+
+
+def _key(fifths: int, minor: bool) -> str:
+    names = "C♭ G♭ D♭ A♭ E♭ B♭ F C G D A E B F♯ C♯ G♯ D♯ A♯"
+    tonic = names.split()[fifths + (10 if minor else 7)]
+    return f"{tonic} {'minor' if minor else 'major'}"
+
+
+def _safe(text: str) -> str:
+    """A file's text for the terminal: no control characters, no markup."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else "�" for c in text))

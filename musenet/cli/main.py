@@ -1,0 +1,75 @@
+"""The command line: `musenet COMMAND`, and the roof scripts that stand for one command each.
+
+Each command is a function in a module of its own in `musenet.commands`, which imports what is
+heavy only when it runs.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from tokenizer.errors import InputError
+
+from .average import average
+from .dataset import dataset
+from .embeddings import embeddings
+from .evaluate import evaluate
+from .finetune import finetune
+from .generate import generate
+from .inspect import inspect
+from .params import params
+from .prepare import prepare
+from .replay import replay
+from .tokens import detokenize, tokens
+from .train import train
+from .train_critic import train_critic
+from .tree import tree
+
+app = typer.Typer(
+    name="musenet",
+    help="Continue, compose and prepare MIDI with a MuseNet-style Transformer.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_COMMANDS = (
+    generate,
+    replay,
+    train,
+    finetune,
+    average,
+    train_critic,
+    evaluate,
+    embeddings,
+    prepare,
+    inspect,
+    tokens,
+    detokenize,
+    params,
+)
+
+for _command in _COMMANDS:
+    app.command()(_command)
+app.add_typer(dataset, name="dataset")
+app.add_typer(tree, name="tree")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command line and exit; what the user can mend is one sentence and exit code 2."""
+    try:
+        app(list(sys.argv[1:] if arguments is None else arguments))
+    except InputError as error:
+        print(f"musenet: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def run(command: str) -> None:
+    """Run one command with the arguments that the script was called with."""
+    main([command, *sys.argv[1:]])

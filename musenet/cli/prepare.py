@@ -1,0 +1,162 @@
+"""`musenet prepare FOLDER|ARCHIVE… --out DATASET`: MIDI files to training data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from data_prep.report.report import Report
+    from tokenizer import Tokenizer
+
+
+def prepare(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FOLDER|ARCHIVE|GLOB|LIST…",
+            help="Folders, .tar (.xz, .zst, .gz) and .zip archives, globs, or lists of files.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The dataset folder.", show_default=False)],
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(help="Music of which no arrangement may get into the dataset; repeatable."),
+    ] = None,
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="A tokenizer.json to use instead of the options below.")
+    ] = None,
+    clock: Annotated[str, typer.Option(help="beat or seconds.")] = "beat",
+    pedal: Annotated[str, typer.Option(help="drop, durations or events.")] = "drop",
+    tempo_changes: Annotated[
+        bool, typer.Option("--tempo-changes", help="Keep tempo changes as tokens.")
+    ] = False,
+    validation: Annotated[float, typer.Option(help="Share of pieces for validation.")] = 0.03,
+    test: Annotated[float, typer.Option(help="Share of pieces for the test.")] = 0.03,
+    split_by: Annotated[
+        str, typer.Option(help="piece, or composer to keep a composer's pieces together.")
+    ] = "piece",
+    stated_splits: Annotated[bool, typer.Option(help="Keep the splits in manifests.")] = True,
+    path_labels: Annotated[
+        str | None, typer.Option(help="Labels in paths, such as '{composer}/{title}.mid'.")
+    ] = None,
+    label_pieces: Annotated[
+        int, typer.Option(help="A composer or style is a label from this many pieces on.")
+    ] = 4,
+    repair: Annotated[bool, typer.Option("--repair", help="Salvage damaged files.")] = False,
+    engine: Annotated[str, typer.Option(help="processes, threads or ray.")] = "processes",
+    workers: Annotated[int, typer.Option(help="Files read at a time; 0 is all cores.")] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished dataset.")
+    ] = False,
+) -> None:
+    """Turn folders and archives of MIDI into a dataset; started again, it goes on."""
+    from data_prep.corpus.decide import Plan
+    from data_prep.corpus.split import Shares
+    from data_prep.pipeline import Run
+    from data_prep.pipeline import prepare as run_pipeline
+    from data_prep.sources.label import PathPattern
+    from data_prep.worker.limits import Limits
+    from data_prep.worker.worker import Recipe
+    from tokenizer import InputError, Tokenizer
+
+    if tokenizer is not None:
+        chosen = Tokenizer.load(tokenizer)
+    else:
+        chosen = _tokenizer(clock, pedal, tempo_changes)
+    if workers < 0:
+        raise InputError(f"--workers is {workers}; give 0 for all cores, or a positive number")
+    plan = Plan(
+        Shares(validation, test),
+        _one_of("way to split", split_by, {"piece": "piece", "composer": "composer"}),
+        stated_splits,
+        label_pieces,
+        PathPattern(path_labels) if path_labels else None,
+    )
+    limits = Limits(workers) if workers else Limits()
+    with _Progress() as progress:
+        report = run_pipeline(
+            inputs,
+            out,
+            exclude=exclude or (),
+            recipe=Recipe(chosen, repair=repair),
+            plan=plan,
+            run=Run(engine, limits, progress),
+            overwrite=overwrite,
+        )
+    _say(report, out)
+
+
+def _tokenizer(clock: str, pedal: str, tempo_changes: bool) -> Tokenizer:
+    from tokenizer import Grid, Tokenizer, Vocabulary
+
+    pedals: dict[str, Literal["drop", "durations", "events"]] = {
+        "drop": "drop",
+        "durations": "durations",
+        "events": "events",
+    }
+    grids = {"beat": Grid.beats, "seconds": Grid.seconds}
+    grid = _one_of("clock", clock, grids)()
+    return Tokenizer(
+        Vocabulary.create(grid), _one_of("use of the pedal", pedal, pedals), tempo_changes
+    )
+
+
+def _one_of(kind: str, name: str, known: dict[str, Any]) -> Any:
+    from tokenizer.errors import unknown
+
+    if name not in known:
+        raise unknown(kind, name, known)
+    return known[name]
+
+
+class _Progress:
+    """A line a stage, with the files done and how many a second."""
+
+    def __init__(self) -> None:
+        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._bars = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<18}"),
+            TextColumn("{task.completed:>8.0f} files"),
+            TimeElapsedColumn(),
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, stage: str, done: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=None)
+        self._bars.update(self._tasks[stage], completed=done)
+
+    def __enter__(self) -> _Progress:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+
+def _say(report: Report, out: Path) -> None:
+    """What came out, as a table, and the reasons for what did not."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("split", "pieces", "notes", "tokens", "hours")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name in ("train", "validation", "test"):
+        if name in report.splits:
+            total = report.splits[name]
+            numbers = (f"{n:,}" for n in (total.pieces, total.notes, total.tokens))
+            table.add_row(name, *numbers, f"{total.seconds / 3600:,.1f}")
+    console = Console()
+    console.print(table)
+    console.print(f"{report.files:,} files read, {report.total.pieces:,} kept; left out:")
+    for reason, count in report.refused.most_common():
+        console.print(f"  {count:>8,}  {reason.replace('_', ' ')}")
+    console.print(f"{out}/report.json says more.", soft_wrap=True)

@@ -1,0 +1,111 @@
+"""`musenet tokens` and `musenet detokenize`: a MIDI file as tokens, and tokens as a MIDI file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from tokenizer import Score
+    from tokenizer.encoding.roundtrip import RoundTrip
+
+
+def tokens(
+    file: Annotated[Path, typer.Argument(help="The MIDI file.", show_default=False)],
+    tokenizer: Annotated[
+        Path | None, typer.Option(help="A tokenizer.json, such as a dataset's or a model's.")
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="compound or musenet.")] = "compound",
+    clock: Annotated[
+        str | None, typer.Option(help="beat or seconds. [default: the encoding's own]")
+    ] = None,
+    pedal: Annotated[str, typer.Option(help="drop, durations or events.")] = "drop",
+    tempo_changes: Annotated[
+        bool, typer.Option("--tempo-changes", help="Keep tempo changes as tokens.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, which detokenize reads.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="Show at most this many rows; 0 shows all.")] = 0,
+    repair: Annotated[bool, typer.Option("--repair", help="Salvage a damaged file.")] = False,
+) -> None:
+    """Show a file's tokens, and what a round trip through them changes."""
+    from tokenizer import read
+    from tokenizer.encoding import load
+
+    chosen = (
+        load.load(tokenizer)
+        if tokenizer is not None
+        else load.make(encoding, clock, pedal, tempo_changes)
+    )
+    score = read(file, repair=repair)
+    rows = chosen.encode(score)
+    changes = load.try_out(chosen, score)
+    if as_json:
+        whole = {
+            "file": str(file),
+            "tokenizer": chosen.to_json(),
+            "tokens": rows.tolist(),
+            "round_trip": asdict(changes),
+        }
+        print(json.dumps(whole, ensure_ascii=False))
+        return
+    shown = rows[:limit] if limit > 0 else rows
+    for line in load.lines(shown, chosen):
+        print(line)
+    if len(shown) < len(rows):
+        print(f"… and {len(rows) - len(shown)} rows more")
+    _print_changes(changes, score)
+
+
+def detokenize(
+    file: Annotated[
+        Path, typer.Argument(help="What `musenet tokens --json` printed.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file.", show_default=False)],
+) -> None:
+    """Write the MIDI file that tokens say."""
+    import numpy as np
+
+    from tokenizer import InputError, write
+    from tokenizer.encoding import load
+
+    try:
+        data: Any = json.loads(file.read_text(encoding="utf-8"))
+        rows = np.array(data["tokens"], dtype=np.int64)
+        description = data["tokenizer"]
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{file} holds no tokens; write them with 'musenet tokens SONG.mid --json'"
+        ) from error
+    tokenizer = load.from_json(description, str(file))
+    sizes = np.array(load.sizes(tokenizer))
+    if rows.ndim != 2 or rows.shape[1] != len(sizes):
+        raise InputError(f"{file} is damaged: its tokens must be rows of {len(sizes)} numbers")
+    wrong = np.flatnonzero(((rows < 0) | (rows >= sizes)).any(axis=1))
+    if len(wrong):
+        raise InputError(f"{file} is damaged: row {wrong[0]} of its tokens is out of range")
+    score = tokenizer.decode(rows.astype(np.int16))
+    write(score, out)
+    print(f"{out}: {len(score.notes)} notes in {len(score.tracks)} tracks")
+
+
+def _print_changes(changes: RoundTrip, score: Score) -> None:
+    """What came back of each kind of event, and the largest errors."""
+    notes = len(score.notes)
+    each = f" ({changes.tokens / notes:.2f} each)" if notes else ""
+    print(f"\n{changes.tokens} tokens for {notes} notes{each}")
+    for fate in changes.fates:
+        print(f"  {fate.kind:<16} {fate.kept:>6} of {fate.found:<6} {fate.fate}")
+    print(
+        f"  largest errors: start {changes.onset_error:.2f} steps, "
+        f"duration {100 * changes.duration_error:.1f} %, velocity {changes.velocity_error}"
+    )
+    if changes.clipped:
+        print(f"  {changes.clipped} notes were longer than the longest duration")

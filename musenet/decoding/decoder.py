@@ -1,0 +1,65 @@
+"""What every engine is: sequences side by side that go on row by row, field by field.
+
+Shape suffixes: B batch, N one or B, T positions, F fields, S structural features, V values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from musenet.attention.kv_cache import Cache
+from musenet.model.heads import CascadeHead
+from musenet.model.transformer import Transformer
+
+from .decode_step import Step
+
+PATTERNS = ("row", "column", "previous_row", "dense")
+
+Whole = npt.NDArray[np.int64]
+Integers = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.floating]
+
+Choose = Callable[[int, Floats, Whole], Whole]
+"""choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
+
+Peek = Callable[[Whole], Integers]
+"""peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
+
+
+class Decoder(Protocol):
+    """Sequences side by side, each independent of the others."""
+
+    @property
+    def position(self) -> int:
+        """The position that the next row gets."""
+
+    def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
+        """Begin anew with rows and their structure: one sequence for all, or one for each."""
+
+    def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
+        """Go on by one row each."""
+
+    def sample(self, choose: Choose, peek: Peek) -> Whole:
+        """Choose the next row of each, [B, F], field by field."""
+
+
+def steps_are_known(model: Transformer) -> bool:
+    """Whether a model is built of what engines with steps of their own know.
+
+    That is what `Step` supports, attention in `PATTERNS`, and the cascade head.
+    """
+    patterns = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
+    return patterns and Step.supports(model) and isinstance(model.head, CascadeHead)
+
+
+def copy_sequence(single: Cache, cache: Cache, where: Tensor) -> None:
+    """Copy the one sequence of a cache into some of another's."""
+    for source, target in zip(single.layers, cache.layers, strict=True):
+        target.keys[where] = source.keys
+        target.values[where] = source.values
+    cache.position = single.position

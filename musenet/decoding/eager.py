@@ -1,0 +1,75 @@
+"""The engine `eager`: the model itself in PyTorch, in its own precision, on any device.
+
+Shape suffixes as in `musenet.decoding.decoder`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musenet.model.transformer import Transformer
+
+from .decoder import Choose, Integers, Peek, Whole, copy_sequence
+
+
+class EagerDecoder:
+    """The model's own trunk and head; see `Decoder`.
+
+    The lanes are a power of two and at least four, because a matrix product of fewer rows is
+    summed in another order: so, on one thread, each sequence's numbers are the same in any company.
+    """
+
+    def __init__(self, model: Transformer, batch: int) -> None:
+        self._model = model
+        self._batch = batch
+        self._lanes = lanes(batch)
+        self._copies = np.resize(np.arange(batch), self._lanes)
+        self._device = model.embedding.weight.device
+        self._cache = model.new_cache(self._lanes, model.config.context)
+        self._state = torch.empty(0)
+
+    @property
+    def position(self) -> int:
+        """See `Decoder`."""
+        return self._cache.position
+
+    def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
+        """See `Decoder.start`."""
+        states, several = [], len(rows_NTF)
+        for lane in range(several):
+            here = slice(lane, lane + 1)
+            single = self._model.new_cache(1, self._model.config.context)
+            rows, columns = self._tensor(rows_NTF[here]), self._tensor(columns_NTS[here])
+            states.append(self._model.trunk(rows, columns, single)[:, -1])
+            mine = np.arange(self._lanes) if several == 1 else np.flatnonzero(self._copies == lane)
+            copy_sequence(single, self._cache, torch.from_numpy(mine))
+        self._state = torch.cat(states)[self._copies if several > 1 else [0] * self._lanes]
+
+    def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
+        """See `Decoder.advance`."""
+        rows, columns = (self._tensor(x[self._copies][:, None]) for x in (rows_BF, columns_BS))
+        self._state = self._model.trunk(rows, columns, self._cache)[:, -1]
+
+    def sample(self, choose: Choose, peek: Peek) -> Whole:
+        """See `Decoder.sample`."""
+
+        def chosen(field: int, logits: Tensor, rows: Tensor) -> Tensor:
+            scores = logits[: self._batch].float().numpy(force=True)
+            values = choose(field, scores, rows[: self._batch].numpy(force=True))
+            return self._tensor(values[self._copies])
+
+        def peeked(first: Tensor) -> Tensor:
+            return self._tensor(peek(first[: self._batch].numpy(force=True))[self._copies])
+
+        rows = self._model.head.sample(self._state, chosen, peeked)
+        return rows[: self._batch].numpy(force=True)
+
+    def _tensor(self, values: Integers) -> Tensor:
+        return torch.from_numpy(values.astype(np.int64)).to(self._device)
+
+
+def lanes(sequences: int) -> int:
+    """How many lanes the eager engine runs for a number of sequences."""
+    return max(4, 1 << (sequences - 1).bit_length())

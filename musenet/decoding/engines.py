@@ -1,0 +1,52 @@
+"""What makes the next row: one interface (musenet.decoding.decoder), three engines.
+
+eager    PyTorch, in the model's own precision, on any device (musenet.decoding.eager)
+int8     ONNX Runtime on a CPU, int8 weights (musenet.decoding.int8)
+graphs   PyTorch on a CUDA GPU, a row's kernels replayed at once (musenet.decoding.cuda_graphs)
+auto     int8 where it can be had, else eager
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from musenet.model.transformer import Transformer
+from tokenizer.errors import InputError, unknown
+
+from . import cuda_graphs, int8
+from .decoder import Decoder
+from .eager import EagerDecoder
+
+ENGINES = ("auto", "eager", "int8", "graphs")
+
+
+def resolve(engine: str, model: Transformer) -> str:
+    """The engine that a name means for a model.
+
+    Raises:
+        InputError: for an unknown name, or an engine that cannot run this model here.
+    """
+    if engine not in ENGINES:
+        raise unknown("engine", engine, ENGINES)
+    if engine == "eager":
+        return engine
+    reason = cuda_graphs.hindrance(model) if engine == "graphs" else int8.hindrance(model)
+    if engine == "auto":
+        return "int8" if reason is None else "eager"
+    if reason is not None:
+        raise InputError(reason)
+    return engine
+
+
+def decoder(model: Transformer, engine: str, batch: int) -> Decoder:
+    """A decoder of `batch` sequences; call it and use it where gradients are off.
+
+    Raises:
+        InputError: see `resolve`.
+    """
+    made: dict[str, Callable[[Transformer, int], Decoder]] = {
+        "eager": EagerDecoder,
+        "int8": int8.Int8Decoder,
+        "graphs": cuda_graphs.GraphDecoder,
+    }
+    return made[resolve(engine, model)](model, batch)

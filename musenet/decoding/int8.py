@@ -1,0 +1,326 @@
+"""Decoding with int8 weights through ONNX Runtime: one graph for a row's trunk, one a field.
+
+Keys and values are kept in fp32 in the shapes that the graphs read, so that nothing is copied: a
+layer's buffer is cut into slots, of which each step writes one and reads one. What is computed for
+a sequence does not depend on the sequences beside it (see `musenet.decoding.int8_graph`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from musenet.attention.kv_cache import LayerCache, kept
+from musenet.model.blocks import Block
+from musenet.model.heads import CascadeHead
+from musenet.model.transformer import Transformer
+from tokenizer.errors import InputError
+
+from .decode_step import versions
+from .decoder import Choose, Integers, Peek, Whole, steps_are_known
+
+Floats = npt.NDArray[np.float32]
+
+
+def missing() -> str | None:
+    """What has to be installed first, or None."""
+    if all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
+        return None
+    return "the int8 engine needs onnx and onnxruntime: pip install onnx onnxruntime"
+
+
+def hindrance(model: Transformer) -> str | None:
+    """Why a model cannot be decoded here with int8 weights, or None if it can."""
+    if model.embedding.weight.device.type != "cpu":
+        return "the int8 engine runs on CPUs; take --engine eager here"
+    if not steps_are_known(model):
+        return "the int8 engine does not know this network; take --engine eager"
+    return missing()
+
+
+class Int8Decoder:
+    """Sequences side by side, up to the model's context; see `musenet.decoding.engines.Decoder`."""
+
+    def __init__(self, model: Transformer, batch: int) -> None:
+        reason = hindrance(model)
+        if reason is not None:
+            raise InputError(reason)
+        self._model = model
+        self._batch = batch
+        self.position = 0
+        blocks = [block for block in model.blocks if isinstance(block, Block)]
+        self._layers = [_Keys(block, batch, model.config.context) for block in blocks]
+        self._graphs = _prepared(model)
+        self._feed()
+
+    def _feed(self) -> None:
+        """Bind every array that the graphs read and write."""
+        model, batch = self._model, self._batch
+        config = model.config
+        width, layers = config.width, self._layers
+        columns = len(config.field_sizes) + len(config.structure_sizes)
+        self._offsets = model.embedding.offsets.numpy()
+        self._values = np.zeros((batch, columns), np.int64)
+        self._place = np.zeros(1, np.int64)
+        zeros = {"middle": np.full(batch, 128, np.uint8), "bottom": np.zeros(batch, np.uint8)}
+        self._masked = {keys.pattern: keys for keys in layers if keys.mask}
+        self._seen = {name: np.zeros(k.capacity, np.float32) for name, k in self._masked.items()}
+        new = np.zeros((batch, len(layers) * 2 * config.groups, 1, config.head_width), np.float32)
+        self._new = new.reshape(batch, len(layers), 2, config.groups, config.head_width)
+        self._logits = [np.zeros((batch, size), np.float32) for size in config.field_sizes]
+        states = [np.zeros((batch, width), np.float32) for _ in config.field_sizes]
+        self._trunk = _Bound(
+            self._graphs[0],
+            {
+                "values": self._values,
+                "position": self._place,
+                **zeros,
+                **{f"seen_{pattern}": mask for pattern, mask in self._seen.items()},
+            },
+            (new, states[0], self._logits[0]),
+        )
+        self._given = [
+            np.zeros((batch, 1 + (config.known_columns if field == 1 else 0)), np.int64)
+            for field in range(1, len(config.field_sizes))
+        ]
+        self._fields = [
+            _Bound(graph, {"state": states[i], "values": given, **zeros}, (states[i + 1], logits))
+            for i, (graph, given, logits) in enumerate(
+                zip(self._graphs[1:], self._given, self._logits[1:], strict=True)
+            )
+        ]
+        self._known = config.field_sizes[0] + _cascade(model).structure.offsets.numpy()
+
+    def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
+        """See `musenet.decoding.engines.Decoder.start`."""
+        for keys in self._layers:
+            keys.clear()
+        if rows_NTF.shape[1] > 1:
+            for lane in range(len(rows_NTF)):
+                everyone = slice(None) if len(rows_NTF) == 1 else slice(lane, lane + 1)
+                self._read(rows_NTF[lane, :-1], columns_NTS[lane, :-1], everyone)
+        self.position = rows_NTF.shape[1] - 1
+        self.advance(rows_NTF[:, -1], columns_NTS[:, -1])
+
+    def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: slice) -> None:
+        """Let the model itself read a beginning, in one go, and take over its cache."""
+        single = self._model.new_cache(1, self._model.config.context)
+        rows, columns = (torch.from_numpy(x[None].astype(np.int64)) for x in (rows_TF, columns_TS))
+        self._model.trunk(rows, columns, single)
+        for keys, layer in zip(self._layers, single.layers, strict=True):
+            keys.fill(layer, lanes)
+
+    def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
+        """See `musenet.decoding.engines.Decoder.advance`."""
+        fields = rows_BF.shape[1]
+        self._values[:, :fields] = rows_BF
+        self._values[:, fields:] = columns_BS
+        self._values += self._offsets
+        self._place[0] = self.position
+        for index, keys in enumerate(self._layers):
+            slot = keys.read(self.position)
+            if slot is not None:
+                self._trunk.bind(f"keys{index}", slot.keys)
+                self._trunk.bind(f"values{index}", slot.values)
+        for pattern, keys in self._masked.items():
+            keys.hide(self._seen[pattern], self.position)
+        self._trunk.run()
+        for index, keys in enumerate(self._layers):
+            keys.put(self._new[:, index, 0], self._new[:, index, 1], self.position)
+        self.position += 1
+
+    def sample(self, choose: Choose, peek: Peek) -> Whole:
+        """See `musenet.decoding.engines.Decoder.sample`."""
+        rows = np.zeros((self._batch, len(self._logits)), np.int64)
+        rows[:, 0] = choose(0, self._logits[0], rows)
+        for field, bound in enumerate(self._fields, 1):
+            given = self._given[field - 1]
+            given[:, 0] = rows[:, field - 1]
+            if field == 1:
+                known = peek(rows[:, 0])[:, : len(self._known)]
+                np.add(known, self._known, out=given[:, 1:])
+            bound.run()
+            rows[:, field] = choose(field, self._logits[field], rows)
+        return rows
+
+
+class _Slot(NamedTuple):
+    """What one step of a layer can read, as the runtime takes it."""
+
+    keys: Any
+    values: Any
+
+
+class _Keys:
+    """Keys [slots, B, G, C, S] and values [slots, B, G, S, C] of one layer.
+
+    A slot holds what one step can read: of `column` there is one for each column, of
+    `previous_row` two, of which one is written while the other is read.
+    """
+
+    def __init__(self, block: Block, batch: int, context: int) -> None:
+        self.pattern, self._length = block.pattern, block.row_length
+        self.capacity = capacity(block.pattern, block.row_length, context)
+        self.mask = self.pattern != "previous_row"
+        slots = {"column": self._length, "previous_row": 2}.get(self.pattern, 1)
+        size = (slots, batch, block.groups, block.channels, self.capacity)
+        self._keys = np.zeros(size, np.float32)
+        self._values = np.zeros((*size[:3], self.capacity, block.channels), np.float32)
+        self._slots = [
+            _Slot(_as_value(keys), _as_value(values))
+            for keys, values in zip(self._keys, self._values, strict=True)
+        ]
+        self._bound: int | None = None
+
+    def clear(self) -> None:
+        """Forget everything; what is not there counts as zero."""
+        self._keys[:] = 0
+        self._values[:] = 0
+
+    def fill(self, layer: LayerCache, lanes: slice) -> None:
+        """Take over the one sequence of a cache."""
+        keys, values = (x[0].float().numpy() for x in (layer.keys, layer.values))
+        if self.pattern == "column":  # [L, G, S, C]
+            self._keys[:, lanes] = keys.swapaxes(2, 3)[:, None]
+            self._values[:, lanes] = values[:, None]
+            return
+        for slot in range(len(self._keys)):
+            part = slice(slot * self.capacity, (slot + 1) * self.capacity)
+            self._keys[slot, lanes] = keys[:, part].swapaxes(1, 2)
+            self._values[slot, lanes] = values[:, part]
+
+    def read(self, position: int) -> _Slot | None:
+        """The slot that a position reads, or None if it is the one before's."""
+        row, column = divmod(position, self._length)
+        number = 0
+        if self.pattern == "column":
+            number = column
+        elif self.pattern == "previous_row":
+            number = (row - 1) % 2
+        if number == self._bound:
+            return None
+        self._bound = number
+        return self._slots[number]
+
+    def put(self, k_BGC: Floats, v_BGC: Floats, position: int) -> None:
+        """Put a position's keys and values in their places."""
+        row, column = divmod(position, self._length)
+        slot, place = 0, position % self.capacity
+        if self.pattern == "column":
+            slot, place = column, row
+        elif self.pattern == "previous_row":
+            slot, place = row % 2, column
+        self._keys[slot, ..., place] = k_BGC
+        self._values[slot, :, :, place] = v_BGC
+
+    def hide(self, seen_S: Floats, position: int) -> None:
+        """Write −∞ for the places of the slot that hold nothing for a position yet."""
+        row, column = divmod(position, self._length)
+        count = {"column": row, "row": column}.get(self.pattern, position)
+        seen_S[:count] = 0
+        seen_S[count:] = -np.inf
+
+
+def capacity(pattern: str, row_length: int, context: int) -> int:
+    """How many positions one step of a layer can read."""
+    if pattern == "column":
+        return kept(pattern, row_length, context) // row_length
+    return row_length if pattern in ("row", "previous_row") else context
+
+
+class _Bound:
+    """A graph with the arrays that it reads from and writes to, in place."""
+
+    def __init__(
+        self, session: Any, inputs: dict[str, npt.NDArray[Any]], outputs: Sequence[Floats]
+    ) -> None:
+        self._session = session
+        self._binding = session.io_binding()
+        self._values: dict[str, Any] = {}
+        wanted = {value.name for value in session.get_inputs()}
+        for name in wanted & set(inputs):
+            self.bind(name, _as_value(inputs[name]))
+        for value, array in zip(session.get_outputs(), outputs, strict=True):
+            self._values[value.name] = _as_value(array)
+            self._binding.bind_ortvalue_output(value.name, self._values[value.name])
+
+    def bind(self, name: str, value: Any) -> None:
+        """Read an input from an array's value (see `_as_value`) from now on."""
+        self._values[name] = value  # the runtime holds its address alone
+        self._binding.bind_ortvalue_input(name, value)
+
+    def run(self) -> None:
+        """Compute the outputs from what the inputs hold now."""
+        self._session.run_with_iobinding(self._binding)
+
+
+def _as_value(array: npt.NDArray[Any]) -> Any:
+    """A contiguous array as the runtime takes it: the same memory, no copy."""
+    import onnxruntime
+
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
+
+
+_READY: WeakKeyDictionary[Transformer, tuple[tuple[int, ...], list[Any]]] = WeakKeyDictionary()
+"""Models' sessions, with the versions of the weights that they were made of."""
+
+
+def _prepared(model: Transformer) -> list[Any]:
+    """Sessions for a model's trunk and fields, made once and again when its weights change."""
+    now = versions(model)
+    made, sessions = _READY.get(model, ((), []))
+    if made != now:
+        sessions = [_session(graph) for graph in _graphs(model)]
+        _READY[model] = now, sessions
+    return sessions
+
+
+def _cascade(model: Transformer) -> CascadeHead:
+    if not isinstance(model.head, CascadeHead):
+        raise InputError("the int8 engine knows the cascade head alone; take --engine eager")
+    return model.head
+
+
+def _graphs(model: Transformer) -> list[bytes]:
+    from . import int8_graph
+
+    blocks = [block for block in model.blocks if isinstance(block, Block)]
+    capacities = [capacity(b.pattern, b.row_length, model.config.context) for b in blocks]
+    largest = largest_weight()
+    rotation = model.rotations(0, model.config.context, model.embedding.weight)
+    if rotation is None:
+        raise InputError("the int8 engine does not know learned positions; take --engine eager")
+    fields = range(1, len(model.config.field_sizes))
+    return [
+        int8_graph.trunk(model, capacities, rotation, largest),
+        *(int8_graph.head_field(_cascade(model), field, largest) for field in fields),
+    ]
+
+
+def _session(graph: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def largest_weight() -> int:
+    """127, or 63 on CPUs whose 8-bit products overflow (AVX2 adds two of them in 16 bits)."""
+    from . import int8_graph
+
+    rows, weights = np.full((1, 64), 255, np.uint8), np.full((64, 64), 127, np.int8)
+    session = _session(int8_graph.integer_product(weights))
+    (sums,) = session.run(None, {"rows": rows})
+    exact = np.array_equal(sums, rows.astype(np.int32) @ weights.astype(np.int32))
+    return 127 if exact else 63

@@ -1,0 +1,292 @@
+"""ONNX graphs with int8 weights of what one new row needs: what `musenet.decoding.int8` runs.
+
+    trunk      rows and keys so far ─▶ new keys and values, state, logits of field 0
+    field k    state, value of field k − 1 (and the row's structure) ─▶ state, logits of field k
+
+Every matrix product is one of integers, and so exact: a row of the result is the same whatever
+rows stand beside it. Weights are rounded to int8 once, with a scale for each output channel; a row
+of activations is rounded to 8 bits just before it is multiplied, with a scale of its own.
+
+Shape suffixes: B batch, N values that are looked up, D width, H query heads, G key-value heads,
+C channels of a head, S positions kept by a layer's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from torch import Tensor
+
+from musenet.model.blocks import Block
+from musenet.model.heads import CascadeHead
+from musenet.model.transformer import Transformer
+
+# Operators that ONNX Runtime adds to the standard's.
+_RUNTIME = "com.microsoft"
+_OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid(_RUNTIME, 1))
+_IR_VERSION = 9
+_EPSILON = 1e-6
+_SMALLEST = 1e-12
+
+
+class Rounded(NamedTuple):
+    """Rows rounded to 8 bits: results' names.
+
+    Attributes:
+        eight: [B, D] uint8.
+        zero: the number that stands for 0.
+        unit: [B, 1], what one step is worth.
+    """
+
+    eight: str
+    zero: str
+    unit: str
+
+
+class Graph:
+    """Nodes and constants as they are added; methods give the names of results.
+
+    Every graph has the inputs `middle` [B] of 128 and `bottom` [B] of 0: the zero points of rows.
+
+    Args:
+        largest: the largest weight after rounding, 127 or less.
+    """
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._nodes: list[NodeProto] = []
+        self._constants: list[TensorProto] = []
+        self._inputs: list[ValueInfoProto] = []
+        self._outputs: list[ValueInfoProto] = []
+        self._zeros = {
+            name: (self.input(name, TensorProto.UINT8, "B"), self.constant(np.uint8(value)))
+            for name, value in (("middle", 128), ("bottom", 0))
+        }
+        self._one = self.constant(np.array([1]))
+
+    def add(self, op: str, *inputs: str, domain: str = "", **attributes: float) -> str:
+        """Add a node with one result."""
+        return self.add_many(op, inputs, 1, domain, **attributes)[0]
+
+    def add_many(
+        self, op: str, inputs: Sequence[str], results: int, domain: str = "", **attributes: float
+    ) -> list[str]:
+        """Add a node with some results."""
+        names = [f"{op}{len(self._nodes)}_{i}" for i in range(results)]
+        self._nodes.append(helper.make_node(op, inputs, names, domain=domain, **attributes))
+        return names
+
+    def constant(self, value: npt.NDArray[np.generic] | np.generic | Tensor) -> str:
+        """A constant; a tensor's is fp32."""
+        array = value.detach().float().numpy() if isinstance(value, Tensor) else np.asarray(value)
+        name = f"constant{len(self._constants)}"
+        self._constants.append(numpy_helper.from_array(np.array(array, order="C"), name))
+        return name
+
+    def input(self, name: str, dtype: int, *shape: int | str) -> str:
+        """Declare an input."""
+        self._inputs.append(helper.make_tensor_value_info(name, dtype, shape))
+        return name
+
+    def output(self, *values: str) -> None:
+        """Declare which results are outputs, fp32."""
+        self._outputs += [
+            helper.make_tensor_value_info(value, TensorProto.FLOAT, None) for value in values
+        ]
+
+    def serialised(self) -> bytes:
+        """The finished model."""
+        inputs = [i for i in self._inputs if any(i.name in node.input for node in self._nodes)]
+        graph = helper.make_graph(self._nodes, "row", inputs, self._outputs, self._constants)
+        model = helper.make_model(graph, opset_imports=_OPSETS, ir_version=_IR_VERSION)
+        return bytes(model.SerializeToString())
+
+    def reshape(self, x: str, *shape: int) -> str:
+        """`x` in another shape; 0 keeps a dimension and −1 is what is left."""
+        return self.add("Reshape", x, self.constant(np.array(shape)))
+
+    def split(self, x: str, sizes: Sequence[int], axis: int) -> list[str]:
+        """`x` cut along an axis."""
+        lengths = self.constant(np.array(sizes))
+        return self.add_many("Split", (x, lengths), len(sizes), axis=axis)
+
+    def embedded(self, table: Tensor, count: int) -> str:
+        """The sum of the table's rows at the input `values` [B, count], [B, D]."""
+        values = self.input("values", TensorProto.INT64, "B", count)
+        rows = self.add("Gather", self.constant(table), values)
+        # Not ReduceSum, whose order of adding differs between one sequence and several.
+        ones = self.constant(np.ones((1, count), np.float32))
+        return self.reshape(self.add("MatMul", ones, rows), 0, table.shape[1])
+
+    def norm(self, x: str, width: int) -> str:
+        """`x` over its root mean square along the last axis."""
+        gain = self.constant(np.ones(width, np.float32))
+        return self.add("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=_EPSILON)
+
+    def add_and_norm(self, x_BD: str, more_BD: str, width: int) -> tuple[str, str]:
+        """The sum of two states, and the sum normalised."""
+        gain = self.constant(np.ones(width, np.float32))
+        normed, _, _, total = self.add_many(
+            "SkipSimplifiedLayerNormalization", (x_BD, more_BD, gain), 4, _RUNTIME, epsilon=_EPSILON
+        )
+        return total, normed
+
+    def rounded(self, x_BD: str, *, positive: bool = False) -> Rounded:
+        """Rows rounded to 8 bits; where no number is negative all bits are for its size."""
+        rows, zero = self._zeros["bottom" if positive else "middle"]
+        sizes = x_BD if positive else self.add("Abs", x_BD)
+        size_B = self.add("ReduceMax", sizes, self._one, keepdims=0)
+        size_B = self.add("Max", size_B, self.constant(np.float32(_SMALLEST)))
+        steps = self.constant(np.float32(1 / 255 if positive else 1 / 127))
+        unit_B = self.add("Mul", size_B, steps)
+        eight = self.add("QuantizeLinear", x_BD, unit_B, rows, axis=0)
+        return Rounded(eight, zero, self.add("Unsqueeze", unit_B, self._one))
+
+    def product(self, x: Rounded, weight: Tensor) -> str:
+        """Rounded rows times a matrix [out, in], [B, out]."""
+        weight = weight.detach().float()
+        scale = weight.abs().amax(1).clamp_(min=_SMALLEST) / self._largest
+        eight = (weight / scale[:, None]).round_().to(torch.int8).t().numpy()
+        # In two steps: the runtime's fused operator is slower for a single row.
+        sums = self.add("MatMulInteger", x.eight, self.constant(eight), x.zero)
+        exact = self.add("Cast", sums, to=TensorProto.FLOAT)
+        return self.add("Mul", self.add("Mul", exact, self.constant(scale)), x.unit)
+
+    def mlp(self, x_BD: str, up: Tensor, down: Tensor) -> str:
+        """down(max(up(x), 0)²), [B, D]."""
+        inner = self.add("Relu", self.product(self.rounded(x_BD), up))
+        inner = self.add("Mul", inner, inner)
+        return self.product(self.rounded(inner, positive=True), down)
+
+
+def trunk(model: Transformer, capacities: Sequence[int], rotation: Tensor, largest: int) -> bytes:
+    """The graph of a trunk step and field 0.
+
+    Inputs beside the zero points: `values` [B, N], places in the embedding's table; `position`
+    [1]; for layer i `keys{i}` [B, G, C, S], `values{i}` [B, G, S, C]; for each pattern but
+    `previous_row`, whose keys all count, `seen_{pattern}` [S]: 0 for keys that count and −∞ for
+    the others. Outputs: all layers' new keys and values, by turns, [B, layers·2·G, 1, C]; the state
+    [B, D]; logits [B, V].
+
+    Args:
+        model: of blocks that `musenet.decoding.decode_step.Step` supports, with a cascade head.
+        capacities: S of each layer.
+        rotation: [T, C/2], complex.
+        largest: the largest weight after rounding.
+    """
+    graph, width = Graph(largest), model.config.width
+    x = graph.norm(graph.embedded(model.embedding.weight, len(model.embedding.sizes)), width)
+    normed = graph.norm(x, width)
+    attention = _Attention(graph, rotation)
+    blocks = (block for block in model.blocks if isinstance(block, Block))
+    for block, capacity in zip(blocks, capacities, strict=True):
+        mixed = attention.add(normed, block, capacity)
+        out = graph.product(graph.rounded(mixed), block.out)
+        x, normed = graph.add_and_norm(x, out, width)
+        x, normed = graph.add_and_norm(x, graph.mlp(normed, block.up, block.down), width)
+    logits = graph.product(graph.rounded(normed), model.head.out[0])
+    graph.output(graph.add("Concat", *attention.new, axis=1), normed, logits)
+    return graph.serialised()
+
+
+class _Attention:
+    """What the layers' attention shares.
+
+    Attributes:
+        new: the new keys and values of the layers so far, by turns.
+    """
+
+    def __init__(self, graph: Graph, rotation: Tensor) -> None:
+        self.new: list[str] = []
+        self._graph = graph
+        self._turn = (
+            graph.input("position", TensorProto.INT64, 1),
+            graph.constant(rotation.real),
+            graph.constant(rotation.imag),
+        )
+        self._seen: dict[str, str] = {}
+
+    def add(self, normed_BD: str, block: Block, capacity: int) -> str:
+        """A layer's attention of the new row to its cache and, but for `previous_row`, itself."""
+        graph, layer = self._graph, len(self.new) // 2
+        heads, groups, channels = block.heads, block.groups, block.channels
+        qkv = graph.product(graph.rounded(normed_BD), block.fused_projection())
+        qkv = graph.reshape(qkv, 0, heads + 2 * groups, 1, channels)
+        qk, v = graph.split(qkv, (heads + groups, groups), 1)
+        qk = graph.add(
+            "RotaryEmbedding",
+            graph.norm(qk, channels),
+            *self._turn,
+            domain=_RUNTIME,
+            interleaved=1,
+        )
+        q, k = graph.split(qk, (heads, groups), 1)
+        self.new += [k, v]
+        q = graph.add("Mul", q, graph.constant(_score_scale(block)))
+        if groups < heads:
+            q = graph.reshape(q, 0, groups, heads // groups, channels)
+        fp32 = TensorProto.FLOAT
+        keys = graph.input(f"keys{layer}", fp32, "B", groups, channels, capacity)
+        values = graph.input(f"values{layer}", fp32, "B", groups, capacity, channels)
+        scores = graph.add("MatMul", q, keys)
+        if block.pattern == "previous_row":
+            mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), values)
+        else:
+            scores = graph.add("Add", scores, self._seen_by(block.pattern, capacity))
+            own = graph.add("MatMul", q, graph.reshape(k, 0, groups, channels, 1))
+            shares = graph.add("Softmax", graph.add("Concat", scores, own, axis=-1), axis=-1)
+            share, own = graph.split(shares, (capacity, 1), -1)
+            mixed = graph.add("Add", graph.add("MatMul", share, values), graph.add("Mul", own, v))
+        return graph.reshape(mixed, 0, heads * channels)
+
+    def _seen_by(self, pattern: str, capacity: int) -> str:
+        if pattern not in self._seen:
+            fp32 = TensorProto.FLOAT
+            self._seen[pattern] = self._graph.input(f"seen_{pattern}", fp32, capacity)
+        return self._seen[pattern]
+
+
+def _score_scale(block: Block) -> Tensor:
+    """The gain of the normalised queries over √C, [H, 1, 1]."""
+    gain = block.fused_gain()
+    scale = torch.ones(block.heads) if gain is None else gain[: block.heads].detach()
+    return (scale * block.channels**-0.5)[:, None, None]
+
+
+def head_field(head: CascadeHead, number: int, largest: int) -> bytes:
+    """The graph of a field of the head after the first.
+
+    Inputs beside the zero points: `state` [B, D]; `values` [B, N], places in `field_table`.
+    Outputs: the state for this field [B, D]; its logits [B, V].
+    """
+    graph, width = Graph(largest), head.out[0].shape[1]
+    state = graph.input("state", TensorProto.FLOAT, "B", width)
+    count = 1 + head.known_columns if number == 1 else 1
+    given = graph.embedded(field_table(head, number), count)
+    x = graph.norm(graph.add("Add", given, state), width)
+    x = graph.add("Add", x, graph.mlp(x, head.up[number - 1], head.down[number - 1]))
+    graph.output(x, graph.product(graph.rounded(x), head.out[number]))
+    return graph.serialised()
+
+
+def field_table(head: CascadeHead, number: int) -> Tensor:
+    """Embeddings of the field before, and for field 1 of the structure that field 0 decides."""
+    start = sum(head.values.sizes[: number - 1])
+    values = head.values.weight[start : start + head.values.sizes[number - 1]].detach()
+    return torch.cat((values, head.structure.weight.detach())) if number == 1 else values
+
+
+def integer_product(weights: npt.NDArray[np.int8]) -> bytes:
+    """The graph of `rows` [B, D] uint8 times `weights` [D, out], in int32."""
+    rows = helper.make_tensor_value_info("rows", TensorProto.UINT8, ("B", weights.shape[0]))
+    sums = helper.make_tensor_value_info("sums", TensorProto.INT32, ("B", weights.shape[1]))
+    node = helper.make_node("MatMulInteger", ("rows", "weights"), ("sums",))
+    kept = [numpy_helper.from_array(weights, "weights")]
+    graph = helper.make_graph([node], "product", [rows], [sums], kept)
+    model = helper.make_model(graph, opset_imports=_OPSETS, ir_version=_IR_VERSION)
+    return bytes(model.SerializeToString())

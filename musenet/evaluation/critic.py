@@ -1,0 +1,129 @@
+"""The critic at work: how likely it finds it that pieces were written by people.
+
+It judges what would stand in a MIDI file, and knows of a piece nothing but its meter:
+
+    tokens ─▶ one note of a pitch at a time ─▶ windows behind `start` and meter ─▶ log-odds a row
+
+So real pieces and generated ones, asked for with whatever labels, come before it alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from musenet.export.merge import apart
+from musenet.model.checkpoint import Checkpoint
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.controls import first_meter
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import Tokens
+from tokenizer.errors import InputError
+from tokenizer.labels import Labels
+
+from .likelihood import Conditions, Piece, Rows, Windows, batch_of
+
+WARM_UP = 16
+"""Rows at the beginning of a piece that say too little; a shorter piece is judged by its half."""
+
+_BATCH = 8
+
+
+def log_odds(checkpoint: Checkpoint, pieces: Sequence[Tokens]) -> list[float]:
+    """How real each piece sounds to a checkpoint's critic, beside others more than by itself.
+
+    Args:
+        checkpoint: with a critic.
+        pieces: tokens `(T, 5)` of each piece from its beginning, with or without prefix and end.
+
+    Returns:
+        For each piece the mean over its rows of the log-odds (natural logarithm) that the music
+        up to that row is real.
+
+    Raises:
+        InputError: if the checkpoint has no critic or no tokenizer, or a piece has no music.
+    """
+    critic = checkpoint.model.critic
+    if critic is None:
+        raise InputError(
+            f"{checkpoint.folder.name} has no critic; give it one with `musenet train-critic`"
+        )
+    if checkpoint.tokenizer is None:
+        raise InputError(f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole")
+    bodies = [as_written(piece, checkpoint.tokenizer) for piece in pieces]
+    for number, body in enumerate(bodies, 1):
+        if not checkpoint.tokenizer.vocabulary.is_note(body).any():
+            raise InputError(f"piece {number} of {len(bodies)} has no notes to judge")
+    sums, counts = np.zeros(len(bodies)), np.zeros(len(bodies), dtype=np.int64)
+    with torch.no_grad():
+        for index, first, states in row_states(checkpoint.model, checkpoint.tokenizer, bodies):
+            begin = max(0, warm_up(bodies[index], checkpoint.tokenizer) - first)
+            answers = critic(states[begin:]).double()
+            sums[index] += float(answers.sum())
+            counts[index] += len(answers)
+    return (sums / counts).tolist()
+
+
+def warm_up(tokens: Tokens, tokenizer: Tokenizer) -> int:
+    """How many of the first body rows of tokens `(T, 5)` are not judged."""
+    rows = len(tokens) - tokenizer.vocabulary.prefix_length(tokens)
+    return min(WARM_UP, rows // 2)
+
+
+def as_written(tokens: Tokens, tokenizer: Tokenizer) -> Tokens:
+    """A piece as it comes back out of a MIDI file, `(T, 5)`: its meter's row and its body.
+
+    A note ends where the next of its pitch and instrument begins, and of two at once the longer
+    stays; labels and the end row are left out.
+    """
+    score = tokenizer.decode(tokens)
+    notes = score.notes
+    kept = [apart(notes[notes["program"] == p], {})[0] for p in np.unique(notes["program"])]
+    if kept:
+        together = np.concatenate(kept)
+        score = replace(score, notes=together[np.argsort(together["start"], kind="stable")])
+    meter = Labels(time_signature=first_meter(score))
+    return np.concatenate([tokenizer.prefix(meter, start=False), tokenizer.body(score)])
+
+
+def row_states(
+    model: Transformer, tokenizer: Tokenizer, pieces: Sequence[Tokens]
+) -> Iterator[tuple[int, int, Tensor]]:
+    """The trunk's state after every body row of pieces `as_written`, window by window.
+
+    Args:
+        model: whose trunk reads; nothing is learned.
+        tokenizer: the model's.
+        pieces: from `as_written`.
+
+    Yields:
+        A piece's index, the number of a body row, and the states `(rows, width)` from it on.
+    """
+    device = next(model.parameters()).device
+    jobs = sorted(_windows(model, tokenizer, pieces), key=lambda job: len(job[2][0]))
+    for start in range(0, len(jobs), _BATCH):
+        group = jobs[start : start + _BATCH]
+        batch = batch_of([rows for _, _, rows in group]).to(device)
+        with torch.no_grad():
+            hidden = model.trunk(batch.tokens, batch.structure)
+        for lane, (index, first, (tokens, _, counted)) in enumerate(group):
+            judged = torch.from_numpy(counted.any(axis=1)).to(device)
+            yield index, first, hidden[lane, : len(tokens)][judged]
+
+
+def _windows(
+    model: Transformer, tokenizer: Tokenizer, pieces: Sequence[Tokens]
+) -> Iterator[tuple[int, int, Rows]]:
+    """Windows that judge every body row once, with at least half a context before it."""
+    vocabulary = tokenizer.vocabulary
+    for index, tokens in enumerate(pieces):
+        split = vocabulary.prefix_length(tokens)
+        piece = Piece(str(index), "", tokens[:split], tokens[split:])
+        windows = Windows(piece, tokenizer, Conditions())
+        # A row's state is there once the row is read: one row less than can be predicted.
+        for span in windows.spans(model.config.context - 1):
+            yield index, span.first, windows.rows(span)

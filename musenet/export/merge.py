@@ -1,0 +1,338 @@
+"""The user's file with the continuation in it, as a DAW wants it: type 1, a track an instrument.
+
+The file's own events stay as they are, all kinds of them, byte for byte. The continuation goes
+into the tracks that already play its instruments; what has none gets a new, named one. Only at
+the boundary something is said to the prompt's channels: a pedal still down is released and a bent
+pitch let go, for neither was meant for the music that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.instruments import DRUMS, name
+from tokenizer.midi.events import META, Event, File, meta, text, words
+from tokenizer.midi.smf import (
+    BEND,
+    CONTROL,
+    KEY,
+    MARKER,
+    NAME,
+    NOTE_OFF,
+    NOTE_ON,
+    PORT,
+    PROGRAM,
+    TEMPO,
+    TIME,
+)
+
+DRUM_CHANNEL = 9
+_SUSTAIN, _SOSTENUTO = 64, 66
+_CENTRE = b"\x00\x40"
+
+
+@dataclass
+class Part:
+    """Where an instrument plays: a track, a channel, and the program in force at the end.
+
+    A channel is a number 0–15 on a port; files of more than 16 channels have several ports.
+    `pitches` are the pitches it last played, by which notes find it among parts of one program.
+    """
+
+    track: int
+    channel: int
+    program: int
+    port: int = 0
+    pitches: list[int] = field(default_factory=list)
+
+    @property
+    def centre(self) -> float:
+        """The middle of the pitches it last played."""
+        return float(np.mean(self.pitches)) if self.pitches else 60.0
+
+
+def free_channels(file: File) -> list[int]:
+    """The melodic channels that no event of the file uses, lowest first."""
+    used = {event.channel for track in file.tracks for event in track}
+    return [c for c in range(16) if c not in used and c != DRUM_CHANNEL]
+
+
+def one_part_a_track(file: File) -> File:
+    """Give each channel with notes a track of its own, and each such track a name.
+
+    Tracks of one channel stay as they are; a type 0 file becomes one of type 1. What has no
+    channel stays first.
+    """
+    tracks: list[list[Event]] = []
+    for track in file.tracks:
+        sounding = _channels_with_notes(track)
+        if len(sounding) < 2 and not (len(file.tracks) == 1 and sounding):
+            tracks.append(track)
+            continue
+        others = {event.channel for event in track} - set(sounding)
+        tracks.append([event for event in track if event.channel in others])
+        tracks += [[e for e in track if e.channel == channel] for channel in sounding]
+    return File(file.division, [_named(track) for track in tracks], file.end)
+
+
+def _channels_with_notes(track: Sequence[Event]) -> list[int]:
+    channels = {e.channel for e in track if e.kind == NOTE_ON and e.channel is not None}
+    return sorted(channels)
+
+
+def _named(track: list[Event]) -> list[Event]:
+    """The track, with its instrument's name if it has notes and no name."""
+    channels = _channels_with_notes(track)
+    if not channels or any(event.meta == NAME for event in track):
+        return track
+    programs = [e.data[1] for e in track if e.kind == PROGRAM and e.channel == channels[0]]
+    program = DRUMS if channels[0] == DRUM_CHANNEL else programs[0] if programs else 0
+    return [Event(0, text(NAME, name(program))), *track]
+
+
+def parts_of(file: File) -> list[Part]:
+    """The parts of a file in the order of its tracks."""
+    found: dict[tuple[int, int], Part] = {}
+    programs: dict[tuple[int, int], int] = {}
+    for index, track in enumerate(file.tracks):
+        for event in track:
+            if event.channel is None:
+                continue
+            key = (index, event.channel)
+            if event.kind == PROGRAM:
+                programs[key] = event.data[1]
+            elif event.kind == NOTE_ON and event.data[2] > 0:
+                part = found.setdefault(key, Part(index, event.channel, 0))
+                part.pitches.append(event.data[1])
+    for key, part in found.items():
+        drums = key[1] == DRUM_CHANNEL
+        part.program = DRUMS if drums else programs.get(key, 0)
+        part.pitches = part.pitches[-64:]
+        part.port = _port(file.tracks[key[0]])
+    return list(found.values())
+
+
+def _port(track: Sequence[Event]) -> int:
+    ports = [event.data[3] for event in track if event.meta == PORT and len(event.data) == 4]
+    return ports[-1] if ports else 0
+
+
+def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
+    """Put notes (`tokenizer.score.score.NOTES`, in the file's ticks) into the parts they belong to.
+
+    Each goes to a part of its program; among several (two violins, two hands) to those whose
+    register it lies in. A program without a part gets a new track on a free channel; when no
+    channel is free, it shares the part of the nearest program. On each channel a pitch sounds
+    once at a time: a note ends where the next of its pitch starts, and one that meets a note
+    still held from before the boundary starts when that ends, or not at all.
+    """
+    held = sounding_at(file, boundary)
+    notes = notes[np.argsort(notes["start"], kind="stable")]
+    parts = parts_of(file)
+    track = np.zeros(len(notes), dtype=np.int64)
+    channel = np.zeros(len(notes), dtype=np.int64)
+    for program in np.unique(notes["program"]).tolist():
+        own = np.flatnonzero(notes["program"] == program)
+        mine = [part for part in parts if part.program == program]
+        if not mine:
+            mine = [_part_for(file, parts, program)]
+            parts += [part for part in mine if part not in parts]
+        for part, chosen in zip(mine, _shared_out(notes[own], mine), strict=True):
+            track[own[chosen]] = part.track
+            channel[own[chosen]] = part.port << 4 | part.channel
+    added: dict[int, list[Event]] = {}
+    for each in np.unique(channel).tolist():
+        own = np.flatnonzero(channel == each)
+        clear, kept = apart(
+            notes[own], {pitch: end for (c, pitch), end in held.items() if c == each}
+        )
+        for index in np.unique(track[own[kept]]).tolist():
+            events = _note_events(clear[track[own[kept]] == index], each & 15)
+            added.setdefault(index, []).extend(events)
+    for index, events in added.items():
+        insert(file, index, events)
+
+
+def apart(
+    notes: npt.NDArray[np.void], held: dict[int, int]
+) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
+    """Notes of one channel, sorted by start, so that no two of a pitch sound at once.
+
+    Args:
+        notes: `tokenizer.score.score.NOTES`.
+        held: pitches that already sound, and the tick until which they do.
+
+    Returns:
+        The notes that are left, none of them without a length, and their indices in `notes`.
+    """
+    start = notes["start"].astype(np.int64)
+    end = start + np.maximum(notes["duration"], 1)
+    pitch = notes["pitch"].astype(np.int64)
+    for sounding, until in held.items():
+        late = (pitch == sounding) & (start < until)
+        # A repeated note may overlap by a few ticks of legato; one inside a held note is not heard.
+        worth = late & ((end - until) * 2 >= end - start)
+        start[worth] = until
+        end[late & ~worth] = 0
+    alive = np.flatnonzero(end > start)
+    order = alive[np.lexsort((start[alive], pitch[alive]))]
+    same = pitch[order[1:]] == pitch[order[:-1]]
+    end[order[:-1]] = np.where(same, np.minimum(end[order[:-1]], start[order[1:]]), end[order[:-1]])
+    kept = np.sort(order[end[order] > start[order]])
+    clear = notes[kept].copy()
+    clear["start"] = start[kept]
+    clear["duration"] = end[kept] - start[kept]
+    return clear, kept
+
+
+def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
+    """A new track for a program, or the part of the nearest one where no channel is left."""
+    if program == DRUMS:
+        channel = DRUM_CHANNEL
+    else:
+        free = free_channels(file)
+        melodic = [part for part in parts if part.program != DRUMS]
+        if not free:
+            return min(melodic, key=lambda part: abs(part.program - program))
+        channel = free[0]
+    track = [Event(0, text(NAME, name(program)))]
+    if program != DRUMS:
+        track.append(Event(0, bytes((PROGRAM | channel, program))))
+    file.tracks.append(track)
+    return Part(len(file.tracks) - 1, channel, program)
+
+
+def _shared_out(notes: npt.NDArray[np.void], parts: Sequence[Part]) -> list[npt.NDArray[np.int64]]:
+    """For each part, the indices of its notes: chords go up with the registers of the parts."""
+    if len(parts) == 1:
+        return [np.arange(len(notes))]
+    rising = sorted(range(len(parts)), key=lambda i: parts[i].centre)
+    centres = np.array([parts[i].centre for i in rising])
+    chosen: list[list[int]] = [[] for _ in parts]
+    _, first, count = np.unique(notes["start"], return_index=True, return_counts=True)
+    for begin, size in zip(first.tolist(), count.tolist(), strict=True):
+        chord = begin + np.argsort(notes["pitch"][begin : begin + size], kind="stable")
+        for rank, index in enumerate(chord.tolist()):
+            if size == 1:
+                place = int(np.abs(centres - float(notes["pitch"][index])).argmin())
+            else:
+                place = (
+                    rank * len(parts) // size
+                    if size >= len(parts)
+                    else _near(centres, notes["pitch"][chord], rank)
+                )
+            chosen[rising[place]].append(index)
+    return [np.array(indices, dtype=np.int64) for indices in chosen]
+
+
+def _near(centres: npt.NDArray[np.float64], chord: npt.NDArray[np.uint8], rank: int) -> int:
+    """The part nearest to a note of a chord, leaving a part each for the notes below and above."""
+    low, high = rank, len(centres) - len(chord) + rank
+    return low + int(np.abs(centres[low : high + 1] - float(chord[rank])).argmin())
+
+
+def _note_events(notes: npt.NDArray[np.void], channel: int) -> list[Event]:
+    """Note-ons and note-offs; a note-off carries the velocity 64 that means "none given"."""
+    events = []
+    for start, duration, pitch, velocity in zip(
+        notes["start"].tolist(),
+        notes["duration"].tolist(),
+        notes["pitch"].tolist(),
+        notes["velocity"].tolist(),
+        strict=True,
+    ):
+        events.append(Event(start, bytes((NOTE_ON | channel, pitch, velocity))))
+        events.append(Event(start + duration, bytes((NOTE_OFF | channel, pitch, 64))))
+    return events
+
+
+def insert(file: File, track: int, events: Sequence[Event]) -> None:
+    """Put events into a track after its own of the same tick: texts, then offs, then ons."""
+    rank = {META: 1, CONTROL: 2, BEND: 2, PROGRAM: 2, NOTE_OFF: 3, NOTE_ON: 4}
+    keyed = [(e.tick, 0, i, e) for i, e in enumerate(file.tracks[track])]
+    keyed += [(e.tick, rank[e.kind], i, e) for i, e in enumerate(events)]
+    keyed.sort(key=lambda item: item[:3])
+    file.tracks[track] = [item[3] for item in keyed]
+
+
+def add_texts(file: File, texts: Sequence[tuple[int, int, str]]) -> None:
+    """Add `(tick, kind, words)` to the first track, where a DAW looks for markers."""
+    insert(file, 0, [Event(tick, text(kind, words)) for tick, kind, words in texts])
+
+
+def release(file: File, at: int) -> None:
+    """Let pedals and bent pitches go at a tick, on each channel that still holds one there."""
+    for index, track in enumerate(file.tracks):
+        held: dict[bytes, Event] = {}
+        for event in track:
+            if event.tick > at:
+                break
+            if event.kind == CONTROL and event.data[1] in (_SUSTAIN, _SOSTENUTO):
+                freed = Event(at, event.data[:2] + b"\x00")
+                _hold(held, event.data[:2], freed, event.data[2] >= 64)
+            elif event.kind == BEND:
+                freed = Event(at, event.data[:1] + _CENTRE)
+                _hold(held, event.data[:1], freed, event.data[1:] != _CENTRE)
+        if held:
+            insert(file, index, list(held.values()))
+
+
+def set_tempo(file: File, at: int, tempo: float | None) -> None:
+    """Go on from a tick at a tempo in quarters a minute; None leaves the file's own."""
+    if tempo is not None:
+        microseconds = min(round(60e6 / tempo), (1 << 24) - 1)
+        insert(file, 0, [Event(at, meta(TEMPO, microseconds.to_bytes(3, "big")))])
+
+
+def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> None:
+    if down:
+        held[key] = freed
+    else:
+        held.pop(key, None)
+
+
+def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
+    """The notes that sound across a tick: to the tick where the last of them ends.
+
+    The keys are (port × 16 + channel, pitch).
+    """
+    ends: dict[tuple[int, int], int] = {}
+    for track in file.tracks:
+        begun: dict[tuple[int, int], int] = {}
+        port = _port(track)
+        for event in track:
+            if event.kind not in (NOTE_OFF, NOTE_ON) or event.channel is None:
+                continue
+            key = (port << 4 | event.channel, event.data[1])
+            if event.kind == NOTE_ON and event.data[2] > 0:
+                begun[key] = event.tick
+            elif key in begun and begun.pop(key) < at < event.tick:
+                ends[key] = max(ends.get(key, 0), event.tick)
+    return ends
+
+
+def stems(file: File) -> list[tuple[str, File]]:
+    """A file for each track with notes, named, of the same length and with the same tempo map.
+
+    Tempo, meter, key and markers of all tracks stand in the first track of every one.
+    """
+    shared = (TEMPO, TIME, KEY, MARKER)
+    conductor: list[Event] = []
+    for track in file.tracks:
+        conductor += [event for event in track if event.meta in shared]
+    conductor.sort(key=lambda event: event.tick)
+    end = max([file.end, *(track[-1].tick for track in file.tracks if track)])
+    found = []
+    for track in file.tracks:
+        if _channels_with_notes(track):
+            own = [event for event in track if event.meta not in shared]
+            found.append((_name(track), File(file.division, [conductor, own], end)))
+    return found
+
+
+def _name(track: Sequence[Event]) -> str:
+    return next((words(event).strip() for event in track if event.meta == NAME), "")

@@ -1,0 +1,1 @@
+"""Generation: from a prompt and options to finished pieces."""

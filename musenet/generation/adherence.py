@@ -1,0 +1,133 @@
+"""How far new music has gone from what was asked: a few figures beside those of the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tokenizer.instruments import DRUMS
+from tokenizer.instruments import name as instrument_name
+
+Notes = npt.NDArray[np.void]
+
+_MAJOR = (0, 2, 4, 5, 7, 9, 11)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a passage is like; shares are 0 to 1, pitch and velocity are means.
+
+    Attributes:
+        notes_a_bar: how dense it is.
+        pitch: the middle of its melodic notes, in semitones (60 is C4).
+        velocity: how loud.
+        in_key: share of melodic notes in the key's scale (natural notes of the signature, and the
+            raised sixth and seventh of minor).
+    """
+
+    notes_a_bar: float
+    pitch: float
+    velocity: float
+    in_key: float
+
+
+@dataclass(frozen=True)
+class Drift:
+    """The new music beside the prompt, and beside what was asked for.
+
+    Attributes:
+        new: figures of the new music.
+        prompt: the prompt's, or None without one.
+        in_instruments: share of the new notes in the instruments wanted, None if it is all the
+            same.
+        strangers: the other instruments with their numbers of notes, most first.
+        silent: instruments wanted that have no new note.
+    """
+
+    new: Figures
+    prompt: Figures | None
+    in_instruments: float | None
+    strangers: tuple[tuple[int, int], ...]
+    silent: tuple[int, ...]
+
+    def __str__(self) -> str:
+        words = []
+        if self.in_instruments is not None:
+            words.append(f"{self.in_instruments:.0%} of the notes in the instruments wanted")
+        words += [f"{instrument_name(p)} {n} notes unwanted" for p, n in self.strangers[:3]]
+        words += [f"{instrument_name(p)} silent" for p in self.silent]
+        names = ("notes a bar", "mean pitch", "mean velocity")
+        for name, field in zip(names, ("notes_a_bar", "pitch", "velocity"), strict=True):
+            before = "" if self.prompt is None else f" (prompt {getattr(self.prompt, field):.0f})"
+            words.append(f"{name} {getattr(self.new, field):.0f}{before}")
+        before = "" if self.prompt is None else f" (prompt {self.prompt.in_key:.0%})"
+        words.append(f"{self.new.in_key:.0%} in the key{before}")
+        return ", ".join(words)
+
+
+def drift(
+    new: Notes,
+    bars: float,
+    prompt: Notes,
+    prompt_bars: float,
+    wanted: Iterable[int],
+    key: tuple[int, bool] | None,
+) -> Drift:
+    """Compare new notes (`tokenizer.score.score.NOTES`) with those of the prompt.
+
+    Args:
+        new: the new notes.
+        bars: how many bars they fill.
+        prompt: the prompt's notes, possibly none.
+        prompt_bars: how many bars those fill.
+        wanted: programs that were asked for or are the prompt's; none if it is all the same.
+        key: (fifths, minor), or None to leave keys out (every note then counts as in it).
+    """
+    wanted = set(wanted)
+    counts = np.bincount(new["program"], minlength=DRUMS + 1)
+    strangers = [
+        (p, int(counts[p]))
+        for p in np.argsort(-counts, kind="stable").tolist()
+        if counts[p] and p not in wanted
+    ]
+    inside = 1 - sum(n for _, n in strangers) / max(1, len(new))
+    return Drift(
+        new=_figures(new, bars, key),
+        prompt=_figures(prompt, prompt_bars, key) if len(prompt) else None,
+        in_instruments=inside if wanted else None,
+        strangers=tuple(strangers) if wanted else (),
+        silent=tuple(sorted(p for p in wanted if not counts[p])),
+    )
+
+
+def _figures(notes: Notes, bars: float, key: tuple[int, bool] | None) -> Figures:
+    melodic = notes[notes["program"] != DRUMS]
+    classes = _pitch_classes(melodic)
+    scale = np.ones(12, dtype=bool) if key is None else _scale(*key)
+    return Figures(
+        notes_a_bar=len(notes) / max(bars, 1e-9),
+        pitch=float(melodic["pitch"].mean()) if len(melodic) else 0.0,
+        velocity=float(notes["velocity"].mean()) if len(notes) else 0.0,
+        in_key=float(classes[scale].sum()) if len(melodic) else 1.0,
+    )
+
+
+def _pitch_classes(notes: Notes) -> npt.NDArray[np.float64]:
+    """The share of each pitch class among melodic notes."""
+    melodic = notes["pitch"][notes["program"] != DRUMS].astype(np.int64)
+    counts = np.bincount(melodic % 12, minlength=12)
+    share: npt.NDArray[np.float64] = counts / max(1, counts.sum())
+    return share
+
+
+def _scale(fifths: int, minor: bool) -> npt.NDArray[np.bool_]:
+    """The pitch classes of a key: its signature's, and in minor the raised sixth and seventh."""
+    tonic = 7 * fifths % 12
+    inside = np.zeros(12, dtype=bool)
+    inside[(np.array(_MAJOR) + tonic) % 12] = True
+    if minor:
+        inside[(tonic + np.array([6, 8])) % 12] = True
+    return inside

@@ -1,0 +1,230 @@
+"""The prompt: a user's file, what of it the model hears, and where the continuation starts.
+
+Without `--to` the continuation starts where a composer would go on: at the last bar line of the
+prompt, if music reaches that line, or else where the music stops inside its last bar, which is
+then completed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from musenet.export.excerpts import cut
+from musenet.export.merge import one_part_a_track
+from tokenizer.errors import InputError
+from tokenizer.midi import events
+from tokenizer.midi.read import read, to_bytes
+from tokenizer.score.bars import Bars
+from tokenizer.score.score import TEMPOS, TIME_SIGNATURES, Score
+from tokenizer.theory import Key
+
+MOST_NOTES = 200_000
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a piece: a bar counted from 1, or a time in seconds; the other is None."""
+
+    bar: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: str, option: str) -> Place:
+        """Read "8" (a bar), "12.5s" or "1:05" (seconds).
+
+        Raises:
+            InputError: if the text is neither.
+        """
+        try:
+            if text.endswith("s"):
+                return cls(seconds=_positive(float(text[:-1])))
+            if ":" in text:
+                return cls(seconds=clock_time(text))
+            return cls(bar=int(_positive(int(text), 1)))
+        except ValueError:
+            raise InputError(
+                f"{option} takes a bar such as 8, or seconds such as 12.5s or 1:05, not '{text}'"
+            ) from None
+
+
+def clock_time(text: str) -> float:
+    """Seconds of "3:30", "1:02:03" or "90".
+
+    Raises:
+        ValueError: if the text is no such time.
+    """
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = seconds * 60 + _positive(float(part))
+    return seconds
+
+
+def _positive(number: float, least: float = 0) -> float:
+    if not least <= number < 1e9:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What the user gave.
+
+    Attributes:
+        name: the file's name without suffix, for titles.
+        file: its events, those past the boundary left out if it was cut there; a part a track.
+        score: the whole file as music, in its own ticks.
+        heard: the music that the model is to hear, its first tick being `origin`.
+        origin: the tick of the file at which `heard` begins.
+        boundary: the tick of the file at which the continuation starts.
+        digest: the first 12 hexadecimal digits of the SHA-256 of the file.
+    """
+
+    name: str
+    file: events.File
+    score: Score
+    heard: Score
+    origin: int
+    boundary: int
+    digest: str
+
+    @property
+    def bars(self) -> Bars:
+        """The bar lines of the file."""
+        return Bars(self.score.time_signatures, self.score.ticks_per_quarter)
+
+
+def read_prompt(
+    path: str | os.PathLike[str] | Score,
+    *,
+    begin: Place | None = None,
+    stop: Place | None = None,
+) -> Prompt:
+    """Read a MIDI file to be continued.
+
+    Args:
+        path: the file, or its music as a score.
+        begin: where in it the model begins to hear; by default at its beginning.
+        stop: where in it the continuation starts, a bar being used whole.
+
+    Raises:
+        MidiError: if it is no MIDI file, or a damaged one.
+        InputError: if it has no notes, or none in the part asked for, or too many.
+    """
+    if isinstance(path, Score):
+        return _prompt("the score", "score", to_bytes(path), path, begin, stop)
+    score = read(path)
+    return _prompt(str(path), Path(path).stem, Path(path).read_bytes(), score, begin, stop)
+
+
+def prompt_of(
+    data: bytes, name: str, said: str, *, begin: Place | None = None, stop: Place | None = None
+) -> Prompt:
+    """The prompt that a MIDI file's bytes are, as `read_prompt` reads it from a path.
+
+    Args:
+        data: the file.
+        name: its name without suffix, for titles.
+        said: what complaints call it.
+        begin: where in it the model begins to hear; by default at its beginning.
+        stop: where in it the continuation starts, a bar being used whole.
+
+    Raises:
+        MidiError: if it is no MIDI file, or a damaged one.
+        InputError: if it has no notes, or none in the part asked for, or too many.
+    """
+    return _prompt(said, name, data, read(data), begin, stop)
+
+
+def _prompt(
+    path: str, name: str, data: bytes, score: Score, begin: Place | None, stop: Place | None
+) -> Prompt:
+    """The prompt in a file whose bytes and music are known; `path` names it in complaints."""
+    if not len(score.notes):
+        raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
+    file = _plain(data, score)
+    bars = Bars(score.time_signatures, score.ticks_per_quarter)
+    boundary = boundary_of(score, bars, file.end) if stop is None else _tick(stop, score, bars, 1)
+    origin = 0 if begin is None else _tick(begin, score, bars, 0)
+    heard = between(score, origin, boundary) if origin < boundary else None
+    if heard is None or not len(heard.notes):
+        last = bars.number(max(score.end - 1, 0)) + 1
+        raise InputError(f"{path} has no notes from --from to --to; its music ends in bar {last}")
+    if len(heard.notes) > MOST_NOTES:
+        raise InputError(
+            f"{path} has {len(heard.notes):,} notes and a prompt at most {MOST_NOTES:,}; "
+            "use a part of it with --from and --to"
+        )
+    if stop is not None:
+        file, score = cut(file, boundary), between(score, 0, boundary)
+    return Prompt(
+        name=name,
+        file=one_part_a_track(file),
+        score=score,
+        heard=heard,
+        origin=origin,
+        boundary=boundary,
+        digest=hashlib.sha256(data).hexdigest()[:12],
+    )
+
+
+def blank(tempo: float, meter: tuple[int, int], key: Key | None) -> Prompt:
+    """A prompt without music: an empty file with a tempo (quarters a minute), meter and key."""
+    numerator, denominator = meter
+    microseconds = round(60e6 / tempo)
+    opening = [
+        events.meta(0x51, microseconds.to_bytes(3, "big")),
+        events.meta(0x58, bytes((numerator, denominator.bit_length() - 1, 24, 8))),
+    ]
+    if key is not None:
+        opening.append(events.meta(0x59, bytes((key[0] & 0xFF, int(key[1])))))
+    score = Score(
+        tempos=np.array([(0, microseconds)], TEMPOS),
+        time_signatures=np.array([(0, numerator, denominator)], TIME_SIGNATURES),
+    )
+    file = events.File(score.ticks_per_quarter, [[events.Event(0, data) for data in opening]])
+    return Prompt("", file, score, score, 0, 0, "")
+
+
+def boundary_of(score: Score, bars: Bars, file_end: int) -> int:
+    """Where a composer would go on after a score, in ticks.
+
+    That is the last bar line that the music reaches, or misses by less than a beat; where it stops
+    earlier in a bar, the end of its last note. A file that says of itself that it ends on the next
+    bar line, as a clip out of a DAW does, is taken at its word.
+    """
+    last_start = int(score.notes["start"].max())
+    line = bars.tick(bars.number(score.end + bars.beat(score.end) - 1))
+    if line > last_start:
+        return line
+    following = bars.tick(bars.number(score.end) + 1)
+    return following if file_end == following else max(score.end, last_start + 1)
+
+
+def _plain(data: bytes, score: Score) -> events.File:
+    """The file's own events, or those of the score where the file had to be interpreted."""
+    try:
+        file = events.parse(data)
+    except events.NotPlain:
+        return events.parse(to_bytes(score))
+    if file.division != score.ticks_per_quarter:
+        return events.parse(to_bytes(score))
+    return file
+
+
+def _tick(place: Place, score: Score, bars: Bars, after: int) -> int:
+    """The tick of a place: the line of its bar, or `after` bars later."""
+    if place.bar is not None:
+        return bars.tick(place.bar - 1 + after)
+    return int(score.ticks(np.array([place.seconds]))[0])
+
+
+def between(score: Score, start: int, stop: int) -> Score:
+    """A slice whose notes keep their whole length."""
+    notes = score.notes[(score.notes["start"] >= start) & (score.notes["start"] < stop)].copy()
+    notes["start"] -= start
+    return replace(score.slice(start, stop), notes=notes)

@@ -1,0 +1,127 @@
+"""The recipe inside a generated file, and making the file again: the prompt, too, is in it.
+
+What came from the user lies before the boundary, in the tracks that the recipe counts; the rest
+was added. So a file that `musenet generate` wrote needs nothing but the weights to be made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from musenet.export.excerpts import cut
+from tokenizer.errors import InputError
+from tokenizer.midi import events
+from tokenizer.midi.read import read
+from tokenizer.midi.smf import TEXT
+
+from .options import Options
+from .prompt import Prompt, between
+
+RECIPE = "MuseNet recipe "
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a file was made.
+
+    Attributes:
+        program: the version of this program.
+        weights: the hash of the weights.
+        model: the name of the checkpoint's folder.
+        fresh: whether there was no prompt.
+        digest: of the prompt's file.
+        name: of the prompt, for titles.
+        origin: the tick at which the model began to hear.
+        boundary: the tick at which the new music starts.
+        tracks: how many tracks the prompt had.
+        end: the tick at which the prompt's file ended.
+        options: everything that was asked for.
+        alone: whether the file holds the new music without the prompt.
+    """
+
+    program: str
+    weights: str
+    model: str
+    fresh: bool
+    digest: str
+    name: str
+    origin: int
+    boundary: int
+    tracks: int
+    end: int
+    options: Options
+    alone: bool = False
+
+    def to_text(self) -> str:
+        """The recipe as the text event that stands in the file."""
+        record = {**vars(self), "options": json.loads(self.options.to_json())}
+        return RECIPE + json.dumps(record)
+
+    @classmethod
+    def from_text(cls, text: str) -> Recipe:
+        """The inverse of `to_text`.
+
+        Raises:
+            InputError: if it is damaged or of another version.
+        """
+        try:
+            record: dict[str, Any] = json.loads(text.removeprefix(RECIPE))
+            options = Options.from_json(json.dumps(record.pop("options")))
+            return cls(**record, options=options)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError("the recipe in the file is damaged or of another version") from error
+
+
+def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
+    """The recipe of a file that was generated, and the file's events.
+
+    A file that was continued more than once holds a recipe for each time; the last one counts.
+
+    Raises:
+        InputError: if the file holds no recipe.
+    """
+    read(path)  # says in words what is wrong with a file that is not MIDI
+    try:
+        file = events.parse(Path(path).read_bytes())
+    except events.NotPlain:
+        file = events.File(480, [])
+    for track in file.tracks:
+        recipes = [event for event in track if _is_recipe(event)]
+        if recipes:
+            return Recipe.from_text(events.words(recipes[-1])), file
+    raise InputError(f"{path} holds no recipe; it was not written by musenet generate")
+
+
+def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
+    """The prompt of a generated file as it was, or None if there was none."""
+    if recipe.fresh:
+        return None
+    own = events.File(file.division, file.tracks[: recipe.tracks], recipe.end)
+    old = cut(own, recipe.boundary)
+    old.end = recipe.end
+    # The prompt may have been generated too: a recipe of its own, before this one, stays in it.
+    for track in old.tracks:
+        recipes = [index for index, event in enumerate(track) if _is_recipe(event)]
+        if recipes:
+            del track[recipes[-1]]
+            break
+    score = read(events.dump(old))
+    return Prompt(
+        name=recipe.name,
+        file=old,
+        score=score,
+        heard=between(score, recipe.origin, recipe.boundary),
+        origin=recipe.origin,
+        boundary=recipe.boundary,
+        digest=recipe.digest,
+    )
+
+
+def _is_recipe(event: events.Event) -> bool:
+    return event.meta == TEXT and events.words(event).startswith(RECIPE)

@@ -1,0 +1,259 @@
+"""Best of N: which of several continuations is likeliest to please, and why, in one unit.
+
+Every finding is evidence in nats, so that findings add up:
+
+- **measures** (pitch-class entropy, scale consistency, groove, density, polyphony) of the new music
+  beside the prompt's. A difference of z deviations counts −2 log(1 + z²/3), a Student's t of three
+  degrees: one 0.6, three 2.8, ten 7. The deviation is that by which real music changes from sixteen
+  bars to the next; without a prompt it is the spread among pieces, around their mean (`USUAL`).
+- **signs** that something broke: a silence, a figure that goes round and round, a density that
+  runs away. They count where they are rarer than 1 in 100 in real music (`RARE`) and worse than in
+  the prompt, and 4.5 nats at twice that.
+- **wishes**: notes in instruments that nobody wanted, players who keep silent; an ending that comes
+  early or late, or does not close as endings do (`musenet.sampling.ending`).
+- the **critic**'s log-odds that the music is real, where the checkpoint has one.
+
+`benchmarks/ranges.py` gives the figures of `USUAL` and `RARE`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from musenet.evaluation import statistics
+from musenet.sampling.ending import judged
+from musenet.sampling.loop_penalty import longest_runs
+from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
+from tokenizer.instruments import name as instrument_name
+from tokenizer.score.score import Score
+from tokenizer.theory import Key
+
+MOST = 4.5
+"""Nats that a sign, a wish or music without notes counts at most."""
+
+_FEWEST_ROWS = 32
+_SILENT_PLAYER = 1.5
+
+
+class Usual(NamedTuple):
+    """A measure in real music: mean and spread among passages, and how much it changes."""
+
+    mean: float
+    spread: float
+    change: float
+
+
+USUAL: dict[str, Usual] = {
+    "entropy": Usual(2.92, 0.29, 0.23),
+    "scale": Usual(0.91, 0.08, 0.065),
+    "groove": Usual(0.95, 0.06, 0.024),
+    "density": Usual(2.5, 1.0, 0.40),
+    "polyphony": Usual(1.8, 0.55, 0.26),
+}
+"""In sixteen bars of 400 pieces of ten corpora; density and polyphony as logarithms of base 2."""
+
+RARE: dict[str, float] = {"silence": 4.0, "loop": 12.0, "runaway": 2.0}
+"""What 99 of 100 passages of real music do not exceed; see `signs` for the units."""
+
+_MEASURES: dict[str, Callable[[statistics.Grid], float]] = {
+    "entropy": statistics.pitch_class_entropy,
+    "scale": statistics.scale_consistency,
+    "groove": statistics.groove_consistency,
+    "density": lambda grid: _log(statistics.notes_per_quarter(grid)),
+    "polyphony": lambda grid: _log(statistics.polyphony(grid)),
+}
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One candidate and what speaks for and against it.
+
+    Attributes:
+        number: its place among the candidates, from 1 on.
+        total: the sum of all evidence in nats; more is better.
+        evidence: each finding's share of it, the critic's among them where there is one.
+        reasons: what is worth saying, in words, worst first.
+    """
+
+    number: int
+    total: float
+    evidence: dict[str, float]
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass
+class _Findings:
+    evidence: dict[str, float] = field(default_factory=dict)
+    reasons: list[tuple[float, str]] = field(default_factory=list)
+
+    def add(self, name: str, nats: float, words: str) -> None:
+        self.evidence[name] = self.evidence.get(name, 0.0) + nats
+        if nats < -0.5:
+            self.reasons.append((nats, words))
+
+
+def measures(score: Score) -> dict[str, float]:
+    """The measures of a score; NaN where one is not defined (drums alone have no key)."""
+    if not len(score.notes):
+        return dict.fromkeys(_MEASURES, math.nan)
+    grid = statistics.Grid.of(score)
+    return {name: measure(grid) for name, measure in _MEASURES.items()}
+
+
+def signs(score: Score, before: Score | None = None) -> dict[str, float]:
+    """How far a score shows signs that something broke.
+
+    Args:
+        score: new music, beginning at tick 0.
+        before: the prompt, or None.
+
+    Returns:
+        silence: quarters of the longest time in which nothing sounds, the beginning counted in.
+        loop: how often a figure is played again without a break, if it lasts for 32 notes.
+        runaway: octaves (doublings or halvings) by which the last quarter of the music is denser or
+            thinner than the prompt, or without one than the music's first half.
+    """
+    return {
+        "silence": _longest_silence(score),
+        "loop": _most_rounds(score),
+        "runaway": _runaway(score, before),
+    }
+
+
+def rank(
+    scores: Sequence[Score],
+    *,
+    prompt: Score | None = None,
+    wanted: Iterable[int] = (),
+    late: Sequence[float] | None = None,
+    key: Key | None = None,
+    critic: Sequence[float] | None = None,
+) -> list[Ranked]:
+    """Rank candidates, the best first; ties go to the earlier one.
+
+    Args:
+        scores: the new music of each candidate, beginning at tick 0.
+        prompt: what it continues, or None.
+        wanted: programs that were asked for or are the prompt's; none if it is all the same.
+        late: how many bars after the bar line asked for each candidate ends (before it: negative),
+            where an ending was asked for.
+        key: in which it is to end; by default what each candidate's notes say.
+        critic: the log-odds of each that it is real.
+
+    Raises:
+        InputError: if `late` or `critic` is not as long as `scores`.
+    """
+    for name, given in (("late", late), ("critic", critic)):
+        if given is not None and len(given) != len(scores):
+            raise InputError(f"{name} has {len(given)} values for {len(scores)} candidates")
+    before = None if prompt is None or not len(prompt.notes) else prompt
+    wanted = tuple(wanted)
+    ranked = []
+    for index, score in enumerate(scores):
+        found = _found(score, before, wanted)
+        if late is not None:
+            for finding in judged(score.notes, key, late[index]):
+                found.add("ending", *finding)
+        if critic is not None:
+            found.evidence = {"critic": critic[index], **found.evidence}
+        words = tuple(words for _, words in sorted(found.reasons))
+        ranked.append(Ranked(index + 1, sum(found.evidence.values()), found.evidence, words))
+    return sorted(ranked, key=lambda one: (-one.total, one.number))
+
+
+def _found(score: Score, before: Score | None, wanted: tuple[int, ...]) -> _Findings:
+    """Everything about one candidate but its ending and the critic."""
+    found = _Findings()
+    if not len(score.notes):
+        found.add("silence", -len(USUAL) * MOST, "no notes")
+        return found
+    _add_measures(found, measures(score), None if before is None else measures(before))
+    _add_signs(found, signs(score, before), None if before is None else signs(before))
+    _add_players(found, score, wanted)
+    return found
+
+
+def _add_measures(found: _Findings, new: dict[str, float], old: dict[str, float] | None) -> None:
+    for name, usual in USUAL.items():
+        known = old is not None and not math.isnan(old[name])
+        centre = old[name] if old is not None and known else usual.mean
+        z = (new[name] - centre) / (usual.change if known else usual.spread)
+        z = 0.0 if math.isnan(z) else z
+        # Two views of one thing, the notes of a key, count half each.
+        half = 0.5 if name in ("entropy", "scale") else 1.0
+        found.add(name, -half * 2 * math.log1p(z * z / 3), _WORDS[name][z > 0])
+
+
+_WORDS = {
+    "entropy": ("fewer different notes", "more different notes"),
+    "scale": ("further from a scale", "closer to a scale"),
+    "groove": ("less steady", "steadier"),
+    "density": ("thinner", "denser"),
+    "polyphony": ("fewer notes together", "more notes together"),
+}
+
+
+def _add_signs(found: _Findings, new: dict[str, float], old: dict[str, float] | None) -> None:
+    words = {
+        "silence": f"silent for {new['silence']:.0f} quarters",
+        "loop": f"one figure {new['loop']:.0f} times over",
+        "runaway": "its density runs away",
+    }
+    for name, most in RARE.items():
+        limit = most if old is None or name == "runaway" else max(most, old[name])
+        found.add(name, -min(MOST, MOST * max(0.0, new[name] / limit - 1)), words[name])
+
+
+def _add_players(found: _Findings, score: Score, wanted: tuple[int, ...]) -> None:
+    """Drift: notes in instruments that nobody wanted, and wanted ones that are silent."""
+    if not wanted:
+        return
+    counts = np.bincount(score.notes["program"], minlength=DRUMS + 1)
+    strange = 1 - float(counts[list(set(wanted))].sum()) / len(score.notes)
+    silent = [program for program in wanted if not counts[program]]
+    found.add("players", -MOST * strange, f"{strange:.0%} of the notes in other instruments")
+    if silent:
+        names = ", ".join(instrument_name(program) for program in silent)
+        found.add("players", -min(MOST, _SILENT_PLAYER * len(silent)), f"{names} silent")
+
+
+def _log(value: float) -> float:
+    return math.log2(value) if value > 0 else math.nan
+
+
+def _longest_silence(score: Score) -> float:
+    start = score.notes["start"].astype(np.int64)
+    stop = np.maximum.accumulate(np.concatenate([[0], start + score.notes["duration"]]))
+    gap = float((start - stop[:-1]).max(initial=0))
+    return gap / score.ticks_per_quarter
+
+
+def _most_rounds(score: Score) -> float:
+    notes = score.notes
+    wait = np.diff(notes["start"].astype(np.int64), prepend=0)
+    keys = (wait * (DRUMS + 1) + notes["program"]) * 128 + notes["pitch"]
+    runs = longest_runs(keys)
+    rounds = runs / np.arange(1, len(runs) + 1)
+    return float(rounds[runs >= _FEWEST_ROWS].max(initial=0.0))
+
+
+def _runaway(score: Score, before: Score | None) -> float:
+    if not len(score.notes):
+        return 0.0
+    length = int(score.end)
+    last = _density(score, length * 3 // 4, length)
+    usual = _density(score, 0, length // 2) if before is None else _density(before, 0, before.end)
+    return abs(math.log2(max(last, 1e-3) / max(usual, 1e-3)))
+
+
+def _density(score: Score, start: int, stop: int) -> float:
+    """Notes a quarter from one tick to another."""
+    onsets = score.notes["start"]
+    count = int(((onsets >= start) & (onsets < stop)).sum())
+    return count * score.ticks_per_quarter / max(1, stop - start)

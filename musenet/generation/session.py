@@ -1,0 +1,397 @@
+"""From a checkpoint, a prompt and options to finished MIDI files: the whole way in one place.
+
+    prompt ─▶ prefix + body ─▶ Sampler ─▶ rows ─▶ notes in the file's ticks ─▶ the user's file
+
+A `Composition` can be stopped after any step; `results` gives what there is so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from musenet import __version__
+from musenet.decoding.engines import resolve
+from musenet.export import excerpts, merge
+from musenet.model.checkpoint import Checkpoint
+from musenet.sampling.constraints import accustomed, usual
+from musenet.sampling.ending import judged
+from musenet.sampling.finale import Finale
+from musenet.sampling.grammar import Limits
+from musenet.sampling.sampler import Plan, Sampler, Step, kept_rows, rows_of
+from tokenizer.encoding.clock import Clock, placed_notes
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import Tokens, Vocabulary
+from tokenizer.errors import InputError, unknown
+from tokenizer.instruments import DRUMS
+from tokenizer.labels import Labels, composer_name
+from tokenizer.midi import events
+from tokenizer.midi.read import read
+from tokenizer.midi.smf import MARKER, TEXT
+from tokenizer.score.score import Score
+from tokenizer.theory import Key
+
+from .adherence import Drift, drift
+from .options import Options
+from .prompt import Prompt, blank
+from .recipe import Recipe
+
+DEFAULT_TEMPO = 100.0
+_PIANO = 0
+_MARKER_BARS = 8
+
+
+@dataclass(frozen=True)
+class Result:
+    """One finished variation.
+
+    Attributes:
+        file: the MIDI file's events.
+        variation: its number.
+        boundary: the tick at which the new music starts.
+        end: the tick of the bar line up to which it was asked for.
+        notes: how many notes are new.
+        relaxed: how often each limit had to be let go, over all variations made together.
+        drift: how far the new music has gone from what was asked.
+        recipe: how it was made.
+        bar: the tick of the bar line at or before the boundary.
+    """
+
+    file: events.File
+    variation: int
+    boundary: int
+    end: int
+    notes: int
+    relaxed: dict[str, int]
+    drift: Drift
+    recipe: Recipe
+    bar: int
+
+    @cached_property
+    def data(self) -> bytes:
+        """The MIDI file."""
+        return events.dump(self.file)
+
+    @cached_property
+    def score(self) -> Score:
+        """The whole file as a score."""
+        return read(self.data)
+
+    @property
+    def alone(self) -> bytes:
+        """The new music alone, as a MIDI file that begins at its first bar line."""
+        file = excerpts.tail(self.file, self.bar)
+        recipe = replace(self.recipe, alone=True)
+        merge.add_texts(file, [(0, TEXT, recipe.to_text())])
+        return events.dump(file)
+
+    @property
+    def stems(self) -> list[tuple[str, bytes]]:
+        """A file for each track with notes, of the same length: its name and its bytes."""
+        return [(name, events.dump(file)) for name, file in merge.stems(self.file)]
+
+
+class Composition:
+    """Music in the making.
+
+    Args:
+        checkpoint: the model, with its tokenizer.
+        prompt: what is continued, or None.
+        options: what is asked for.
+
+    Raises:
+        InputError: if the checkpoint has no tokenizer or knows no such composer or style.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, prompt: Prompt | None, options: Options) -> None:
+        if checkpoint.tokenizer is None:
+            raise InputError(
+                f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole"
+            )
+        self.fresh = prompt is None
+        options = _for_somebody(options) if prompt is None else options
+        self.options = replace(options, engine=resolve(options.engine, checkpoint.model))
+        self.prompt = _blank(options) if prompt is None else prompt
+        self._checkpoint = checkpoint
+        self._tokenizer = checkpoint.tokenizer
+        check_names(options, self._tokenizer.vocabulary)
+        if prompt is not None and options.meter is not None:
+            raise InputError("the prompt's meter goes on; --meter is for music without a prompt")
+        self.bars = self.prompt.bars
+        grid = self._tokenizer.vocabulary.grid
+        self._clock = Clock(self.prompt.score, grid, self.prompt.origin)
+        self._labels = labels(self.options, self.prompt, self._tokenizer)
+        self._plan = self._planned()
+        model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
+        self._sampler = (
+            Finale(model, vocabulary, self._plan, self._closes)
+            if options.ending
+            else Sampler(model, vocabulary, self._plan)
+        )
+        self._steps: list[Step] = []
+
+    @property
+    def title(self) -> str:
+        """What the music is called in pictures."""
+        if self.prompt.name:
+            return f"{self.prompt.name}, continued"
+        options = self.options
+        who = composer_name(options.composer) if options.composer else ""
+        manner = " ".join(options.styles)
+        return f"In the manner of {who}" if who else f"New music {manner}".strip()
+
+    @property
+    def unheard(self) -> int:
+        """How many of the prompt's first notes lie before what the context holds."""
+        context = self._checkpoint.config.context
+        early = self._plan.body[: len(self._plan.body) - kept_rows(self._plan, context)]
+        return int(self._tokenizer.vocabulary.is_note(early).sum())
+
+    @property
+    def end(self) -> int:
+        """The tick of the bar line (or time) up to which music is asked for."""
+        options, prompt = self.options, self.prompt
+        if options.bars is not None:
+            first = self.bars.number(prompt.boundary)
+            inside = prompt.boundary > self.bars.tick(first)
+            return self.bars.tick(first + options.bars + inside)
+        ticks = prompt.score.ticks(np.array([options.seconds]))
+        end = self.bars.tick(self.bars.number(int(ticks[0])) + 1)
+        if end <= prompt.boundary:
+            raise InputError(
+                "the prompt is already as long as that; ask for more, or cut it (--to)"
+            )
+        return end
+
+    @property
+    def key(self) -> Key | None:
+        """The key asked for, or the prompt's; None if nothing is known."""
+        key = self._labels.key
+        return None if key is None else Key(*key)
+
+    def late(self, end: int) -> float:
+        """How many bars after the bar line asked for a piece ends that ends at a tick."""
+        return self.bars.count(0, end) - self.bars.count(0, self.end)
+
+    def steps(self) -> Iterator[float]:
+        """Make the music step by step; a step gives the tick that every variation has reached."""
+        for step in self._sampler.steps():
+            self._steps.append(step)
+            behind = step.times[step.live].min()
+            yield float(self._clock.ticks(np.array([behind]))[0])
+
+    def latest(self) -> npt.NDArray[np.void]:
+        """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
+
+        The column `track` holds each note's place in the variations.
+        """
+        step = self._steps[-1]
+        vocabulary = self._tokenizer.vocabulary
+        sounding = step.live & vocabulary.is_note(step.rows)
+        notes = placed_notes(step.rows[sounding], step.times[sounding], vocabulary, self._clock)
+        notes["track"] = np.flatnonzero(sounding)
+        return notes
+
+    def results(self) -> list[Result]:
+        """The variations as far as they are made."""
+        return [self._result(index) for index in range(len(self.options.variations))]
+
+    def rows(self, index: int) -> Tokens:
+        """The new rows `(T, 5)` of a variation, by its place in the options."""
+        return rows_of(self._steps, index)
+
+    def piece(self, index: int) -> Tokens:
+        """A variation from the beginning of the prompt, with its prefix, `(T, 5)`."""
+        return np.concatenate([self._plan.prefix, self._plan.body, self.rows(index)])
+
+    @property
+    def wanted(self) -> tuple[int, ...]:
+        """The programs that are asked for or are the prompt's; none if it is all the same."""
+        options = self.options
+        if options.only_instruments is not None:
+            return options.only_instruments
+        players = np.unique(self.prompt.heard.notes["program"]).tolist()
+        return tuple(dict.fromkeys((*options.instruments, *players)))
+
+    def _planned(self) -> Plan:
+        options, prompt = self.options, self.prompt
+        vocabulary = self._tokenizer.vocabulary
+        body = self._tokenizer.body(prompt.heard)
+        clock = self._clock
+        until = clock.step(self.end)
+        times = np.cumsum(vocabulary.steps[body[:, 0]])
+        earliest = int(times[-1]) + 1 if len(times) else 0
+        # An ending may come two bars early, and its last chord start within the bar after.
+        bar = self.bars.number(self.end)
+        early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
+        return Plan(
+            prefix=self._tokenizer.prefix(self._labels),
+            body=body,
+            not_before=max(clock.step(prompt.boundary), earliest),
+            until=late if options.ending else until,
+            sampling=options.sampling,
+            limits=_limits(options, prompt),
+            seed=options.seed,
+            variations=options.variations,
+            length=until if options.ending else None,
+            may_end_at=early if options.ending else None,
+            overlap=options.overlap,
+            balance=options.balance,
+            manner=options.manner,
+            keep_key=options.key is None or self.fresh,
+            asked=options.instruments,
+            repetition=options.repetition,
+            engine=options.engine,
+        )
+
+    def _result(self, index: int) -> Result:
+        prompt = self.prompt
+        file = events.File(
+            prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
+        )
+        ending = self.options.ending
+        last = self.bars.tick(self.bars.number(self.end) + 2) if ending else self.end
+        notes = self._placed(self.rows(index))
+        notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
+        if not self.fresh:
+            merge.release(file, prompt.boundary)
+            merge.set_tempo(file, prompt.boundary, self.options.tempo)
+        merge.add_notes(file, notes, prompt.boundary)
+        recipe = self.recipe(index)
+        merge.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
+        if not ending:
+            file.end = last
+        kept = read(events.dump(file)).notes
+        new = kept[kept["start"] >= prompt.boundary]
+        return Result(
+            file=file,
+            variation=self.options.variations[index],
+            boundary=prompt.boundary,
+            end=self.end,
+            notes=len(new),
+            relaxed=dict(self._sampler.relaxed),
+            drift=self._drift(new),
+            recipe=recipe,
+            bar=self.bars.tick(self.bars.number(prompt.boundary)),
+        )
+
+    def _placed(self, rows: Tokens) -> npt.NDArray[np.void]:
+        """The notes of new rows, in the file's ticks."""
+        vocabulary, body = self._tokenizer.vocabulary, self._plan.body
+        times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
+        playing = vocabulary.is_note(rows)
+        notes = placed_notes(rows[playing], times[playing], vocabulary, self._clock)
+        notes["start"] = np.maximum(notes["start"], self.prompt.boundary)
+        return notes
+
+    def _closes(self, rows: Tokens) -> float:
+        """How well new rows end the piece, in nats."""
+        notes = self._placed(rows)
+        end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
+        return sum(nats for nats, _ in judged(notes, self.key, self.late(end)))
+
+    def _drift(self, new: npt.NDArray[np.void]) -> Drift:
+        prompt = self.prompt
+        end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
+        return drift(
+            new,
+            self.bars.count(prompt.boundary, end),
+            prompt.heard.notes,
+            self.bars.count(prompt.origin, prompt.boundary),
+            self.wanted,
+            self.key,
+        )
+
+    def recipe(self, index: int) -> Recipe:
+        """How a variation was made; `musenet replay` makes it again."""
+        prompt = self.prompt
+        return Recipe(
+            program=__version__,
+            weights=self._checkpoint.hash,
+            model=self._checkpoint.folder.name,
+            fresh=self.fresh,
+            digest=prompt.digest,
+            name=prompt.name,
+            origin=prompt.origin,
+            boundary=prompt.boundary,
+            tracks=len(prompt.file.tracks),
+            end=prompt.file.end,
+            options=replace(self.options, variations=(self.options.variations[index],)),
+        )
+
+    def _markers(self) -> list[tuple[int, int, str]]:
+        first = self.bars.number(self.prompt.boundary)
+        word = "Beginning" if self.fresh else "Continuation"
+        markers = [(self.prompt.boundary, MARKER, word)]
+        last = self.bars.number(self.end)
+        for bar in range(first + _MARKER_BARS, last, _MARKER_BARS):
+            markers.append((self.bars.tick(bar), MARKER, f"Bar {bar + 1}"))
+        return markers
+
+
+def check_names(options: Options, vocabulary: Vocabulary) -> None:
+    """Refuse a composer or a style that the model never heard of.
+
+    Raises:
+        InputError: naming the nearest that it knows.
+    """
+    if options.composer and vocabulary.control(f"composer:{options.composer}") is None:
+        raise unknown("composer", options.composer, vocabulary.names("composer"))
+    for style in options.styles:
+        if vocabulary.control(f"style:{style}") is None:
+            raise unknown("style", style, vocabulary.names("style"))
+
+
+def labels(options: Options, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
+    """What the prefix says: what the prompt is, overruled by what is asked for."""
+    found = tokenizer.labels(prompt.heard)
+    instruments = dict.fromkeys((*options.instruments, *found.instruments))
+    if options.only_instruments is not None:
+        instruments = dict.fromkeys(options.only_instruments)
+    return replace(
+        found,
+        composer=options.composer,
+        styles=options.styles,
+        instruments=tuple(instruments),
+        tempo=options.tempo or found.tempo or DEFAULT_TEMPO,
+        key=options.key or found.key,
+    )
+
+
+def _limits(options: Options, prompt: Prompt) -> Limits:
+    """The limits asked for; a prompt's players and their habits stay while nobody else is asked.
+
+    A piece from nothing becomes as full as is usual for the players asked for.
+    """
+    limits = options.limits
+    parts = merge.parts_of(prompt.file)
+    present = {part.program for part in parts}
+    players = {*(options.only_instruments or ()), *options.instruments}
+    if players and not present:
+        limits = usual(limits, len(players))
+    if options.only_instruments is not None:
+        limits = replace(limits, programs=options.only_instruments)
+    elif present and not options.new_instruments and limits.programs is None:
+        heard = np.unique(prompt.heard.notes["program"]).tolist()
+        limits = replace(limits, programs=tuple(sorted({*heard, *options.instruments})))
+        if not options.instruments:
+            limits = accustomed(limits, prompt.heard.notes, prompt.heard.ticks_per_quarter)
+    room = len(present) + len(merge.free_channels(prompt.file)) + (DRUMS not in present)
+    return replace(limits, instruments=min(limits.instruments, room))
+
+
+def _for_somebody(options: Options) -> Options:
+    """The options of a new piece: for piano, where neither players nor a manner are asked for.
+
+    Left all to itself, a model writes what most of its pieces begin with, such as drums alone.
+    """
+    asked = (options.instruments, options.only_instruments, options.composer, options.styles)
+    return options if any(asked) else replace(options, instruments=(_PIANO,))
+
+
+def _blank(options: Options) -> Prompt:
+    return blank(options.tempo or DEFAULT_TEMPO, options.meter or (4, 4), options.key)

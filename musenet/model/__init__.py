@@ -1,0 +1,1 @@
+"""The network: configuration, Transformer, heads, checkpoints."""

@@ -1,0 +1,311 @@
+"""A trained model on disk: a folder of plain files that is there whole or not at all.
+
+    model.safetensors   parameters, bf16         config.json     what the model is made of
+    tokenizer.json      what its numbers mean    training.json   how it was trained
+    README.md           the model card
+
+Loading never unpickles.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as tensors_to_bytes
+from torch.overrides import TorchFunctionMode
+
+from tokenizer import Tokenizer
+from tokenizer.errors import InputError, unknown
+
+from .config import ModelConfig
+from .transformer import Transformer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from musenet.api import AnyPrompt, Note, Songs
+    from musenet.generation.asking import Asked, Where
+
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
+_FORMAT = "musenet-1"
+_HASH_LENGTH = 12
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no initial values, which a checkpoint's take the place of.
+
+    The meta device would do as well, but loads PyTorch's compiler: more than a second.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        return args[0] if func is torch.Tensor.normal_ else func(*args, **(kwargs or {}))
+
+
+class Saves(Protocol):
+    """Anything that writes itself to a file, such as a Tokenizer."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to `path`."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model as loaded.
+
+    Attributes:
+        model: in evaluation mode.
+        tokenizer: what its fields mean, or None where the folder has none.
+        config: what the model is made of.
+        training: whatever the trainer recorded.
+        hash: the first 12 hexadecimal digits of the SHA-256 of model.safetensors.
+        folder: where it lies.
+    """
+
+    model: Transformer
+    tokenizer: Tokenizer | None
+    config: ModelConfig
+    training: dict[str, Any]
+    hash: str
+    folder: Path
+
+    def generate(
+        self,
+        prompt: AnyPrompt = None,
+        *,
+        begin: Where | None = None,
+        stop: Where | None = None,
+        **asked: Unpack[Asked],
+    ) -> Songs:
+        """Go on from a piece, or make a new one: a song for each variation asked for.
+
+        Args:
+            prompt: a path, a score or a prompt read before; None for a new piece.
+            begin: where in the prompt the model begins to hear: a bar, or "12.5s", or "1:05".
+            stop: where it goes on: after a bar, or at a time; by default where the music ends.
+            asked: any of bars, length, ending, composer, styles, instruments, only_instruments,
+                new_instruments, tempo, meter, key, polyphony, density, unisons, scale, balance,
+                manner, repetition, overlap, temperature, top_k, top_p, min_p, engine, seed and
+                variations, as `musenet.generation.asking.Asked` explains them.
+
+        Raises:
+            InputError: if the prompt cannot be read or the request cannot be met.
+            TypeError: for an unknown keyword, with the nearest one.
+        """
+        from musenet import api
+        from musenet.generation import asking
+        from musenet.generation.options import sampling_for
+
+        options = asking.asked_options(sampling_for(prompt), **asked)
+        return api.generate(self, api.as_prompt(prompt, begin, stop), options)
+
+    def notes(
+        self,
+        prompt: AnyPrompt = None,
+        *,
+        begin: Where | None = None,
+        stop: Where | None = None,
+        **asked: Unpack[Asked],
+    ) -> Iterator[Note]:
+        """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+
+        What is wrong with a request is raised here, not when the first note is asked for.
+        """
+        from musenet import api
+        from musenet.generation import asking
+        from musenet.generation.options import sampling_for
+
+        options = asking.asked_options(sampling_for(prompt), **asked)
+        return api.notes(self, api.as_prompt(prompt, begin, stop), options)
+
+
+def save(
+    folder: str | os.PathLike[str],
+    model: Transformer,
+    tokenizer: Saves | None,
+    training: Mapping[str, Any],
+    card: str = "",
+) -> str:
+    """Write a checkpoint folder, replacing one that is there.
+
+    Args:
+        folder: where; it appears under this name only when all its files are written.
+        model: its parameters are stored in bf16.
+        tokenizer: written as tokenizer.json unless None.
+        training: anything JSON can hold.
+        card: text of README.md; none is written if empty.
+
+    Returns:
+        The checkpoint's hash.
+
+    Raises:
+        InputError: if the folder cannot be written.
+    """
+    target = Path(folder)
+    data = _stored(model)
+    with _folder_replacing(target) as temporary:
+        (temporary / "model.safetensors").write_bytes(data)
+        (temporary / "config.json").write_bytes(model.config.to_json().encode())
+        record = json.dumps(dict(training), indent=2, ensure_ascii=False) + "\n"
+        (temporary / "training.json").write_bytes(record.encode())
+        if tokenizer is not None:
+            tokenizer.save(temporary / "tokenizer.json")
+        if card:
+            (temporary / "README.md").write_bytes(card.encode())
+    return _hash(data)
+
+
+def hash_of(model: Transformer) -> str:
+    """The hash that a checkpoint of this model has."""
+    return _hash(_stored(model))
+
+
+def load(
+    name_or_folder: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "cpu",
+    compute: torch.dtype | None = None,
+) -> Checkpoint:
+    """Read a checkpoint folder, or one of the models that come with the package by its name.
+
+    Args:
+        name_or_folder: a folder, or a name such as "mini".
+        device: where the parameters go.
+        compute: dtype of the matmuls; None computes in fp32, exactly.
+
+    Raises:
+        InputError: if there is none, or it is damaged or from another version.
+    """
+    folder = resolve(name_or_folder)
+    config = ModelConfig.from_json(_read(folder, "config.json").decode(errors="replace"))
+    data = _read(folder, "model.safetensors")
+    tensors = _tensors(folder, data)
+    with torch.device(device), _Undrawn():
+        model = Transformer(config, compute)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise InputError(
+            f"the weights in {folder} do not fit its config.json; fetch the checkpoint again"
+        ) from error
+    return Checkpoint(
+        model=model.eval(),
+        tokenizer=_tokenizer(folder),
+        config=config,
+        training=_training(folder),
+        hash=_hash(data),
+        folder=folder,
+    )
+
+
+def resolve(name_or_folder: str | os.PathLike[str]) -> Path:
+    """The folder of a checkpoint that is given by path or by the name of a shipped model.
+
+    Raises:
+        InputError: if neither exists.
+    """
+    given = Path(name_or_folder)
+    for folder in (given, PRETRAINED / given):
+        if (folder / "config.json").is_file():
+            return folder
+    if given.is_dir():
+        raise InputError(f"{given} is not a checkpoint: it has no config.json")
+    if given.exists():
+        raise InputError(f"{given} is a file; give the checkpoint's folder")
+    shipped = [folder.parent.name for folder in sorted(PRETRAINED.glob("*/config.json"))]
+    raise unknown("checkpoint", str(name_or_folder), shipped)
+
+
+def _stored(model: Transformer) -> bytes:
+    """A model's parameters as safetensors in bf16."""
+    tensors = {
+        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
+        for name, tensor in model.state_dict().items()
+    }
+    return tensors_to_bytes(tensors, metadata={"format": _FORMAT})
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot read {folder / name}: {error.strerror}; the checkpoint is not whole"
+        ) from error
+
+
+def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
+    damaged = f"{folder / 'model.safetensors'} is damaged; fetch the checkpoint again"
+    try:
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        tensors = load_tensors(data)
+    except (SafetensorError, ValueError, MemoryError, OverflowError) as error:
+        raise InputError(damaged) from error
+    if header.get("__metadata__", {}).get("format") != _FORMAT:
+        raise InputError(
+            f"{folder / 'model.safetensors'} is not of the format {_FORMAT}; "
+            "use the musenet release that wrote it"
+        )
+    return {name: tensor.float() for name, tensor in tensors.items()}
+
+
+def _tokenizer(folder: Path) -> Tokenizer | None:
+    path = folder / "tokenizer.json"
+    return Tokenizer.load(path) if path.is_file() else None
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(_read(folder, "training.json"))
+    except ValueError as error:
+        raise InputError(f"{folder / 'training.json'} is damaged ({error})") from error
+    if not isinstance(record, dict):
+        raise InputError(f"{folder / 'training.json'} is damaged: it holds no object")
+    return record
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:_HASH_LENGTH]
+
+
+@contextlib.contextmanager
+def _folder_replacing(target: Path) -> Iterator[Path]:
+    """Give a new folder beside `target`, and put it in its place when the block succeeds."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise InputError(
+            f"cannot write {target}: {error.strerror}; choose a folder that you can write to"
+        ) from error
+    old = temporary.with_name(temporary.name + "-old")
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if target.exists():
+            target.rename(old)
+        temporary.rename(target)
+    except OSError as error:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise InputError(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)

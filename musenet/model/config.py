@@ -1,0 +1,199 @@
+"""What a model is made of: one plain record, its presets and its JSON.
+
+No torch here: a configuration can be read, checked and printed without building anything.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from musenet.attention.patterns import PATTERNS, unreachable
+from tokenizer.errors import InputError, unknown
+
+VERSION = 1
+
+HEADS = ("cascade", "parallel", "delay", "flatten")
+ACTIVATIONS = ("squared_relu", "gelu")
+NORMS = ("rms", "layer")
+POSITIONS = ("rotary", "learned")
+INITIALISATIONS = ("zero", "gpt2")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """A Transformer over rows of fields.
+
+    Attributes:
+        field_sizes: how many values each field of a row can take; value 0 is padding.
+        structure_sizes: the same for each structural feature; value 0 is unknown.
+        layers: blocks.
+        heads: attention heads of a block; `width` is a multiple.
+        width: channels of the residual stream.
+        context: positions that one pass may have.
+        patterns: attention patterns, repeated over the layers (see `musenet.attention.patterns`).
+        row_length: positions of a row, for the patterns that have rows.
+        kv_heads: key and value heads (grouped-query attention), or None for `heads`.
+        mlp: the MLP's hidden channels, in widths.
+        activation: of the MLP: "squared_relu" or "gelu".
+        norm: "rms" (no gain) or "layer" (gain and bias).
+        qk_norm: normalise queries and keys per head.
+        positions: "rotary" or "learned".
+        initialisation: "zero" output projections, or "gpt2" (normal 0.02, 1/√(2L) on residuals).
+        head: how the fields of the next row are predicted.
+        known_columns: leading structural features that field 0 alone decides.
+        critic: whether there is a second head that tells real music from generated.
+    """
+
+    field_sizes: tuple[int, ...]
+    structure_sizes: tuple[int, ...]
+    layers: int = 6
+    heads: int = 8
+    width: int = 256
+    context: int = 4096
+    patterns: tuple[str, ...] = ("row", "column", "previous_row")
+    row_length: int = 64
+    kv_heads: int | None = None
+    mlp: int = 4
+    activation: str = "squared_relu"
+    norm: str = "rms"
+    qk_norm: bool = True
+    positions: str = "rotary"
+    initialisation: str = "zero"
+    head: str = "cascade"
+    known_columns: int = 4
+    critic: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("field_sizes", "structure_sizes", "patterns"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        _check(self)
+
+    @property
+    def head_width(self) -> int:
+        """Channels of one attention head."""
+        return self.width // self.heads
+
+    @property
+    def groups(self) -> int:
+        """Key and value heads."""
+        return self.heads if self.kv_heads is None else self.kv_heads
+
+    @property
+    def layer_patterns(self) -> tuple[str, ...]:
+        """The pattern of every layer."""
+        return tuple(self.patterns[i % len(self.patterns)] for i in range(self.layers))
+
+    def to_json(self) -> str:
+        """One JSON object, with the version of its layout."""
+        return json.dumps({"version": VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelConfig:
+        """The inverse of `to_json`.
+
+        Raises:
+            InputError: if it is damaged, from another version or has unknown entries.
+        """
+        try:
+            entries = json.loads(text)
+        except ValueError as error:
+            raise InputError(f"the model's config.json is damaged ({error})") from error
+        if not isinstance(entries, dict) or entries.pop("version", None) != VERSION:
+            raise InputError(
+                f"the model's config.json is not of version {VERSION}; "
+                "use the musenet release that wrote it"
+            )
+        names = [field.name for field in dataclasses.fields(cls)]
+        for name in entries:
+            if name not in names:
+                raise unknown("model setting", name, names)
+        try:
+            return cls(**entries)
+        except TypeError as error:
+            raise InputError(f"the model's config.json is damaged ({error})") from error
+
+
+def _check(config: ModelConfig) -> None:
+    choices = (
+        ("head", HEADS),
+        ("activation", ACTIVATIONS),
+        ("norm", NORMS),
+        ("positions", POSITIONS),
+        ("initialisation", INITIALISATIONS),
+    )
+    for name, known in choices:
+        if getattr(config, name) not in known:
+            raise unknown(name, getattr(config, name), known)
+    for pattern in config.patterns:
+        if pattern not in PATTERNS:
+            raise unknown("attention pattern", pattern, PATTERNS)
+    for name in ("layers", "heads", "width", "context", "row_length", "mlp"):
+        if getattr(config, name) < 1:
+            raise InputError(f"{name} is {getattr(config, name)}; it must be at least 1")
+    if not config.patterns or not config.field_sizes:
+        raise InputError("a model needs at least one attention pattern and one field")
+    if config.width % config.heads or config.head_width % 2:
+        raise InputError(
+            f"width {config.width} over {config.heads} heads does not give heads of an even "
+            "number of channels; change either"
+        )
+    if config.heads % config.groups:
+        raise InputError(f"{config.heads} heads cannot share {config.groups} key-value heads")
+    reason = unreachable(config.layer_patterns, config.row_length, config.context)
+    if reason is not None:
+        raise InputError(reason)
+
+
+def preset(name: str, field_sizes: Sequence[int], structure_sizes: Sequence[int]) -> ModelConfig:
+    """The named configuration for a vocabulary.
+
+    Raises:
+        InputError: if there is no such preset.
+    """
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    base = ModelConfig(tuple(field_sizes), tuple(structure_sizes))
+    return dataclasses.replace(base, **PRESETS[name])
+
+
+def faithful(config: ModelConfig) -> ModelConfig:
+    """The same size built as MuseNet was: full attention and the recipe of GPT-2.
+
+    Learned positions, LayerNorm, GELU, no QK-norm, weights of standard deviation 0.02 and those
+    on the residual stream of 0.02/√(2L).
+    """
+    return dataclasses.replace(
+        config,
+        patterns=("dense",),
+        positions="learned",
+        norm="layer",
+        activation="gelu",
+        qk_norm=False,
+        initialisation="gpt2",
+    )
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "mini": {"layers": 6, "heads": 8, "width": 256, "context": 4096, "row_length": 64},
+    "small": {"layers": 10, "heads": 8, "width": 512, "context": 4096, "row_length": 64},
+    "medium": {"layers": 12, "heads": 12, "width": 768, "context": 4096, "row_length": 64},
+    "musenet": {
+        "layers": 72,
+        "heads": 24,
+        "width": 1536,
+        "context": 4096,
+        "patterns": ("dense",),
+    },
+    "musenet-sparse": {
+        "layers": 72,
+        "heads": 24,
+        "width": 1536,
+        "context": 4096,
+        "row_length": 64,
+    },
+}
+"""What each preset sets; everything else is as in `ModelConfig`."""

@@ -1,0 +1,223 @@
+"""How the fields of the next row are predicted from the trunk's last state.
+
+A head has two faces: `nll` for training and `sample` for generating.
+
+    cascade    fields in order, each conditioned on the state and on the row's fields before it
+    parallel   all fields from one state, independent of each other
+    delay      as parallel, but field k comes k steps later: it knows the fields before it
+    flatten    one field a step: it knows everything before it, at F times the steps
+
+The last two go through the trunk in steps (see `musenet.model.codebook_patterns`); they are sampled
+by `musenet.decoding.delayed.StepDecoder`, because a row needs several states.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tokenizer.errors import InputError
+
+from .codebook_patterns import Interleaving
+from .config import ModelConfig
+from .embeddings import SummedEmbedding
+from .fused_ops import negative_log_likelihood, rms_norm, squared_relu, wide
+
+Choose = Callable[[int, Tensor, Tensor], Tensor]
+"""choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
+
+Peek = Callable[[Tensor], Tensor]
+"""peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
+
+
+class Head(Protocol):
+    """What every head offers.
+
+    Attributes:
+        interleaving: the order in which rows go through the trunk.
+    """
+
+    interleaving: Interleaving
+
+    def nll(self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
+        """Negative log-likelihood of each field in nats, [B, T, F] in fp32, unmasked."""
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden states."""
+
+    def sample(self, hidden_BD: Tensor, choose: Choose, peek: Peek) -> Tensor:
+        """The next row of each sequence, [B, F] long."""
+
+
+class CascadeHead(nn.Module):
+    """Fields in order: each is predicted from a state to which the fields before it were added.
+
+    After field 0, the structural features that it decides (elapsed time, bar, position in bar,
+    note in chord) are added too. Between fields the state passes a small residual MLP.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, fields = config.width, len(config.field_sizes)
+        self.interleaving = Interleaving("parallel", fields)
+        self.known_columns = config.known_columns
+        self.values = SummedEmbedding(config.field_sizes[:-1], width, 0.1)
+        self.structure = SummedEmbedding(config.structure_sizes[: config.known_columns], width, 0.1)
+        self.up = nn.ParameterList(_matrix(width, width) for _ in range(fields - 1))
+        self.down = nn.ParameterList(
+            nn.Parameter(torch.zeros(width, width)) for _ in range(fields - 1)
+        )
+        self.out = nn.ParameterList(
+            nn.Parameter(torch.zeros(size, width)) for size in config.field_sizes
+        )
+
+    def nll(self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
+        """Negative log-likelihood of each field in nats, unmasked.
+
+        Args:
+            hidden_BTD: the trunk's last state.
+            targets_BTF: the rows to predict, long.
+            structure_BTS: their structure, of which only the first `known_columns` are used.
+
+        Returns:
+            [B, T, F] in fp32.
+        """
+        state = hidden_BTD
+        losses = []
+        for field in range(len(self.out)):
+            if field > 0:
+                known = structure_BTS if field == 1 else None
+                state = self.advance(state, field, targets_BTF[..., field - 1], known)
+            logits = self.logits(state, field)
+            losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
+        return torch.stack(losses, -1)
+
+    def sample(self, hidden_BD: Tensor, choose: Choose, peek: Peek) -> Tensor:
+        """Choose the next row of each sequence, field by field.
+
+        Args:
+            hidden_BD: the trunk's last state.
+            choose: picks a field's values from its logits [B, V] (fp32).
+            peek: the structure that a row gets with its field 0.
+
+        Returns:
+            [B, F] long.
+        """
+        state = hidden_BD
+        rows = torch.zeros(
+            (hidden_BD.shape[0], len(self.out)), dtype=torch.long, device=hidden_BD.device
+        )
+        for field in range(len(self.out)):
+            if field > 0:
+                known = peek(rows[:, 0]) if field == 1 else None
+                state = self.advance(state, field, rows[:, field - 1], known)
+            logits = self.logits(state, field)
+            rows[:, field] = choose(field, logits.to(wide(logits.dtype)), rows)
+        return rows
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden states."""
+        return [*self.up, *self.down]
+
+    def advance(
+        self, state: Tensor, field: int, values: Tensor, structure: Tensor | None
+    ) -> Tensor:
+        """The state for `field`, from the state for the field before and that field's values.
+
+        Args:
+            state: [..., D].
+            field: 1 or more.
+            values: of the field before, [...].
+            structure: that of the row [..., S], once field 0 is known; for field 1 alone.
+        """
+        given = self.values.column(field - 1, values)
+        if structure is not None:
+            given = given + self.structure(structure[..., : self.known_columns])
+        state = rms_norm(given + state, state.dtype)
+        inner = squared_relu(F.linear(state, self.up[field - 1].to(state.dtype)))
+        return state + F.linear(inner, self.down[field - 1].to(state.dtype))
+
+    def logits(self, state: Tensor, field: int) -> Tensor:
+        """Logits [..., V] of a field from the state [..., D] for it."""
+        return F.linear(state, self.out[field].to(state.dtype))
+
+
+class FieldsHead(nn.Module):
+    """One linear map a field, from the state of the step before the field's own."""
+
+    def __init__(self, config: ModelConfig, interleaving: str) -> None:
+        super().__init__()
+        self.interleaving = Interleaving(interleaving, len(config.field_sizes))
+        self.out = nn.ParameterList(
+            nn.Parameter(torch.zeros(size, config.width)) for size in config.field_sizes
+        )
+
+    def nll(
+        self,
+        hidden_BSD: Tensor,
+        targets_BTF: Tensor,
+        structure_BTS: Tensor,  # noqa: ARG002 (one interface for all heads)
+    ) -> Tensor:
+        """Negative log-likelihood of each field of rows 1… in nats, unmasked.
+
+        Args:
+            hidden_BSD: the trunk's states for all steps of rows 0…T but the last.
+            targets_BTF: rows 1…T, long.
+            structure_BTS: not used.
+
+        Returns:
+            [B, T, F] in fp32.
+        """
+        before = self.interleaving.steps_of(targets_BTF.shape[1] + 1)[1:] - 1
+        losses = []
+        for field in range(len(self.out)):
+            steps = torch.from_numpy(before[:, field]).to(hidden_BSD.device)
+            logits = self.logits(hidden_BSD.index_select(1, steps), field)
+            losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
+        return torch.stack(losses, -1)
+
+    def sample(
+        self,
+        hidden_BD: Tensor,
+        choose: Choose,
+        peek: Peek,  # noqa: ARG002 (one interface for all heads)
+    ) -> Tensor:
+        """Choose the next row of each sequence, [B, F] long; for `parallel` only.
+
+        Raises:
+            InputError: for a head whose rows need several states.
+        """
+        if self.interleaving.name != "parallel":
+            raise InputError(
+                f"rows of a {self.interleaving.name} head come from several states; sample them "
+                "with musenet.decoding.delayed.StepDecoder"
+            )
+        rows = hidden_BD.new_zeros((hidden_BD.shape[0], len(self.out)), dtype=torch.long)
+        for field in range(len(self.out)):
+            logits = self.logits(hidden_BD, field)
+            rows[:, field] = choose(field, logits.to(wide(logits.dtype)), rows)
+        return rows
+
+    def logits(self, hidden: Tensor, field: int) -> Tensor:
+        """Logits [..., V] of a field from the state [..., D] of the step before it."""
+        return F.linear(hidden, self.out[field].to(hidden.dtype))
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden states: none."""
+        return []
+
+
+def build_head(config: ModelConfig) -> CascadeHead | FieldsHead:
+    """The head that a configuration names; with one field a cascade is one linear map."""
+    if config.head == "cascade":
+        one = len(config.field_sizes) == 1
+        return FieldsHead(config, "parallel") if one else CascadeHead(config)
+    return FieldsHead(config, config.head)
+
+
+def _matrix(rows: int, columns: int) -> nn.Parameter:
+    return nn.Parameter(torch.empty(rows, columns).normal_(std=0.5 * columns**-0.5))

@@ -1,0 +1,207 @@
+"""The network: embeddings, a stack of attention and MLP blocks, a head.
+
+Shape suffixes: B batch, T positions, F fields, S structural features, D width.
+
+    x = norm(sum of embeddings)
+    x = x + attention(norm(x))        for each layer, with the layer's pattern
+    x = x + MLP(norm(x))
+    head(norm(x))                     for every field of the next row
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from musenet.attention.kv_cache import Cache, LayerCache
+from musenet.decoding.decode_step import Step, versions
+from tokenizer.errors import InputError, unknown
+
+from . import recompute
+from .blocks import Block, Norm, Pass
+from .config import ModelConfig
+from .critic_head import Critic
+from .embeddings import SummedEmbedding
+from .fused_ops import rms_norm, wide
+from .heads import build_head
+
+_ROTARY_BASE = 10_000.0
+
+Mix = tuple[Tensor, Tensor]
+"""(λ [B], permutation [B]): λ·x + (1 − λ)·x[permutation], mixup on the summed embeddings."""
+
+
+class Transformer(nn.Module):
+    """A decoder over rows of fields.
+
+    Args:
+        config: its shape.
+        compute: dtype of the matmuls; None computes in the parameters' dtype.
+
+    Attributes:
+        backend: of attention, see `musenet.attention.attend`.
+        recompute: what layers keep in training, see `musenet.model.recompute`.
+        head: predicts the next row.
+        critic: tells real music from generated, or None.
+    """
+
+    def __init__(self, config: ModelConfig, compute: torch.dtype | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.compute = compute
+        self.backend = "auto"
+        self.recompute = "none"
+        self.embedding = SummedEmbedding(
+            (*config.field_sizes, *config.structure_sizes), config.width, 0.1
+        )
+        learned = config.positions == "learned"
+        self.positions = (
+            nn.Parameter(torch.empty(config.context, config.width).normal_(std=0.02))
+            if learned
+            else None
+        )
+        self.blocks = nn.ModuleList(Block(config, pattern) for pattern in config.layer_patterns)
+        self.norm = Norm(config.norm, config.width)
+        self.head = build_head(config)
+        self.critic = Critic(config.width) if config.critic else None
+        self._rotation: Tensor | None = None
+        self._step: Step | None = None
+        if config.initialisation == "gpt2":
+            _initialise_as_gpt2(self)
+
+    def trunk(
+        self,
+        tokens_BTF: Tensor,
+        structure_BTS: Tensor,
+        cache: Cache | None = None,
+        mix: Mix | None = None,
+    ) -> Tensor:
+        """The normalised state after the last layer, from which the head predicts.
+
+        Args:
+            tokens_BTF: rows (for interleaved heads: steps), long.
+            structure_BTS: their structural features, long.
+            cache: positions before these; they are appended to it.
+            mix: mixup of the batch's sequences.
+
+        Returns:
+            [B, T, D] in the compute dtype.
+
+        Raises:
+            InputError: if the sequence is longer than the context.
+        """
+        length = tokens_BTF.shape[1]
+        start = 0 if cache is None else cache.position
+        self._check_length(length, start)
+        x_BTD = self.embedding(tokens_BTF, structure_BTS)
+        if self.positions is not None:
+            x_BTD = x_BTD + self.positions[start : start + length]
+        if mix is not None:
+            share = mix[0].to(x_BTD.dtype)[:, None, None]
+            x_BTD = share * x_BTD + (1 - share) * x_BTD[mix[1]]
+        if self.config.norm == "rms":
+            x_BTD = rms_norm(x_BTD, x_BTD.dtype)
+        rotation = self.rotations(start, start + length, x_BTD)
+        compute = self.compute or x_BTD.dtype
+        if cache is not None and cache.step is not None and length == 1 and rotation is not None:
+            x_BTD = cache.step(x_BTD[:, 0], rotation, cache)[:, None]
+        else:
+            how = Pass(rotation, compute, start, self.backend)
+            for index, block in enumerate(self.blocks):
+                if cache is None:
+                    x_BTD = recompute.run(partial(block, how=how), x_BTD, self.recompute)
+                else:
+                    x_BTD = block(x_BTD, how, cache.layers[index])
+        if cache is not None:
+            cache.position += length
+        normed: Tensor = self.norm(x_BTD, compute)
+        return normed
+
+    def nll(self, tokens_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
+        """Negative log-likelihood of rows 1… given the rows before, [B, T − 1, F] nats, fp32."""
+        order = self.head.interleaving
+        steps, step_structure = tokens_BTF, structure_BTS
+        if order.name != "parallel":
+            rows = torch.from_numpy(order.rows_begun(tokens_BTF.shape[1]))
+            steps = order.build(tokens_BTF)
+            step_structure = structure_BTS.index_select(1, rows.to(structure_BTS.device))
+        hidden = self.trunk(steps[:, :-1], step_structure[:, :-1])
+        return self.head.nll(hidden, tokens_BTF[:, 1:], structure_BTS[:, 1:])
+
+    def new_cache(self, batch: int, length: int | None = None) -> Cache:
+        """An empty cache for `batch` sequences of up to `length` positions (default: context).
+
+        Past that length the oldest rows are forgotten, one row at a time. Made while gradients
+        are off, it takes single steps the fast way, with the weights as they are now.
+        """
+        config = self.config
+        shape = (batch, config.groups, length or config.context, config.head_width)
+        weight = self.embedding.weight
+        dtype = self.compute or weight.dtype
+        layers = [
+            LayerCache(pattern, config.row_length, shape, dtype, weight.device)
+            for pattern in config.layer_patterns
+        ]
+        return Cache(layers, self._prepared())
+
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The matrices between hidden states, which Muon is for; AdamW trains the others."""
+        inside = [p for p in self.blocks.parameters() if p.ndim == 2]
+        return [*inside, *self.head.hidden_matrices()]
+
+    def _prepared(self) -> Step | None:
+        """The layers made ready for single steps, again if the parameters have changed."""
+        if torch.is_grad_enabled() or not Step.supports(self):
+            return None
+        ready = self._step
+        if ready is None or ready.versions != versions(self):
+            ready = self._step = Step(self)
+        return ready
+
+    def _check_length(self, length: int, start: int) -> None:
+        context = self.config.context
+        if length > context:
+            raise InputError(
+                f"{length} positions do not fit in the model's context of {context}; give fewer"
+            )
+        if self.positions is not None and start + length > context:
+            raise InputError(
+                f"a model with learned positions ends at {context}; begin again with the latest"
+            )
+        if self.recompute not in recompute.RECOMPUTE:
+            raise unknown("recompute mode", self.recompute, recompute.RECOMPUTE)
+
+    def rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:
+        """Unit complex numbers [stop − start, C/2] that turn the heads' channel pairs.
+
+        None with learned positions. They are as precise as sums of `like` are, on its device.
+        """
+        if self.positions is not None:
+            return None
+        table = self._rotation
+        dtype = torch.complex128 if wide(like.dtype) == torch.float64 else torch.complex64
+        kind = (like.device, dtype)
+        if table is None or len(table) < stop or (table.device, table.dtype) != kind:
+            # Made outside inference mode, because training may use the same table later.
+            with torch.inference_mode(False):
+                angles = _angles(max(2 * stop, self.config.context), self.config.head_width // 2)
+                table = torch.polar(torch.ones_like(angles), angles).to(like.device, dtype)
+            self._rotation = table
+        return table[start:stop]
+
+
+def _angles(length: int, pairs: int) -> Tensor:
+    """Radians [length, pairs] by which each pair of channels turns at each position."""
+    rates = _ROTARY_BASE ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
+    return torch.arange(length, dtype=torch.float64)[:, None] * rates
+
+
+def _initialise_as_gpt2(model: Transformer) -> None:
+    """Normal 0.02 everywhere, less by √(2L) where a layer writes to the stream (GPT-2)."""
+    residual = 0.02 * (2 * model.config.layers) ** -0.5
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 2:
+            written = name.startswith("blocks.") and name.endswith((".out", ".down"))
+            nn.init.normal_(parameter, std=residual if written else 0.02)

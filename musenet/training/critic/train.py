@@ -1,0 +1,227 @@
+"""Training the critic: music is made, the trunk reads it and real music, a small head learns.
+
+    groups of samples ─▶ trunk, frozen ─▶ states, every few rows ─▶ critic
+                                          held-out groups        ─▶ AUC
+
+The held-out groups have real pieces and prompts from the splits that no weight was trained on, and
+generated music from seeds of their own. How long the critic learns is decided on a part of the
+training groups, so that the held-out ones are looked at once.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data_prep.dataset.pieces import Pieces, splits_of
+from musenet.evaluation.critic import WARM_UP, row_states
+from musenet.model import checkpoint as checkpoints
+from musenet.model.checkpoint import Checkpoint
+from musenet.model.critic_head import Critic
+from musenet.model.transformer import Transformer
+from tokenizer.errors import InputError
+
+from .data import VARIATIONS, Groups, RealMusic, Sample
+from .metrics import LENGTHS, Answers, figures, section, with_section
+
+_EVERY = 4
+_TUNED = 6
+_HELD_OUT = 4
+_FEWEST_ROWS = 16
+_RATE, _DECAY, _BATCH, _EPOCHS, _PATIENCE = 1e-3, 0.1, 512, 30, 5
+
+
+@dataclass(frozen=True)
+class States:
+    """What the critic sees of one sample: the trunk's states `(R, D)` behind prompt and warm-up."""
+
+    sample: Sample
+    rows: Tensor
+
+
+Progress = Callable[[int, int], None]
+"""Hears how many groups are made, and of how many."""
+
+
+def generate(
+    checkpoint: Checkpoint,
+    dataset: Path,
+    *,
+    pieces: int,
+    minutes: float | None,
+    seed: int,
+    progress: Progress,
+) -> tuple[list[Sample], list[Sample]]:
+    """Samples to learn from and held-out ones, made in turn until there are enough.
+
+    Args:
+        checkpoint: the model that generates.
+        dataset: where real music and prompts come from.
+        pieces: how many to generate for training; a third as many are held out.
+        minutes: after which no new group is begun, or None. Ctrl-C has the same effect.
+        seed: of everything.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: if the dataset has too little music.
+    """
+    learn = max(2, round(pieces / VARIATIONS))
+    held = max(2, learn // (_HELD_OUT - 1))
+    train = Groups(checkpoint, RealMusic([Pieces(dataset, "train")], _random(seed, 0)), 2 * seed)
+    test = Groups(checkpoint, RealMusic(_held_out(dataset), _random(seed, 1)), 2 * seed + 1)
+    lengths = np.exp(_random(seed, 2).uniform(np.log(64), np.log(1000), learn)).astype(int)
+    jobs = [(train, i, int(lengths[i]), i % 2 == 1) for i in range(learn)]
+    spaced = [(i + 0.5) * learn / held for i in range(held)]
+    for i, at in enumerate(spaced):
+        # Long and short, with and without prompt, in all combinations.
+        jobs.insert(int(at) + i, (test, i, LENGTHS[1 + i % 2], i // 2 % 2 == 1))
+    found: tuple[list[Sample], list[Sample]] = ([], [])
+    began = time.monotonic()
+    for done, (groups, number, rows, prompted) in enumerate(jobs):
+        enough = all(len({s.group for s in part}) >= 2 for part in found)
+        if minutes is not None and enough and time.monotonic() - began > 60 * minutes:
+            break
+        progress(done, len(jobs))
+        try:
+            found[groups is test].extend(list(groups.make(number, rows, prompted=prompted)))
+        except KeyboardInterrupt:
+            if not enough:
+                raise
+            break
+    return found
+
+
+def _random(seed: int, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([seed, purpose])
+
+
+def _held_out(dataset: Path) -> list[Pieces]:
+    """The splits that nothing was trained on.
+
+    Raises:
+        InputError: if the dataset has none.
+    """
+    splits = [split for split in splits_of(dataset) if split != "train"]
+    if not splits:
+        raise InputError(f"{dataset} holds nothing out, so that nothing could be said of a critic")
+    return [Pieces(dataset, split) for split in splits]
+
+
+def read(checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[States]:
+    """What the trunk makes of samples; those too short to be judged are left out."""
+    tokenizer = checkpoint.tokenizer
+    if tokenizer is None:
+        raise InputError(f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole")
+    parts: list[list[tuple[int, Tensor]]] = [[] for _ in samples]
+    tokens = [sample.tokens for sample in samples]
+    for index, first, states in row_states(checkpoint.model, tokenizer, tokens):
+        begin = max(0, samples[index].first + WARM_UP - first)
+        parts[index].append((first, states[begin:].to("cpu", torch.float16)))
+    whole = [torch.cat([s for _, s in sorted(part, key=lambda p: p[0])]) for part in parts]
+    return [
+        States(sample, rows)
+        for sample, rows in zip(samples, whole, strict=True)
+        if len(rows) >= _FEWEST_ROWS
+    ]
+
+
+def train(states: Sequence[States], width: int, seed: int) -> Critic:
+    """A critic that tells the states of real pieces from those of generated ones.
+
+    Every sixth group is kept to decide when to stop.
+    """
+    torch.manual_seed(seed)
+    tuned = [s for s in states if s.sample.group % _TUNED == _TUNED - 1] or list(states)
+    learned = [s for s in states if s.sample.group % _TUNED != _TUNED - 1]
+    inputs = torch.cat([s.rows[::_EVERY] for s in learned])
+    real = torch.cat([torch.full((len(s.rows[::_EVERY]),), s.sample.real) for s in learned])
+    critic = Critic(width)
+    optimizer = torch.optim.AdamW(critic.parameters(), lr=_RATE, weight_decay=_DECAY)
+    best, kept, since = float("inf"), copy.deepcopy(critic.state_dict()), 0
+    for _ in range(_EPOCHS):
+        for part in torch.split(torch.randperm(len(inputs)), _BATCH):
+            optimizer.zero_grad()
+            torch.autograd.backward(critic.loss(inputs[part].float(), real[part]))
+            optimizer.step()
+        loss = _piece_loss(critic, tuned)
+        since += 1
+        if loss < best:
+            best, kept, since = loss, copy.deepcopy(critic.state_dict()), 0
+        if since == _PATIENCE:
+            break
+    critic.load_state_dict(kept)
+    return critic
+
+
+def _piece_loss(critic: Critic, states: Sequence[States]) -> float:
+    """Mean cross-entropy over the rows of each piece, then over pieces."""
+    with torch.no_grad():
+        losses = [
+            critic.loss(s.rows.float(), torch.full((len(s.rows),), s.sample.real)).item()
+            for s in states
+        ]
+    return float(np.mean(losses))
+
+
+def answers(critic: Critic, states: Sequence[States]) -> list[Answers]:
+    """A critic's answers on every row."""
+    with torch.no_grad():
+        return [Answers(s.sample, critic(s.rows.float()).double().numpy()) for s in states]
+
+
+def facts(
+    critic: Critic, learned: Sequence[States], held: Sequence[States], seed: int
+) -> dict[str, Any]:
+    """What is recorded of a critic: what it learned from, and how well it does.
+
+    The held-out figures are those of the critic as it is stored, in bfloat16.
+    """
+    real = sum(s.sample.real for s in learned)
+    stored = copy.deepcopy(critic).to(torch.bfloat16).float()
+    return {
+        "real": real,
+        "generated": len(learned) - real,
+        "groups": len({s.sample.group for s in learned}),
+        "rows": sum(len(s.rows[::_EVERY]) for s in learned),
+        "held_out": figures(answers(stored, held), seed=seed),
+    }
+
+
+def with_critic(checkpoint: Checkpoint, critic: Critic) -> Transformer:
+    """The checkpoint's model with a critic; all else is as it was."""
+    model = Transformer(replace(checkpoint.config, critic=True))
+    kept = {
+        name: tensor
+        for name, tensor in checkpoint.model.state_dict().items()
+        if not name.startswith("critic.")
+    }
+    learned = {f"critic.{name}": tensor for name, tensor in critic.state_dict().items()}
+    model.load_state_dict(kept | learned)
+    return model
+
+
+def save(checkpoint: Checkpoint, critic: Critic, out: Path, facts: Mapping[str, Any]) -> str:
+    """Write a checkpoint with its critic, the facts in training.json and card; gives its hash.
+
+    Raises:
+        InputError: if `out` cannot be written.
+    """
+    model = with_critic(checkpoint, critic)
+    card = checkpoint.folder / "README.md"
+    text = card.read_text(encoding="utf-8") if card.is_file() else f"# {out.name}\n"
+    parameters = sum(p.numel() for p in critic.parameters())
+    return checkpoints.save(
+        out,
+        model,
+        checkpoint.tokenizer,
+        {**checkpoint.training, "critic": dict(facts)},
+        with_section(text, section(facts, parameters)),
+    )

@@ -1,0 +1,121 @@
+"""A user's own folder as a dataset: prepared with a model's tokenizer, a few pieces held out.
+
+A folder of a few files needs care that a corpus does not: shares of a hundredth hold nothing out.
+
+    fewer than 4 pieces    all are trained on, so that nothing can be said of the result
+    4 to 7                 one is for validation
+    8 or more              a tenth, one at least, for validation and as many for the test
+
+Pieces that are alike count as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from data_prep.corpus.decide import Plan
+from data_prep.corpus.split import Shares
+from data_prep.dataset.pieces import splits_of
+from data_prep.pipeline import Progress, Run, prepare, silent
+from data_prep.report.report import Report
+from data_prep.sources.label import SPLITS, Described, PathPattern
+from data_prep.sources.manifest import ManifestStore
+from data_prep.worker.worker import Recipe, Record
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.errors import InputError
+from tokenizer.labels import normalise_composer
+
+_SHARE = 0.1
+_TO_VALIDATE, _TO_TEST = 4, 8
+_BY_HASH = 50
+"""Groups from which on shares by hash come out about right, and need no second reading."""
+
+
+@dataclass(frozen=True)
+class Own(Plan):
+    """A plan for one's own music.
+
+    Attributes:
+        composer: id of the composer of pieces of which nothing else says who wrote them.
+        chosen: the split of each file, by corpus and name, where it is chosen file by file.
+    """
+
+    composer: str | None = None
+    chosen: Mapping[tuple[str, str], str] = field(default_factory=dict)
+
+    def describe(self, store: ManifestStore, record: Record) -> Described:
+        """The labels of a record, with the split that was chosen for it."""
+        found = super().describe(store, record)
+        return replace(
+            found,
+            composer=found.composer or self.composer,
+            split=self.chosen.get((record.corpus, record.name), found.split),
+        )
+
+
+def plan(composer: str | None, path_labels: str | None) -> Own:
+    """A plan in which every composer and style is a label, from one piece on.
+
+    Raises:
+        InputError: if `composer` is no name, or the pattern is none.
+    """
+    name = normalise_composer(composer) if composer else None
+    if composer and name is None:
+        raise InputError(f"'{composer}' names no composer; write a name such as 'Clara Schumann'")
+    return Own(
+        shares=Shares(_SHARE, _SHARE),
+        label_pieces=1,
+        path_labels=PathPattern(path_labels) if path_labels else None,
+        composer=name,
+    )
+
+
+def dataset(
+    inputs: Sequence[str], out: Path, tokenizer: Tokenizer, own: Own, progress: Progress = silent
+) -> Report:
+    """Prepare one's own music as the dataset folder `out`, replacing what is there.
+
+    Args:
+        inputs: folders, archives or files.
+        out: the dataset folder.
+        tokenizer: the model's, to which new labels are added.
+        own: see `plan`.
+        progress: hears how far it is.
+
+    Raises:
+        InputError: if there is no music that can be used.
+    """
+    recipe = Recipe(tokenizer)
+
+    def made(with_plan: Plan) -> Report:
+        # Threads are at work at once; for a folder of one's own no process needs to start.
+        run = Run("threads", progress=progress)
+        return prepare(inputs, out, recipe=recipe, plan=with_plan, run=run, overwrite=True)
+
+    report = made(own)
+    pieces = _pieces(out)
+    groups = {group for _, group, _ in pieces}
+    if len(groups) >= _BY_HASH and splits_of(out) == SPLITS:
+        return report
+    held = held_out({group: key for _, group, key in reversed(pieces)})
+    return made(replace(own, chosen={n: held.get(group, "train") for n, group, _ in pieces}))
+
+
+def held_out(groups: Mapping[str, str]) -> dict[str, str]:
+    """The groups that are held out, each with its split, of groups with a sortable key each."""
+    order = sorted(groups, key=lambda name: groups[name])
+    each = max(1, round(_SHARE * len(order)))
+    validation = order[:each] if len(order) >= _TO_VALIDATE else []
+    test = order[each : 2 * each] if len(order) >= _TO_TEST else []
+    return dict.fromkeys(validation, "validation") | dict.fromkeys(test, "test")
+
+
+def _pieces(out: Path) -> list[tuple[tuple[str, str], str, str]]:
+    """Corpus and name, group and content of every piece of a dataset."""
+    import pyarrow.parquet as parquet
+
+    columns = ["corpus", "source", "group", "id"]
+    rows = parquet.read_table(out / "pieces.parquet", columns=columns).to_pylist()
+    return [((row["corpus"], row["source"]), row["group"], row["id"]) for row in rows]

@@ -1,0 +1,199 @@
+"""How a training run begins, and how it goes on after a stop."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from data_prep.dataset.pieces import splits_of
+from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
+from musenet.model import checkpoint
+from musenet.model.checkpoint import Checkpoint
+from musenet.model.config import ModelConfig, preset
+from musenet.model.precision import device_of, matmul_dtype
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.structure import STRUCTURE_SIZES
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.errors import InputError, unknown
+from tokenizer.files import write_text
+
+from . import checkpoints, optimizers, validation, warm_start
+from .checkpoints import Progress, Snapshot
+from .distributed import Cost, Group, load_weights, shard, share_of
+from .half_adam import store_in_half
+from .objective import NoteCost
+from .session import Session
+from .settings import Settings, checked, resolve, to_table
+
+
+def start(dataset: Path, folder: Path, settings: Settings, group: Group | None = None) -> Session:
+    """A new run in an empty folder.
+
+    Raises:
+        InputError: if the folder already holds a run, or the dataset or a setting is no good.
+    """
+    settings.check_length()
+    if checkpoints.steps(folder) or (folder / "settings.json").exists():
+        raise InputError(
+            f"{folder} already holds a run; go on with --resume, or choose another folder"
+        )
+    group = group or Group()
+    share_of(settings, group)
+    tokenizer = dataset_tokenizer(dataset)
+    first = checkpoint.load(settings.initial) if settings.initial else None
+    if first is not None:
+        config = warm_start.grown_config(first, tokenizer, settings.context)
+    else:
+        config = model_config(settings, tokenizer)
+    group.wait()
+    session = _session(dataset, folder, settings, config, tokenizer, group, None, first)
+    if group.is_first:
+        _keep(settings, dataset, folder)
+        write_text(folder / "config.json", config.to_json())
+        if first is not None:
+            record = json.dumps(warm_start.facts(first), indent=1)
+            write_text(folder / "initial.json", record + "\n")
+    group.wait()
+    return session
+
+
+def resume(
+    folder: Path, dataset: Path | None, overrides: Mapping[str, Any], group: Group | None = None
+) -> Session:
+    """A run that goes on from its last whole checkpoint; it keeps what is changed.
+
+    Args:
+        folder: of the run.
+        dataset: where the dataset is now, if it was moved.
+        overrides: settings to change; the model's shape stays.
+        group: the processes; their number may be another than before.
+
+    Raises:
+        InputError: if there is no run, or its last checkpoint is damaged.
+    """
+    table = _read_table(folder / "settings.json")
+    data = dataset or Path(table.get("dataset", ""))
+    table.pop("dataset", None)
+    before = resolve(checked(table, str(folder / "settings.json")))
+    settings = resolve(table, overrides)
+    shape = (settings.model, settings.preset, settings.initial)
+    if shape != (before.model, before.preset, before.initial):
+        raise InputError("a run cannot change its model; start a new run, or leave out the change")
+    config = ModelConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
+    found = checkpoints.steps(folder)
+    snapshot = checkpoints.load(folder, found[-1]) if found else None
+    tokenizer = dataset_tokenizer(data)
+    group = group or Group()
+    session = _session(data, folder, settings, config, tokenizer, group, snapshot)
+    if group.is_first:
+        _keep(settings, data, folder)
+    group.wait()
+    return session
+
+
+def _keep(settings: Settings, dataset: Path, folder: Path) -> None:
+    """Write what `resume` reads."""
+    table = {"dataset": str(dataset.resolve()), **to_table(settings)}
+    write_text(folder / "settings.json", json.dumps(table, indent=1) + "\n")
+
+
+def _read_table(file: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"there is no run in {file.parent} to resume") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} cannot be read ({error})") from error
+    if not isinstance(table, dict):
+        raise InputError(f"{file} holds no settings")
+    return table
+
+
+def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
+    """The preset for the tokenizer's vocabulary, with the settings' changes.
+
+    The model's context is that of the windows it is trained on, so that nobody reads further
+    than it has learned to; a longer one must be asked for.
+
+    Raises:
+        InputError: for an unknown entry, or a context that the model has not.
+    """
+    config = preset(settings.preset, tokenizer.vocabulary.sizes, STRUCTURE_SIZES)
+    known = [f.name for f in dataclasses.fields(ModelConfig)]
+    for name in settings.model:
+        if name not in known:
+            raise unknown("model setting", name, known)
+    changed = dataclasses.replace(config, **{"context": settings.context, **settings.model})
+    if settings.context > changed.context:
+        raise InputError(
+            f"context {settings.context} is longer than the model's {changed.context}; "
+            "give a shorter one, or model.context=… as well"
+        )
+    return changed
+
+
+def _session(
+    dataset: Path,
+    folder: Path,
+    settings: Settings,
+    config: ModelConfig,
+    tokenizer: Tokenizer,
+    group: Group,
+    snapshot: Snapshot | None,
+    first: Checkpoint | None = None,
+) -> Session:
+    """A session from nothing, from a snapshot, or from another model's weights."""
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    has_some = "validation" in splits_of(dataset)
+    held_out = validation.draw(
+        dataset_pieces(dataset, "validation") if has_some else (),
+        tokenizer,
+        context=settings.context,
+        windows=settings.validate_windows,
+    )
+    torch.manual_seed(settings.seed)
+    model = _model(config, settings, group, first)
+    cost = Cost(NoteCost(model, settings.ending_weight), settings, group)
+    if snapshot is not None:
+        load_weights(model, snapshot.weights)
+    found = optimizers.create(model, settings)
+    progress = Progress()
+    if snapshot is not None:
+        progress, state = snapshot.progress, dict(snapshot.optimizer)
+        torch.set_rng_state(state.pop(checkpoints.GENERATOR))
+        found.load(state)
+    progress.sessions += 1
+    return Session(
+        folder=folder,
+        dataset=dataset,
+        settings=settings,
+        group=group,
+        model=model,
+        cost=cost,
+        tokenizer=tokenizer,
+        optimizers=found,
+        progress=progress,
+        held_out=held_out,
+    )
+
+
+def _model(
+    config: ModelConfig, settings: Settings, group: Group, first: Checkpoint | None
+) -> Transformer:
+    """The model with its first weights, on its device, divided where the settings say so."""
+    model = Transformer(config, matmul_dtype(settings.precision))
+    if first is not None:
+        warm_start.load_grown(model, first)
+    model.recompute = settings.recompute
+    if settings.optimizer == "half":
+        store_in_half(model)
+    model.to(device_of(settings.device))
+    if settings.shard:
+        shard(model, group)
+    return model

@@ -1,0 +1,76 @@
+"""Begin a run with the weights of another, also for a vocabulary that has more labels.
+
+A new composer or style begins as the average of those that the weights know. A critic stays
+behind: it has learned to tell the music of those weights, not that of the ones to come.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from musenet.model.checkpoint import Checkpoint
+from musenet.model.config import ModelConfig
+from musenet.model.transformer import Transformer
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import Vocabulary, closed_controls
+from tokenizer.errors import InputError
+
+_FIELD_0_TABLES = {"embedding.weight", "head.values.weight", "head.out.0"}
+"""The tables that begin with a row for each value of field 0."""
+
+
+def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> ModelConfig:
+    """The checkpoint's shape, for a tokenizer's vocabulary and a context of so many tokens.
+
+    Raises:
+        InputError: if the vocabulary is not the checkpoint's, with or without further labels.
+    """
+    known, given = _vocabulary(initial), tokenizer.vocabulary
+    if known.grid != given.grid or given.controls[: len(known.controls)] != known.controls:
+        raise InputError(
+            f"the dataset's vocabulary is not that of {initial.folder.name}: prepare it with "
+            f"--tokenizer {initial.folder / 'tokenizer.json'}"
+        )
+    return dataclasses.replace(
+        initial.config, context=context, field_sizes=given.sizes, critic=False
+    )
+
+
+def load_grown(model: Transformer, initial: Checkpoint) -> None:
+    """Give a model of `grown_config` the checkpoint's weights."""
+    before, after = (m.config.field_sizes[0] for m in (initial.model, model))
+    state = {
+        name: tensor
+        for name, tensor in initial.model.state_dict().items()
+        if not name.startswith("critic.")
+    }
+    if after > before:
+        labels = _vocabulary(initial).first_control + len(closed_controls())
+        for name in state.keys() & _FIELD_0_TABLES:
+            state[name] = _grown(state[name], labels, before, after)
+    model.load_state_dict(state)
+
+
+def facts(initial: Checkpoint) -> dict[str, Any]:
+    """What the record of a run says of the weights that it began with."""
+    record = initial.training
+    said = {key: record.get(key) for key in ("steps", "notes", "hours", "settings", "initial")}
+    said |= {key: record[key] for key in ("processes", "averaged") if key in record}
+    return {"name": initial.folder.name, "hash": initial.hash, **said}
+
+
+def _vocabulary(initial: Checkpoint) -> Vocabulary:
+    if initial.tokenizer is None:
+        raise InputError(f"{initial.folder} has no tokenizer.json, so nothing can build on it")
+    return initial.tokenizer.vocabulary
+
+
+def _grown(table: Tensor, labels: int, before: int, after: int) -> Tensor:
+    """A table with `after` rows for field 0 instead of `before`; labels begin at `labels`."""
+    known = table[labels:before] if labels < before else table[:before]
+    new = known.mean(dim=0, keepdim=True).expand(after - before, -1)
+    return torch.cat((table[:before], new, table[before:]))

@@ -1,0 +1,1 @@
+"""Trees of prompts and variations, in one file."""

@@ -1,0 +1,165 @@
+"""Growing a tree: new variations from any point of a node, and old ones made again to compare.
+
+A node is grown as `musenet generate` goes on from a file: its parent's, cut where it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+
+from musenet import __version__
+from musenet.generation.options import Options
+from musenet.generation.prompt import Place, Prompt, prompt_of
+from musenet.generation.session import Composition, Result
+from musenet.model.checkpoint import Checkpoint, load
+from tokenizer.errors import InputError
+from tokenizer.score.bars import Bars
+
+from .tree import Growth, Node, Tree
+
+DEFAULT_MODEL = "mini"
+Watch = Callable[[Composition, Iterator[float]], None]
+
+
+def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
+    """The name and the checkpoint to grow with: as named, or the one that made the parent.
+
+    Raises:
+        InputError: if it is not there, or holds other weights now than when the parent was made.
+    """
+    if name is not None or parent.growth is None:
+        name = name or DEFAULT_MODEL
+        return name, load(name)
+    name = parent.growth.model
+    checkpoint = load(name)
+    if checkpoint.hash != parent.growth.weights:
+        raise InputError(
+            f"node {parent} was grown with the weights {parent.growth.weights}, and {name} holds "
+            f"{checkpoint.hash} now; to go on with these all the same, say --weights {name}"
+        )
+    return name, checkpoint
+
+
+def grow(
+    parent: Node,
+    model: tuple[str, Checkpoint],
+    options: Options,
+    part: tuple[Place | None, Place | None],
+    watch: Watch,
+) -> list[Node]:
+    """Nodes for the variations asked for; they get their numbers where they join the tree.
+
+    Args:
+        parent: what they go on from.
+        model: as it was named, and the checkpoint.
+        options: what is asked for.
+        part: where in the parent's piece the model begins to hear, and where it goes on.
+        watch: takes the steps of a composition until there are no more.
+
+    Raises:
+        InputError: if the request cannot be met.
+    """
+    name, checkpoint = model
+    results = _made(parent, checkpoint, options, part, watch)
+    return [_node(parent, name, result, part) for result in results]
+
+
+def changed(
+    tree: Tree, nodes: Iterable[Node], models: Iterable[str], watch: Watch
+) -> Iterator[tuple[Node, bool]]:
+    """Make nodes again from their parents: each, and whether its bytes are others now.
+
+    Args:
+        tree: that they belong to.
+        nodes: which; prompts among them are passed over.
+        models: checkpoints to make them with, where those that they name are not right.
+        watch: takes the steps of a composition until there are no more.
+
+    Raises:
+        InputError: if the weights that a node was made with are not there.
+    """
+    checkpoints = {checkpoint.hash: checkpoint for checkpoint in map(load, models)}
+    for growth, siblings in _grown_together(nodes):
+        if growth.weights not in checkpoints:
+            checkpoints[growth.weights] = _right_weights(siblings[0], growth)
+        results = _made(
+            tree.path(siblings[0])[-2],
+            checkpoints[growth.weights],
+            growth.options,
+            (growth.begin, growth.stop),
+            watch,
+        )
+        for node, result in zip(siblings, results, strict=True):
+            yield node, result.data != node.data
+
+
+def _grown_together(nodes: Iterable[Node]) -> list[tuple[Growth, list[Node]]]:
+    """Nodes that differ in the number of their variation alone, and the growth of all of them."""
+    together: dict[str, list[Node]] = {}
+    for node in nodes:
+        if (growth := node.growth) is not None:
+            alike = replace(growth.options, variations=(1,))
+            key = (node.parent, growth.weights, growth.begin, growth.stop, alike)
+            siblings = together.setdefault(repr(key), [])
+            siblings.append(node)
+    found = []
+    for siblings in together.values():
+        growths = [node.growth for node in siblings if node.growth is not None]
+        numbers = tuple(growth.options.variations[0] for growth in growths)
+        options = replace(growths[0].options, variations=numbers)
+        found.append((replace(growths[0], options=options), siblings))
+    return found
+
+
+def _right_weights(node: Node, growth: Growth) -> Checkpoint:
+    checkpoint = load(growth.model)
+    if checkpoint.hash != growth.weights:
+        raise InputError(
+            f"node {node} was made with the weights {growth.weights}, and {growth.model} holds "
+            f"{checkpoint.hash}; name the right ones with --weights"
+        )
+    return checkpoint
+
+
+def _made(
+    parent: Node,
+    checkpoint: Checkpoint,
+    options: Options,
+    part: tuple[Place | None, Place | None],
+    watch: Watch,
+) -> list[Result]:
+    composition = Composition(checkpoint, _prompt(parent, part), options)
+    watch(composition, composition.steps())
+    return composition.results()
+
+
+def _prompt(parent: Node, part: tuple[Place | None, Place | None]) -> Prompt | None:
+    begin, stop = part
+    if parent.data:
+        return prompt_of(parent.data, parent.title, f"node {parent}", begin=begin, stop=stop)
+    if begin is not None or stop is not None:
+        raise InputError(f"node {parent} is empty: there is nothing to cut with --from and --to")
+    return None
+
+
+def _node(
+    parent: Node, model: str, result: Result, part: tuple[Place | None, Place | None]
+) -> Node:
+    begin, stop = part
+    recipe, score = result.recipe, result.score
+    bars = Bars(score.time_signatures, score.ticks_per_quarter)
+    end = score.end if recipe.options.ending else result.end
+    last = bars.number(max(end - 1, result.boundary))
+    growth = Growth(
+        program=__version__,
+        weights=recipe.weights,
+        model=model,
+        begin=begin,
+        stop=stop,
+        options=recipe.options,
+        boundary=result.boundary,
+        bars=(bars.number(result.boundary) + 1, last + 1),
+        notes=result.notes,
+    )
+    return Node(0, parent.number, parent.title, result.data, growth)

@@ -1,0 +1,118 @@
+"""A tree as a terminal shows it: a line a node, and everything that is known of one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from musenet.generation.options import Options
+from musenet.generation.prompt import Place, boundary_of
+from tokenizer.instruments import name as instrument_name
+from tokenizer.labels import composer_name
+from tokenizer.midi.read import read
+from tokenizer.score.bars import Bars
+from tokenizer.score.score import Score
+
+from .tree import Growth, Node, Tree
+
+_NOTE = 60
+
+
+def drawn(tree: Tree) -> str:
+    """All prompts, each with what was grown from it below."""
+    lines: list[str] = []
+    for node in tree.nodes.values():
+        if node.parent is None:
+            lines.append(line(node))
+            lines += _below(tree, node, "")
+    return "\n".join(lines)
+
+
+def _below(tree: Tree, node: Node, indent: str) -> Iterator[str]:
+    children = tree.children(node)
+    for child in children:
+        last = child is children[-1]
+        yield f"{indent}{'└─' if last else '├─'} {line(child)}"
+        yield from _below(tree, child, indent + ("   " if last else "│  "))
+
+
+def line(node: Node) -> str:
+    """A node in one line: number, mark, name, bars, what was asked for, the note's beginning."""
+    head = " ".join(part for part in (str(node.number), "★" * node.marked, node.name) if part)
+    parts = [head, *(_grown(node.growth) if node.growth else [_prompt(node)])]
+    if node.note:
+        short = " ".join(node.note.split())
+        parts.append(f"“{short if len(short) <= _NOTE else short[: _NOTE - 1] + '…'}”")
+    return " · ".join(parts)
+
+
+def _prompt(node: Node) -> str:
+    if not node.data:
+        return "from nothing"
+    score = read(node.data)
+    return f"{node.title}, {_bars(score)} bars, {len(score.notes):,} notes"
+
+
+def _bars(score: Score) -> int:
+    bars = Bars(score.time_signatures, score.ticks_per_quarter)
+    return bars.number(boundary_of(score, bars, score.end) - 1) + 1
+
+
+def _grown(growth: Growth) -> list[str]:
+    first, last = growth.bars
+    bars = f"bar {first}" if first == last else f"bars {first}–{last}"
+    options = growth.options
+    made = f"seed {options.seed}, variation {options.variations[0]}"
+    return [bars, f"{growth.notes:,} notes", *_asked(options), made]
+
+
+def _asked(options: Options) -> list[str]:
+    """What was asked for of the music, in few words."""
+    parts = [composer_name(options.composer)] if options.composer else []
+    parts += options.styles
+    parts += [f"with {_names(options.instruments)}"] if options.instruments else []
+    if options.only_instruments is not None:
+        parts.append(f"only {_names(options.only_instruments)}")
+    parts += [f"tempo {options.tempo:g}"] if options.tempo else []
+    return parts + (["an ending"] if options.ending else [])
+
+
+def _names(programs: tuple[int, ...]) -> str:
+    return ", ".join(instrument_name(program) for program in programs)
+
+
+def described(tree: Tree, node: Node) -> str:
+    """Everything that is known of a node, a fact a line."""
+    facts = [("node", line(node)), ("path", " → ".join(str(n) for n in tree.path(node)))]
+    if node.note:
+        facts.append(("note", node.note))
+    growth = node.growth
+    if growth is not None:
+        facts.append(("heard from", _place(growth.begin, "the beginning")))
+        facts.append(("grown at", _place(growth.stop, "the end of the music")))
+        facts.append(("weights", f"{growth.model} ({growth.weights})"))
+        facts.append(("version", growth.program))
+        facts += [(key, _value(value)) for key, value in _changed(growth.options)]
+    facts.append(("file", f"{len(node.data):,} bytes, SHA-256 {node.digest}…"))
+    width = max(len(name) for name, _ in facts)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in facts)
+
+
+def _changed(options: Options) -> Iterator[tuple[str, Any]]:
+    default = asdict(Options())
+    for key, value in asdict(options).items():
+        if value != default[key]:
+            yield key.replace("_", " "), value
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {v}" for k, v in value.items() if v is not None)
+    return ", ".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+
+
+def _place(place: Place | None, otherwise: str) -> str:
+    if place is None:
+        return otherwise
+    return f"bar {place.bar}" if place.bar is not None else f"{place.seconds:g} s"

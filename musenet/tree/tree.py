@@ -1,0 +1,192 @@
+"""A tree of music: prompts, and what was grown from any point of them, with how it was made.
+
+Every node keeps its whole piece, from the beginning of the prompt to its own end, as the bytes of a
+MIDI file; so nothing is lost when a prompt's file moves or when weights are replaced. Beside the
+bytes stands what they were grown from and with, so that they can be made again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from musenet.generation.options import Options
+from musenet.generation.prompt import Place
+from tokenizer.errors import InputError, unknown
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How a node was grown from its parent's music.
+
+    Attributes:
+        program: the version of this program.
+        weights: the hash of the weights.
+        model: the checkpoint as it was named.
+        begin: where the model began to hear, or None for the beginning.
+        stop: where it went on, or None for the parent's end.
+        options: everything that was asked for, with the number of this variation alone.
+        boundary: the tick at which the new music starts.
+        bars: the first and the last new bar, counted from 1.
+        notes: how many notes are new.
+    """
+
+    program: str
+    weights: str
+    model: str
+    begin: Place | None
+    stop: Place | None
+    options: Options
+    boundary: int
+    bars: tuple[int, int]
+    notes: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """A prompt, or a variation.
+
+    Attributes:
+        number: by which it is called; numbers are never given twice.
+        parent: the number of what it was grown from; None for a prompt.
+        title: of the prompt at its root, for pictures and recipes.
+        data: the MIDI file from the beginning to this node's end; empty for music from nothing.
+        growth: how it was made; None for a prompt.
+        name: by which it is called too, or "".
+        marked: whether it is to be kept.
+        note: free text.
+    """
+
+    number: int
+    parent: int | None
+    title: str
+    data: bytes
+    growth: Growth | None = None
+    name: str = ""
+    marked: bool = False
+    note: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """The first 12 hexadecimal digits of the SHA-256 of the MIDI file."""
+        return hashlib.sha256(self.data).hexdigest()[:12]
+
+    def __str__(self) -> str:
+        return f"{self.number} '{self.name}'" if self.name else str(self.number)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """Nodes by their numbers, parents before children; changes give a new tree.
+
+    Attributes:
+        nodes: in the order of their numbers.
+        following: the number of the next node.
+    """
+
+    nodes: dict[int, Node] = field(default_factory=dict)
+    following: int = 1
+
+    def find(self, called: str) -> Node:
+        """The node of a number or a name.
+
+        Raises:
+            InputError: if there is none, with the nearest name, or if it was pruned.
+        """
+        for node in self.nodes.values():
+            if called and called in (str(node.number), node.name):
+                return node
+        if called.isdecimal() and 1 <= int(called) < self.following:
+            raise InputError(f"node {called} was pruned; `musenet tree show` lists what is there")
+        names = [node.name for node in self.nodes.values() if node.name]
+        raise unknown("node", called, [*names, *map(str, self.nodes)])
+
+    def only_prompt(self) -> Node:
+        """The root of a tree of one prompt.
+
+        Raises:
+            InputError: if there are several.
+        """
+        roots = [node for node in self.nodes.values() if node.parent is None]
+        if len(roots) == 1:
+            return roots[0]
+        among = ", ".join(str(node) for node in roots)
+        raise InputError(
+            f"the tree has several prompts ({among}); say with --at which to grow from"
+        )
+
+    def path(self, node: Node) -> list[Node]:
+        """The nodes from the root to a node."""
+        path = [node]
+        while (parent := path[-1].parent) is not None:
+            path.append(self.nodes[parent])
+        return path[::-1]
+
+    def children(self, node: Node) -> list[Node]:
+        """The nodes that were grown from a node."""
+        return [each for each in self.nodes.values() if each.parent == node.number]
+
+    def branch(self, node: Node) -> list[Node]:
+        """A node and all that was grown from it."""
+        found = [node]
+        for each in found:
+            found += self.children(each)
+        return found
+
+    def joined(self, nodes: Iterable[Node]) -> Tree:
+        """With more nodes, whose numbers are given here.
+
+        Raises:
+            InputError: if a parent was pruned.
+        """
+        kept, number = dict(self.nodes), self.following
+        for node in nodes:
+            if node.parent is not None and node.parent not in kept:
+                raise InputError(f"node {node.parent} was pruned while music was grown from it")
+            kept[number] = replace(node, number=number)
+            number += 1
+        return Tree(kept, number)
+
+    def marked(self, node: Node, name: str = "") -> Tree:
+        """With a node marked, and named if a name is given.
+
+        Raises:
+            InputError: if another node has the name, or it is a number.
+        """
+        if name.isdecimal() or name != name.strip():
+            raise InputError(f"'{name}' cannot be a name; give a word such as 'chorus'")
+        taken = next((n for n in self.nodes.values() if name and n.name == name), node)
+        if taken.number != node.number:
+            raise InputError(f"node {taken.number} is called '{name}' already; find another name")
+        return self._with(replace(node, marked=True, name=name or node.name))
+
+    def unmarked(self, node: Node) -> Tree:
+        """With the mark and the name of a node taken away."""
+        return self._with(replace(node, marked=False, name=""))
+
+    def noted(self, node: Node, note: str) -> Tree:
+        """With another note at a node; an empty one takes it away."""
+        return self._with(replace(node, note=note.strip()))
+
+    def pruned(self, node: Node, *, marked_too: bool = False) -> Tree:
+        """Without a node and all that was grown from it.
+
+        Raises:
+            InputError: if something in the branch is marked, or nothing else is in the tree.
+        """
+        gone = self.branch(node)
+        kept = [n for n in gone if n.marked]
+        if kept and not marked_too:
+            raise InputError(
+                f"node {kept[0]} in that branch is marked; take the mark away (mark --off), "
+                "or say --marked-too"
+            )
+        if len(gone) == len(self.nodes):
+            raise InputError(f"node {node} is the root of the whole tree; delete the file instead")
+        numbers = {n.number for n in gone}
+        return replace(self, nodes={k: n for k, n in self.nodes.items() if k not in numbers})
+
+    def _with(self, node: Node) -> Tree:
+        return replace(self, nodes={**self.nodes, node.number: node})

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from data_prep.sources.find import ManifestRow, MidiFile, find, is_midi, sources
+from tokenizer import InputError
+
+
+def tar_of(folder: Path) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        archive.add(folder, arcname=folder.name)
+    return buffer.getvalue()
+
+
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    ".tar": bytes,
+    ".tar.gz": gzip.compress,
+    ".tar.bz2": bz2.compress,
+    ".tar.xz": lzma.compress,
+    ".tar.zst": lambda data: pa.compress(data, codec="zstd", asbytes=True),
+}
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    """Name to bytes of every MIDI file found in one source."""
+    [source] = sources([path])
+    return {
+        item.name: item.data if item.data is not None else Path(str(item.path)).read_bytes()
+        for item in find(source)
+        if isinstance(item, MidiFile)
+    }
+
+
+def labels(path: Path) -> dict[str, str]:
+    [source] = sources([path])
+    return {i.name: i.row["title"] for i in find(source) if isinstance(i, ManifestRow)}
+
+
+@pytest.mark.parametrize("suffix", COMPRESSED)
+def test_a_tar_archive_gives_what_its_folder_gives(
+    corpus: Path, tmp_path: Path, suffix: str
+) -> None:
+    archive = tmp_path / f"corpus{suffix}"
+    archive.write_bytes(COMPRESSED[suffix](tar_of(corpus)))
+    assert contents(archive) == contents(corpus)
+    assert labels(archive) == labels(corpus)
+    assert len(contents(archive)) == 24
+    assert labels(archive)["a/piece00.mid"] == "Piece 0"
+
+
+def test_a_zip_archive_gives_what_its_folder_gives(corpus: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "music.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:
+        for path in sorted(corpus.rglob("*.*")):
+            out.write(path, path.relative_to(corpus))
+        out.writestr("__MACOSX/a/._piece00.mid", b"junk")
+    assert contents(archive) == contents(corpus)
+    assert labels(archive) == labels(corpus)
+
+
+def test_a_manifest_may_lie_beside_its_archive(corpus: Path, tmp_path: Path) -> None:
+    manifest = corpus / "manifest.jsonl"
+    (tmp_path / "corpus.manifest.jsonl").write_bytes(manifest.read_bytes())
+    manifest.unlink()
+    archive = tmp_path / "corpus.tar"
+    archive.write_bytes(tar_of(corpus))
+    assert labels(archive)["b/piece01.mid"] == "Piece 1"
+
+
+def test_a_folder_of_archives_is_a_corpus_each(corpus: Path, tmp_path: Path) -> None:
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    for name in ("two.tar", "one.tar"):
+        (shelf / name).write_bytes(tar_of(corpus))
+    assert [source.corpus for source in sources([shelf])] == ["one", "two"]
+
+
+def test_a_folder_with_its_own_manifest_is_its_own_corpus(corpus: Path) -> None:
+    inner = corpus / "a" / "inner"
+    inner.mkdir()
+    (inner / "manifest.jsonl").write_text('{"file": "x.mid", "title": "X"}\n')
+    (inner / "x.mid").write_bytes((corpus / "a" / "piece00.mid").read_bytes())
+    assert [(s.corpus, len(s.files)) for s in sources([corpus])] == [("corpus", 24), ("inner", 1)]
+
+
+def test_equal_names_are_told_apart(corpus: Path) -> None:
+    assert [source.corpus for source in sources([corpus, corpus])] == ["corpus", "corpus-2"]
+
+
+def test_globs_and_lists(corpus: Path) -> None:
+    assert len(contents(corpus / "a" / "*.mid")) == 12
+    listed = corpus / "some.csv"
+    listed.write_text("file,title\na/piece00.mid,First\n")
+    assert list(contents(listed)) == ["a/piece00.mid"]
+    assert labels(listed) == {"a/piece00.mid": "First"}
+    listed.write_text("file\nmissing.mid\n")
+    with pytest.raises(InputError, match=r"missing\.mid"):
+        contents(listed)
+
+
+def test_order_does_not_depend_on_the_file_system(corpus: Path) -> None:
+    assert list(contents(corpus)) == sorted(contents(corpus))
+
+
+@pytest.mark.parametrize("name", ["x.mid", "X.MIDI", "a/b.kar", "b.rmi"])
+def test_midi_names(name: str) -> None:
+    assert is_midi(name)
+
+
+@pytest.mark.parametrize("name", ["._x.mid", "x.mid.txt", "mid", "Icon_"])
+def test_other_names(name: str) -> None:
+    assert not is_midi(name)
+
+
+def test_what_cannot_be_found_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        sources([tmp_path / "none"])
+    with pytest.raises(InputError, match="holds no MIDI"):
+        sources([tmp_path])
+    text = tmp_path / "readme.txt"
+    text.write_text("x")
+    with pytest.raises(InputError, match="neither MIDI nor an archive"):
+        sources([text])
+
+
+@pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"])
+def test_damaged_archives_are_named(corpus: Path, tmp_path: Path, suffix: str) -> None:
+    archive = tmp_path / f"corpus{suffix}"
+    whole = COMPRESSED[suffix](tar_of(corpus)) if suffix in COMPRESSED else b"PK\3\4 and no more"
+    archive.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=str(archive)):
+        contents(archive)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from data_prep.sources.label import Described, PathPattern, describe, split_name
+from tokenizer import InputError
+
+
+def test_sources_write_differently_and_mean_the_same() -> None:
+    mutopia = describe({"composer": "BachJS", "genre": "Baroque", "licence": "Public Domain"}, {})
+    scores = describe({"composer": "Bach, Johann Sebastian", "license": "Public Domain"}, {})
+    assert mutopia.composer == scores.composer == "bach"
+    assert mutopia.licence == scores.licence == "Public Domain"
+
+
+def test_what_is_not_known_is_nothing() -> None:
+    assert describe({}, {}) == Described(None, "", (), "", None)
+    assert describe({"composer": "Anonim", "title": ""}, {}).composer is None
+    assert describe({"composer": "drummer1"}, {}).composer is None
+
+
+def test_styles_are_taken_apart() -> None:
+    assert "funk" in describe({"style": "funk/groove1"}, {}).styles
+    assert {"sacred", "mass"} <= set(describe({"genre": "Sacred; Mass"}, {}).styles)
+
+
+def test_a_manifest_wins_over_a_path() -> None:
+    described = describe({"composer": "Chopin"}, {"composer": "Bach", "title": "Air"})
+    assert (described.composer, described.title) == ("chopin", "Air")
+    assert describe({"composer": ""}, {"composer": "Bach"}).composer == "bach"
+
+
+@pytest.mark.parametrize(
+    ("written", "split"),
+    [("train", "train"), ("Valid", "validation"), ("dev", "validation"), ("TEST", "test")],
+)
+def test_splits_by_their_names(written: str, split: str) -> None:
+    assert split_name(written) == split
+
+
+def test_an_unknown_split_is_refused() -> None:
+    assert split_name("") is None
+    with pytest.raises(InputError, match="did you mean 'train'"):
+        split_name("trian")
+
+
+def test_path_patterns() -> None:
+    pattern = PathPattern("{composer}/{title}.mid")
+    assert pattern.labels("piano/Bach/Air in G.mid") == {"composer": "Bach", "title": "Air in G"}
+    assert pattern.labels("Air.mid") == {}
+    assert PathPattern("{style}/*-{title}.*").labels("jazz/01-Take Five.midi") == {
+        "style": "jazz",
+        "title": "Take Five",
+    }
+
+
+def test_wrong_path_patterns_are_refused() -> None:
+    with pytest.raises(InputError, match="did you mean 'composer'"):
+        PathPattern("{compser}/*")
+    with pytest.raises(InputError, match="names a label twice"):
+        PathPattern("{title}/{title}.mid")

@@ -1,0 +1,68 @@
+"""What a request writes beside the MIDI file: audio as long as that file, for each kept result."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+
+import pytest
+
+from musenet.cli.generate_run import make, make_each
+from musenet.export import audio
+from musenet.generation.options import Options
+from musenet.generation.outputs import Outputs
+from musenet.generation.prompt import Place, read_prompt
+from musenet.model.checkpoint import Checkpoint
+from tokenizer.errors import InputError
+from tokenizer.midi.read import read
+
+FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
+
+
+def seconds(path: Path) -> float:
+    with wave.open(str(path)) as file:
+        return file.getnframes() / file.getframerate()
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_audio_is_as_long_as_the_file(
+    tiny: Checkpoint, tmp_path: Path, soundfont: Path, alone: bool
+) -> None:
+    """Bars of three quarters at 100 a minute last 1.8 s: two of the prompt, two new ones."""
+    out = tmp_path / "new" / "song.mid"
+    outputs = Outputs(out, alone=alone, render=out.with_suffix(".wav"), soundfont=soundfont)
+    outputs.check(folder=False)
+    make(tiny, read_prompt(FOLK, stop=Place(2)), Options(bars=2, seed=1), outputs)
+    assert sorted(path.name for path in out.parent.iterdir()) == ["song.mid", "song.wav"]
+    bars = 2 if alone else 4
+    assert read(out).end <= bars * 3 * 480
+    assert seconds(out.with_suffix(".wav")) == pytest.approx(bars * 1.8 + audio.TAIL, abs=1e-4)
+
+
+def test_variations_and_folders_are_rendered_each(
+    tiny: Checkpoint, tmp_path: Path, soundfont: Path
+) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    (prompts / "folk.mid").write_bytes(FOLK.read_bytes())
+    outputs = Outputs(tmp_path / "songs", render=tmp_path / "audio", soundfont=soundfont)
+    outputs.check(folder=True)
+    options = Options(bars=1, seed=1, variations=(1, 2))
+    assert not make_each(tiny, prompts, options, outputs, lambda p: read_prompt(p, stop=Place(1)))
+    assert sorted(p.name for p in outputs.midi.iterdir()) == ["folk-1.mid", "folk-2.mid"]
+    assert sorted(p.name for p in (tmp_path / "audio").iterdir()) == ["folk-1.wav", "folk-2.wav"]
+
+
+def test_audio_that_cannot_be_made_is_refused_before_the_work(
+    tmp_path: Path, soundfont: Path
+) -> None:
+    song = tmp_path / "song.mid"
+    with pytest.raises(InputError, match=r"\.wav or \.flac"):
+        Outputs(song, render=tmp_path / "song.ogg", soundfont=soundfont).check(folder=False)
+    with pytest.raises(InputError, match="there is no SoundFont"):
+        Outputs(song, render=tmp_path / "a.wav", soundfont=tmp_path / "b").check(folder=False)
+    (tmp_path / "folder.wav").mkdir()
+    with pytest.raises(InputError, match="name a file"):
+        Outputs(song, render=tmp_path / "folder.wav", soundfont=soundfont).check(folder=False)
+    with pytest.raises(InputError, match="it is a file; name a folder"):
+        Outputs(tmp_path, render=soundfont, soundfont=soundfont).check(folder=True)

@@ -1,0 +1,141 @@
+"""`musenet inspect` on good, odd and broken files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mido
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from musenet.cli.inspect import inspect
+from tokenizer import InputError, read
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+SAMBA = FIXTURES / "midi" / "groove_latin_samba_fill.mid"
+MASS = FIXTURES / "midi" / "bach_mass_in_b_minor_13.mid"
+CUT = FIXTURES / "nasty" / "trunc_mid_vlq.mid"
+ZIP = FIXTURES / "nasty" / "zip_magic.mid"
+KEYS = "path ok error offset notes tracks programs seconds repaired".split()  # noqa: SIM905
+
+app = typer.Typer()
+app.command()(inspect)
+
+
+def run(*arguments: Path | str) -> tuple[int, str]:
+    result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
+    return result.exit_code, result.stdout
+
+
+def rows(output: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def test_json_agrees_with_mido() -> None:
+    code, output = run(MASS, SAMBA, "--json")
+    assert code == 0
+    for row, path in zip(rows(output), (MASS, SAMBA), strict=True):
+        file = mido.MidiFile(path)
+        ons = [m for track in file.tracks for m in track if m.type == "note_on" and m.velocity]
+        changes = {m.program for track in file.tracks for m in track if m.type == "program_change"}
+        assert list(row) == KEYS
+        assert (row["path"], row["ok"], row["error"], row["offset"]) == (
+            str(path),
+            True,
+            None,
+            None,
+        )
+        assert row["notes"] == len(ons)
+        assert set(row["programs"]) <= changes | {0, 128}
+        now = last = 0.0
+        for message in file:  # mido gives seconds here
+            now += message.time
+            last = now if message.type.startswith("note_") else last
+        assert row["seconds"] == pytest.approx(last, abs=1e-3)
+        assert row["repaired"] is False
+
+
+def test_goes_on_after_a_bad_file_and_exits_with_1() -> None:
+    code, output = run(ZIP, CUT, SAMBA, "--json")
+    assert code == 1
+    first, second, third = rows(output)
+    assert (first["ok"], second["ok"], third["ok"]) == (False, False, True)
+    assert "zip archive" in first["error"]
+    assert first["offset"] == 0
+    assert second["offset"] == 94
+
+
+def test_a_folder_is_searched_through(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "SONG.MID").write_bytes(SAMBA.read_bytes())
+    (tmp_path / "notes.txt").write_text("no music")
+    code, output = run(tmp_path, "--json")
+    assert code == 0
+    (row,) = rows(output)
+    assert row["path"].endswith("SONG.MID")
+    code, output = run(FIXTURES / "nasty")
+    assert code == 1
+    assert "✓" in output
+    assert "✗" in output
+
+
+def test_repair_writes_what_can_be_saved(tmp_path: Path) -> None:
+    code, output = run(CUT, "--repair", tmp_path / "saved.mid", "--json")
+    assert code == 0
+    (row,) = rows(output)
+    assert (row["ok"], row["repaired"], row["notes"]) == (True, True, 8)
+    assert len(read(tmp_path / "saved.mid").notes) == 8
+    code, output = run(FIXTURES / "nasty", "--repair", tmp_path / "all", "--json")
+    assert code == 1
+    saved = {Path(row["path"]).name for row in rows(output) if row["repaired"]}
+    assert {path.name for path in (tmp_path / "all").iterdir()} == saved
+    assert "trunc_mid_vlq.mid" in saved
+    for path in (tmp_path / "all").iterdir():
+        assert len(read(path).notes) > 0
+
+
+def test_two_files_are_not_written_over_each_other(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "song.mid").write_bytes(CUT.read_bytes())
+    with pytest.raises(InputError, match="both be written"):
+        run(tmp_path / "a", tmp_path / "b", "--repair", tmp_path / "out")
+
+
+def test_text_tells_the_parts_and_the_oddities(tmp_path: Path) -> None:
+    code, output = run(MASS)
+    assert code == 0
+    assert "1059 notes, 8 tracks" in output
+    assert "Violin" in output
+    assert "480 ticks a quarter" in output
+    code, output = run(FIXTURES / "nasty" / "two_tracks_same_channel.mid")
+    assert "share channel 1" in output
+    code, output = run(CUT, "--repair", tmp_path / "saved.mid")
+    assert "damaged: track 1 is kept up to byte 94" in output.replace("\n", " ")
+
+
+def test_names_cannot_write_to_the_terminal(tmp_path: Path) -> None:
+    name = b"\x1b[2J[red]x"
+    track = b"\x00\xff\x03" + bytes((len(name),)) + name
+    track += b"\x00\x90\x3c\x40\x60\x80\x3c\x40\x00\xff\x2f\x00"
+    header = b"MThd\x00\x00\x00\x06\x00\x00\x00\x01\x01\xe0MTrk"
+    path = tmp_path / "song.mid"
+    path.write_bytes(header + len(track).to_bytes(4, "big") + track)
+    _, output = run(path)
+    assert "\x1b" not in output
+    assert "[red]x" in output
+
+
+def test_nothing_to_look_at_is_an_input_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no MIDI file"):
+        run(tmp_path)
+
+
+def test_a_missing_file_is_told() -> None:
+    code, output = run("nothing.mid", SAMBA, "--json")
+    assert code == 1
+    assert "No such file" in rows(output)[0]["error"]
+    assert rows(output)[1]["ok"]

@@ -1,0 +1,220 @@
+"""`musenet tree` as it is typed: the file, the words, exit codes, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musenet.api import generate
+from musenet.cli.main import main
+from musenet.cli.options import Asked
+from musenet.generation import parse
+from musenet.generation.options import Options, sampling_for
+from musenet.model.checkpoint import Checkpoint
+from musenet.tree import grow
+from musenet.tree.file import read_tree, write_tree
+from musenet.tree.tree import Node
+from tokenizer.midi.read import read
+
+FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(
+    tiny: Checkpoint,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run the command in an empty folder with the tiny model; exit code, output and errors."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(grow, "load", lambda name: tiny)
+
+    def go(*arguments: str | Path | int) -> tuple[int, str, str]:
+        code = 0
+        try:
+            main(["tree", *map(str, arguments)])
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return go
+
+
+def test_a_composers_evening(run: Run, tmp_path: Path, tiny: Checkpoint) -> None:
+    prompt = tmp_path / "folk.mid"
+    shutil.copy(FOLK, prompt)
+    assert run("new", "song.json", prompt)[1] == "1 · folk, 8 bars, 128 notes\n"
+    prompt.unlink()
+    code, out, _ = run("grow", "song.json", "--bars", 2, "--seed", 4, "--variations", 2)
+    assert code == 0
+    assert [line.split(" · ")[:2] for line in out.splitlines()] == [
+        ["2", "bars 9–10"], ["3", "bars 9–10"]]  # fmt: skip
+    assert run("mark", "song.json", 2, "chorus")[1].startswith("2 ★ chorus")
+    assert "slower" in run("note", "song.json", "chorus", "slower, here")[1]
+    run("grow", "song.json", "--at", "chorus", "--to", 9, "--bars", 1, "--seed", 5)
+    run("prune", "song.json", 3)
+    shown = run("show", "song.json")[1].splitlines()
+    assert [line[:12] for line in shown] == ["1 · folk, 8 ", "└─ 2 ★ choru", "   └─ 4 · ba"]
+    assert "chorus" in run("show", "song.json", 4)[1]
+    code, out, _ = run("export", "song.json", 4, "--out", "new/x.mid", "--picture", "x.svg")
+    assert code == 0
+    assert (tmp_path / "x.svg").read_text().startswith("<?xml")
+    run("export", "song.json", "chorus", "--out", "chorus.mid")
+    (song,) = generate(tiny, FOLK, Options(bars=2, seed=4))
+    assert (tmp_path / "chorus.mid").read_bytes() == song.result.data
+    whole, old = read(tmp_path / "new" / "x.mid"), read(FOLK)
+    assert np.array_equal(whole.notes[: len(old.notes)], old.notes)
+    code, out, _ = run("verify", "song.json")
+    assert code == 0
+    assert "2 of 2 variations are the same" in out
+
+
+def test_the_same_words_as_generate(run: Run, tmp_path: Path) -> None:
+    run("new", "song.json", FOLK)
+    words = ["--composer", "J. S. Bach", "--style", "baroque", "--instruments", "flute,cello",
+             "--tempo", 90, "--key", "D minor", "--polyphony", 3, "--scale", "D dorian",
+             "--temperature", "pitch=0.9", "--bars", 1, "--seed", 3, "--variation", 5,
+             "--from", 3, "--to", "0:10"]  # fmt: skip
+    code, out, err = run("grow", "song.json", *words)
+    assert (code, err) == (0, "")
+    growth = read_tree(tmp_path / "song.json").nodes[2].growth
+    assert growth is not None
+    options = growth.options
+    assert (options.composer, options.styles, options.instruments) == (
+        "bach",
+        ("baroque",),
+        (73, 42),
+    )
+    assert (options.tempo, options.key, options.variations) == (90, (-1, True), (5,))
+    assert options.limits.polyphony == 3
+    assert options.limits.pitch_classes == (0, 2, 4, 5, 7, 9, 11)
+    assert options.sampling[2].temperature == 0.9
+    assert growth.begin is not None
+    assert growth.begin.bar == 3
+    assert growth.stop is not None
+    assert growth.stop.seconds == 10
+    assert "Bach · baroque · with Flute, Cello · tempo 90" in out
+
+
+def test_nothing_typed_is_nothing_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse, "seed", lambda given: 0)
+    assert Asked().options("song.mid") == Options()
+    assert Asked().options(None) == Options(sampling=sampling_for(None))
+    assert Asked().part() == (None, None)
+
+
+def test_several_prompts_and_none(run: Run, tmp_path: Path) -> None:
+    run("new", "song.json", "--nothing")
+    code, out, _ = run("add", "song.json", FOLK, FOLK.with_name("quartet.mid"))
+    assert code == 0
+    assert [line[:8] for line in out.splitlines()] == ["1 · from", "2 · folk", "3 · quar"]
+    code, _, err = run("grow", "song.json")
+    assert code == 2
+    assert "several prompts (1, 2, 3)" in err
+    assert run("grow", "song.json", "--at", 1, "--bars", 1, "--meter", "3/4")[0] == 0
+    assert run("prune", "song.json", 2)[0] == 0
+    assert set(read_tree(tmp_path / "song.json").nodes) == {1, 3, 4}
+
+
+def test_what_differs_is_said_and_is_no_success(run: Run, tmp_path: Path) -> None:
+    run("new", "song.json", FOLK)
+    run("grow", "song.json", "--bars", 1, "--seed", 1)
+    record = json.loads((tmp_path / "song.json").read_text())
+    record["nodes"][1]["options"]["seed"] = 2
+    (tmp_path / "song.json").write_text(json.dumps(record))
+    code, out, _ = run("verify", "song.json", 2)
+    assert code == 1
+    assert "node 2 is made otherwise now" in out
+
+
+def test_an_interrupted_growth_leaves_the_tree_as_it_was(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from musenet.generation.session import Composition
+
+    run("new", "song.json", FOLK)
+    before = (tmp_path / "song.json").read_bytes()
+
+    def interrupted(self: Composition) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Composition, "steps", interrupted)
+    assert run("grow", "song.json", "--bars", 1)[:2] == (130, "Stopped: song.json is as it was.\n")
+    assert (tmp_path / "song.json").read_bytes() == before
+    assert list(tmp_path.iterdir()) == [tmp_path / "song.json"]
+
+
+def test_marks_made_meanwhile_are_kept(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from musenet.generation.session import Composition
+
+    run("new", "song.json", FOLK)
+    steps = Composition.steps
+
+    def slow(self: Composition):  # type: ignore[no-untyped-def]
+        with pytest.raises(SystemExit):
+            main(["tree", "mark", "song.json", "1", "opening"])
+        yield from steps(self)
+
+    monkeypatch.setattr(Composition, "steps", slow)
+    assert run("grow", "song.json", "--bars", 1)[0] == 0
+    tree = read_tree(tmp_path / "song.json")
+    assert tree.nodes[1].name == "opening"
+    assert set(tree.nodes) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["new", "new.json"], "give a prompt, or --nothing"),
+        (["new", "new.json", "FOLK", "--nothing"], "give a prompt, or --nothing"),
+        (["new", "song.json", "FOLK"], "is there already"),
+        (["new", "new.mid", "FOLK"], "must end in .json"),
+        (["new", "new.json", "missing.mid"], "missing.mid"),
+        (["new", "new.json", "text.txt"], "not a MIDI file"),
+        (["add", "song.json"], "which prompts"),
+        (["show", "none.json"], "musenet tree new"),
+        (["show", "text.txt"], "not a tree"),
+        (["show", "song.json", "9"], "no node called '9'"),
+        (["grow", "song.json", "--at", "opning"], "did you mean 'opening'"),
+        (["grow", "song.json", "--at", "1", "--bars", "0"], "0 bars"),
+        (["grow", "song.json", "--at", "1", "--composer", "chopn"], "did you mean 'chopin'"),
+        (["grow", "song.json", "--at", "1", "--instrument", "pinao"], "did you mean 'piano'"),
+        (["grow", "song.json", "--at", "1", "--to", "x"], "--to takes a bar"),
+        (["grow", "song.json", "--at", "3", "--to", "2"], "node 3 is empty"),
+        (["grow", "song.json", "--from", "90"], "several prompts"),
+        (["grow", "song.json", "--at", "1", "--from", "90"], "no notes from --from to --to"),
+        (["mark", "song.json", "3", "opening"], "called 'opening' already"),
+        (["mark", "song.json", "1", "x", "--off"], "leave the name out"),
+        (["prune", "song.json", "opening"], "marked"),
+        (["prune", "song.json", "2"], "node 2 was pruned"),
+        (["export", "song.json", "3", "--out", "x.mid"], "node 3 is empty"),
+        (["export", "song.json", "1", "--out", "x.wav"], "must end in .mid"),
+        (["export", "song.json", "1", "--out", "x.mid", "--picture", "x.jpg"], ".png or .svg"),
+        (["verify", "song.json", "opener"], "did you mean 'opening'"),
+    ],
+)
+def test_bad_requests_are_one_sentence_and_change_nothing(
+    run: Run, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    run("new", "song.json", FOLK, FOLK)
+    run("prune", "song.json", 2)
+    tree = read_tree(tmp_path / "song.json").joined([Node(0, None, "", b"")])
+    write_tree(tree.marked(tree.nodes[1], "opening"), tmp_path / "song.json")
+    (tmp_path / "text.txt").write_text("Dear diary")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    code, out, err = run(*[str(FOLK) if word == "FOLK" else word for word in arguments])
+    assert code == 2
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

@@ -1,0 +1,255 @@
+"""Engines: int8 stays near eager, greedy choices agree, and every engine keeps sequences apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from musenet.decoding import int8
+from musenet.decoding.cuda_graphs import GraphDecoder
+from musenet.decoding.decoder import Decoder, Floats, Integers, Whole
+from musenet.decoding.eager import EagerDecoder, lanes
+from musenet.decoding.engines import ENGINES, decoder, resolve
+from musenet.model.config import ModelConfig, faithful
+from musenet.model.transformer import Transformer
+from tokenizer.errors import InputError
+
+FIELDS, STRUCTURE = (40, 9, 30, 7, 5), (6, 5, 7, 5, 9, 9)
+CONFIG = ModelConfig(FIELDS, STRUCTURE, layers=3, heads=4, width=64, context=64, row_length=8)
+DENSE = replace(CONFIG, patterns=("dense",), kv_heads=2)
+Opened = Callable[[ModelConfig], Transformer]
+
+needs_int8 = pytest.mark.skipif(
+    int8.missing() is not None, reason="onnx and onnxruntime are not installed"
+)
+
+
+def rows(length: int, batch: int) -> tuple[Whole, Whole]:
+    numbers = np.random.default_rng(1)
+    tokens, structure = (
+        np.stack([numbers.integers(0, size, (batch, length)) for size in sizes], -1)
+        for sizes in (FIELDS, STRUCTURE)
+    )
+    return tokens, structure
+
+
+class Recorder:
+    """Chooses what it is told to, and keeps the logits that it was shown."""
+
+    def __init__(self, batch: int) -> None:
+        self.forced: Whole = np.zeros((batch, len(FIELDS)), np.int64)
+        self.columns: Integers = np.zeros((batch, len(STRUCTURE)), np.int64)
+        self.seen: list[Floats] = []
+
+    def choose(self, field: int, logits: Floats, so_far: Whole) -> Whole:
+        assert np.array_equal(so_far[:, :field], self.forced[:, :field])
+        self.seen.append(logits.copy())
+        return self.forced[:, field]
+
+    def peek(self, first: Whole) -> Integers:
+        assert np.array_equal(first, self.forced[:, 0])
+        return self.columns
+
+
+@torch.inference_mode()
+def logits(made: Decoder, tokens: Whole, structure: Whole, start: int) -> list[Floats]:
+    """For each field [B, T, V]: what a decoder predicts of rows `start`… after those before."""
+    recorder = Recorder(len(tokens))
+    made.start(tokens[:, :start], structure[:, :start])
+    for i in range(start, tokens.shape[1]):
+        recorder.forced, recorder.columns = tokens[:, i], structure[:, i]
+        assert np.array_equal(made.sample(recorder.choose, recorder.peek), tokens[:, i])
+        made.advance(tokens[:, i], structure[:, i])
+    assert made.position == tokens.shape[1]
+    return [np.stack(recorder.seen[field :: len(FIELDS)], 1) for field in range(len(FIELDS))]
+
+
+@torch.inference_mode()
+def predicted(
+    model: Transformer, engine: str, tokens: Whole, structure: Whole, start: int
+) -> list[Floats]:
+    return logits(decoder(model, engine, len(tokens)), tokens, structure, start)
+
+
+@torch.inference_mode()
+def likelihoods(model: Transformer, tokens: Whole, structure: Whole, start: int) -> Floats:
+    """Nats [B, T, F] of rows `start`… from the full pass."""
+    nll = model.nll(torch.from_numpy(tokens), torch.from_numpy(structure))
+    return nll[:, start - 1 :].numpy()
+
+
+def nats(found: list[Floats], tokens: Whole, start: int) -> Floats:
+    """Nats [B, T, F] from logits."""
+    answers = [torch.from_numpy(tokens[:, start:, f]) for f in range(len(FIELDS))]
+    return np.stack(
+        [
+            torch.nn.functional.cross_entropy(
+                torch.from_numpy(logit).transpose(1, 2), answer, reduction="none"
+            ).numpy()
+            for logit, answer in zip(found, answers, strict=True)
+        ],
+        -1,
+    )
+
+
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@pytest.mark.parametrize("start", [1, 8, 13, 37])
+def test_eager_predicts_what_the_full_pass_does(
+    config: ModelConfig, start: int, opened: Opened
+) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
+    found = nats(predicted(model, "eager", tokens, structure, start), tokens, start)
+    assert np.abs(found - likelihoods(model, tokens, structure, start)).max() < 1e-4
+
+
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@pytest.mark.parametrize("start", [1, 8, 13, 37])
+def test_what_graphs_record_predicts_what_the_full_pass_does(
+    config: ModelConfig, start: int, opened: Opened
+) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
+    made = GraphDecoder(model, 3)
+    for given in (tokens[:, ::-1].copy(), tokens):  # the second begins anew
+        found = nats(logits(made, given, structure, start), given, start)
+        assert np.abs(found - likelihoods(model, given, structure, start)).max() < 1e-4
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+def test_graphs_replay_what_was_recorded(config: ModelConfig, opened: Opened) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
+    plain = likelihoods(model, tokens, structure, 13)
+    found = nats(predicted(model.cuda(), "graphs", tokens, structure, 13), tokens, 13)
+    model.cpu()
+    assert np.abs(found - plain).max() < 1e-3
+
+
+@needs_int8
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@pytest.mark.parametrize("start", [1, 8, 13, 37])
+def test_int8_predicts_nearly_what_the_full_pass_does(
+    config: ModelConfig, start: int, opened: Opened
+) -> None:
+    model, (tokens, structure) = opened(config), rows(60, 3)
+    found = nats(predicted(model, "int8", tokens, structure, start), tokens, start)
+    error = found - likelihoods(model, tokens, structure, start)
+    assert 0 < np.abs(error).max() < 0.15
+    assert np.abs(error).mean() < 0.02
+
+
+@needs_int8
+def test_greedy_choices_agree_unless_the_top_two_are_close(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(60, 2)
+    pairs = zip(
+        *(predicted(model, engine, tokens, structure, 1) for engine in ("eager", "int8")),
+        strict=True,
+    )
+    for eager, rough in pairs:
+        top = np.sort(eager, -1)
+        clear = top[..., -1] - top[..., -2] > 2 * np.abs(eager - rough).max(-1)
+        assert clear.mean() > 0.5
+        assert np.array_equal(eager.argmax(-1)[clear], rough.argmax(-1)[clear])
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("engine", ["eager", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+def test_a_sequence_is_the_same_alone_and_in_any_company(
+    config: ModelConfig, engine: str, opened: Opened
+) -> None:
+    """To the last bit, also where its beginning was read from the same prompt as the others'."""
+    model, (tokens, structure) = opened(config), rows(30, 9)
+    tokens[:, :5], structure[:, :5] = tokens[:1, :5], structure[:1, :5]
+    together = predicted(model, engine, tokens, structure, 5)
+    for first, stop in ((0, 1), (4, 5), (2, 4), (5, 8), (1, 9)):
+        few = slice(first, stop)
+        alone = predicted(model, engine, tokens[few], structure[few], 5)
+        for mine, theirs in zip(alone, together, strict=True):
+            assert np.array_equal(mine, theirs[few])
+
+
+@pytest.mark.parametrize("engine", ["graphs", pytest.param("int8", marks=needs_int8)])
+def test_one_beginning_for_all_is_the_same_for_each(engine: str, opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(20, 3)
+    tokens[:], structure[:] = tokens[:1], structure[:1]
+    with torch.inference_mode():
+        # Asked for by name, graphs would be refused on a CPU.
+        made = GraphDecoder(model, 3) if engine == "graphs" else decoder(model, engine, 3)
+        each = logits(made, tokens, structure, 12)
+        made.start(tokens[:1, :12], structure[:1, :12])
+        recorder = Recorder(3)
+        recorder.forced, recorder.columns = tokens[:, 12], structure[:, 12]
+        made.sample(recorder.choose, recorder.peek)
+    for first, shown in zip(each, recorder.seen, strict=True):
+        assert np.array_equal(first[:, 0], shown)
+
+
+@needs_int8
+def test_a_decoder_begins_anew(opened: Opened) -> None:
+    """Nothing of an earlier sequence is left, not even in row 0 of `previous_row`."""
+    model, (tokens, structure) = opened(CONFIG), rows(40, 1)
+    with torch.inference_mode():
+        made = decoder(model, "int8", 1)
+        first = logits(made, tokens[:, :20], structure[:, :20], 1)
+        logits(made, tokens[:, ::-1], structure[:, ::-1], 30)
+        again = logits(made, tokens[:, :20], structure[:, :20], 1)
+    for one, other in zip(first, again, strict=True):
+        assert np.array_equal(one, other)
+
+
+@needs_int8
+def test_new_weights_make_new_graphs(opened: Opened) -> None:
+    model, (tokens, structure) = opened(CONFIG), rows(9, 1)
+    before = predicted(model, "int8", tokens, structure, 1)
+    with torch.no_grad():
+        model.blocks[0].get_parameter("up").mul_(-1)
+    after = predicted(model, "int8", tokens, structure, 1)
+    assert not np.array_equal(before[0], after[0])
+
+
+def test_auto_is_int8_where_it_can_be_had(opened: Opened) -> None:
+    able = int8.missing() is None
+    assert resolve("auto", opened(CONFIG)) == ("int8" if able else "eager")
+    assert resolve("eager", opened(CONFIG)) == "eager"
+    assert resolve("auto", opened(faithful(CONFIG))) == "eager"
+    assert resolve("auto", opened(replace(CONFIG, head="parallel"))) == "eager"
+    with torch.device("meta"):
+        assert resolve("auto", Transformer(CONFIG)) == "eager"
+
+
+def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
+    with pytest.raises(InputError, match="did you mean 'int8'"):
+        resolve("int4", opened(CONFIG))
+    monkeypatch.setattr(int8, "missing", lambda: None)
+    with pytest.raises(InputError, match="does not know this network"):
+        resolve("int8", opened(faithful(CONFIG)))
+    monkeypatch.setattr(int8, "missing", lambda: "the int8 engine needs onnx")
+    with pytest.raises(InputError, match="needs onnx"):
+        resolve("int8", opened(CONFIG))
+    assert resolve("auto", opened(CONFIG)) == "eager"
+    with pytest.raises(InputError, match="runs on CUDA GPUs"):
+        resolve("graphs", opened(CONFIG))
+    with pytest.raises(InputError, match="does not know this network"):
+        GraphDecoder(opened(replace(CONFIG, head="parallel")), 1)
+    with pytest.raises(InputError, match="does not know this network"):
+        GraphDecoder(opened(replace(CONFIG, patterns=("strided",))), 1)
+    assert ENGINES == ("auto", "eager", "int8", "graphs")
+
+
+def test_eager_lanes_are_a_power_of_two_and_at_least_four(opened: Opened) -> None:
+    assert [lanes(n) for n in (1, 2, 4, 5, 8, 9, 64)] == [4, 4, 4, 8, 8, 16, 64]
+    with torch.inference_mode():
+        assert isinstance(decoder(opened(CONFIG), "eager", 3), EagerDecoder)
+
+
+@needs_int8
+def test_weights_lose_a_bit_where_products_overflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On AVX2 without VNNI two products are added in 16 bits: 2 · 255 · 63 fits, · 127 does not."""
+    int8.largest_weight.cache_clear()
+    assert int8.largest_weight() in (63, 127)
+    assert 2 * 255 * 63 < 2**15 <= 2 * 255 * 127
+    int8.largest_weight.cache_clear()

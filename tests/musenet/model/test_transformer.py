@@ -1,0 +1,300 @@
+"""The whole network: causal, the same in any chunks, the same with and without recompute."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from musenet.attention.patterns import mask
+from musenet.model import blocks
+from musenet.model.config import ModelConfig, faithful
+from musenet.model.transformer import Transformer
+from tokenizer.errors import InputError
+
+FIELDS, STRUCTURE = (20, 9, 8, 7, 5), (6, 5, 7, 5, 9, 9)
+ROW = 8
+STACKS = [
+    ("dense",),
+    ("row", "column", "previous_row"),
+    ("strided", "strided"),
+    ("fixed", "fixed"),
+    ("local", "dense"),
+]
+
+
+def config_of(patterns: tuple[str, ...], layers: int | None = None) -> ModelConfig:
+    return ModelConfig(
+        FIELDS,
+        STRUCTURE,
+        layers=layers or len(patterns),
+        heads=4,
+        width=32,
+        context=48,
+        patterns=patterns,
+        row_length=ROW,
+    )
+
+
+def build(config: ModelConfig, compute: torch.dtype | None = None) -> Transformer:
+    """A model whose zero-initialised ways out are open, so that everything matters."""
+    torch.manual_seed(0)
+    model = Transformer(config, compute)
+    for name, parameter in model.named_parameters():
+        if name.endswith((".gain", "layer.weight")):
+            torch.nn.init.uniform_(parameter, 0.5, 1.5)
+        elif not parameter.any():
+            torch.nn.init.normal_(parameter, std=0.15)
+    return model.double() if compute is None else model
+
+
+def rows(length: int, batch: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
+    g = torch.Generator().manual_seed(seed)
+    tokens = [torch.randint(0, size, (batch, length), generator=g) for size in FIELDS]
+    structure = [torch.randint(0, size, (batch, length), generator=g) for size in STRUCTURE]
+    return torch.stack(tokens, -1), torch.stack(structure, -1)
+
+
+VARIANTS = [
+    *(config_of(patterns) for patterns in STACKS),
+    replace(config_of(("row", "column", "previous_row")), kv_heads=2),
+    replace(config_of(("dense",)), kv_heads=1, activation="gelu"),
+    replace(config_of(("dense", "row")), positions="learned", norm="layer", qk_norm=True),
+    faithful(config_of(("dense",), layers=2)),
+]
+
+
+@pytest.mark.parametrize("chunk", [1, 7, ROW - 1, ROW, ROW + 1, 43])
+@pytest.mark.parametrize("config", VARIANTS, ids=lambda c: "-".join(c.patterns) + f"-{c.norm}")
+@pytest.mark.parametrize("gradients", [True, False])
+def test_any_chunks_equal_the_full_pass(config: ModelConfig, chunk: int, gradients: bool) -> None:
+    """With gradients off, single steps take the short way of `musenet.decoding.decode_step`."""
+    model = build(config)
+    tokens, structure = rows(43)
+    with torch.set_grad_enabled(gradients):
+        full = model.trunk(tokens, structure)
+        cache = model.new_cache(2)
+        pieces = [
+            model.trunk(tokens[:, i : i + chunk], structure[:, i : i + chunk], cache)
+            for i in range(0, 43, chunk)
+        ]
+    assert (torch.cat(pieces, 1) - full).abs().max() < 1e-11
+    assert cache.position == 43
+
+
+@pytest.mark.parametrize("config", VARIANTS, ids=lambda c: "-".join(c.patterns) + f"-{c.norm}")
+def test_the_future_changes_nothing(config: ModelConfig) -> None:
+    model = build(config)
+    tokens, structure = rows(30)
+    before = model.trunk(tokens, structure)
+    for changed_at in (1, ROW - 1, ROW, 17, 29):
+        other, other_structure = rows(30, seed=5)
+        tokens_after = torch.cat([tokens[:, :changed_at], other[:, changed_at:]], 1)
+        structure_after = torch.cat([structure[:, :changed_at], other_structure[:, changed_at:]], 1)
+        after = model.trunk(tokens_after, structure_after)
+        assert torch.equal(before[:, :changed_at], after[:, :changed_at])
+        assert not torch.equal(before[:, changed_at], after[:, changed_at])
+
+
+@pytest.mark.parametrize("patterns", STACKS, ids="-".join)
+def test_every_earlier_position_is_reached_and_no_other_sequence(
+    patterns: tuple[str, ...],
+) -> None:
+    model = build(config_of(patterns))
+    tokens, structure = rows(33)
+    seen: list[Tensor] = []
+
+    def keep(_: object, __: object, output: Tensor) -> Tensor:
+        seen.append(output.detach().requires_grad_())
+        return seen[-1]
+
+    model.embedding.register_forward_hook(keep)
+    state = model.trunk(tokens, structure)
+    for position in (0, 8, 20, 32):
+        (g,) = torch.autograd.grad(state[0, position].sum() * 1e6, seen[0], retain_graph=True)
+        touched = (g != 0).any(-1)
+        assert torch.equal(touched[0], torch.arange(33) <= position)
+        assert not touched[1].any()
+
+
+@pytest.mark.parametrize("mode", ["selective", "full"])
+@pytest.mark.parametrize("compute", [None, torch.bfloat16])
+@pytest.mark.parametrize("patterns", STACKS, ids="-".join)
+def test_recompute_gives_the_same_gradients_to_the_bit(
+    patterns: tuple[str, ...], mode: str, compute: torch.dtype | None
+) -> None:
+    found = []
+    for recompute in ("none", mode):
+        model = build(config_of(patterns), compute)
+        model.recompute = recompute
+        loss = model.nll(*rows(29)).sum()
+        found.append(torch.autograd.grad(loss, list(model.parameters())))
+    for plain, again in zip(*found, strict=True):
+        assert torch.equal(plain, again)
+
+
+@pytest.mark.parametrize("mode", ["selective", "full"])
+def test_recompute_keeps_less(mode: str) -> None:
+    from torch.autograd.graph import saved_tensors_hooks
+
+    def kept(recompute: str) -> int:
+        model = build(config_of(("row", "column", "previous_row"), layers=6), torch.bfloat16)
+        model.recompute = recompute
+        sizes: dict[int, int] = {}
+
+        def pack(tensor: Tensor) -> Tensor:
+            sizes[tensor.untyped_storage()._cdata] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with saved_tensors_hooks(pack, lambda t: t):
+            model.nll(*rows(45))
+        return sum(sizes.values())
+
+    assert kept(mode) < 0.6 * kept("none")
+
+
+def test_an_unknown_recompute_mode_is_refused() -> None:
+    model = build(VARIANTS[0])
+    model.recompute = "ful"
+    with pytest.raises(InputError, match="did you mean 'full'"):
+        model.trunk(*rows(4))
+
+
+def test_mixup_mixes_the_summed_embeddings() -> None:
+    model = build(VARIANTS[1])
+    tokens, structure = rows(20, batch=3)
+    plain = model.trunk(tokens, structure)
+    order = torch.tensor([1, 2, 0])
+    one, zero = torch.ones(3), torch.zeros(3)
+    assert torch.equal(model.trunk(tokens, structure, mix=(one, order)), plain)
+    swapped = model.trunk(tokens, structure, mix=(zero, order))
+    assert torch.allclose(swapped, plain[order], atol=1e-12)
+    share = torch.tensor([0.3, 0.5, 0.9], dtype=torch.float64)
+    mixed = model.trunk(tokens, structure, mix=(share, order))
+    embed = model.embedding
+    by_hand = share[:, None, None] * embed(tokens, structure) + (1 - share[:, None, None]) * embed(
+        tokens[order], structure[order]
+    )
+    embed.register_forward_hook(lambda *_: by_hand)
+    assert torch.allclose(mixed, model.trunk(tokens, structure), atol=1e-12)
+
+
+def test_sequences_of_a_batch_do_not_touch_each_other() -> None:
+    model = build(VARIANTS[1])
+    tokens, structure = rows(40)
+    together = model.nll(tokens, structure)
+    for i in range(2):
+        alone = model.nll(tokens[i : i + 1], structure[i : i + 1])
+        assert torch.allclose(together[i : i + 1], alone, atol=1e-12)
+
+
+def test_bf16_stays_near_fp64() -> None:
+    config = config_of(("row", "column", "previous_row"))
+    exact, rough = build(config), build(config, torch.bfloat16)
+    a, b = exact.nll(*rows(45)), rough.nll(*rows(45))
+    assert b.dtype == torch.float32
+    assert abs(a.mean() - b.mean()) < 2e-2 * a.mean()
+
+
+def test_a_new_model_knows_nothing_and_says_so() -> None:
+    """Zero-initialised outputs: every value of a field is equally likely."""
+    torch.manual_seed(0)
+    nll = Transformer(config_of(("dense",))).nll(*rows(20)).mean((0, 1))
+    assert torch.allclose(nll, torch.tensor(FIELDS).float().log(), atol=1e-5)
+
+
+def test_gpt2_initialisation() -> None:
+    torch.manual_seed(0)
+    config = replace(faithful(config_of(("dense",), layers=8)), width=256)
+    model = Transformer(config)
+    spread = {name: float(p.detach().std()) for name, p in model.named_parameters() if p.ndim == 2}
+    for name, std in spread.items():
+        residual = name.startswith("blocks.") and name.endswith((".out", ".down"))
+        assert std == pytest.approx(0.02 / 4 if residual else 0.02, rel=0.1), name
+
+
+def test_too_long_sequences_are_refused() -> None:
+    with pytest.raises(InputError, match="49 positions do not fit"):
+        build(VARIANTS[0]).trunk(*rows(49))
+
+
+def test_learned_positions_end_with_the_context() -> None:
+    model = build(faithful(config_of(("dense",))))
+    cache = model.new_cache(2)
+    tokens, structure = rows(48)
+    model.trunk(tokens, structure, cache)
+    with pytest.raises(InputError, match="ends at 48"):
+        model.trunk(tokens[:, :1], structure[:, :1], cache)
+
+
+def test_stacks_that_cannot_reach_everything_are_refused_when_built() -> None:
+    with pytest.raises(InputError, match="out of reach"):
+        config_of(("row", "column"))
+
+
+@pytest.mark.parametrize("patterns", STACKS, ids="-".join)
+@pytest.mark.parametrize("chunk", [1, 5, ROW])
+def test_past_the_caches_length_the_latest_rows_are_seen(
+    patterns: tuple[str, ...], chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windowed continuation equals full attention under a mask that forgets row by row."""
+    length, rows_kept = 45, 3
+    model = build(config_of(patterns))
+    tokens, structure = rows(length)
+    with torch.no_grad():
+        cache = model.new_cache(2, rows_kept * ROW)
+        pieces = [
+            model.trunk(tokens[:, i : i + chunk], structure[:, i : i + chunk], cache)
+            for i in range(0, length, chunk)
+        ]
+    row = np.arange(length) // ROW
+    recent = row[:, None] - row[None, :] < rows_kept
+
+    def windowed(q: Tensor, k: Tensor, v: Tensor, pattern: str, row_length: int, _: str) -> Tensor:
+        seen = torch.from_numpy(mask(pattern, length, row_length) & recent)
+        scores = torch.einsum("bihd,bjhd->bhij", q, k) * q.shape[-1] ** -0.5
+        weights = scores.masked_fill(~seen, float("-inf")).softmax(-1).nan_to_num(0)
+        return torch.einsum("bhij,bjhd->bihd", weights, v)
+
+    monkeypatch.setattr(blocks, "attend", windowed)
+    assert (torch.cat(pieces, 1) - model.trunk(tokens, structure)).abs().max() < 1e-11
+
+
+def test_the_reference_backend_can_run_the_whole_model() -> None:
+    model = build(VARIANTS[1])
+    fast = model.nll(*rows(40))
+    model.backend = "reference"
+    assert torch.allclose(fast, model.nll(*rows(40)), atol=1e-11)
+
+
+_DEEP = """
+import resource, torch
+from musenet.model.config import ModelConfig
+from musenet.model.transformer import Transformer
+config = ModelConfig((600, 130, 129, 169, 33), (65, 17, 385, 17, 129, 129), layers=72, heads=24,
+                     width=96, context=4096, patterns=("row", "column", "previous_row"))
+model = Transformer(config, torch.bfloat16)
+model.recompute = "full"
+tokens = torch.randint(1, 30, (1, 4096, 5))
+structure = torch.randint(1, 16, (1, 4096, 6))
+first = model.nll(tokens, structure).sum(-1).mean()
+first.backward()
+with torch.no_grad():
+    for p in model.parameters():
+        p -= 0.05 * p.grad
+second = model.nll(tokens, structure).sum(-1).mean()
+assert second < first, (first, second)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+"""
+
+
+@pytest.mark.slow
+def test_a_step_of_72_layers_and_24_heads_fits_in_6_gib() -> None:
+    done = subprocess.run([sys.executable, "-c", _DEEP], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout) < 6

@@ -1,0 +1,99 @@
+"""The Python interface: songs, notes as they come, pictures that show themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musenet.api import Song, generate, notes
+from musenet.generation.options import Options
+from musenet.generation.prompt import Place, read_prompt
+from musenet.model.checkpoint import Checkpoint
+from tokenizer.errors import InputError
+from tokenizer.midi.read import read
+from tokenizer.score.score import Score
+
+FOLK = Path(__file__).parents[2] / "examples" / "prompts" / "folk.mid"
+TWO = Options(bars=2, seed=3, variations=(1, 2))
+
+
+def test_a_path_a_score_and_a_prompt_are_the_same_prompt(tiny: Checkpoint) -> None:
+    songs = [
+        generate(tiny, given, TWO) for given in (FOLK, str(FOLK), read(FOLK), read_prompt(FOLK))
+    ]
+    for others in songs[1:]:
+        for song, other in zip(songs[0], others, strict=True):
+            assert np.array_equal(song.score.notes, other.score.notes)
+
+
+def test_songs_are_saved_and_drawn(tiny: Checkpoint, tmp_path: Path) -> None:
+    song: Song = generate(tiny, FOLK, Options(bars=1))[0]
+    song.save(tmp_path / "song.mid")
+    assert np.array_equal(read(tmp_path / "song.mid").notes, song.score.notes)
+    song.picture(tmp_path / "song.svg")
+    assert (tmp_path / "song.svg").read_text().startswith("<?xml")
+    assert song._repr_png_().startswith(b"\x89PNG")
+    with pytest.raises(InputError):
+        song.picture(tmp_path / "song.gif")
+
+
+def test_notes_come_one_by_one_and_are_those_of_the_song(tiny: Checkpoint) -> None:
+    prompt = read_prompt(FOLK, stop=Place(bar=2))
+    came = list(notes(tiny, prompt, TWO))
+    for song in generate(tiny, prompt, TWO):
+        score = song.score
+        new = score.notes[score.notes["start"] >= song.result.boundary]
+        got = {
+            (round(n.start, 6), n.pitch, n.velocity, n.program)
+            for n in came
+            if n.variation == song.result.variation
+        }
+        want = {
+            (
+                round(float(score.seconds(int(n["start"]))), 6),
+                *(int(n[k]) for k in ("pitch", "velocity", "program")),
+            )
+            for n in new
+        }
+        assert want <= got, "those in the file are those that came, less what met a held note"
+        assert len(want) >= 0.8 * len(got) > 0
+    assert all(n.duration > 0 for n in came)
+
+
+def test_a_score_without_notes_is_refused(tiny: Checkpoint) -> None:
+    with pytest.raises(InputError, match="the score has no notes"):
+        generate(tiny, Score())
+
+
+def test_a_checkpoint_takes_keywords(tiny: Checkpoint) -> None:
+    words = tiny.generate(FOLK, bars=2, seed=3, variations=2)
+    options = generate(tiny, FOLK, TWO)
+    assert [song.result.data for song in words] == [song.result.data for song in options]
+    came = list(tiny.notes(FOLK, bars=2, seed=3, variations=2))
+    assert came == list(notes(tiny, FOLK, TWO))
+
+
+def test_a_part_of_the_prompt(tiny: Checkpoint) -> None:
+    (song,) = tiny.generate(FOLK, begin=2, stop=4, bars=1)
+    same = generate(tiny, read_prompt(FOLK, begin=Place(bar=2), stop=Place(bar=4)), Options(bars=1))
+    assert song.result.data == same[0].result.data
+    (timed,) = tiny.generate(FOLK, stop="3.6s", bars=1)
+    assert timed.result.boundary == int(read(FOLK).ticks(np.array([3.6]))[0])
+    with pytest.raises(InputError, match="give one"):
+        tiny.generate(stop=4)
+
+
+def test_wrong_words_are_refused_before_the_first_note(tiny: Checkpoint) -> None:
+    with pytest.raises(InputError, match="did you mean 'chopin'"):
+        tiny.notes(composer="chopim")
+    with pytest.raises(TypeError, match="did you mean 'bars'"):
+        tiny.generate(FOLK, bar=2)  # type: ignore[call-arg]
+
+
+def test_songs_show_themselves(tiny: Checkpoint) -> None:
+    songs = tiny.generate(FOLK, bars=1, variations=2, seed=4)
+    assert songs._repr_html_().count("data:image/png;base64,iVBORw0KGgo") == 2
+    assert "seed 4, variation 2" in repr(songs[1])
+    assert len(repr(songs)) < 300

@@ -1,0 +1,184 @@
+"""Runs on a tiny dataset: that they learn, resume bit for bit, and survive being killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from musenet.model import checkpoint
+from musenet.training import checkpoints, metrics
+from musenet.training import start as runs
+from musenet.training.settings import Settings
+from tokenizer.errors import InputError
+
+TRAIN = Path(__file__).resolve().parents[3] / "train.py"
+
+Small = Callable[..., Settings]
+
+
+def final(folder: Path) -> dict[str, torch.Tensor]:
+    last = checkpoints.load(folder, checkpoints.steps(folder)[-1])
+    return {**last.weights, **last.optimizer}
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for name, tensor in one.items():
+        assert torch.equal(tensor, other[name]), name
+
+
+def test_a_run_learns_and_leaves_what_it_promises(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    out = tmp_path / "run"
+    assert runs.start(dataset, out, small(steps=80, validate_steps=40)).train() == 0
+    rows = metrics.read(out / "metrics.jsonl")
+    held_out = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
+    # Uniform values cost Σ log₂(size) ≈ 38 bits; knowing what is constant costs about 9.
+    assert held_out[-1] < 12.0
+    assert set(rows[-1]["per_source"]) == {"down"}
+    assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
+    loaded = checkpoint.load(out / "last")
+    assert loaded.training["steps"] == 80
+    assert loaded.tokenizer is not None
+    assert checkpoints.steps(out)[-1] == 80
+
+
+@pytest.mark.parametrize("optimizer", ["muon", "adamw", "half"])
+def test_resuming_is_bit_for_bit(
+    dataset: Path, tmp_path: Path, optimizer: str, small: Small
+) -> None:
+    whole, parted = tmp_path / "whole", tmp_path / "parted"
+    settings = small(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
+    runs.start(dataset, whole, settings).train()
+    runs.start(dataset, parted, settings).train()
+    for step in checkpoints.steps(parted)[1:]:
+        (checkpoints.path(parted, step) / "state.json").unlink()
+        (checkpoints.path(parted, step) / "model.safetensors").unlink()
+        (checkpoints.path(parted, step) / "optimizer.safetensors").unlink()
+        checkpoints.path(parted, step).rmdir()
+    assert checkpoints.steps(parted) == [7]
+    resumed = runs.resume(parted, None, {})
+    assert resumed.progress.step == 7
+    resumed.train()
+    assert_same(final(whole), final(parted))
+
+
+def test_a_killed_run_goes_on_to_the_same_weights(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    settings = small(steps=40, save_steps=3)
+    runs.start(dataset, whole, settings).train()
+    command = [sys.executable, str(TRAIN), str(dataset), "--out", str(killed)]
+    for key, value in asdict(settings).items():
+        command += ["--set", f"{key}={json.dumps(value)}"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    for extra in ([], ["--resume"]):
+        process = subprocess.Popen([*command, *extra], stderr=subprocess.DEVNULL, env=environment)
+        before = len(checkpoints.steps(killed))
+        deadline = time.monotonic() + 60
+        while len(checkpoints.steps(killed)) <= before and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    runs.resume(killed, None, {}).train()
+    assert_same(final(whole), final(killed))
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops(
+    dataset: Path, tmp_path: Path, number: signal.Signals, small: Small
+) -> None:
+    out = tmp_path / "run"
+    run = runs.start(dataset, out, small(steps=100_000))
+    kept = run.report
+
+    def report(row: dict[str, Any]) -> None:
+        kept(row)
+        signal.raise_signal(number)
+
+    run.report = report  # type: ignore[method-assign]
+    assert run.train() == number
+    assert checkpoints.steps(out)[-1] == run.progress.step > 0
+    assert checkpoint.load(out / "last").training["steps"] == run.progress.step
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    run = runs.start(dataset, tmp_path / "run", small(steps=10, save_steps=1))
+    with torch.no_grad():
+        run.model.embedding.weight[1] = float("nan")
+    with pytest.raises(InputError, match="no longer a finite number at step 1"):
+        run.train()
+    assert checkpoints.steps(tmp_path / "run") == []
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Small
+) -> None:
+    run = runs.start(dataset, tmp_path / "run", small(steps=4, save_steps=1))
+    write = safetensors.torch.save_file
+
+    def full(tensors: dict[str, torch.Tensor], file: Path) -> None:
+        if "00000003" in str(file):
+            file.write_bytes(b"half of it")
+            raise OSError(28, "No space left on device")
+        write(tensors, file)
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(InputError, match=r"No space left on device; the last good one is step 2"):
+        run.train()
+    assert checkpoints.steps(tmp_path / "run") == [1, 2]
+    assert not list(checkpoints.folder(tmp_path / "run").glob(".*"))
+
+
+def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path, small: Small) -> None:
+    runs.start(dataset, tmp_path / "run", small(steps=1)).train()
+    with pytest.raises(InputError, match="already holds a run"):
+        runs.start(dataset, tmp_path / "run", small(steps=1))
+    with pytest.raises(InputError, match="cannot change its model"):
+        runs.resume(tmp_path / "run", None, {"model": {"width": 64}})
+    with pytest.raises(InputError, match="no run in"):
+        runs.resume(tmp_path / "none", None, {})
+
+
+def test_a_change_at_resume_is_kept(dataset: Path, tmp_path: Path, small: Small) -> None:
+    out = tmp_path / "run"
+    runs.start(dataset, out, small(steps=1)).train()
+    runs.resume(out, None, {"steps": 2, "clip": 0.5}).train()
+    again = runs.resume(out, None, {"steps": 3})
+    assert (again.settings.clip, again.progress.step) == (0.5, 2)
+
+
+def test_endings_weigh_as_much_as_the_settings_say(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    for name, weight in (("plain", 1.0), ("same", 1.0), ("weighted", 8.0)):
+        settings = small(steps=2, ending_weight=weight, length_dropout=0.0)
+        runs.start(dataset, tmp_path / name, settings).train()
+    plain, same, weighted = (final(tmp_path / n) for n in ("plain", "same", "weighted"))
+    assert_same(plain, same)
+    assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
+
+
+def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path, small: Small) -> None:
+    runs.start(dataset, tmp_path / "run", small(steps=2)).train()
+    file = checkpoints.path(tmp_path / "run", 2) / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(InputError, match="00000002 is damaged"):
+        runs.resume(tmp_path / "run", None, {})

@@ -1,0 +1,1 @@
+"""Encodings: scores to tokens and back, over a grid and a vocabulary."""

@@ -1,0 +1,90 @@
+"""The one versioned JSON file that a tokenizer of either encoding is kept in."""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tokenizer.errors import InputError
+from tokenizer.files import write_text
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+FORMAT = "musenet-tokenizer"
+VERSION = 1
+
+
+class Saved(ABC):
+    """A tokenizer that can be written as JSON and read again; each encoding has its own data."""
+
+    encoding: ClassVar[str]
+
+    @abstractmethod
+    def _plain(self) -> dict[str, Any]:
+        """What makes this tokenizer, as plain data."""
+
+    @classmethod
+    @abstractmethod
+    def _of_plain(cls, plain: dict[str, Any]) -> Self:
+        """The tokenizer of plain data; raises KeyError where they lack something."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The tokenizer as plain data."""
+        header = {"format": FORMAT, "version": VERSION, "encoding": self.encoding}
+        return header | self._plain()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the tokenizer as JSON, one item of a list a line."""
+        write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a tokenizer that `save` wrote.
+
+        Raises:
+            InputError: if the file cannot be read, is no tokenizer, or is of another version.
+        """
+        return cls.from_json(read_json(path), str(path))
+
+    @classmethod
+    def from_json(cls, data: object, source: str = "the tokenizer") -> Self:
+        """The tokenizer of plain data; `source` names it in errors.
+
+        Raises:
+            InputError: if the data are no tokenizer, or of another version or encoding.
+        """
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise InputError(f"{source} is not a tokenizer: its 'format' is not '{FORMAT}'")
+        if data.get("version") != VERSION:
+            raise InputError(
+                f"{source} is a tokenizer of version {data.get('version')}, and this program "
+                f"reads version {VERSION}; update the program, or prepare the data again with "
+                "this one"
+            )
+        if data.get("encoding") != cls.encoding:
+            raise InputError(
+                f"{source} is a tokenizer of the {data.get('encoding')} encoding, and here one of "
+                f"the {cls.encoding} encoding is needed"
+            )
+        try:
+            return cls._of_plain(data)
+        except KeyError as error:
+            raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
+
+
+def read_json(path: str | os.PathLike[str]) -> object:
+    """Read what `Saved.save` wrote.
+
+    Raises:
+        InputError: if the file cannot be read or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read the tokenizer {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not a tokenizer: it is not valid JSON") from error

@@ -1,0 +1,1 @@
+"""MIDI files: reading, repairing and writing them, and their events without loss."""

@@ -1,0 +1,165 @@
+"""A Standard MIDI File as tracks of timed raw bytes: a user's events pass through untouched.
+
+`tokenizer.midi.smf` reads music; this reads none. It knows where one event ends and the next begins
+and nothing of what they mean, so every kind of event (System Exclusive, aftertouch, texts in any
+encoding, meta events nobody has heard of) comes out as it went in. Only running status is written
+out, and the end of a track is put where its last event is.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tokenizer.errors import MidiError
+
+from .smf import DATA_BYTES, END, read_length
+
+META, EXCLUSIVE, ESCAPE = 0xFF, 0xF0, 0xF7
+
+
+class Event(NamedTuple):
+    """One event: when, in ticks from the beginning, and its bytes with status and without delta."""
+
+    tick: int
+    data: bytes
+
+    @property
+    def kind(self) -> int:
+        """The status without channel, 0x80–0xE0, or the whole status of the others (0xF0–0xFF)."""
+        return self.data[0] & 0xF0 if self.data[0] < 0xF0 else self.data[0]
+
+    @property
+    def channel(self) -> int | None:
+        """The channel 0–15, or None where the event has none."""
+        return self.data[0] & 0x0F if self.data[0] < 0xF0 else None
+
+    @property
+    def meta(self) -> int | None:
+        """The type of a meta event, or None."""
+        return self.data[1] if self.data[0] == META else None
+
+
+@dataclass
+class File:
+    """What a file holds.
+
+    Attributes:
+        division: ticks a quarter note.
+        tracks: the events of each track in order of time, without its end.
+        end: the tick at which the file says it ends; `dump` never ends before the last event.
+    """
+
+    division: int
+    tracks: list[list[Event]]
+    end: int = 0
+
+
+class NotPlain(ValueError):
+    """Bytes that are not a plain type 0 or type 1 file with ticks a quarter note."""
+
+
+def parse(data: bytes) -> File:
+    """Split a file into its events.
+
+    Raises:
+        NotPlain: for anything that would need repair, or is of type 2, or counts SMPTE frames.
+    """
+    try:
+        if data[:8] != b"MThd\x00\x00\x00\x06":
+            raise NotPlain("no plain header")
+        kind, _, division = struct.unpack(">HHH", data[8:14])
+        if kind > 1 or not 0 < division < 0x8000:
+            raise NotPlain("type 2 or SMPTE time")
+        read = [_track(chunk) for chunk in _chunks(data, 14)]
+        return File(
+            division, [events for events, _ in read], max((end for _, end in read), default=0)
+        )
+    except (IndexError, MidiError, struct.error) as error:
+        raise NotPlain("cut off") from error
+
+
+def _chunks(data: bytes, at: int) -> Iterator[bytes]:
+    while at < len(data):
+        name, length = struct.unpack(">4sI", data[at : at + 8])
+        at += 8
+        if at + length > len(data):
+            raise NotPlain("cut off")
+        if name == b"MTrk":
+            yield data[at : at + length]
+        at += length
+
+
+def _track(data: bytes) -> tuple[list[Event], int]:
+    """The events of a track, and the tick of its end."""
+    events: list[Event] = []
+    at, tick, running = 0, 0, 0
+    while True:
+        delta, at = read_length(data, at, len(data))
+        tick += delta
+        status = data[at]
+        if status < 0x80:
+            status = running
+        else:
+            at += 1
+        if status >= 0xF0:
+            start = at
+            at += status == META
+            length, at = read_length(data, at, len(data))
+            at += length
+            if at > len(data):
+                raise NotPlain("cut off")
+            if status == META and data[start] == END:
+                return events, tick
+            if status not in (META, EXCLUSIVE, ESCAPE):
+                raise NotPlain("a status that files do not have")
+            # Meta and exclusive events end running status; some writers go on with it all the same.
+        else:
+            if status < 0x80:
+                raise NotPlain("data without a status")
+            running = status
+            start = at
+            at += DATA_BYTES[status & 0xF0]
+            if max(data[start:at]) > 0x7F or at > len(data):
+                raise NotPlain("a data byte above 127")
+        events.append(Event(tick, bytes((status,)) + data[start:at]))
+
+
+def variable_length(value: int) -> bytes:
+    """A number as one to four bytes of seven bits, as deltas and lengths are written."""
+    groups = [value & 0x7F]
+    while value := value >> 7:
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))
+
+
+def meta(kind: int, data: bytes) -> bytes:
+    """A meta event."""
+    return bytes((META, kind)) + variable_length(len(data)) + data
+
+
+def text(kind: int, words: str) -> bytes:
+    """A meta event with text, in UTF-8: 1 text, 3 track name, 5 lyric, 6 marker."""
+    return meta(kind, words.encode())
+
+
+def dump(file: File) -> bytes:
+    """A type 1 file of the tracks; all of them end where the last one does."""
+    end = max([file.end, *(track[-1].tick for track in file.tracks if track)])
+    out = [struct.pack(">4sIHHH", b"MThd", 6, 1, len(file.tracks), file.division)]
+    for track in file.tracks:
+        body = bytearray()
+        now = 0
+        for event in [*track, Event(end, meta(END, b""))]:
+            body += variable_length(event.tick - now) + event.data
+            now = event.tick
+        out.append(struct.pack(">4sI", b"MTrk", len(body)) + bytes(body))
+    return b"".join(out)
+
+
+def words(event: Event) -> str:
+    """The text of a meta event; bytes that are not UTF-8 are replaced."""
+    _, start = read_length(event.data, 2, len(event.data))
+    return event.data[start:].decode("utf-8", "replace")
