@@ -24,11 +24,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from tokenizer.typing import Ints, Logits
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.nanogpt import NanoGPT
 from benchmarks.timing import memory_rate, shortest
-from musenet.decoding.decoder import Decoder, Floats, Whole
+from musenet.decoding.decoder import Decoder
 from musenet.decoding.engines import decoder
 from musenet.model.config import ModelConfig, preset
 from musenet.model.transformer import Transformer
@@ -71,7 +73,7 @@ def decoding(made: Decoder, batch: int, position: int, steps: int) -> Callable[[
         np.ones((1, position, len(STRUCTURE_SIZES)), np.int64),
     )
 
-    def choose(_: int, logits: Floats, __: Whole) -> Whole:
+    def choose(_: int, logits: Logits, __: Ints) -> Ints:
         return logits.argmax(-1)
 
     def run() -> None:

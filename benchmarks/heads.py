@@ -22,6 +22,8 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from tokenizer.typing import Tokens
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep.dataset.windows import Dataset
@@ -31,7 +33,6 @@ from musenet.training.batches import to_batch
 from musenet.training.objective import Batch, field_nats, note_mask
 from tokenizer import Tokenizer, read
 from tokenizer.encoding.structure import STRUCTURE_SIZES, structure
-from tokenizer.encoding.vocabulary import Tokens
 
 PROMPTS = Path(__file__).resolve().parents[1] / "examples" / "prompts"
 BATCH = 1

@@ -29,6 +29,7 @@ from tokenizer.score.tempo_map import TempoMap
 
 from .errors import InputError
 from .score import columns
+from .typing import Array
 
 if TYPE_CHECKING:
     import miditoolkit
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import pretty_midi
     import symusic
 
-Array = npt.NDArray[Any]
 Rows = defaultdict[str, list[tuple[Any, ...]]]
 
 PRETTY_MIDI_TICKS = 10_000_000  # pretty_midi takes a longer file for a corrupt one

@@ -18,6 +18,7 @@ from data_prep.sources.label import SPLITS, Described, PathPattern, describe
 from data_prep.sources.manifest import ManifestStore
 from data_prep.worker.chunks import read_chunk
 from data_prep.worker.worker import Record
+from tokenizer.typing import Ints
 
 from .near_duplicates import groups, near_duplicates
 from .sketch_store import Sketches
@@ -98,8 +99,8 @@ class Decisions:
     """
 
     refused: list[str]
-    original: npt.NDArray[np.int64]
-    group: npt.NDArray[np.int64]
+    original: Ints
+    group: Ints
     split: npt.NDArray[np.int8]
     labels: tuple[str, ...]
 
@@ -136,13 +137,13 @@ def decide(survey: Survey, plan: Plan, scratch: Path | None = None) -> Decisions
     return Decisions(refused, original, group, place, _labels(survey, refused, place, plan))
 
 
-def _originals(contents: Sequence[bytes]) -> npt.NDArray[np.int64]:
+def _originals(contents: Sequence[bytes]) -> Ints:
     """For each file the place of the first with the same content."""
     first: dict[bytes, int] = {}
     return np.array([first.setdefault(c, i) for i, c in enumerate(contents)], dtype=np.int64)
 
 
-def _stated(survey: Survey, original: npt.NDArray[np.int64]) -> list[str | None]:
+def _stated(survey: Survey, original: Ints) -> list[str | None]:
     """The stated split of each file; a file repeated elsewhere is held out if any of them is."""
     order = (None, *SPLITS)
     stated = list(survey.stated)

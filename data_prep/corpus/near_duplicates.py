@@ -18,11 +18,11 @@ from itertools import chain
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from data_prep.worker.fingerprint import Sketch, threshold
+from tokenizer.typing import Floats, Ints
 
-from .sketch_store import Indices, Sketches
+from .sketch_store import Sketches
 
 CONTAINMENT = 0.5
 SHARED = 8
@@ -42,9 +42,9 @@ PAIR_FILES = 64
 class Links:
     """Pairs of near-duplicates: `first < second`, and the share of the shorter that is shared."""
 
-    first: Indices
-    second: Indices
-    containment: npt.NDArray[np.float64]
+    first: Ints
+    second: Ints
+    containment: Floats
 
 
 def near_duplicates(
@@ -90,9 +90,7 @@ def _same(sketches: Sketches) -> Iterator[tuple[tuple[int, int], float]]:
                 yield (earlier, piece), 1.0
 
 
-def _common(
-    sketches: Sketches, shared: int, scratch: Path | None
-) -> tuple[Indices, Indices, Indices]:
+def _common(sketches: Sketches, shared: int, scratch: Path | None) -> tuple[Ints, Ints, Ints]:
     """Pairs of pieces that share enough hashes, with how many."""
     blocks = _blocks(_pairs(sketches))
     first, second = next(blocks), next(blocks, None)
@@ -104,7 +102,7 @@ def _common(
     return one, other, common[order]
 
 
-def _blocks(arrays: Iterator[Indices]) -> Iterator[Indices]:
+def _blocks(arrays: Iterator[Ints]) -> Iterator[Ints]:
     """The same numbers in arrays of about `BLOCK`, one at least."""
     held = [np.zeros(0, dtype=np.int64)]
     size = 0
@@ -118,7 +116,7 @@ def _blocks(arrays: Iterator[Indices]) -> Iterator[Indices]:
         yield np.concatenate(held)
 
 
-def _parted(blocks: Iterator[Indices], scratch: Path | None) -> Iterator[Indices]:
+def _parted(blocks: Iterator[Ints], scratch: Path | None) -> Iterator[Ints]:
     """The same numbers in `PAIR_FILES` parts, equal ones in the same part, by way of files."""
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         files = [(Path(folder) / str(i)).open("w+b") for i in range(PAIR_FILES)]
@@ -134,13 +132,13 @@ def _parted(blocks: Iterator[Indices], scratch: Path | None) -> Iterator[Indices
             file.close()
 
 
-def _counted(packed: Indices, shared: int) -> Indices:
+def _counted(packed: Ints, shared: int) -> Ints:
     """The numbers that come often enough, and how often, `(2, N)`."""
     found, times = np.unique(packed, return_counts=True)
     return np.stack([found, times])[:, times >= shared]
 
 
-def _pairs(sketches: Sketches) -> Iterator[Indices]:
+def _pairs(sketches: Sketches) -> Iterator[Ints]:
     """Every two pieces that share a hash, once for each, packed as first · N + second."""
     parts = -(-sketches.total // PART)
     for part in range(parts):
@@ -159,7 +157,7 @@ def _pairs(sketches: Sketches) -> Iterator[Indices]:
             yield pieces[same] * len(sketches) + pieces[same + distance]
 
 
-def groups(count: int, links: Links) -> Indices:
+def groups(count: int, links: Links) -> Ints:
     """The group `(count,)` of each piece: the lowest index it is linked to, however far."""
     group = np.arange(count)
     while True:

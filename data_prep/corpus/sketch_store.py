@@ -7,11 +7,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from data_prep.worker.fingerprint import Sketch
-
-Indices = npt.NDArray[np.int64]
+from tokenizer.typing import Ints
 
 
 class Sketches:
@@ -44,7 +42,7 @@ class Sketches:
         return self._hashes()[self._ends[piece] : self._ends[piece + 1]]
 
     @property
-    def lengths(self) -> Indices:
+    def lengths(self) -> Ints:
         """How many hashes each piece has, `(N,)`."""
         ends = np.frombuffer(self._ends, dtype=np.int64)
         return ends[1:] - ends[:-1]
@@ -54,10 +52,10 @@ class Sketches:
         """How many hashes there are."""
         return self._ends[-1]
 
-    def part(self, number: int, parts: int, block: int = 1 << 20) -> tuple[Sketch, Indices]:
+    def part(self, number: int, parts: int, block: int = 1 << 20) -> tuple[Sketch, Ints]:
         """Every hash h with h mod parts = number, `(M,)`, and the piece it belongs to."""
         hashes: list[Sketch] = [np.zeros(0, dtype=np.uint32)]
-        places: list[Indices] = [np.zeros(0, dtype=np.int64)]
+        places: list[Ints] = [np.zeros(0, dtype=np.int64)]
         for begin, values in self._blocks(block):
             chosen = np.flatnonzero(values % np.uint32(parts) == number)
             hashes.append(values[chosen])

@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from data_prep.sources.label import SPLITS
 from tokenizer import InputError
-
-Indices = npt.NDArray[np.int64]
+from tokenizer.typing import Ints
 
 SplitBy = Literal["piece", "composer"]
 
@@ -45,7 +44,7 @@ LEAKS = -1
 
 
 def split(
-    group: Indices,
+    group: Ints,
     content: npt.NDArray[np.uint64],
     stated: Sequence[str | None],
     shares: Shares,
@@ -80,7 +79,7 @@ def _by_hash(key: npt.NDArray[np.uint64], shares: Shares) -> npt.NDArray[np.int8
     return place
 
 
-def joined(group: Indices, other: Indices) -> Indices:
+def joined(group: Ints, other: Ints) -> Ints:
     """Groups in which pieces that share either number stand together (-1 in `other` shares none).
 
     Numbers of the result are the lowest index in each group.

@@ -20,11 +20,11 @@ from tokenizer.encoding.vocabulary import (
     VELOCITY,
     VELOCITY_BINS,
     WAIT,
-    Tokens,
     Vocabulary,
 )
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.theory import Key
+from tokenizer.typing import Tokens
 
 # Columns by value of the instrument field. A drum's pitch is no pitch and never moves: it sets no
 # bound, no more than a row that is no note.

@@ -6,13 +6,12 @@ import os
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from data_prep.sources.label import SPLITS
 from tokenizer import InputError, Labels, Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
 from tokenizer.errors import unknown
 from tokenizer.theory import Key
+from tokenizer.typing import Ints, Tokens
 
 from .shards import mapped, read_index
 
@@ -72,8 +71,8 @@ class Pieces:
         table = table.filter(pyarrow.compute.equal(table["split"], split))
         if table.num_rows == 0:
             raise InputError(f"{folder} has no pieces in its {split} split")
-        self.lengths: npt.NDArray[np.int64] = table["length"].to_numpy()
-        self.notes: npt.NDArray[np.int64] = table["notes"].to_numpy().astype(np.int64)
+        self.lengths: Ints = table["length"].to_numpy()
+        self.notes: Ints = table["notes"].to_numpy().astype(np.int64)
         self.corpora: list[str] = table["corpus"].to_pylist()
         self.sources: list[str] = table["source"].to_pylist()
         self._shard = table["shard"].to_numpy()
@@ -83,7 +82,7 @@ class Pieces:
         lists = (table[name] for name in ("styles", "instruments"))
         styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
         # A start, a composer, a tempo, a time signature and a key.
-        self._prefix_rows: npt.NDArray[np.int64] = 5 + styles.astype(np.int64) + instruments
+        self._prefix_rows: Ints = 5 + styles.astype(np.int64) + instruments
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from tokenizer.encoding.vocabulary import FIELDS, Tokens
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
+from tokenizer.typing import Tokens
 
 FORMAT = "musenet-dataset"
 VERSION = 1

@@ -11,8 +11,8 @@ import os
 import numpy as np
 
 from tokenizer import InputError, Labels
-from tokenizer.encoding.structure import Structure, length_of, structure
-from tokenizer.encoding.vocabulary import Tokens
+from tokenizer.encoding.structure import length_of, structure
+from tokenizer.typing import Structure, Tokens
 
 from .pieces import Pieces
 from .windows import Window, count, empty_windows

@@ -12,7 +12,7 @@ import numpy as np
 from data_prep.sources.label import SPLITS
 from data_prep.worker.worker import content_hash
 from tokenizer import InputError, Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
+from tokenizer.typing import Tokens
 
 from .shards import Index, file_hash, mapped, read_index, table_rows
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer import InputError
 from tokenizer.errors import unknown
+from tokenizer.typing import Floats
 
 from .pieces import Pieces
 
@@ -126,7 +126,7 @@ class EpochOrder:
         return windows
 
 
-def weighted_rows(pieces: Pieces, weights: Mapping[str, float]) -> npt.NDArray[np.float64]:
+def weighted_rows(pieces: Pieces, weights: Mapping[str, float]) -> Floats:
     """The rows of each piece times the weight of its corpus, `(N,)`.
 
     Raises:
@@ -139,7 +139,7 @@ def weighted_rows(pieces: Pieces, weights: Mapping[str, float]) -> npt.NDArray[n
         if not weight >= 0:
             raise InputError(f"the weight of {corpus} is {weight}; it must not be negative")
     factor = np.array([weights.get(corpus, 1.0) for corpus in pieces.corpora])
-    rows: npt.NDArray[np.float64] = pieces.lengths * factor
+    rows: Floats = pieces.lengths * factor
     if not rows.sum() > 0:
         raise InputError("every corpus has the weight 0; give one a positive weight")
     return rows

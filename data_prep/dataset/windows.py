@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tokenizer import InputError, Labels, Tokenizer
-from tokenizer.encoding.structure import STRUCTURE_SIZES, Structure, length_of, structure
-from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Mask, Tokens
+from tokenizer.encoding.structure import STRUCTURE_SIZES, length_of, structure
+from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT
+from tokenizer.typing import Mask, Structure, Tokens
 
 from .augment import Augmentation, Change, apply, changed_labels, draw, stretched
 from .pieces import Pieces

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.score.score import Score
 from tokenizer.score.together import Together, piece_of
+from tokenizer.typing import Floats, Mask
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _too_long(music: Together, limits: Thresholds) -> dict[int, str]:
     return {piece: f"{seconds[piece]:.0f} s" for piece in long}
 
 
-def _sounding_seconds(music: Together) -> npt.NDArray[np.float64]:
+def _sounding_seconds(music: Together) -> Floats:
     """From each piece's first note to its last end, `(P,)`."""
     return music.tempos.seconds(music.end) - music.tempos.seconds(music.start[music.first])
 
@@ -134,7 +134,7 @@ def _silent_gap(music: Together, limits: Thresholds) -> dict[int, str]:
     return {piece: f"{longest[piece]:.0f} s of silence" for piece in broken}
 
 
-def _outside() -> npt.NDArray[np.bool_]:
+def _outside() -> Mask:
     """Whether each pitch of each program is outside its range, at `program << 7 | pitch`."""
     # A drum's pitch is no pitch: every one is in range.
     ranges = np.array([*(range_of(program) for program in range(DRUMS)), (0, 127)])

@@ -21,11 +21,12 @@ import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS
 from tokenizer.score.score import Score
-from tokenizer.score.together import Indices, Together, piece_of, ticks_of
+from tokenizer.score.together import Together, piece_of, ticks_of
+from tokenizer.typing import Floats, Ints, Mask
 
 Sketch = npt.NDArray[np.uint32]
 
-Harmonies = npt.NDArray[np.int64]
+Harmonies = Ints
 """Sets of pitch classes, a bit each."""
 
 RUN_NOTES = 14
@@ -97,7 +98,7 @@ def sketches(music: Together) -> list[Sketch]:
     return _sketches_of(hashes[order], piece[order], len(music.count))
 
 
-def _sketches_of(hashes: npt.NDArray[np.uint64], piece: Indices, count: int) -> list[Sketch]:
+def _sketches_of(hashes: npt.NDArray[np.uint64], piece: Ints, count: int) -> list[Sketch]:
     """The distinct hashes of each piece below the largest 2^n that leaves at most `SKETCH_SIZE`.
 
     Args:
@@ -124,9 +125,7 @@ def threshold(sketch: Sketch) -> int:
     return 1 << int(sketch[-1]).bit_length() if len(sketch) else 1
 
 
-def _harmonies(
-    music: Together, chosen: Indices | slice, size: Indices
-) -> tuple[Harmonies, Indices]:
+def _harmonies(music: Together, chosen: Ints | slice, size: Ints) -> tuple[Harmonies, Ints]:
     """The pitch classes sounding at each onset of the chosen notes, as bits, repeats left out.
 
     A note sounds at every onset from its own to the last one before its end: a count that goes up
@@ -164,14 +163,14 @@ def _harmonies(
     return masks.take(new), piece.take(new)
 
 
-def _mean_gaps(start: Indices, size: Indices) -> npt.NDArray[np.float64]:
+def _mean_gaps(start: Ints, size: Ints) -> Floats:
     """The mean time between notes of each piece, given how many it has."""
     end = size.cumsum()
-    gaps: npt.NDArray[np.float64] = (start[end - 1] - start[end - size]) / size
+    gaps: Floats = (start[end - 1] - start[end - size]) / size
     return gaps
 
 
-def _harmony_hashes(masks: Harmonies, piece: Indices) -> tuple[npt.NDArray[np.uint64], Indices]:
+def _harmony_hashes(masks: Harmonies, piece: Ints) -> tuple[npt.NDArray[np.uint64], Ints]:
     """A hash for each run of harmonies whose first has one canonical rotation, and its piece.
 
     A run that the piece's end cuts short is none, unless the whole piece is shorter than a run;
@@ -195,7 +194,7 @@ def _harmony_hashes(masks: Harmonies, piece: Indices) -> tuple[npt.NDArray[np.ui
     return _run_hashes(masks, begin, last[begin] - begin), piece[begin]
 
 
-def _run_hashes(masks: Harmonies, begin: Indices, length: Indices) -> npt.NDArray[np.uint64]:
+def _run_hashes(masks: Harmonies, begin: Ints, length: Ints) -> npt.NDArray[np.uint64]:
     """The hash of each run of harmonies, turned as its first stands canonically."""
     longest = int(length.max())
     rank = (longest - length).astype(np.min_scalar_type(longest))
@@ -212,18 +211,16 @@ def _run_hashes(masks: Harmonies, begin: Indices, length: Indices) -> npt.NDArra
     return found
 
 
-def _is_step(masks: Harmonies) -> npt.NDArray[np.bool_]:
+def _is_step(masks: Harmonies) -> Mask:
     """Where a single note goes to a single note a semitone or a tone away, `(N − 1,)`."""
     single = _SIZE[masks] == 1
     turned = _FLAT[_ROTATION[masks[:-1]] + masks[1:]]
     near = (turned == 2) | (turned == 4) | (turned == 1 << 10) | (turned == 1 << 11)
-    found: npt.NDArray[np.bool_] = single[:-1] & single[1:] & near
+    found: Mask = single[:-1] & single[1:] & near
     return found
 
 
-def _drum_hashes(
-    music: Together, chosen: Indices, size: Indices
-) -> tuple[npt.NDArray[np.uint64], Indices]:
+def _drum_hashes(music: Together, chosen: Ints, size: Ints) -> tuple[npt.NDArray[np.uint64], Ints]:
     """A hash for each run of strokes, and of the eighth of its time in which its middle comes.
 
     Args:

@@ -20,12 +20,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
+
+from tokenizer.typing import Ints, Mask
 
 PATTERNS = ("dense", "row", "column", "previous_row", "local", "strided", "fixed")
-
-Bools = npt.NDArray[np.bool_]
-Ints = npt.NDArray[np.int64]
 
 
 def summary_length(row_length: int) -> int:
@@ -33,7 +31,7 @@ def summary_length(row_length: int) -> int:
     return max(1, row_length // 8)
 
 
-def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Bools:
+def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Mask:
     """Whether the query at position i may use the key at position j (arrays broadcast).
 
     Args:
@@ -51,7 +49,7 @@ def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Bools:
     column = past & ((i - j) % row_length == 0)
     row = past & (rows_back == 0)
     summary = past & (j % row_length >= row_length - summary_length(row_length))
-    rules: dict[str, Bools] = {
+    rules: dict[str, Mask] = {
         "dense": past,
         "row": row,
         "column": column,
@@ -63,7 +61,7 @@ def allowed(pattern: str, i: Ints, j: Ints, row_length: int) -> Bools:
     return rules[pattern]
 
 
-def mask(pattern: str, length: int, row_length: int) -> Bools:
+def mask(pattern: str, length: int, row_length: int) -> Mask:
     """`allowed` for every pair of `length` positions, shape (length, length)."""
     positions = np.arange(length)
     return allowed(pattern, positions[:, None], positions[None, :], row_length)

@@ -21,8 +21,9 @@ from musenet.model.fused_ops import rms_norm
 from musenet.model.heads import CascadeHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
+from tokenizer.typing import Integers, Ints
 
-from .decoder import Choose, Integers, Peek, Whole, copy_sequence, steps_are_known
+from .decoder import Choose, Peek, copy_sequence, steps_are_known
 
 _WARM_UP = 3  # runs before a recording, in which libraries allocate what they need
 
@@ -103,7 +104,7 @@ class GraphDecoder:
         self._trunk()
         self._cache.position += 1
 
-    def sample(self, choose: Choose, peek: Peek) -> Whole:
+    def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `musenet.decoding.engines.Decoder.sample`."""
         rows = np.zeros((len(self._row), len(self._logits)), np.int64)
         for field, logits in enumerate(self._logits):

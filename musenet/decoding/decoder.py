@@ -8,26 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 
 from musenet.attention.kv_cache import Cache
 from musenet.model.heads import CascadeHead
 from musenet.model.transformer import Transformer
+from tokenizer.typing import Integers, Ints, Logits
 
 from .decode_step import Step
 
 PATTERNS = ("row", "column", "previous_row", "dense")
 
-Whole = npt.NDArray[np.int64]
-Integers = npt.NDArray[np.integer]
-Floats = npt.NDArray[np.floating]
 
-Choose = Callable[[int, Floats, Whole], Whole]
+Choose = Callable[[int, Logits, Ints], Ints]
 """choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
 
-Peek = Callable[[Whole], Integers]
+Peek = Callable[[Ints], Integers]
 """peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
 
 
@@ -44,7 +40,7 @@ class Decoder(Protocol):
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """Go on by one row each."""
 
-    def sample(self, choose: Choose, peek: Peek) -> Whole:
+    def sample(self, choose: Choose, peek: Peek) -> Ints:
         """Choose the next row of each, [B, F], field by field."""
 
 

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from musenet.model.transformer import Transformer
+from tokenizer.typing import Integers, Ints
 
-from .decoder import Choose, Integers, Peek, Whole, copy_sequence
+from .decoder import Choose, Peek, copy_sequence
 
 
 class EagerDecoder:
@@ -52,7 +53,7 @@ class EagerDecoder:
         rows, columns = (self._tensor(x[self._copies][:, None]) for x in (rows_BF, columns_BS))
         self._state = self._model.trunk(rows, columns, self._cache)[:, -1]
 
-    def sample(self, choose: Choose, peek: Peek) -> Whole:
+    def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `Decoder.sample`."""
 
         def chosen(field: int, logits: Tensor, rows: Tensor) -> Tensor:

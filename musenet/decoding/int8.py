@@ -22,9 +22,10 @@ from musenet.model.blocks import Block
 from musenet.model.heads import CascadeHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
+from tokenizer.typing import Array, Integers, Ints
 
 from .decode_step import versions
-from .decoder import Choose, Integers, Peek, Whole, steps_are_known
+from .decoder import Choose, Peek, steps_are_known
 
 Floats = npt.NDArray[np.float32]
 
@@ -136,7 +137,7 @@ class Int8Decoder:
             keys.put(self._new[:, index, 0], self._new[:, index, 1], self.position)
         self.position += 1
 
-    def sample(self, choose: Choose, peek: Peek) -> Whole:
+    def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `musenet.decoding.engines.Decoder.sample`."""
         rows = np.zeros((self._batch, len(self._logits)), np.int64)
         rows[:, 0] = choose(0, self._logits[0], rows)
@@ -238,9 +239,7 @@ def capacity(pattern: str, row_length: int, context: int) -> int:
 class _Bound:
     """A graph with the arrays that it reads from and writes to, in place."""
 
-    def __init__(
-        self, session: Any, inputs: dict[str, npt.NDArray[Any]], outputs: Sequence[Floats]
-    ) -> None:
+    def __init__(self, session: Any, inputs: dict[str, Array], outputs: Sequence[Floats]) -> None:
         self._session = session
         self._binding = session.io_binding()
         self._values: dict[str, Any] = {}
@@ -261,7 +260,7 @@ class _Bound:
         self._session.run_with_iobinding(self._binding)
 
 
-def _as_value(array: npt.NDArray[Any]) -> Any:
+def _as_value(array: Array) -> Any:
     """A contiguous array as the runtime takes it: the same memory, no copy."""
     import onnxruntime
 

@@ -20,11 +20,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.encoding.structure import CHORD, POSITION, structure
-from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Vocabulary
+from tokenizer.typing import Floats, Integers, Ints, Mask, Tokens
 
 from .likelihood import Piece, Scores
-
-Values = npt.NDArray[np.int64]
 
 ORDER_0 = "nothing"
 ORDER_1 = "last"
@@ -42,7 +41,7 @@ class Rows:
     """
 
     tokens: Tokens
-    counted: npt.NDArray[np.bool_]
+    counted: Mask
     last: Tokens
     structure: npt.NDArray[np.int16]
 
@@ -61,18 +60,18 @@ def rows_of(piece: Piece, vocabulary: Vocabulary) -> Rows:
     return Rows(piece.body, counted, last, structure(whole, vocabulary)[skip:])
 
 
-Context = Callable[[Rows, int], Values]
+Context = Callable[[Rows, int], Ints]
 
 
-def _nothing(rows: Rows, _field: int) -> Values:
+def _nothing(rows: Rows, _field: int) -> Ints:
     return np.zeros(len(rows.tokens), dtype=np.int64)
 
 
-def _last(rows: Rows, field: int) -> Values:
+def _last(rows: Rows, field: int) -> Ints:
     return rows.last[:, field].astype(np.int64)
 
 
-def _pair(first: npt.NDArray[np.integer], second: npt.NDArray[np.integer]) -> Values:
+def _pair(first: Integers, second: Integers) -> Ints:
     return first.astype(np.int64) * 4096 + second
 
 
@@ -111,7 +110,7 @@ def contexts_of(field: int) -> list[str]:
 class Counts:
     """Witten–Bell counts of one field after one kind of context."""
 
-    def __init__(self, size: int, contexts: Values, values: Values) -> None:
+    def __init__(self, size: int, contexts: Ints, values: Ints) -> None:
         """Count `values` `(N,)` below `size` after `contexts` `(N,)`."""
         self._size = size
         singles = np.bincount(values, minlength=size).astype(np.float64)
@@ -123,7 +122,7 @@ class Counts:
         self._occurrences = np.bincount(which, weights=counts).astype(np.float64)
         self._kinds = np.bincount(which).astype(np.float64)
 
-    def bits(self, contexts: Values, values: Values) -> npt.NDArray[np.float64]:
+    def bits(self, contexts: Ints, values: Ints) -> Floats:
         """−log₂ p of each value after its context, `(N,)`."""
         hits = self._look_up(self._pairs, self._counts, contexts * self._size + values)
         n = self._look_up(self._contexts, self._occurrences, contexts)
@@ -133,9 +132,7 @@ class Counts:
         return -np.log2(hits / known + share * self._below[values])
 
     @staticmethod
-    def _look_up(
-        keys: Values, found: npt.NDArray[np.float64], wanted: Values
-    ) -> npt.NDArray[np.float64]:
+    def _look_up(keys: Ints, found: Floats, wanted: Ints) -> Floats:
         if len(keys) == 0:
             return np.zeros(len(wanted))
         place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
@@ -172,7 +169,7 @@ class Baseline:
         return Scores(nats * np.log(2.0), np.array(notes))
 
 
-def _columns(pieces: Sequence[Rows], field: int, name: str) -> tuple[Values, Values]:
+def _columns(pieces: Sequence[Rows], field: int, name: str) -> tuple[Ints, Ints]:
     contexts = [CONTEXTS[name](rows, field)[rows.counted[:, field]] for rows in pieces]
     values = [rows.tokens[rows.counted[:, field], field] for rows in pieces]
     return np.concatenate(contexts), np.concatenate(values).astype(np.int64)

@@ -21,9 +21,9 @@ from musenet.model.checkpoint import Checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.controls import first_meter
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
+from tokenizer.typing import Tokens
 
 from .likelihood import Conditions, Piece, Rows, Windows, batch_of
 

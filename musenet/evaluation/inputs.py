@@ -15,10 +15,11 @@ from data_prep.sources.find import MidiFile, find, sources
 from data_prep.worker.clean import Thresholds
 from data_prep.worker.worker import Recipe, Record, examine
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import FIELDS, Tokens
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.instruments import name as program_name
 from tokenizer.labels import Labels
+from tokenizer.typing import Tokens
 
 from .likelihood import Piece
 

@@ -19,16 +19,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from musenet.model.transformer import Transformer
 from musenet.training.objective import BITS, Batch, field_nats
 from tokenizer.encoding.structure import length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import FIELDS, Tokens, Vocabulary
-
-Floats = npt.NDArray[np.float64]
+from tokenizer.encoding.vocabulary import FIELDS, Vocabulary
+from tokenizer.typing import Floats, Ints, Mask, Tokens
 
 
 @dataclass(frozen=True)
@@ -123,7 +121,7 @@ class Windows:
         """The windows of the piece."""
         return spans(len(self._piece.body), context, len(self._prefix) + 1)
 
-    def rows(self, span: Span) -> tuple[Tokens, Tokens, npt.NDArray[np.bool_]]:
+    def rows(self, span: Span) -> tuple[Tokens, Tokens, Mask]:
         """Tokens, structure and counted mask of a window: `(W, 5)`, `(W, 6)`, `(W, 5)`."""
         prefix = self.prefix(span)
         part = slice(span.start, span.stop)
@@ -141,7 +139,7 @@ def _is_meter(vocabulary: Vocabulary, value: int) -> bool:
     return vocabulary.name(value).startswith("time_signature:")
 
 
-Rows = tuple[Tokens, Tokens, npt.NDArray[np.bool_]]
+Rows = tuple[Tokens, Tokens, Mask]
 
 
 def batch_of(windows: Sequence[Rows]) -> Batch:
@@ -163,7 +161,7 @@ class Scores:
     """What pieces cost: nats of each piece and field `(P, 5)`, and notes of each piece `(P,)`."""
 
     nats: Floats
-    notes: npt.NDArray[np.int64]
+    notes: Ints
 
     @property
     def bits_per_note(self) -> float:
@@ -184,7 +182,7 @@ class Scores:
         low, high = np.percentile(bits / self.notes[picks].sum(axis=1).clip(1), [2.5, 97.5])
         return float(low), float(high)
 
-    def of(self, chosen: npt.NDArray[np.bool_]) -> Scores:
+    def of(self, chosen: Mask) -> Scores:
         """The same for some of the pieces."""
         return Scores(self.nats[chosen], self.notes[chosen])
 

@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Vocabulary
+from tokenizer.typing import Ints, Mask, Tokens
 
 Hashes = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
 
 SHORTEST = 8
 """Steps of the shortest run that is looked for."""
@@ -192,7 +192,7 @@ class Library:
             if run[index] > best[owner[index], 0]:
                 best[owner[index]] = run[index], pairs[index, 0], pairs[index, 1]
 
-    def _covered(self, ours: Sequences) -> npt.NDArray[np.bool_]:
+    def _covered(self, ours: Sequences) -> Mask:
         """Which notes of ours lie in shared runs of `COVERED` steps; a step joins two notes."""
         places = self._pairs(ours, COVERED)[:, 0]
         edges = np.zeros(len(ours.values) + COVERED + 2, dtype=np.int64)

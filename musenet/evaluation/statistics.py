@@ -28,10 +28,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import DRUMS, Score
+from tokenizer.typing import Floats, Integers, Ints, Mask
 
 RESOLUTION = 24
 """Steps a quarter to which times are rounded, MusPy's default."""
@@ -41,8 +41,6 @@ POSITIONS = 64
 
 _SLOTS = 16
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 _MINOR = (0, 2, 3, 5, 7, 8, 10)
@@ -74,7 +72,7 @@ class Grid:
         return self.start + self.score.notes["duration"]
 
     @cached_property
-    def pitched(self) -> npt.NDArray[np.bool_]:
+    def pitched(self) -> Mask:
         """Which notes are not drums."""
         return self.score.notes["program"] != DRUMS
 
@@ -98,7 +96,7 @@ class Grid:
         np.add.at(count, (self.bar[self.pitched], pitch), 1)
         return count
 
-    def onsets(self, positions: int) -> npt.NDArray[np.bool_]:
+    def onsets(self, positions: int) -> Mask:
         """Where in each bar notes begin, `(bars, positions)`."""
         first, length = self.lines[self.bar], np.diff(self.lines)[self.bar]
         place = (self.start - first) * positions // np.maximum(length, 1)
@@ -107,7 +105,7 @@ class Grid:
         return found
 
     @cached_property
-    def sounding(self) -> npt.NDArray[np.bool_]:
+    def sounding(self) -> Mask:
         """Which pitches sound at each step, `(steps, 128)`; drums do not."""
         last = int(self.stop.max(initial=0))
         edges = np.zeros((last + 1, 128), dtype=np.int32)
@@ -117,7 +115,7 @@ class Grid:
         return edges.cumsum(axis=0)[:-1] > 0
 
 
-def _entropy(count: npt.NDArray[np.integer]) -> float:
+def _entropy(count: Integers) -> float:
     """Bits of the distribution that counts give."""
     share = count[count > 0] / count.sum()
     return float(-(share * np.log2(share)).sum())

@@ -20,14 +20,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from data_prep.dataset.pieces import Pieces
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError, unknown
 from tokenizer.labels import composer_name, period_of, style_kind
-
-Floats = npt.NDArray[np.float64]
+from tokenizer.typing import Floats
 
 KINDS = {"composer": ("composer",), "style": ("style",), "all": ("style", "composer")}
 """What can be drawn, and the controls that it is made of."""

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.typing import Floats, Ints
 
 from .style_map import Label, StyleMap
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Floats = npt.NDArray[np.float64]
 
 COLOURS = {
     "medieval": "#6b5b95",
@@ -65,7 +64,7 @@ def render(found: StyleMap, form: str, *, title: str, seed: int = 0) -> bytes:
     return data.getvalue()
 
 
-def _arranged(found: StyleMap, seed: int) -> tuple[npt.NDArray[np.int64], Floats]:
+def _arranged(found: StyleMap, seed: int) -> tuple[Ints, Floats]:
     """The order of the table's rows, and the places on the map `(N, 2)`."""
     try:
         from scipy.cluster.hierarchy import leaves_list, linkage
@@ -92,7 +91,7 @@ def _colour(label: Label) -> str:
     return COLOURS.get(label.group, _OTHER)
 
 
-def _draw_table(axes: Axes, found: StyleMap, order: npt.NDArray[np.int64]) -> None:
+def _draw_table(axes: Axes, found: StyleMap, order: Ints) -> None:
     shown = found.similarity[np.ix_(order, order)].copy()
     np.fill_diagonal(shown, np.nan)
     limit = max(0.2, float(np.nanpercentile(np.abs(shown), 99.5)))

@@ -29,6 +29,7 @@ from tokenizer.midi.smf import (
     TEMPO,
     TIME,
 )
+from tokenizer.typing import Floats, Ints, Notes
 
 DRUM_CHANNEL = 9
 _SUSTAIN, _SOSTENUTO = 64, 66
@@ -121,7 +122,7 @@ def _port(track: Sequence[Event]) -> int:
     return ports[-1] if ports else 0
 
 
-def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
+def add_notes(file: File, notes: Notes, boundary: int) -> None:
     """Put notes (`tokenizer.score.score.NOTES`, in the file's ticks) into the parts they belong to.
 
     Each goes to a part of its program; among several (two violins, two hands) to those whose
@@ -157,9 +158,7 @@ def add_notes(file: File, notes: npt.NDArray[np.void], boundary: int) -> None:
         insert(file, index, events)
 
 
-def apart(
-    notes: npt.NDArray[np.void], held: dict[int, int]
-) -> tuple[npt.NDArray[np.void], npt.NDArray[np.int64]]:
+def apart(notes: Notes, held: dict[int, int]) -> tuple[Notes, Ints]:
     """Notes of one channel, sorted by start, so that no two of a pitch sound at once.
 
     Args:
@@ -206,7 +205,7 @@ def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
     return Part(len(file.tracks) - 1, channel, program)
 
 
-def _shared_out(notes: npt.NDArray[np.void], parts: Sequence[Part]) -> list[npt.NDArray[np.int64]]:
+def _shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
     """For each part, the indices of its notes: chords go up with the registers of the parts."""
     if len(parts) == 1:
         return [np.arange(len(notes))]
@@ -229,13 +228,13 @@ def _shared_out(notes: npt.NDArray[np.void], parts: Sequence[Part]) -> list[npt.
     return [np.array(indices, dtype=np.int64) for indices in chosen]
 
 
-def _near(centres: npt.NDArray[np.float64], chord: npt.NDArray[np.uint8], rank: int) -> int:
+def _near(centres: Floats, chord: npt.NDArray[np.uint8], rank: int) -> int:
     """The part nearest to a note of a chord, leaving a part each for the notes below and above."""
     low, high = rank, len(centres) - len(chord) + rank
     return low + int(np.abs(centres[low : high + 1] - float(chord[rank])).argmin())
 
 
-def _note_events(notes: npt.NDArray[np.void], channel: int) -> list[Event]:
+def _note_events(notes: Notes, channel: int) -> list[Event]:
     """Note-ons and note-offs; a note-off carries the velocity 64 that means "none given"."""
     events = []
     for start, duration, pitch, velocity in zip(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from tokenizer.files import write_bytes
 from tokenizer.instruments import DRUMS, name
 from tokenizer.score.score import Score
+from tokenizer.typing import Ints, Notes
 
 from .formats import format_of
 
@@ -50,7 +51,7 @@ def check_format(path: str | os.PathLike[str]) -> str:
 
 def save(
     score: Score,
-    bar_lines: npt.NDArray[np.int64],
+    bar_lines: Ints,
     path: str | os.PathLike[str],
     *,
     boundary: int | None = None,
@@ -74,7 +75,7 @@ def save(
 
 def render(
     score: Score,
-    bar_lines: npt.NDArray[np.int64],
+    bar_lines: Ints,
     form: str = "png",
     *,
     boundary: int | None = None,
@@ -94,7 +95,7 @@ def render(
 
 def draw(
     score: Score,
-    bar_lines: npt.NDArray[np.int64],
+    bar_lines: Ints,
     *,
     boundary: int | None = None,
     title: str = "",
@@ -123,7 +124,7 @@ def draw(
     return figure
 
 
-def _in_order(notes: npt.NDArray[np.void], split: int) -> list[int]:
+def _in_order(notes: Notes, split: int) -> list[int]:
     """The programs as a score has them: highest first, drums last, the prompt's before others."""
     known = set(notes["program"][notes["start"] < split].tolist())
 
@@ -144,7 +145,7 @@ def _panels(figure: Figure, melodic: bool, drums: bool) -> list[tuple[Axes, bool
     return [(figure.subplots(), drums)]
 
 
-def _ranked(notes: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+def _ranked(notes: Notes) -> Notes:
     """Drum notes with the number of their sound among those that are played, for a pitch."""
     ranked = notes.copy()
     ranked["pitch"] = np.unique(notes["pitch"], return_inverse=True)[1]
@@ -172,7 +173,7 @@ def _rows(axes: Axes, pitches: npt.NDArray[np.uint8], *, drums: bool) -> None:
         side.set_color("#c3c7d0")
 
 
-def _bars(axes: Axes, notes: npt.NDArray[np.void], colour: str, quarter: int) -> None:
+def _bars(axes: Axes, notes: Notes, colour: str, quarter: int) -> None:
     """Notes as rectangles, loud ones opaque; a gap of a hair keeps repeated notes apart."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
@@ -192,7 +193,7 @@ def _bars(axes: Axes, notes: npt.NDArray[np.void], colour: str, quarter: int) ->
     )
 
 
-def _time(panels: list[tuple[Axes, bool]], bar_lines: npt.NDArray[np.int64], end: int) -> None:
+def _time(panels: list[tuple[Axes, bool]], bar_lines: Ints, end: int) -> None:
     """The horizontal axis: a line a bar, numbers as dense as they can be read."""
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 1024) if len(bar_lines) / n <= 40)
     for axes, _ in panels:

@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
-
-Notes = npt.NDArray[np.void]
+from tokenizer.typing import Floats, Mask, Notes
 
 _MAJOR = (0, 2, 4, 5, 7, 9, 11)
 
@@ -115,15 +113,15 @@ def _figures(notes: Notes, bars: float, key: tuple[int, bool] | None) -> Figures
     )
 
 
-def _pitch_classes(notes: Notes) -> npt.NDArray[np.float64]:
+def _pitch_classes(notes: Notes) -> Floats:
     """The share of each pitch class among melodic notes."""
     melodic = notes["pitch"][notes["program"] != DRUMS].astype(np.int64)
     counts = np.bincount(melodic % 12, minlength=12)
-    share: npt.NDArray[np.float64] = counts / max(1, counts.sum())
+    share: Floats = counts / max(1, counts.sum())
     return share
 
 
-def _scale(fifths: int, minor: bool) -> npt.NDArray[np.bool_]:
+def _scale(fifths: int, minor: bool) -> Mask:
     """The pitch classes of a key: its signature's, and in minor the raised sixth and seventh."""
     tonic = 7 * fifths % 12
     inside = np.zeros(12, dtype=bool)

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from musenet import __version__
 from musenet.decoding.engines import resolve
@@ -25,7 +24,7 @@ from musenet.sampling.grammar import Limits
 from musenet.sampling.sampler import Plan, Sampler, Step, kept_rows, rows_of
 from tokenizer.encoding.clock import Clock, placed_notes
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
 from tokenizer.labels import Labels, composer_name
@@ -34,6 +33,7 @@ from tokenizer.midi.read import read
 from tokenizer.midi.smf import MARKER, TEXT
 from tokenizer.score.score import Score
 from tokenizer.theory import Key
+from tokenizer.typing import Notes, Tokens
 
 from .adherence import Drift, drift
 from .options import Options
@@ -184,7 +184,7 @@ class Composition:
             behind = step.times[step.live].min()
             yield float(self._clock.ticks(np.array([behind]))[0])
 
-    def latest(self) -> npt.NDArray[np.void]:
+    def latest(self) -> Notes:
         """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
 
         The column `track` holds each note's place in the variations.
@@ -279,7 +279,7 @@ class Composition:
             bar=self.bars.tick(self.bars.number(prompt.boundary)),
         )
 
-    def _placed(self, rows: Tokens) -> npt.NDArray[np.void]:
+    def _placed(self, rows: Tokens) -> Notes:
         """The notes of new rows, in the file's ticks."""
         vocabulary, body = self._tokenizer.vocabulary, self._plan.body
         times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
@@ -294,7 +294,7 @@ class Composition:
         end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
         return sum(nats for nats, _ in judged(notes, self.key, self.late(end)))
 
-    def _drift(self, new: npt.NDArray[np.void]) -> Drift:
+    def _drift(self, new: Notes) -> Drift:
         prompt = self.prompt
         end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
         return drift(

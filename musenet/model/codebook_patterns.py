@@ -16,9 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+
+from tokenizer.typing import Ints
 
 INTERLEAVINGS = ("parallel", "delay", "flatten")
 
@@ -41,7 +42,7 @@ class Interleaving:
         """The step that holds a coordinate."""
         return int(self.steps_of(row + 1)[row, field])
 
-    def steps_of(self, rows: int) -> npt.NDArray[np.int64]:
+    def steps_of(self, rows: int) -> Ints:
         """The step of every coordinate of `rows` rows, [rows, fields]."""
         row = np.arange(rows)[:, None]
         field = np.arange(self.fields)[None, :]
@@ -85,7 +86,7 @@ class Interleaving:
         steps, fields = self._index(rows, steps_BSF.device)
         return steps_BSF[:, steps, fields]
 
-    def rows_begun(self, rows: int) -> npt.NDArray[np.int64]:
+    def rows_begun(self, rows: int) -> Ints:
         """For every step, the last row whose field 0 has been given, [S]."""
         starts = self.steps_of(rows)[:, 0]
         return np.searchsorted(starts, np.arange(self.length(rows)), side="right") - 1

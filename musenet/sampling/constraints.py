@@ -12,7 +12,8 @@ import math
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
+
+from tokenizer.typing import Ints, Notes
 
 from .grammar import MOST_NOTES, Limits
 
@@ -24,7 +25,7 @@ _ROOM_AT_ONCE = 1.25
 _ROOM_IN_A_QUARTER = 1.5
 
 
-def accustomed(limits: Limits, notes: npt.NDArray[np.void], ticks_per_quarter: int) -> Limits:
+def accustomed(limits: Limits, notes: Notes, ticks_per_quarter: int) -> Limits:
     """Limits with what they leave open of polyphony and density set by a prompt's notes.
 
     Args:
@@ -58,7 +59,7 @@ def usual(limits: Limits, players: int) -> Limits:
     )
 
 
-def most_at_once(notes: npt.NDArray[np.void]) -> int:
+def most_at_once(notes: Notes) -> int:
     """How many notes sound at the fullest moment; one that ends where another starts is over."""
     starts = np.sort(notes["start"].astype(np.int64))
     ends = np.sort(notes["start"].astype(np.int64) + np.maximum(notes["duration"], 1))
@@ -66,7 +67,7 @@ def most_at_once(notes: npt.NDArray[np.void]) -> int:
     return int((np.arange(1, len(starts) + 1) - over).max())
 
 
-def within(starts: npt.NDArray[np.int64], ticks: int) -> npt.NDArray[np.int64]:
+def within(starts: Ints, ticks: int) -> Ints:
     """How many notes start within so many ticks from each one's start, itself included.
 
     Args:

@@ -10,12 +10,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS
 from tokenizer.theory import Key, estimate_key, pitch_class_weights
-
-Notes = npt.NDArray[np.void]
+from tokenizer.typing import Notes
 
 
 class Chord(NamedTuple):

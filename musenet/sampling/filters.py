@@ -11,13 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError, unknown
-
-Logits = npt.NDArray[np.floating]
-Probabilities = npt.NDArray[np.float64]
+from tokenizer.typing import Floats, Ints, Logits, Mask
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ FieldSampling = tuple[Sampling, ...]
 """One `Sampling` for each field of a token, in the order of `FIELDS` of the vocabulary."""
 
 
-def filtered(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> Probabilities:
+def filtered(logits: Logits, allowed: Mask, how: Sampling) -> Floats:
     """Probabilities `(B, V)` after mask, temperature and filters; each row sums to 1.
 
     Args:
@@ -70,10 +67,10 @@ def filtered(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> P
 
 def draw(
     logits: Logits,
-    allowed: npt.NDArray[np.bool_],
+    allowed: Mask,
     how: Sampling,
-    uniform: npt.NDArray[np.float64],
-) -> npt.NDArray[np.int64]:
+    uniform: Floats,
+) -> Ints:
     """Draw one value a row, `(B,)`, by inverting the distribution function.
 
     Args:
@@ -91,7 +88,7 @@ def draw(
     return (cumulative > target).argmax(axis=1)
 
 
-def _weights(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> Probabilities:
+def _weights(logits: Logits, allowed: Mask, how: Sampling) -> Floats:
     """What `filtered` gives, times a number for each row."""
     z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
     top = z.max(axis=1, keepdims=True)
@@ -112,7 +109,7 @@ def _weights(logits: Logits, allowed: npt.NDArray[np.bool_], how: Sampling) -> P
     return p
 
 
-def _keep_top(p: Probabilities, top_k: int, top_p: float) -> Probabilities:
+def _keep_top(p: Floats, top_k: int, top_p: float) -> Floats:
     """Keep the k likeliest, and of those the fewest that hold the share top_p; ties by value."""
     ranked = np.sort(-p, axis=1)  # negative, so that the likeliest come first
     if 0 < top_k < p.shape[1]:

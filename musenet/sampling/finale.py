@@ -16,7 +16,8 @@ from dataclasses import replace
 import numpy as np
 
 from musenet.model.transformer import Transformer
-from tokenizer.encoding.vocabulary import INSTRUMENT, Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import INSTRUMENT, Vocabulary
+from tokenizer.typing import Tokens
 
 from .sampler import Plan, Sampler, Step, rows_of
 

@@ -12,7 +12,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.encoding.grid import REST_UNITS
 from tokenizer.encoding.vocabulary import (
@@ -21,15 +20,11 @@ from tokenizer.encoding.vocabulary import (
     PITCH,
     VELOCITY_BINS,
     WAIT,
-    Tokens,
     Vocabulary,
 )
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, range_of
-
-Mask = npt.NDArray[np.bool_]
-Rows = npt.NDArray[np.integer]
-Steps = npt.NDArray[np.int64]
+from tokenizer.typing import Integers, Mask, Steps, Tokens
 
 PROGRAMS = 129
 MOST_NOTES = 128
@@ -137,7 +132,7 @@ class Grammar:
         """The time `(B,)` reached, in steps."""
         return self._time
 
-    def allowed(self, field: int, rows: Rows) -> Mask:
+    def allowed(self, field: int, rows: Integers) -> Mask:
         """The values `(B, V)` that `field` may take, given the fields of `rows` before it.
 
         Of the first field these are the values up to `end`; no control after it may come.
@@ -151,7 +146,7 @@ class Grammar:
         table = self._durations_of if field == DURATION else self._velocities_of
         return table[rows[:, INSTRUMENT]]
 
-    def push(self, rows: Rows) -> None:
+    def push(self, rows: Integers) -> None:
         """Go on by the sampled rows `(B, 5)`."""
         first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
         passed, note = self._steps[first], program >= 0
@@ -214,7 +209,7 @@ class Grammar:
             earliest = np.maximum(earliest, _latest(self._starts, limits.density) + self._beat)
         return earliest
 
-    def _instruments(self, rows: Rows) -> Mask:
+    def _instruments(self, rows: Integers) -> Mask:
         """Instruments in their order at one time: none before the last, nor that if it is full."""
         first = rows[:, WAIT]
         plays = (first > 0) & (first < self._waits.stop)
@@ -226,7 +221,7 @@ class Grammar:
             self.relaxed["number of instruments"] += int((self._roomless & plays).sum())
         return mask
 
-    def _pitches(self, rows: Rows) -> Mask:
+    def _pitches(self, rows: Integers) -> Mask:
         """Pitches that the instrument can play, above the one that it has just struck."""
         instrument, now = rows[:, INSTRUMENT], rows[:, WAIT] == 1
         mask = self._pitches_of[instrument]

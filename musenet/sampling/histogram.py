@@ -10,11 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
+from tokenizer.typing import Floats, Integers, Mask
 
 _HALF_LIFE = 32
 _KEEP = 0.5 ** (1 / _HALF_LIFE)
@@ -45,7 +42,7 @@ class Shares:
     """
 
     def __init__(
-        self, heard: Sequence[Ints], classes: Sequence[int], batch: int, strength: float
+        self, heard: Sequence[Integers], classes: Sequence[int], batch: int, strength: float
     ) -> None:
         counts = [np.bincount(h, minlength=n) for h, n in zip(heard, classes, strict=True)]
         self.first = np.cumsum([1, *classes[:-1]])
@@ -57,7 +54,7 @@ class Shares:
         self._row = self._lanes * len(self._way)
         self.settle(np.arange(batch))
 
-    def settle(self, lanes: Ints) -> None:
+    def settle(self, lanes: Integers) -> None:
         """What was counted so far in these continuations is from now on what they were before."""
         counts = self._counts[lanes]
         of_way = self._way == np.arange(self._way.max() + 1)[:, None]
@@ -66,15 +63,15 @@ class Shares:
         # As if that had gone on for ever: the late shares begin as, and stay, a whole.
         self._share[lanes] = self._late[lanes] = counts / np.maximum(1, total)
 
-    def held_at(self, columns: Ints) -> Floats:
+    def held_at(self, columns: Integers) -> Floats:
         """How much columns `(B, n)`, or `(n,)` for all, are held back, `(B, n)`."""
         return self.held.take(self._row + columns)
 
-    def add(self, columns: Ints, counted: Mask) -> None:
+    def add(self, columns: Integers, counted: Mask) -> None:
         """Count a note for `settle`; the arguments are those of `push`."""
         self._counts[self._lanes, columns] += counted & (columns > 0)
 
-    def push(self, columns: Ints, counted: Mask) -> None:
+    def push(self, columns: Integers, counted: Mask) -> None:
         """Count a note of late in each continuation.
 
         Args:

@@ -22,12 +22,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Vocabulary
+from tokenizer.typing import Floats, Integers, Logits, Mask, Tokens
 
-from .filters import Logits
 from .grammar import PROGRAMS
 
 _HALF_LIFE = 48
@@ -43,9 +42,6 @@ _SHORTEST = 2
 
 _UNASKED = 2.0
 """Nats by which an instrument is less likely that nobody asked for, at strength 1."""
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
 
 
 class Balance:
@@ -98,9 +94,7 @@ class Balance:
         """The chance `(B, 129)` with which each instrument is let in; rows sum to λ."""
         return self._let_in[:, 1:]
 
-    def applied(
-        self, logits: Logits, allowed: npt.NDArray[np.bool_], rows: Ints, times: Ints
-    ) -> Logits:
+    def applied(self, logits: Logits, allowed: Mask, rows: Integers, times: Integers) -> Logits:
         """Logits `(B, 130)` of the instrument field with what is missing mixed in.
 
         Args:
@@ -126,7 +120,7 @@ class Balance:
         with np.errstate(divide="ignore"):
             return np.log(p)
 
-    def push(self, rows: Ints, note: npt.NDArray[np.bool_], times: Ints) -> None:
+    def push(self, rows: Integers, note: Mask, times: Integers) -> None:
         """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
         if self._strength == 0:
             return

@@ -18,11 +18,9 @@ The runs of all p are kept up row by row, so that a step costs the same however 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
-
-from .filters import Logits
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
+from tokenizer.typing import Integers, Ints, Logits, Tokens
 
 LONGEST = 256
 """Rows of the longest figure that is recognised."""
@@ -34,9 +32,6 @@ NOTES = 64
 """Rows for which a figure may go on in any case, however short it is."""
 
 _LOOKED_AT = 4096
-
-Whole = npt.NDArray[np.int64]
-Rows = npt.NDArray[np.integer]
 
 
 class Repetition:
@@ -64,7 +59,7 @@ class Repetition:
         # By how many rows the run of each period would be too long if it went on.
         self._over = np.tile(1 - self._allowed, (batch, 1))
 
-    def applied(self, logits: Logits, rows: Rows) -> Logits:
+    def applied(self, logits: Logits, rows: Integers) -> Logits:
         """Logits `(B, 129)` of the pitch, given the wait and instrument of `rows` `(B, 5)`."""
         if self._log_strength == 0:
             return logits
@@ -78,7 +73,7 @@ class Repetition:
         np.maximum.at(times, (lane, pitch), over[lane, index] / self._period[index])
         return logits - self._log_strength * times
 
-    def push(self, rows: Rows) -> None:
+    def push(self, rows: Integers) -> None:
         """Go on by the sampled rows `(B, 5)`."""
         if self._log_strength == 0:
             return
@@ -88,14 +83,14 @@ class Repetition:
         self._recent[:, 1:] = self._recent[:, :-1].copy()
         self._recent[:, 0] = keys
 
-    def _keys(self, rows: Rows) -> Whole:
+    def _keys(self, rows: Integers) -> Ints:
         """One number for the wait, instrument and pitch of each row."""
         wide = rows.astype(np.int64)
         before = wide[:, WAIT] * self._instruments + wide[:, INSTRUMENT]
         return before * self._pitches + wide[:, PITCH]
 
 
-def longest_runs(keys: Whole) -> Whole:
+def longest_runs(keys: Ints) -> Ints:
     """For each period 1…LONGEST, the most rows in a row that equal the row one period before."""
     longest = np.zeros(LONGEST, dtype=np.int64)
     for period in range(1, min(LONGEST, len(keys) - 1) + 1):

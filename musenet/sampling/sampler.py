@@ -16,14 +16,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from musenet.decoding.decoder import Floats, Whole
 from musenet.decoding.engines import decoder
 from musenet.model.transformer import Transformer
-from tokenizer.encoding.structure import COLUMNS, Structure, StructureState, structure
-from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Tokens, Vocabulary
+from tokenizer.encoding.structure import COLUMNS, StructureState, structure
+from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Vocabulary
+from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 
 from .filters import FieldSampling, draw
 from .grammar import Grammar, Limits
@@ -88,8 +87,8 @@ class Step:
     """
 
     rows: Tokens
-    times: npt.NDArray[np.int64]
-    live: npt.NDArray[np.bool_]
+    times: Ints
+    live: Mask
 
 
 def rows_of(steps: Iterable[Step], index: int) -> Tokens:
@@ -197,7 +196,7 @@ class Sampler:
         prefix = self._plan.prefix
         return prefix[prefix[:, WAIT] != self._vocabulary.start]
 
-    def _choose(self, field: int, scores: Floats, rows: Whole) -> Whole:
+    def _choose(self, field: int, scores: Logits, rows: Ints) -> Ints:
         allowed = self.grammar.allowed(field, rows)
         logits = scores[:, : allowed.shape[1]]
         if field == INSTRUMENT:
@@ -219,7 +218,7 @@ class _Uniforms:
         self._drawn = np.empty((0, len(variations), len(FIELDS)))
         self._next = 0
 
-    def next(self) -> npt.NDArray[np.float64]:
+    def next(self) -> Floats:
         """The numbers `(B, 5)` of the next row."""
         if self._next == len(self._drawn):
             ahead = [g.random((_DRAWN_AHEAD, len(FIELDS))) for g in self._generators]

@@ -6,11 +6,9 @@ A chord counts as one stroke: its notes repeat what they share with the stroke b
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
-
-Ints = npt.NDArray[np.integer]
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Vocabulary
+from tokenizer.typing import Integers, Mask, Tokens
 
 MOVED, REPEATED = 0, 1
 
@@ -30,7 +28,7 @@ class Struck:
         classes: of each note heard after its instrument's first stroke, MOVED or REPEATED.
     """
 
-    def __init__(self, heard: Tokens, times: Ints, vocabulary: Vocabulary, batch: int) -> None:
+    def __init__(self, heard: Tokens, times: Integers, vocabulary: Vocabulary, batch: int) -> None:
         instruments, pitches = vocabulary.sizes[INSTRUMENT], vocabulary.sizes[PITCH]
         by, pitch = heard[:, INSTRUMENT].astype(np.int64), heard[:, PITCH]
         # Strokes counted instrument after instrument; each instrument's come one after another.
@@ -49,12 +47,14 @@ class Struck:
         self._strokes[:, _BEFORE, by[ago], pitch[ago]] = True
         self._time[:, by[now]] = times[now]
 
-    def repeated(self, instruments: Ints, times: Ints) -> npt.NDArray[np.bool_]:
+    def repeated(self, instruments: Integers, times: Integers) -> Mask:
         """Which pitches `(B, pitches)` notes of `instruments` at `times` `(B,)` would repeat."""
         within = times <= self._time[self._lanes, instruments]
         return self._strokes[self._lanes, within.astype(np.int64), instruments]
 
-    def push(self, index: Ints, instruments: Ints, pitches: Ints, times: Ints) -> tuple[Ints, Ints]:
+    def push(
+        self, index: Integers, instruments: Integers, pitches: Integers, times: Integers
+    ) -> tuple[Integers, Integers]:
         """Go on by a note in each piece of `index`; which are no first strokes, and their class."""
         new = times > self._time[index, instruments]
         if new.any():

@@ -26,7 +26,6 @@ from then on. Until then one thing is known of it: how often real music strikes 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.vocabulary import (
@@ -36,18 +35,13 @@ from tokenizer.encoding.vocabulary import (
     VELOCITY,
     VELOCITY_BINS,
     WAIT,
-    Tokens,
     Vocabulary,
 )
 from tokenizer.instruments import DRUMS
+from tokenizer.typing import Integers, Logits, Mask, Tokens
 
-from .filters import Logits
 from .histogram import Shares
 from .struck import MOVED, REPEATED, Struck
-
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.integer]
-Mask = npt.NDArray[np.bool_]
 
 _OPENING = 64
 """Notes of a piece from nothing that are its opening."""
@@ -113,7 +107,7 @@ class Manner:
         self._length_columns = _but_for_drums(first[_LENGTH] + lengths)
         self._moved_column = first[_REPEAT]
 
-    def applied(self, field: int, logits: Logits, rows: Ints, times: Ints) -> Logits:
+    def applied(self, field: int, logits: Logits, rows: Integers, times: Integers) -> Logits:
         """Logits `(B, V)` of a field with what is too much held back.
 
         Args:
@@ -141,7 +135,7 @@ class Manner:
         both = held(self._class_columns[instruments]) + held(strokes)
         return logits - (both + held(self._register_columns[instruments]))
 
-    def push(self, rows: Ints, note: Mask, times: Ints) -> None:
+    def push(self, rows: Integers, note: Mask, times: Integers) -> None:
         """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
         if not self._on:
             return
@@ -164,7 +158,7 @@ class Manner:
             self._open(columns, counted, note)
         self._shares.push(columns, counted)
 
-    def _open(self, columns: Ints, counted: Mask, note: Mask) -> None:
+    def _open(self, columns: Integers, counted: Mask, note: Mask) -> None:
         """A note of openings: the last of an opening makes it the manner."""
         counted = counted & (self._opening > 0)[:, None]
         self._shares.add(columns, counted)
@@ -174,7 +168,7 @@ class Manner:
             self._shares.settle(np.flatnonzero(last))
 
 
-def _registers(notes: Tokens, vocabulary: Vocabulary) -> Ints:
+def _registers(notes: Tokens, vocabulary: Vocabulary) -> Integers:
     """Classes of instruments' and pitches' values: half octaves, and drums; −1 where not heard.
 
     Args:
@@ -191,17 +185,17 @@ def _registers(notes: Tokens, vocabulary: Vocabulary) -> Ints:
     return registers
 
 
-def _but_for_drums(columns: Ints) -> Ints:
+def _but_for_drums(columns: Integers) -> Integers:
     """The same columns `(V,)` for every value of the instrument field, and column 0 for drums."""
     return np.outer(np.arange(_DRUM_VALUE + 1) != _DRUM_VALUE, columns)
 
 
-def _pitch_class(values: Ints) -> Ints:
+def _pitch_class(values: Integers) -> Integers:
     """Pitch classes of the pitch field's values, 0 being C."""
     return (values - 1) % 12
 
 
-def _lengths(vocabulary: Vocabulary) -> Ints:
+def _lengths(vocabulary: Vocabulary) -> Integers:
     """Two classes an octave for each value of the duration field; the shortest is half a step."""
     steps = np.maximum(vocabulary.grid.durations, 0.5)
     classes = np.rint(2 * np.log2(steps / 0.5)).astype(np.int64)

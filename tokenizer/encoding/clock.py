@@ -6,11 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.score.score import NOTES, Score
+from tokenizer.typing import Ints, Notes, Tokens
 
 from .grid import Grid
-from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Tokens, Vocabulary
-
-Whole = npt.NDArray[np.int64]
+from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, Vocabulary
 
 
 class Clock:
@@ -36,7 +35,7 @@ class Clock:
         seconds = self._score.seconds(ticks) - self._start()
         return int(self._grid.from_seconds(seconds)[0])
 
-    def ticks(self, steps: npt.NDArray[np.floating] | Whole) -> Whole:
+    def ticks(self, steps: npt.NDArray[np.floating] | Ints) -> Ints:
         """The ticks nearest to steps, which may be fractions of one."""
         if self._grid.is_beat:
             scale = self._score.ticks_per_quarter / self._grid.resolution
@@ -47,9 +46,7 @@ class Clock:
         return float(self._score.seconds(np.array([self._origin], dtype=np.int64))[0])
 
 
-def placed_notes(
-    rows: Tokens, times: npt.NDArray[np.int64], vocabulary: Vocabulary, clock: Clock
-) -> npt.NDArray[np.void]:
+def placed_notes(rows: Tokens, times: Ints, vocabulary: Vocabulary, clock: Clock) -> Notes:
     """Note rows `(N, 5)` at steps `(N,)` as notes in the ticks of a file."""
     fields = rows.astype(np.int64)
     # A quarter of a step is what `tokenizer.encoding.grid` gives a note shorter than half of one.

@@ -23,9 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.typing import Integers, Ints, Steps, Tokens
 
-from .grid import REST_UNITS, Steps
-from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Tokens, Vocabulary
+from .grid import REST_UNITS
+from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Vocabulary
 
 Inserts = tuple[list[int], list[int]]  # before which rows others are put in, and their field 0
 
@@ -47,16 +48,16 @@ class Events:
     times: Steps
     notes: Tokens
     control_times: Steps
-    controls: npt.NDArray[np.int64]
+    controls: Ints
     begins: Sequence[int] = (0,)
 
 
 def note_rows(
     start: Steps,
-    program: npt.NDArray[np.integer],
-    pitch: npt.NDArray[np.integer],
-    duration_class: npt.NDArray[np.integer],
-    velocity: npt.NDArray[np.integer],
+    program: Integers,
+    pitch: Integers,
+    duration_class: Integers,
+    velocity: Integers,
 ) -> tuple[Steps, Tokens]:
     """Times and rows `(N, 5)` of notes by time, instrument, pitch, duration and velocity.
 
@@ -135,7 +136,7 @@ def encode_pieces(
     return _framed(rows, bounds, prefixes, closing, leading)
 
 
-def _with_controls(events: Events) -> tuple[Tokens, Steps, npt.NDArray[np.int64]]:
+def _with_controls(events: Events) -> tuple[Tokens, Steps, Ints]:
     """Rows and times of all events, controls before the notes of their time; where they stand."""
     if not len(events.controls):
         return events.notes, events.times, np.empty(0, dtype=np.int64)
@@ -145,9 +146,7 @@ def _with_controls(events: Events) -> tuple[Tokens, Steps, npt.NDArray[np.int64]
     return rows, times, places + np.arange(len(places))
 
 
-def _leading_rows(
-    events: npt.NDArray[np.int64], waits: Steps, rows: Tokens, vocabulary: Vocabulary
-) -> Inserts:
+def _leading_rows(events: Ints, waits: Steps, rows: Tokens, vocabulary: Vocabulary) -> Inserts:
     """The rows that lead to events which cannot hold their waits: `waits` keeps what they can.
 
     Some rests of the longest kind, one shorter rest, and an advance before a control, which holds
@@ -188,7 +187,7 @@ def _framed(
     return [rows[start:stop] for start, stop in pairwise(stops)]
 
 
-def _inserted(rows: Tokens, places: npt.NDArray[np.int64], values: npt.NDArray[np.int64]) -> Tokens:
+def _inserted(rows: Tokens, places: Ints, values: Ints) -> Tokens:
     """The rows, with others of nothing but a field 0 before those at `places`, in this order."""
     order = places.argsort(kind="stable")
     new = places.take(order)
@@ -264,7 +263,7 @@ def decode_pieces(pieces: Sequence[Tokens], vocabulary: Vocabulary) -> Decoded:
     )
 
 
-def _check_fields(rows: Tokens, places: npt.NDArray[np.int64], vocabulary: Vocabulary) -> None:
+def _check_fields(rows: Tokens, places: Ints, vocabulary: Vocabulary) -> None:
     """Refuse notes with a field of 0, or one beyond its values."""
     if len(rows) == 0:
         return

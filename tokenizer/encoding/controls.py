@@ -11,16 +11,14 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.errors import InputError
 from tokenizer.score.columns import DTYPES, LAST_TICK, prepared
 from tokenizer.score.score import Score
+from tokenizer.typing import Array, Steps
 
-from .grid import Steps
 from .vocabulary import METRONOME, Vocabulary
 
 ControlEvent = tuple[int, int]
@@ -90,9 +88,7 @@ def pedal_events(down: Steps, up: Steps, vocabulary: Vocabulary) -> Iterator[Con
         yield until, released
 
 
-def decoded_columns(
-    times: Sequence[int], names: Sequence[str], tracks: int
-) -> dict[str, npt.NDArray[Any]]:
+def decoded_columns(times: Sequence[int], names: Sequence[str], tracks: int) -> dict[str, Array]:
     """The tempos, time signatures and pedals of decoded controls, those that there are.
 
     Args:

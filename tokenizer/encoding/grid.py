@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.typing import Floats, Integers, Ints, Steps
 
 Clock = Literal["beat", "seconds"]
-Steps = npt.NDArray[np.int64]
 
 REST_UNITS = 16
 """A rest token is worth 1 to this many times `Grid.wait_count` steps."""
@@ -31,10 +31,10 @@ class Timed(Protocol):
     """What has a time for each tick: a score, or several whose resolutions are one a note."""
 
     @property
-    def ticks_per_quarter(self) -> int | npt.NDArray[np.int64]:
+    def ticks_per_quarter(self) -> int | Ints:
         """The resolution, or each note's."""
 
-    def seconds(self, ticks: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    def seconds(self, ticks: Integers) -> Floats:
         """Seconds from the start to `ticks`."""
 
 
@@ -107,7 +107,7 @@ class Grid:
         return self._class_of_halves.take(2 * steps, mode="clip")
 
     def class_of_ticks(
-        self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int | Steps
+        self, ticks: Integers, ticks_per_quarter: int | Steps
     ) -> npt.NDArray[np.int16]:
         """Nearest duration class of lengths in ticks, on the `beat` clock."""
         halves = ticks.astype(np.int64)
@@ -115,7 +115,7 @@ class Grid:
         halves //= ticks_per_quarter
         return self._class_of_halves.take(halves, mode="clip")
 
-    def class_of_seconds(self, seconds: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
+    def class_of_seconds(self, seconds: Floats) -> npt.NDArray[np.int16]:
         """Nearest duration class of lengths in seconds, on the `seconds` clock, to microseconds."""
         halves = _microseconds(seconds)
         halves *= 2 * self.resolution
@@ -145,13 +145,13 @@ class Grid:
         """Whether a step is a fraction of a quarter note."""
         return self.clock == "beat"
 
-    def steps(self, score: Timed, ticks: npt.NDArray[np.integer]) -> Steps:
+    def steps(self, score: Timed, ticks: Integers) -> Steps:
         """The nearest steps of a score's times in ticks, on either clock."""
         if self.is_beat:
             return self.from_ticks(ticks, score.ticks_per_quarter)
         return self.from_seconds(score.seconds(ticks))
 
-    def from_ticks(self, ticks: npt.NDArray[np.integer], ticks_per_quarter: int | Steps) -> Steps:
+    def from_ticks(self, ticks: Integers, ticks_per_quarter: int | Steps) -> Steps:
         """Round ticks to the nearest step of the `beat` clock, halves up, in whole numbers."""
         steps = ticks.astype(np.int64)
         steps *= 2 * self.resolution
@@ -159,7 +159,7 @@ class Grid:
         steps //= 2 * ticks_per_quarter
         return steps
 
-    def from_seconds(self, seconds: npt.NDArray[np.float64]) -> Steps:
+    def from_seconds(self, seconds: Floats) -> Steps:
         """Round seconds to the nearest step of the `seconds` clock, halves up.
 
         A microsecond is the finest time a tempo map resolves, so halves are judged on those.
@@ -170,7 +170,7 @@ class Grid:
         steps //= 2_000_000
         return steps
 
-    def duration_ticks(self, classes: npt.NDArray[np.integer]) -> Steps:
+    def duration_ticks(self, classes: Integers) -> Steps:
         """Ticks of duration classes in a decoded score; class 0 is a quarter of a step."""
         return self._ticks_of_class.take(classes)
 
@@ -179,6 +179,6 @@ class Grid:
         return np.maximum(self.durations * self.ticks_per_step, max(1, self.ticks_per_step // 4))
 
 
-def _microseconds(seconds: npt.NDArray[np.float64]) -> Steps:
+def _microseconds(seconds: Floats) -> Steps:
     micro = seconds * 1e6
     return np.rint(micro, out=micro).astype(np.int64)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from tokenizer.errors import InputError, unknown
 from tokenizer.score.score import Score
+from tokenizer.typing import Tokens
 
 from .grid import Grid
 from .musenet import MuseNetTokenizer
@@ -17,7 +18,7 @@ from .pretty import lines as compound_lines
 from .roundtrip import RoundTrip, round_trip
 from .saved import read_json
 from .tokenizer import Pedal, Tokenizer
-from .vocabulary import Tokens, Vocabulary
+from .vocabulary import Vocabulary
 
 AnyTokenizer = Tokenizer | MuseNetTokenizer
 

@@ -22,7 +22,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
@@ -30,8 +29,9 @@ from tokenizer.instruments import name as program_name
 from tokenizer.labels import Labels, labels_of
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import NOTES, TEMPOS, Score, Track
+from tokenizer.typing import Integers, Ints, Notes, Steps, Tokens
 
-from .grid import Grid, Steps
+from .grid import Grid
 from .musenet_vocabulary import (
     DRUM_KIT,
     END,
@@ -54,7 +54,6 @@ from .musenet_vocabulary import (
     on_family,
 )
 from .saved import Saved
-from .vocabulary import Tokens
 
 # A note as one int64, most significant first: instrument 4 bits, pitch 7, start 34, duration 14,
 # loudness 4. Sorted, the notes of one key follow each other in time.
@@ -199,12 +198,12 @@ class MuseNetTokenizer(Saved):
 
     def _cleaned(
         self,
-        instrument: npt.NDArray[np.integer],
-        pitch: npt.NDArray[np.integer],
+        instrument: Integers,
+        pitch: Integers,
         start: Steps,
         duration: Steps,
-        velocity: npt.NDArray[np.integer],
-    ) -> npt.NDArray[np.int64]:
+        velocity: Integers,
+    ) -> Ints:
         """Notes packed and sorted, as the rules in the module's docstring leave them."""
         shortest, gap = (1, 0) if self.grid.is_beat else (2, 1)
         drum = instrument == DRUM_KIT
@@ -220,7 +219,7 @@ class MuseNetTokenizer(Saved):
         return _apart(packed, gap)
 
 
-def _apart(packed: npt.NDArray[np.int64], gap: int) -> npt.NDArray[np.int64]:
+def _apart(packed: Ints, gap: int) -> Ints:
     """Shorten each note that sounds into the next stroke of its key, `gap` steps before it."""
     stroke = packed >> _START
     distance = np.diff(stroke)
@@ -232,7 +231,7 @@ def _apart(packed: npt.NDArray[np.int64], gap: int) -> npt.NDArray[np.int64]:
     return stroke << _START | duration << _DURATION | packed & 15
 
 
-def _body(packed: npt.NDArray[np.int64]) -> Tokens:
+def _body(packed: Ints) -> Tokens:
     """The tokens of clean notes: ends before beginnings, then by instrument and pitch."""
     instrument, pitch = packed >> (_KEY + 7), packed >> _KEY & 127
     start = packed >> _START & (1 << 34) - 1
@@ -249,7 +248,7 @@ def _body(packed: npt.NDArray[np.int64]) -> Tokens:
     return _with_waits(events & 4095, np.diff(events >> 24, prepend=0))
 
 
-def _with_waits(sounds: npt.NDArray[np.int64], waits: Steps) -> Tokens:
+def _with_waits(sounds: Ints, waits: Steps) -> Tokens:
     """Put before each sound the waits that lead to it: the longest ones first, then the rest."""
     full, rest = np.divmod(waits, LONGEST_WAIT)
     last = np.cumsum(full + (rest > 0) + 1) - 1
@@ -260,7 +259,7 @@ def _with_waits(sounds: npt.NDArray[np.int64], waits: Steps) -> Tokens:
     return ids[:, None]
 
 
-def _sounds(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+def _sounds(ids: Ints) -> tuple[Ints, ...]:
     """Instrument, pitch, start, duration and velocity of every sound that begins in some ids."""
     wait = (ids >= FIRST_WAIT) & (ids < START)
     time = np.cumsum(np.where(wait, ids - FIRST_WAIT + 1, 0))
@@ -280,9 +279,7 @@ def _sounds(ids: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
     return instrument[chosen], pitch[chosen], start, stop[begins] - start, velocity
 
 
-def _notes(
-    packed: npt.NDArray[np.int64], programs: list[int], ticks_per_step: int
-) -> npt.NDArray[np.void]:
+def _notes(packed: Ints, programs: list[int], ticks_per_step: int) -> Notes:
     """NOTES of packed notes, a track for each of the programs."""
     instrument = packed >> (_KEY + 7)
     track = np.zeros(DRUMS + 1, dtype=np.uint16)
@@ -301,7 +298,7 @@ def _rows(ids: list[int]) -> Tokens:
     return np.array(ids, dtype=np.int16).reshape(-1, 1)
 
 
-def _checked(tokens: Tokens) -> npt.NDArray[np.int64]:
+def _checked(tokens: Tokens) -> Ints:
     """Tokens as a flat array of ids in the vocabulary."""
     ids = np.asarray(tokens).reshape(-1).astype(np.int64)
     if len(ids) and not 0 <= ids.min() <= ids.max() < SIZE:

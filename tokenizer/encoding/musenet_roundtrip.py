@@ -8,8 +8,8 @@ import numpy as np
 
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import Score
+from tokenizer.typing import Steps
 
-from .grid import Steps
 from .musenet import MuseNetTokenizer, longest_notes
 from .musenet_vocabulary import DRUM_KIT, INSTRUMENT_OF_PROGRAM
 from .roundtrip import Fate, RoundTrip, exact_notes

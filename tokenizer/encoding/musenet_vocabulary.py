@@ -21,11 +21,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS
+from tokenizer.typing import Integers, Ints
 
-Ids = npt.NDArray[np.int64]
+Ids = Ints
 
 SOUNDS = 3968
 FIRST_WAIT = SOUNDS
@@ -82,7 +82,7 @@ OFF_FAMILY = np.array([0, 15, 17, 19, 21, 23, 25, 27, 29, -1])
 """Family that ends a sound of each instrument; drums have none."""
 
 
-def on_family(instrument: npt.NDArray[np.integer], velocity: npt.NDArray[np.integer]) -> Ids:
+def on_family(instrument: Integers, velocity: Integers) -> Ids:
     """The family of a beginning sound; the piano's velocity is rounded to the nearest of 13."""
     loudness = np.clip((velocity.astype(np.int64) - 20) // 8, 0, 12)
     return ON_FAMILY[instrument] + np.where(instrument == PIANO, loudness, 0)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from tokenizer.instruments import name
+from tokenizer.typing import Tokens
 
 from .compound import row_times
 from .structure import bar_positions
 from .tokenizer import Tokenizer
-from .vocabulary import Tokens
 
 _PITCHES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 

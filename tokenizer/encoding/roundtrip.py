@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import Score
+from tokenizer.typing import Array
 
 from .grid import Grid
 from .tokenizer import Tokenizer
@@ -68,7 +67,7 @@ def round_trip(tokenizer: Tokenizer, score: Score) -> RoundTrip:
     )
 
 
-def exact_notes(grid: Grid, score: Score, notes: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def exact_notes(grid: Grid, score: Score, notes: Array) -> Array:
     """Start, duration and velocity of notes of a score, times in exact, unrounded steps."""
     exact = np.zeros(len(notes), dtype=[("start", "f8"), ("duration", "f8"), ("velocity", "u1")])
     if grid.is_beat:
@@ -84,7 +83,7 @@ def exact_notes(grid: Grid, score: Score, notes: npt.NDArray[Any]) -> npt.NDArra
     return exact
 
 
-def _matched(tokenizer: Tokenizer, score: Score) -> npt.NDArray[Any]:
+def _matched(tokenizer: Tokenizer, score: Score) -> Array:
     """The exact notes of a score in the order of their tokens."""
     grid = tokenizer.vocabulary.grid
     notes = sustained(score) if tokenizer.pedal == "durations" else score.notes

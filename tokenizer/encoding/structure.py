@@ -22,13 +22,11 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import numpy.typing as npt
+
+from tokenizer.typing import Integers, Mask, Steps, Structure, Tokens
 
 from .compound import row_times
-from .grid import Steps
-from .vocabulary import DURATION, WAIT, Tokens, Vocabulary
-
-Structure = npt.NDArray[np.int16]
+from .vocabulary import DURATION, WAIT, Vocabulary
 
 COLUMNS = ("elapsed", "bar", "position", "chord", "part", "countdown")
 ELAPSED, BAR, POSITION, CHORD, PART, COUNTDOWN = range(6)
@@ -149,10 +147,10 @@ class _Place:
     bar_steps: Steps
     bars_before: Steps
     notes_now: Steps
-    in_prefix: npt.NDArray[np.bool_]
+    in_prefix: Mask
 
 
-_Peeked = tuple[npt.NDArray[np.integer], _Place, Structure]
+_Peeked = tuple[Integers, _Place, Structure]
 """Field 0 of rows, where the pieces stand after these, and the rows' structure."""
 
 
@@ -193,13 +191,13 @@ class StructureState:
         """Steps `(B,)` since the last bar line."""
         return (self._place.time - self._place.begin) % self._place.bar_steps
 
-    def select(self, rows: npt.NDArray[np.integer]) -> None:
+    def select(self, rows: Integers) -> None:
         """Keep the pieces at these indices, in this order; an index may stand twice."""
         place = self._place
         self._place = _Place(*(getattr(place, name)[rows] for name in place.__dataclass_fields__))
         self._peeked = None
 
-    def peek(self, first: npt.NDArray[np.integer]) -> Structure:
+    def peek(self, first: Integers) -> Structure:
         """The structure `(B, 6)` of a next row whose field 0 is `first`, `(B,)`."""
         self._peeked = self._after(first)
         return self._peeked[2]
@@ -215,11 +213,11 @@ class StructureState:
         self._place, self._peeked = place, None
         return columns
 
-    def _after(self, first: npt.NDArray[np.integer]) -> _Peeked:
+    def _after(self, first: Integers) -> _Peeked:
         place = self._next(first)
         return first.copy(), place, self._columns(first, place)
 
-    def _next(self, first: npt.NDArray[np.integer]) -> _Place:
+    def _next(self, first: Integers) -> _Place:
         old, vocabulary = self._place, self._vocabulary
         time = old.time + vocabulary.steps[first]
         bar_steps = vocabulary.bar_steps[first]
@@ -234,7 +232,7 @@ class StructureState:
             in_prefix=old.in_prefix & vocabulary.opens[first],
         )
 
-    def _columns(self, first: npt.NDArray[np.integer], place: _Place) -> Structure:
+    def _columns(self, first: Integers, place: _Place) -> Structure:
         columns = np.zeros((len(place.time), len(COLUMNS)), dtype=np.int16)
         columns[:, ELAPSED] = np.searchsorted(self._edges, place.time, "right") + 1
         if self._vocabulary.grid.is_beat:

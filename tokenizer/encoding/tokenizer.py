@@ -25,12 +25,13 @@ from tokenizer.score.batch import Pieces, batches
 from tokenizer.score.columns import DEFAULT_TEMPO, DTYPES, prepared
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import LAST_TICK, NOTES, TIMED, Score, Track
+from tokenizer.typing import Array, Steps, Tokens
 
 from . import controls
 from .compound import Decoded, Events, decode_pieces, encode_pieces, note_rows
-from .grid import Grid, Steps, Timed
+from .grid import Grid, Timed
 from .saved import Saved
-from .vocabulary import WAIT, Tokens, Vocabulary, key_name
+from .vocabulary import WAIT, Vocabulary, key_name
 
 # The columns of a score that has nothing in them, and its tempos where ticks are real time.
 _NOTHING = {kind: prepared(kind, np.empty(0, DTYPES[kind])) for kind in TIMED}
@@ -245,9 +246,7 @@ class Tokenizer(Saved):
         rows[:, WAIT] = values
         return rows
 
-    def steps_and_classes(
-        self, score: Timed, notes: npt.NDArray[Any]
-    ) -> tuple[Steps, npt.NDArray[np.int16]]:
+    def steps_and_classes(self, score: Timed, notes: Array) -> tuple[Steps, npt.NDArray[np.int16]]:
         """The nearest steps of notes' starts, and the nearest classes of their own durations."""
         grid = self.vocabulary.grid
         if grid.is_beat:
@@ -274,7 +273,7 @@ class Tokenizer(Saved):
         return found
 
 
-def _change(events: npt.NDArray[Any]) -> bool:
+def _change(events: Array) -> bool:
     """Whether any of some sorted events comes after the beginning."""
     return len(events) > 1 or (len(events) == 1 and events.item()[0] > 0)
 
@@ -284,13 +283,13 @@ def _track(program: int) -> Track:
     return Track(name(program), program, program == DRUMS)
 
 
-def _notes(decoded: Decoded, grid: Grid) -> tuple[npt.NDArray[Any], list[list[int]]]:
+def _notes(decoded: Decoded, grid: Grid) -> tuple[Array, list[list[int]]]:
     """NOTES of decoded notes, in ticks, and the programs of each piece, a track each."""
     last = int(decoded.start.max(initial=0))
     if last * grid.ticks_per_step > LAST_TICK:
         raise InputError(f"the tokens last {last} steps, longer than a score can; cut them")
     pieces = len(decoded.note_bounds) - 1
-    kind: npt.NDArray[Any] = decoded.program  # a number for each program of each piece
+    kind: Array = decoded.program  # a number for each program of each piece
     if pieces > 1:
         begins = np.arange(0, pieces * (DRUMS + 1), DRUMS + 1)
         kind = kind + np.repeat(begins, np.diff(decoded.note_bounds))

@@ -21,15 +21,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
+from tokenizer.typing import Ints, Mask, Tokens
 
 from .grid import REST_UNITS, Grid
-
-Tokens = npt.NDArray[np.int16]
-Mask = npt.NDArray[np.bool_]
 
 FIELDS = ("wait", "instrument", "pitch", "duration", "velocity")
 WAIT, INSTRUMENT, PITCH, DURATION, VELOCITY = range(5)
@@ -174,7 +171,7 @@ class Vocabulary:
         return tokens[..., WAIT] >= self.first_control
 
     @cached_property
-    def steps(self) -> npt.NDArray[np.int64]:
+    def steps(self) -> Ints:
         """How many steps of time each value of field 0 lets pass."""
         steps = np.zeros(self.sizes[WAIT], dtype=np.int64)
         steps[1 : self.first_rest] = np.arange(self.grid.wait_count)
@@ -183,7 +180,7 @@ class Vocabulary:
         return steps
 
     @cached_property
-    def bar_steps(self) -> npt.NDArray[np.int64]:
+    def bar_steps(self) -> Ints:
         """Steps a bar for each value of field 0 that is a time signature, else 0."""
         bars = np.zeros(self.sizes[WAIT], dtype=np.int64)
         if self.grid.is_beat:
@@ -218,14 +215,14 @@ class Vocabulary:
         mask[: self.prefix_length(tokens)] = False
         return mask
 
-    def pack(self, tokens: Tokens) -> npt.NDArray[np.int64]:
+    def pack(self, tokens: Tokens) -> Ints:
         """One number a token, by mixed radix: `(T, F)` to `(T,)`."""
         packed = np.zeros(tokens.shape[:-1], dtype=np.int64)
         for field, size in enumerate(self.sizes):
             packed = packed * size + tokens[..., field]
         return packed
 
-    def unpack(self, packed: npt.NDArray[np.int64]) -> Tokens:
+    def unpack(self, packed: Ints) -> Tokens:
         """The tokens `(T, F)` of packed numbers `(T,)`."""
         tokens = np.empty((*packed.shape, len(FIELDS)), dtype=np.int16)
         rest = packed

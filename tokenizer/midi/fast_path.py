@@ -11,7 +11,8 @@ import re
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
+
+from tokenizer.typing import Ints
 
 from . import smf
 
@@ -133,7 +134,7 @@ def _ends_event(data: bytes, at: int) -> bool:
     return 0x80 <= status < 0xF0 and status & 0xE0 != 0xC0 and first < 0x80 and second < 0x80
 
 
-def _after_pairs(data: bytes, at: int, high: npt.NDArray[np.int64]) -> int:
+def _after_pairs(data: bytes, at: int, high: Ints) -> int:
     """Pass over events with two data bytes; give where the first other one has its status, or −1.
 
     Each such event has three low bytes, with running status or without: the last of the delta and

@@ -12,22 +12,20 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, overload
-
-import numpy.typing as npt
+from typing import Literal, overload
 
 from tokenizer import files
 from tokenizer.errors import InputError, MidiError, unknown
 from tokenizer.score.batch import batches
 from tokenizer.score.columns import GLOBAL
 from tokenizer.score.score import Score
+from tokenizer.typing import Array
 
 from . import repair, smf, to_score
 from .repair import Report
 from .symusic_reader import Parsed, parse, scores_of
 from .write import score_to_bytes
 
-Array = npt.NDArray[Any]
 Programs = Literal["track", "channel"]
 Source = str | os.PathLike[str] | bytes
 Opened = tuple[Parsed | Score | InputError, str | None]  # with the file's name

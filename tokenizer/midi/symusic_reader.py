@@ -15,17 +15,15 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import symusic.core
 
 from tokenizer.errors import MidiError
 from tokenizer.score import columns
 from tokenizer.score.columns import DRUMS, NOTES
 from tokenizer.score.score import Score, Track
+from tokenizer.typing import Array, Ints
 
 from .fast_path import plain
-
-Array = npt.NDArray[Any]
 
 ColumnsOf = Callable[[bytes, str], Mapping[str, Array]]
 
@@ -161,7 +159,7 @@ def _sorted(files: Sequence[Parsed]) -> list[Array | None]:
     return [notes[a:b] if key[a] >= 0 else None for a, b in pairwise(bounds)]
 
 
-def _order_within(key: npt.NDArray[np.int64], bounds: list[int]) -> npt.NDArray[np.int64]:
+def _order_within(key: Ints, bounds: list[int]) -> Ints:
     """What sorts the keys between each bound and the next."""
     if len(bounds) == 2:
         return key.argsort(kind="stable")
@@ -171,7 +169,7 @@ def _order_within(key: npt.NDArray[np.int64], bounds: list[int]) -> npt.NDArray[
     return order
 
 
-def _settle(notes: Array, key: npt.NDArray[np.int64], bounds: list[int]) -> None:
+def _settle(notes: Array, key: Ints, bounds: list[int]) -> None:
     """Put notes that have the same key in order of duration and velocity."""
     same = key[1:] == key[:-1]
     for bound in bounds[1:-1]:

@@ -13,17 +13,16 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.errors import MidiError
 from tokenizer.score import columns
 from tokenizer.score.columns import DRUMS, LAST_TICK, NO_TRACK, SUSTAIN
 from tokenizer.score.score import Score, Track
+from tokenizer.typing import Array
 
 from . import smf
 from .repair import SharedChannel
 
-Array = npt.NDArray[Any]
 Place = tuple[int, int, int]  # file track, channel, program
 
 PERCUSSION = 9

@@ -7,16 +7,14 @@ The events of a track are rows of a byte matrix; sorting and flattening it is Nu
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
 from tokenizer.score.columns import NO_TRACK, SUSTAIN
 from tokenizer.score.score import Score, Track
+from tokenizer.typing import Ints
 
-Array = npt.NDArray[Any]
 Meta = tuple[int, bytes]  # the tick, and the event's bytes without delta
 
 DRUM_CHANNEL = 9
@@ -101,9 +99,7 @@ def _track(score: Score, number: int, port: int, channel: int) -> bytes:
     return start + _assembled(rows, times, texts)
 
 
-def _channel_events(
-    score: Score, number: int, channel: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+def _channel_events(score: Score, number: int, channel: int) -> tuple[npt.NDArray[np.uint8], Ints]:
     """(n, 3) bytes and (n,) ticks of a track's channel events, in the order of the file."""
     notes, controls, bends, pedals = (
         array[array["track"] == number]
@@ -137,9 +133,7 @@ def _channel_events(
     return rows[order], times[order]
 
 
-def _assembled(
-    rows: npt.NDArray[np.uint8], times: npt.NDArray[np.int64], metas: list[Meta]
-) -> bytes:
+def _assembled(rows: npt.NDArray[np.uint8], times: Ints, metas: list[Meta]) -> bytes:
     """A track's body with deltas and its end; metas come before channel events of their tick."""
     metas = _with_fillers(times, metas)
     ticks = np.array([tick for tick, _ in metas], np.int64)
@@ -166,7 +160,7 @@ def _assembled(
     return b"".join([*pieces, flat[done:], END_OF_TRACK])
 
 
-def _with_fillers(times: npt.NDArray[np.int64], metas: list[Meta]) -> list[Meta]:
+def _with_fillers(times: Ints, metas: list[Meta]) -> list[Meta]:
     """Add empty texts where two events are further apart than a delta can say."""
     ticks = np.unique(np.concatenate([[0], times, [tick for tick, _ in metas]])).astype(np.int64)
     wide = np.flatnonzero(np.diff(ticks) > LONGEST_DELTA)

@@ -7,9 +7,8 @@ them; a time signature in the middle of a bar ends that bar there.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-Ticks = npt.NDArray[np.int64]
+from tokenizer.typing import Notes, Ticks
 
 
 class Bars:
@@ -20,7 +19,7 @@ class Bars:
             first. ticks_per_quarter: of the score.
     """
 
-    def __init__(self, time_signatures: npt.NDArray[np.void], ticks_per_quarter: int) -> None:
+    def __init__(self, time_signatures: Notes, ticks_per_quarter: int) -> None:
         self._quarter = ticks_per_quarter
         begins, wholes, parts = [0], [16 * ticks_per_quarter], [4]
         for time, numerator, denominator in zip(

@@ -14,12 +14,12 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
+
+from tokenizer.typing import Array, Floats, Integers
 
 from .score import NOTES, Score
 from .tempo_map import steady_tempo
 
-Array = npt.NDArray[Any]
 Item = TypeVar("Item")
 
 _ROW = np.dtype((np.void, NOTES.itemsize))
@@ -69,11 +69,11 @@ class Pieces:
         """The resolution of each note's score, `(N,)`, or of all."""
         return self.spread([score.ticks_per_quarter for score in self.scores])
 
-    def seconds(self, ticks: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    def seconds(self, ticks: Integers) -> Floats:
         """Seconds of a tick for each note, `(N,)`, by the tempo map of the note's score."""
         units = ticks.astype(np.int64)
         units *= self._tempo
-        seconds: npt.NDArray[np.float64] = units / (1_000_000 * self.ticks_per_quarter)
+        seconds: Floats = units / (1_000_000 * self.ticks_per_quarter)
         for tempo, score, (begin, end) in zip(
             self._tempos, self.scores, pairwise(self.bounds), strict=True
         ):

@@ -12,8 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
-
-Array = npt.NDArray[Any]
+from tokenizer.typing import Array, Ints
 
 DRUMS = 128
 NO_TRACK = 0xFFFF  # the track of markers, and of lyrics that stand in a track without notes
@@ -162,7 +161,7 @@ def _most_frequent(keys: Array) -> Array:
     return distinct[np.diff(distinct["time"], prepend=-1) > 0]
 
 
-def note_order(notes: Array) -> npt.NDArray[np.int64]:
+def note_order(notes: Array) -> Ints:
     """The order of notes by start, program, pitch, duration, velocity and track."""
     fields = ("track", "velocity", "duration", "pitch", "program", "start")
     return np.lexsort([notes[name] for name in fields])
@@ -206,7 +205,7 @@ def scaled(array: Array, new: int, old: int) -> Array:
     """The events with times multiplied by new/old, each start and end rounded half up."""
     name = (array.dtype.names or ())[0]
 
-    def scale(ticks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    def scale(ticks: Ints) -> Ints:
         return (2 * ticks * new + old) // (2 * old)
 
     start = array[name].astype(np.int64)
@@ -248,7 +247,7 @@ def cut(kind: str, array: Array, start: int, stop: int) -> Array:
 def _in_force(kind: str, before: Array, after: Array) -> Array:
     """The last of each state in `before`, at tick 0, unless `after` states it at tick 0."""
 
-    def key(array: Array) -> npt.NDArray[np.int64]:
+    def key(array: Array) -> Ints:
         keys = np.zeros(len(array), np.int64)
         for name in STATES[kind]:
             keys = keys * 0x10000 + array[name]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
+
+from tokenizer.typing import Array, Ints
 
 from .score import Score
 
 
-def sustained(score: Score) -> npt.NDArray[Any]:
+def sustained(score: Score) -> Array:
     """The notes of a score, each held until the pedal of its track under its end goes up.
 
     A note that is struck again on the same track ends there, as on a piano.
@@ -31,7 +30,7 @@ def sustained(score: Score) -> npt.NDArray[Any]:
     return notes
 
 
-def _struck_again(notes: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _struck_again(notes: Array) -> Ints:
     """When each note's pitch starts again, in ticks; the end of time for the last of a pitch."""
     never = np.iinfo(np.int32).max
     again = np.full(len(notes), never, dtype=np.int64)

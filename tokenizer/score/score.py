@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.typing import Array, Floats, Ints
 
 from . import columns
 from .columns import (
@@ -55,7 +56,6 @@ __all__ = [
     "Track",
 ]
 
-Array = npt.NDArray[Any]
 Columns = dict[str, Array]
 
 TIMED = tuple(columns.DTYPES)
@@ -181,11 +181,11 @@ class Score:
         found: TempoMap = self.__dict__["_tempo_map"]
         return found
 
-    def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def seconds(self, ticks: npt.ArrayLike) -> Floats:
         """Seconds (float64) from the start to `ticks`, of the same shape, by the tempo map."""
         return self.tempo_map.seconds(ticks)
 
-    def ticks(self, seconds: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def ticks(self, seconds: npt.ArrayLike) -> Ints:
         """The nearest tick (int64) to each of `seconds`, of the same shape, by the tempo map."""
         return self.tempo_map.ticks(seconds)
 
@@ -358,7 +358,7 @@ class Score:
         kept = self.tracks if tracks is None else tracks
         return Score(self.ticks_per_quarter, kept, **{**self.columns(), **changed})
 
-    def _renumbered(self, numbers: npt.NDArray[np.int64]) -> Columns:
+    def _renumbered(self, numbers: Ints) -> Columns:
         """Columns with a track, their track numbers mapped; rows that map to −1 are dropped."""
         changed = {}
         for kind, array in self.columns().items():

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.typing import Array, Floats, Ints
+
 from .columns import DEFAULT_TEMPO, LAST_TICK
 
 
-def steady_tempo(tempos: npt.NDArray[Any]) -> int | None:
+def steady_tempo(tempos: Array) -> int | None:
     """Microseconds a quarter where one of `TEMPOS` holds from the beginning to the end, or none."""
     if not len(tempos):
         return DEFAULT_TEMPO
@@ -30,7 +32,7 @@ class TempoMap:
         tempos: (n,) of `TEMPOS`, sorted by time, one a tick.
     """
 
-    def __init__(self, ticks_per_quarter: int, tempos: npt.NDArray[Any]) -> None:
+    def __init__(self, ticks_per_quarter: int, tempos: Array) -> None:
         starts = tempos["time"].astype(np.int64)
         slopes = tempos["microseconds"].astype(np.int64)
         if not len(starts) or starts[0] > 0:
@@ -43,7 +45,7 @@ class TempoMap:
         np.cumsum((starts[1:] - starts[:-1]) * slopes[:-1], out=self.sums[1:])
         self.units_per_second = 1_000_000 * ticks_per_quarter
 
-    def seconds(self, ticks: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    def seconds(self, ticks: npt.ArrayLike) -> Floats:
         """Seconds from tick 0 to `ticks`, of the same shape; before 0 the first tempo goes on."""
         ticks = np.asarray(ticks)
         ticks = ticks.astype(np.int64, casting="same_kind" if ticks.size else "unsafe")
@@ -51,10 +53,10 @@ class TempoMap:
         if len(self.starts) > 1:
             at = np.maximum(np.searchsorted(self.starts, ticks, side="right") - 1, 0)
         units = self.sums[at] + (ticks - self.starts[at]) * self.slopes[at]
-        result: npt.NDArray[np.float64] = units / self.units_per_second
+        result: Floats = units / self.units_per_second
         return result
 
-    def ticks(self, seconds: npt.ArrayLike) -> npt.NDArray[np.int64]:
+    def ticks(self, seconds: npt.ArrayLike) -> Ints:
         """The nearest tick to each of `seconds`, of the same shape, at most LAST_TICK."""
         units = np.asarray(seconds, np.float64) * self.units_per_second
         at = np.maximum(np.searchsorted(self.sums, units, side="right") - 1, 0)

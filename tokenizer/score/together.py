@@ -12,11 +12,12 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.typing import Floats, Ints, Mask
+
 from .batch import Pieces
 from .columns import DEFAULT_TEMPO
 from .score import TEMPOS, Score
 
-Indices = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 
 NOTES_TOGETHER = 1 << 17
@@ -42,9 +43,9 @@ class Together:
     """
 
     pieces: Pieces
-    count: Indices
-    start: Indices
-    stop: Indices
+    count: Ints
+    start: Ints
+    stop: Ints
     pitch: Bytes
     program: Bytes
 
@@ -65,7 +66,7 @@ class Together:
         )
 
     @cached_property
-    def first(self) -> Indices:
+    def first(self) -> Ints:
         """The place of each piece's first note, `(P,)`."""
         return self.count.cumsum() - self.count
 
@@ -74,23 +75,23 @@ class Together:
         first = int(self.first[piece])
         return slice(first, first + int(self.count[piece]))
 
-    def counts(self, chosen: npt.NDArray[np.bool_]) -> Indices:
+    def counts(self, chosen: Mask) -> Ints:
         """How many of each piece's notes are among those chosen, `(P,)`."""
         edges = np.append(self.first, len(chosen))
         return np.diff(chosen.nonzero()[0].searchsorted(edges))
 
     @cached_property
-    def sounded_until(self) -> Indices:
+    def sounded_until(self) -> Ints:
         """By the clock, the latest end of each note and of all before it, `(N,)`."""
         return np.maximum.accumulate(self.stop)
 
     @property
-    def end(self) -> Indices:
+    def end(self) -> Ints:
         """By the clock, the last end of any note of each piece, `(P,)`."""
         return self.sounded_until[self.first + self.count - 1]
 
     @cached_property
-    def resolution(self) -> Indices:
+    def resolution(self) -> Ints:
         """Ticks a quarter of each piece, `(P,)`."""
         return np.array([score.ticks_per_quarter for score in self.pieces.scores])
 
@@ -100,12 +101,12 @@ class Together:
         return TempoMaps(self.pieces.scores, self.resolution)
 
 
-def piece_of(time: Indices) -> Indices:
+def piece_of(time: Ints) -> Ints:
     """The piece that each time by the clock is in."""
     return time >> TIME_BITS
 
 
-def ticks_of(time: Indices) -> Indices:
+def ticks_of(time: Ints) -> Ints:
     """Each time by the clock in ticks of its piece."""
     return time & ((1 << TIME_BITS) - 1)
 
@@ -118,7 +119,7 @@ class TempoMaps:
         slowest: the most microseconds a quarter in each piece, `(P,)`.
     """
 
-    def __init__(self, scores: Sequence[Score], resolution: Indices) -> None:
+    def __init__(self, scores: Sequence[Score], resolution: Ints) -> None:
         stated = [score.tempos for score in scores]
         count = np.array([len(tempos) for tempos in stated])
         silent = np.array([not len(t) or int(t["time"][0]) > 0 for t in stated])
@@ -138,11 +139,11 @@ class TempoMaps:
         self._sums = sums - sums[first].repeat(count)
         self._units_per_second = 1_000_000 * resolution
 
-    def seconds(self, time: Indices) -> npt.NDArray[np.float64]:
+    def seconds(self, time: Ints) -> Floats:
         """Seconds since the start of its piece of each time by the clock."""
         piece = at = piece_of(time)
         if len(self._starts) > len(self._units_per_second):
             at = self._starts.searchsorted(time, side="right") - 1
         units = self._sums[at] + (time - self._starts[at]) * self._slopes[at]
-        result: npt.NDArray[np.float64] = units / self._units_per_second[piece]
+        result: Floats = units / self._units_per_second[piece]
         return result

@@ -6,16 +6,14 @@ Beneath `tokenizer.score.score` on the ground floor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.typing import Array
 
 from .columns import DRUMS, NO_TRACK
-
-Array = npt.NDArray[Any]
 
 
 class Track(NamedTuple):

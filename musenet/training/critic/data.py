@@ -22,12 +22,11 @@ from musenet.generation.prompt import Place, Prompt, read_prompt
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.grid import Steps
-from tokenizer.encoding.vocabulary import Tokens
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
 from tokenizer.score.bars import Bars
 from tokenizer.theory import Key
+from tokenizer.typing import Steps, Tokens
 
 VARIATIONS = 8
 """Pieces that are generated side by side, with one prompt; more would be cheaper and more alike."""

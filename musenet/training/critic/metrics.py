@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from musenet.evaluation.critic import WARM_UP
+from tokenizer.typing import Floats, Ints, Mask
 
 from .data import Sample
-
-Floats = npt.NDArray[np.float64]
 
 LENGTHS = (64, 256, 1024)
 """Rows behind the prompt after which the held-out AUC is reported."""
@@ -31,7 +29,7 @@ class Answers:
     rows: Floats
 
 
-def area(scores: Floats, real: npt.NDArray[np.bool_]) -> float:
+def area(scores: Floats, real: Mask) -> float:
     """AUC of scores `(N,)`: how often a real piece's is the higher, ties counting half."""
     difference = scores[real][:, None] - scores[~real][None, :]
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
@@ -70,9 +68,7 @@ def _figure(found: Sequence[Answers], rows: int | None, seed: int) -> dict[str, 
     }
 
 
-def _interval(
-    scores: Floats, real: npt.NDArray[np.bool_], groups: npt.NDArray[np.int64], seed: int
-) -> tuple[float, float]:
+def _interval(scores: Floats, real: Mask, groups: Ints, seed: int) -> tuple[float, float]:
     """95 % of the AUC of as many groups drawn with replacement."""
     random = np.random.default_rng(seed)
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]

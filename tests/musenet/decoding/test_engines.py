@@ -11,12 +11,13 @@ import torch
 
 from musenet.decoding import int8
 from musenet.decoding.cuda_graphs import GraphDecoder
-from musenet.decoding.decoder import Decoder, Floats, Integers, Whole
+from musenet.decoding.decoder import Decoder
 from musenet.decoding.eager import EagerDecoder, lanes
 from musenet.decoding.engines import ENGINES, decoder, resolve
 from musenet.model.config import ModelConfig, faithful
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
+from tokenizer.typing import Integers, Ints, Logits
 
 FIELDS, STRUCTURE = (40, 9, 30, 7, 5), (6, 5, 7, 5, 9, 9)
 CONFIG = ModelConfig(FIELDS, STRUCTURE, layers=3, heads=4, width=64, context=64, row_length=8)
@@ -28,7 +29,7 @@ needs_int8 = pytest.mark.skipif(
 )
 
 
-def rows(length: int, batch: int) -> tuple[Whole, Whole]:
+def rows(length: int, batch: int) -> tuple[Ints, Ints]:
     numbers = np.random.default_rng(1)
     tokens, structure = (
         np.stack([numbers.integers(0, size, (batch, length)) for size in sizes], -1)
@@ -41,22 +42,22 @@ class Recorder:
     """Chooses what it is told to, and keeps the logits that it was shown."""
 
     def __init__(self, batch: int) -> None:
-        self.forced: Whole = np.zeros((batch, len(FIELDS)), np.int64)
+        self.forced: Ints = np.zeros((batch, len(FIELDS)), np.int64)
         self.columns: Integers = np.zeros((batch, len(STRUCTURE)), np.int64)
-        self.seen: list[Floats] = []
+        self.seen: list[Logits] = []
 
-    def choose(self, field: int, logits: Floats, so_far: Whole) -> Whole:
+    def choose(self, field: int, logits: Logits, so_far: Ints) -> Ints:
         assert np.array_equal(so_far[:, :field], self.forced[:, :field])
         self.seen.append(logits.copy())
         return self.forced[:, field]
 
-    def peek(self, first: Whole) -> Integers:
+    def peek(self, first: Ints) -> Integers:
         assert np.array_equal(first, self.forced[:, 0])
         return self.columns
 
 
 @torch.inference_mode()
-def logits(made: Decoder, tokens: Whole, structure: Whole, start: int) -> list[Floats]:
+def logits(made: Decoder, tokens: Ints, structure: Ints, start: int) -> list[Logits]:
     """For each field [B, T, V]: what a decoder predicts of rows `start`… after those before."""
     recorder = Recorder(len(tokens))
     made.start(tokens[:, :start], structure[:, :start])
@@ -70,19 +71,19 @@ def logits(made: Decoder, tokens: Whole, structure: Whole, start: int) -> list[F
 
 @torch.inference_mode()
 def predicted(
-    model: Transformer, engine: str, tokens: Whole, structure: Whole, start: int
-) -> list[Floats]:
+    model: Transformer, engine: str, tokens: Ints, structure: Ints, start: int
+) -> list[Logits]:
     return logits(decoder(model, engine, len(tokens)), tokens, structure, start)
 
 
 @torch.inference_mode()
-def likelihoods(model: Transformer, tokens: Whole, structure: Whole, start: int) -> Floats:
+def likelihoods(model: Transformer, tokens: Ints, structure: Ints, start: int) -> Logits:
     """Nats [B, T, F] of rows `start`… from the full pass."""
     nll = model.nll(torch.from_numpy(tokens), torch.from_numpy(structure))
     return nll[:, start - 1 :].numpy()
 
 
-def nats(found: list[Floats], tokens: Whole, start: int) -> Floats:
+def nats(found: list[Logits], tokens: Ints, start: int) -> Logits:
     """Nats [B, T, F] from logits."""
     answers = [torch.from_numpy(tokens[:, start:, f]) for f in range(len(FIELDS))]
     return np.stack(

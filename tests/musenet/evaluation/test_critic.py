@@ -14,10 +14,10 @@ from musenet.model.transformer import Transformer
 from tokenizer import read
 from tokenizer.encoding.structure import structure
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
 from tokenizer.midi.read import to_bytes
+from tokenizer.typing import Tokens
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "midi"
 HYMN = FIXTURES / "bach_warum_betruebst_du_dich.mid"

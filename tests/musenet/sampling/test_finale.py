@@ -15,8 +15,9 @@ from musenet.sampling.finale import QUARTERS, TRIES, Finale, Judge
 from musenet.sampling.grammar import Limits
 from musenet.sampling.sampler import Plan, Sampler, rows_of
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Vocabulary
 from tokenizer.labels import Labels
+from tokenizer.typing import Tokens
 
 BEAT = 24
 LENGTH = 20 * BEAT

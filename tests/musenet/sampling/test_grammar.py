@@ -7,9 +7,10 @@ import pytest
 
 from musenet.sampling.grammar import Grammar, Limits
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, range_of
+from tokenizer.typing import Tokens
 
 VOCABULARY = Tokenizer.default(composers=["bach"]).vocabulary
 QUARTER = 24

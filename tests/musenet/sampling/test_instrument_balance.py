@@ -7,7 +7,7 @@ import pytest
 
 from musenet.sampling.instrument_balance import Balance
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
+from tokenizer.typing import Tokens
 
 VOCABULARY = Tokenizer.default().vocabulary
 BAND = [128] * 50 + [0] * 30 + [33] * 20

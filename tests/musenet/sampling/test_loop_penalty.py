@@ -17,7 +17,8 @@ from musenet.model.heads import CascadeHead
 from musenet.sampling.filters import Sampling, draw
 from musenet.sampling.loop_penalty import LONGEST, NOTES, REPEATS, Repetition, longest_runs
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, PITCH, WAIT, Tokens
+from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, PITCH, WAIT
+from tokenizer.typing import Tokens
 
 VOCABULARY = Tokenizer.default().vocabulary
 PITCHES = VOCABULARY.sizes[PITCH]

@@ -18,8 +18,8 @@ from musenet.sampling.grammar import Limits
 from musenet.sampling.sampler import Plan, Sampler, kept_rows
 from tokenizer.encoding.structure import structure
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
 from tokenizer.labels import Labels
+from tokenizer.typing import Tokens
 
 
 def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:

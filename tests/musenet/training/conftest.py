@@ -16,7 +16,7 @@ import pytest
 from data_prep.dataset.shards import ShardWriter, write_index
 from musenet.training.settings import Settings, resolve
 from tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Tokens
+from tokenizer.typing import Tokens
 
 
 def scale(tokenizer: Tokenizer, rows: int, seed: int) -> Tokens:

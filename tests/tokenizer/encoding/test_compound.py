@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenizer import Grid, Labels, Score, Tokenizer, Track, Vocabulary
-from tokenizer.encoding.vocabulary import Tokens
 from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES
+from tokenizer.typing import Tokens
 
 TOKENIZERS = {
     "beat": Tokenizer.default(composers=["bach"], styles=["baroque"]),

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tokenizer.encoding.grid import Grid
 from tokenizer.encoding.structure import STRUCTURE_SIZES, StructureState, length_of, structure
-from tokenizer.encoding.vocabulary import Tokens, Vocabulary
+from tokenizer.encoding.vocabulary import Vocabulary
+from tokenizer.typing import Tokens
 
 BEATS = Vocabulary.create(Grid.beats(), composers=["bach"])
 SECONDS = Vocabulary.create(Grid.seconds(), composers=["bach"])
