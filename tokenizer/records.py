@@ -59,7 +59,7 @@ def from_data(kind: type[Record], data: Any, name: str) -> Record:
             if entry not in known:
                 raise unknown(f"entry in {name}", str(entry), known)
     try:
-        return cast("Record", msgspec.convert(data, type=kind))
+        return msgspec.convert(data, type=kind)
     except (msgspec.ValidationError, RecursionError) as error:
         if isinstance(error.__cause__, InputError):
             raise error.__cause__ from None
