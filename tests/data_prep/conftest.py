@@ -5,13 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from data_prep import prepare
+from data_prep.corpus.decide import Plan
+from data_prep.corpus.split import Shares
+from data_prep.pipeline import Run
+from data_prep.worker.limits import Limits
 from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
 
 MakeScore = Callable[..., Score]
+MakeDataset = Callable[..., Path]
 
 
 def _melody(
@@ -71,3 +78,21 @@ def corpus(tmp_path: Path) -> Path:
         )
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
+
+
+@pytest.fixture(scope="session")
+def make_dataset() -> MakeDataset:
+    """A function that prepares a folder, by default with a fifth of the pieces in each split."""
+
+    def made(folder: Path, out: Path, **options: Any) -> Path:
+        options = {"run": Run("threads", Limits(1)), "plan": Plan(Shares(0.2, 0.2)), **options}
+        prepare([folder], out, **options)
+        return out
+
+    return made
+
+
+@pytest.fixture
+def dataset(corpus: Path, tmp_path: Path, make_dataset: MakeDataset) -> Path:
+    """The dataset of `corpus`."""
+    return make_dataset(corpus, tmp_path / "dataset")
