@@ -1,9 +1,10 @@
-"""The public text: every command parses, every link leads somewhere, and it speaks of itself."""
+"""The public text: every command parses, every option exists, every link leads somewhere."""
 
 from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +18,34 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglo
 PAGES += sorted((ROOT / "musenet" / "pretrained").rglob("*.md")) + sorted(
     (ROOT / "examples").rglob("*.md")
 )
-SHELL = re.compile(r"```(?:sh|bash|console)\n(.*?)```", re.DOTALL)
+FENCE = re.compile(r"^ *```([^\n]*)\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+SHELLS = {"", "sh", "bash", "console"}
 LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
+INLINE = re.compile(r"`(?:musenet|python) ([a-z][a-z.-]*(?: [a-z-]+)?)")
+OPTION = re.compile(r"`(--[a-z][a-z-]*)[^`\n]*`")
 ROOFS = {"train.py": "train", "generate.py": "generate"}
+OF_OTHER_PROGRAMS = {"--nproc-per-node"}
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def lines(page: Path) -> Iterator[str]:
+    """The lines of a page's shell fences, those that end in a backslash joined to the next."""
+    for language, block in FENCE.findall(page.read_text(encoding="utf-8")):
+        if language.strip() in SHELLS:
+            yield from re.sub(r"\\\n\s*", "", block).splitlines()
 
 
 def commands(page: Path) -> list[list[str]]:
     """Every command line of this project on a page, as arguments of `musenet`."""
     found = []
-    for block in SHELL.findall(page.read_text(encoding="utf-8")):
-        for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:1] == ["musenet"]:
-                found.append(words[1:])
-            elif words[:1] == ["python"] and len(words) > 1 and words[1] in ROOFS:
-                found.append([ROOFS[words[1]], *words[2:]])
+    for line in lines(page):
+        line = re.sub(r"^\s*(\$ )?([A-Z_]+=\S+ )*", "", line)  # a prompt, the environment
+        script = re.match(r"(?:python|torchrun .*?) ?\b(train|generate)\.py\b", line)
+        if line.startswith("musenet "):
+            found.append(shlex.split(line, comments=True)[1:])
+        elif script:
+            found.append([script[1], *shlex.split(line[script.end() :], comments=True)])
     return found
 
 
@@ -39,23 +53,83 @@ def parse(arguments: list[str]) -> None:
     """Parse a command line as `musenet` would, without running it."""
     command: Any = typer.main.get_command(app)
     while hasattr(command, "commands"):
+        assert arguments, "a command is missing"
         name, *arguments = arguments
+        assert name in command.commands, name
         command = command.commands[name]
     if not {"--help", "-h"} & set(arguments):
         command.make_context(command.name, list(arguments))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def options(command: Any) -> set[str]:
+    """Every option of a command and of its subcommands."""
+    found = {name for parameter in command.params for name in parameter.opts}
+    found |= {name for parameter in command.params for name in parameter.secondary_opts}
+    for inner in getattr(command, "commands", {}).values():
+        found |= options(inner)
+    return found
+
+
+@each_page
 def test_every_command_on_a_page_parses(page: Path) -> None:
     for arguments in commands(page):
-        parse(arguments)
+        try:
+            parse(arguments)
+        except Exception as error:
+            pytest.fail(f"musenet {shlex.join(arguments)}: {error}")
+
+
+@each_page
+def test_no_command_on_a_page_is_overlooked(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    written = re.findall(r"^(?:\S+=\S+ |\$ )*musenet \w", text, re.MULTILINE)
+    written += re.findall(
+        r"^(?:python|torchrun [^`\n]*) ?\b(?:train|generate)\.py", text, re.MULTILINE
+    )
+    assert len(commands(page)) == len(written)
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/data.md", "docs/generation.md", "docs/training.md"]
+)
+def test_the_pages_of_commands_show_some(page: str) -> None:
+    assert commands(ROOT / page)
 
 
 def test_the_readme_shows_commands() -> None:
     assert {line[0] for line in commands(ROOT / "README.md")} >= {"generate", "prepare", "train"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+@each_page
+def test_every_script_on_a_page_exists(page: Path) -> None:
+    for line in lines(page):
+        script = re.match(r"python (\S+\.py)", line)
+        assert script is None or (ROOT / script[1]).is_file(), line
+
+
+@each_page
+def test_every_command_in_the_text_exists(page: Path) -> None:
+    for named in INLINE.findall(page.read_text(encoding="utf-8")):
+        command: Any = typer.main.get_command(app)
+        for word in named.split():
+            word = ROOFS.get(word, word)
+            if not hasattr(command, "commands") or word.startswith("benchmarks"):
+                break
+            assert word in command.commands, f"musenet {named}"
+            command = command.commands[word]
+
+
+@each_page
+def test_every_option_in_the_text_exists(page: Path) -> None:
+    """Of `musenet`, or of a benchmark."""
+    known = options(typer.main.get_command(app)) | OF_OTHER_PROGRAMS
+    for script in sorted((ROOT / "benchmarks").glob("*.py")):
+        known |= set(re.findall(r'"(--[a-z-]+)"', script.read_text(encoding="utf-8")))
+    if page.name != "CHANGELOG.md":  # which also tells what options were called before
+        assert set(OPTION.findall(page.read_text(encoding="utf-8"))) <= known
+
+
+@each_page
 def test_every_link_on_a_page_leads_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in target:
