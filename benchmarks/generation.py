@@ -41,7 +41,7 @@ from musenet.generation.options import Options  # noqa: E402
 from musenet.generation.prompt import Place, Prompt, read_prompt  # noqa: E402
 from musenet.generation.reranking import RARE, signs  # noqa: E402
 from musenet.generation.session import Composition, Result  # noqa: E402
-from musenet.model.checkpoint import Checkpoint, load  # noqa: E402
+from musenet.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
 from musenet.sampling.ending import Chord, last_chord  # noqa: E402
 from tokenizer import read  # noqa: E402
 
@@ -241,15 +241,15 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = arguments.only.split(",")
     if "speed" in parts:
-        speed(load(arguments.weights), 4 if arguments.quick else 16)
+        speed(load_checkpoint(arguments.weights), 4 if arguments.quick else 16)
     if "orchestra" in parts:
         orchestra(arguments.weights, 20 if arguments.quick else 240)
     if "first" in parts:
         first_note(arguments.weights)
     if "pieces" in parts:
-        whole(load(arguments.weights), 8 if arguments.quick else arguments.pieces)
+        whole(load_checkpoint(arguments.weights), 8 if arguments.quick else arguments.pieces)
     if "asked" in parts:
-        asked(load(arguments.weights))
+        asked(load_checkpoint(arguments.weights))
 
 
 if __name__ == "__main__":

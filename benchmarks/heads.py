@@ -28,9 +28,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep.dataset.windows import Dataset
 from musenet.model.config import HEADS, ModelConfig
+from musenet.model.likelihood import Batch, field_nats, note_mask
 from musenet.model.transformer import Transformer
 from musenet.training.batches import to_batch
-from musenet.training.objective import Batch, field_nats, note_mask
 from tokenizer import Tokenizer, read
 from tokenizer.encoding.structure import STRUCTURE_SIZES, structure
 

@@ -41,6 +41,7 @@ from data_prep.pipeline import prepare
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer, is_dataset
 from musenet.evaluation.likelihood import Piece as OurPiece
 from musenet.evaluation.likelihood import score
+from musenet.model.likelihood import BITS
 from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 from musenet.training import optimizers
@@ -49,7 +50,7 @@ from musenet.training.checkpoints import Progress
 from musenet.training.distributed import Cost, Group
 from musenet.training.loop import Parts, Stop, fit
 from musenet.training.metrics import Row
-from musenet.training.objective import BITS, NoteCost
+from musenet.training.objective import NoteCost
 from musenet.training.schedule import Length
 from musenet.training.settings import Settings
 from musenet.training.start import model_config

@@ -19,7 +19,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep.dataset.pieces import Pieces
-from musenet.model.checkpoint import load
+from musenet.api import load
 from tokenizer.theory import Key
 
 

@@ -9,20 +9,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from musenet.model.checkpoint import Checkpoint, load, save
+    from musenet.api import Model, load
+    from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from musenet.model.config import ModelConfig, preset
     from musenet.model.transformer import Transformer
 
 __version__ = "0.1.0"
-__all__ = ["Checkpoint", "ModelConfig", "Transformer", "__version__", "load", "preset", "save"]
+__all__ = [
+    "Checkpoint",
+    "Model",
+    "ModelConfig",
+    "Transformer",
+    "__version__",
+    "load",
+    "load_checkpoint",
+    "preset",
+    "save_checkpoint",
+]
 
 _HOMES = {
     "Checkpoint": "model.checkpoint",
+    "Model": "api",
     "ModelConfig": "model.config",
     "Transformer": "model.transformer",
-    "load": "model.checkpoint",
+    "load": "api",
+    "load_checkpoint": "model.checkpoint",
     "preset": "model.config",
-    "save": "model.checkpoint",
+    "save_checkpoint": "model.checkpoint",
 }
 
 

@@ -4,7 +4,7 @@
     song = model.generate("song.mid", bars=8, seed=1)[0]
     song.save("more.mid")
 
-The functions here take finished `Options` where the methods of a checkpoint take keywords. In a
+The functions here take finished `Options` where the methods of `Model` take keywords. In a
 notebook songs show themselves as piano rolls.
 """
 
@@ -14,18 +14,24 @@ import base64
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from musenet.generation.asking import Where, place
-from musenet.generation.options import Options
+from musenet.generation.asking import Where, asked_options, place
+from musenet.generation.options import Options, sampling_for
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Composition, Result
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.score.score import Score
 
 from .export import piano_roll
+
+if TYPE_CHECKING:
+    import torch
+    from typing_extensions import Unpack
+
+    from musenet.generation.asking import Asked
 
 AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
 
@@ -110,6 +116,77 @@ class Songs(list[Song]):
     def _repr_html_(self) -> str:
         rolls = (base64.b64encode(song._repr_png_()).decode() for song in self)
         return "".join(f'<img src="data:image/png;base64,{roll}"><br>' for roll in rolls)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A checkpoint that makes music.
+
+    Attributes:
+        checkpoint: the weights and the tokenizer.
+    """
+
+    checkpoint: Checkpoint
+
+    def generate(
+        self,
+        prompt: AnyPrompt = None,
+        *,
+        begin: Where | None = None,
+        stop: Where | None = None,
+        **asked: Unpack[Asked],
+    ) -> Songs:
+        """Continue a piece, or make a new one: a song for each variation.
+
+        Args:
+            prompt: a path, a score or a prompt read before; None for a new piece.
+            begin: where in the prompt the model begins to read: a bar, or "12.5s", or "1:05".
+            stop: where it goes on: after a bar, or at a time; by default where the music ends.
+            asked: any of bars, length, ending, composer, styles, instruments, only_instruments,
+                new_instruments, tempo, meter, key, polyphony, density, unisons, scale, balance,
+                manner, repetition, overlap, temperature, top_k, top_p, min_p, engine, seed and
+                variations, as `musenet.generation.asking.Asked` explains them.
+
+        Raises:
+            InputError: if the prompt cannot be read or the request cannot be met.
+            TypeError: for an unknown keyword, with the nearest one.
+        """
+        options = asked_options(sampling_for(prompt), **asked)
+        return generate(self.checkpoint, as_prompt(prompt, begin, stop), options)
+
+    def notes(
+        self,
+        prompt: AnyPrompt = None,
+        *,
+        begin: Where | None = None,
+        stop: Where | None = None,
+        **asked: Unpack[Asked],
+    ) -> Iterator[Note]:
+        """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+
+        What is wrong with a request is raised here, not when the first note is asked for.
+        """
+        options = asked_options(sampling_for(prompt), **asked)
+        return notes(self.checkpoint, as_prompt(prompt, begin, stop), options)
+
+
+def load(
+    name_or_folder: str | os.PathLike[str],
+    *,
+    device: str | torch.device = "cpu",
+    compute: torch.dtype | None = None,
+) -> Model:
+    """Read a model: one that comes with the package by its name, or a checkpoint folder.
+
+    Args:
+        name_or_folder: a name such as "mini", or a folder.
+        device: where the parameters go.
+        compute: dtype of the matrix products; None computes in fp32.
+
+    Raises:
+        InputError: if there is none, or it is damaged or from another version.
+    """
+    return Model(load_checkpoint(name_or_folder, device=device, compute=compute))
 
 
 def generate(

@@ -28,10 +28,10 @@ def embeddings(
     """Draw which composers and styles a model finds alike, or list their neighbours."""
     from musenet.evaluation.style_map import style_map
     from musenet.export.piano_roll import check_format
-    from musenet.model.checkpoint import load
+    from musenet.model.checkpoint import load_checkpoint
 
     form = None if out is None else check_format(out)
-    checkpoint = load(weights)
+    checkpoint = load_checkpoint(weights)
     found = style_map(checkpoint, kind, most, dataset)
     if out is not None and form is not None:
         from musenet.evaluation.style_map_picture import render

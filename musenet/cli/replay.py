@@ -29,11 +29,11 @@ def replay(
             f"continue the prompt again with --seed {recipe.options.seed}"
         )
     from musenet import __version__
-    from musenet.model.checkpoint import load
+    from musenet.model.checkpoint import load_checkpoint
 
     from .generate_run import make
 
-    checkpoint = load(weights or recipe.model)
+    checkpoint = load_checkpoint(weights or recipe.model)
     if checkpoint.hash != recipe.weights:
         raise InputError(
             f"{file} was made with the weights {recipe.weights}, and {checkpoint.folder} holds "

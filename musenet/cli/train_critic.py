@@ -25,11 +25,11 @@ def train_critic(
     """Generate music, and train the critic to tell it from real music; Ctrl-C makes no more."""
     import time
 
-    from musenet.model import checkpoint as checkpoints
+    from musenet.model.checkpoint import load_checkpoint
     from musenet.training.critic import train as critics
     from musenet.training.critic.metrics import table
 
-    checkpoint = checkpoints.load(weights)
+    checkpoint = load_checkpoint(weights)
     begun = time.monotonic()
     learned, held = critics.generate(
         checkpoint, dataset, pieces=pieces, minutes=minutes, seed=seed, progress=_said

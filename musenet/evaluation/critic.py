@@ -52,8 +52,6 @@ def log_odds(checkpoint: Checkpoint, pieces: Sequence[Tokens]) -> list[float]:
         raise InputError(
             f"{checkpoint.folder.name} has no critic; give it one with `musenet train-critic`"
         )
-    if checkpoint.tokenizer is None:
-        raise InputError(f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole")
     bodies = [as_written(piece, checkpoint.tokenizer) for piece in pieces]
     for number, body in enumerate(bodies, 1):
         if not checkpoint.tokenizer.vocabulary.is_note(body).any():

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from musenet.model.likelihood import BITS, Batch, field_nats
 from musenet.model.transformer import Transformer
-from musenet.training.objective import BITS, Batch, field_nats
 from tokenizer.encoding.structure import length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, Vocabulary

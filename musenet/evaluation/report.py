@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musenet.model import checkpoint
+from musenet.model.checkpoint import load_checkpoint
 from musenet.model.precision import device_of, matmul_dtype
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -56,13 +56,11 @@ def scored(request: Request) -> dict[str, Any]:
     Raises:
         InputError: if the model or the music cannot be used.
     """
-    loaded = checkpoint.load(
+    loaded = load_checkpoint(
         request.weights,
         device=device_of(request.device),
         compute=matmul_dtype(request.precision),
     )
-    if loaded.tokenizer is None:
-        raise InputError(f"{loaded.folder} has no tokenizer.json, so music cannot be read for it")
     found = find_pieces(request.paths, loaded.tokenizer, request.split)
     context = request.context or trained_context(loaded.training, loaded.config.context)
     if context > loaded.config.context:

@@ -99,8 +99,6 @@ def style_map(checkpoint: Checkpoint, kind: str, most: int, dataset: Path | None
     """
     if kind not in KINDS:
         raise unknown("kind", kind, KINDS)
-    if checkpoint.tokenizer is None:
-        raise InputError(f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole")
     vocabulary = checkpoint.tokenizer.vocabulary
     controls = [f"{k}:{name}" for k in KINDS[kind] for name in vocabulary.names(k)]
     counts = None if dataset is None else _counts(dataset)

@@ -1,6 +1,6 @@
 """What is asked for, in the words of a person, and the `Options` that it means.
 
-The same words are the keywords of `Checkpoint.generate` and, as text, the options of the command
+The same words are the keywords of `Model.generate` and, as text, the options of the command
 line: `instruments=("piano", "violin"), bars=8` is `--instruments piano,violin --bars 8`.
 """
 

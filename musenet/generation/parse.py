@@ -202,9 +202,9 @@ def names(kind: str, model: str) -> list[str]:
         raise unknown("list", kind, kinds)
     if kind == "instruments":
         return [f"{number:3d}  {name}" for number, name in enumerate(PROGRAM_NAMES)]
-    from musenet.model.checkpoint import resolve
+    from musenet.model.checkpoint import checkpoint_folder
 
-    vocabulary = Tokenizer.load(resolve(model) / "tokenizer.json").vocabulary
+    vocabulary = Tokenizer.load(checkpoint_folder(model) / "tokenizer.json").vocabulary
     if kind == "styles":
         return sorted(vocabulary.names("style"))
     return sorted(f"{name:24s} {composer_name(name)}" for name in vocabulary.names("composer"))
@@ -228,9 +228,9 @@ def run(
     outputs.check(folder=folder)
     given = None if prompt is None or folder else read_prompt(prompt, begin=begin, stop=stop)
     from musenet.cli.generate_run import make, make_each
-    from musenet.model.checkpoint import load
+    from musenet.model.checkpoint import load_checkpoint
 
-    checkpoint = load(model)
+    checkpoint = load_checkpoint(model)
     if prompt is None or not folder:
         make(checkpoint, given, options, outputs)
         return

@@ -104,14 +104,10 @@ class Composition:
         options: what is asked for.
 
     Raises:
-        InputError: if the checkpoint has no tokenizer or knows no such composer or style.
+        InputError: if the checkpoint knows no such composer or style.
     """
 
     def __init__(self, checkpoint: Checkpoint, prompt: Prompt | None, options: Options) -> None:
-        if checkpoint.tokenizer is None:
-            raise InputError(
-                f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole"
-            )
         self.fresh = prompt is None
         options = _for_somebody(options) if prompt is None else options
         self.options = replace(options, engine=resolve(options.engine, checkpoint.model))

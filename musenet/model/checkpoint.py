@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError
@@ -32,15 +32,10 @@ from tokenizer.errors import InputError, unknown
 from .config import ModelConfig
 from .transformer import Transformer
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-    from musenet.api import AnyPrompt, Note, Songs
-    from musenet.generation.asking import Asked, Where
-
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 _FORMAT = "musenet-1"
 _HASH_LENGTH = 12
+_PARTS = ("config.json", "model.safetensors", "tokenizer.json", "training.json")
 
 
 class _Undrawn(TorchFunctionMode):
@@ -68,11 +63,11 @@ class Saves(Protocol):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model as loaded.
+    """A model, what its numbers mean and how it was trained.
 
     Attributes:
         model: in evaluation mode.
-        tokenizer: what its fields mean, or None where the folder has none.
+        tokenizer: what its fields mean.
         config: what the model is made of.
         training: whatever the trainer recorded.
         hash: the first 12 hexadecimal digits of the SHA-256 of model.safetensors.
@@ -80,66 +75,17 @@ class Checkpoint:
     """
 
     model: Transformer
-    tokenizer: Tokenizer | None
+    tokenizer: Tokenizer
     config: ModelConfig
     training: dict[str, Any]
     hash: str
     folder: Path
 
-    def generate(
-        self,
-        prompt: AnyPrompt = None,
-        *,
-        begin: Where | None = None,
-        stop: Where | None = None,
-        **asked: Unpack[Asked],
-    ) -> Songs:
-        """Go on from a piece, or make a new one: a song for each variation asked for.
 
-        Args:
-            prompt: a path, a score or a prompt read before; None for a new piece.
-            begin: where in the prompt the model begins to hear: a bar, or "12.5s", or "1:05".
-            stop: where it goes on: after a bar, or at a time; by default where the music ends.
-            asked: any of bars, length, ending, composer, styles, instruments, only_instruments,
-                new_instruments, tempo, meter, key, polyphony, density, unisons, scale, balance,
-                manner, repetition, overlap, temperature, top_k, top_p, min_p, engine, seed and
-                variations, as `musenet.generation.asking.Asked` explains them.
-
-        Raises:
-            InputError: if the prompt cannot be read or the request cannot be met.
-            TypeError: for an unknown keyword, with the nearest one.
-        """
-        from musenet import api
-        from musenet.generation import asking
-        from musenet.generation.options import sampling_for
-
-        options = asking.asked_options(sampling_for(prompt), **asked)
-        return api.generate(self, api.as_prompt(prompt, begin, stop), options)
-
-    def notes(
-        self,
-        prompt: AnyPrompt = None,
-        *,
-        begin: Where | None = None,
-        stop: Where | None = None,
-        **asked: Unpack[Asked],
-    ) -> Iterator[Note]:
-        """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
-
-        What is wrong with a request is raised here, not when the first note is asked for.
-        """
-        from musenet import api
-        from musenet.generation import asking
-        from musenet.generation.options import sampling_for
-
-        options = asking.asked_options(sampling_for(prompt), **asked)
-        return api.notes(self, api.as_prompt(prompt, begin, stop), options)
-
-
-def save(
+def save_checkpoint(
     folder: str | os.PathLike[str],
     model: Transformer,
-    tokenizer: Saves | None,
+    tokenizer: Saves,
     training: Mapping[str, Any],
     card: str = "",
 ) -> str:
@@ -148,7 +94,7 @@ def save(
     Args:
         folder: where; it appears under this name only when all its files are written.
         model: its parameters are stored in bf16.
-        tokenizer: written as tokenizer.json unless None.
+        tokenizer: written as tokenizer.json.
         training: anything JSON can hold.
         card: text of README.md; none is written if empty.
 
@@ -165,8 +111,7 @@ def save(
         (temporary / "config.json").write_bytes(model.config.to_json().encode())
         record = json.dumps(dict(training), indent=2, ensure_ascii=False) + "\n"
         (temporary / "training.json").write_bytes(record.encode())
-        if tokenizer is not None:
-            tokenizer.save(temporary / "tokenizer.json")
+        tokenizer.save(temporary / "tokenizer.json")
         if card:
             (temporary / "README.md").write_bytes(card.encode())
     return _hash(data)
@@ -177,7 +122,7 @@ def hash_of(model: Transformer) -> str:
     return _hash(_stored(model))
 
 
-def load(
+def load_checkpoint(
     name_or_folder: str | os.PathLike[str],
     *,
     device: str | torch.device = "cpu",
@@ -193,7 +138,8 @@ def load(
     Raises:
         InputError: if there is none, or it is damaged or from another version.
     """
-    folder = resolve(name_or_folder)
+    folder = checkpoint_folder(name_or_folder)
+    _check_whole(folder)
     config = ModelConfig.from_json(_read(folder, "config.json").decode(errors="replace"))
     data = _read(folder, "model.safetensors")
     tensors = _tensors(folder, data)
@@ -207,7 +153,7 @@ def load(
         ) from error
     return Checkpoint(
         model=model.eval(),
-        tokenizer=_tokenizer(folder),
+        tokenizer=Tokenizer.load(folder / "tokenizer.json"),
         config=config,
         training=_training(folder),
         hash=_hash(data),
@@ -215,7 +161,7 @@ def load(
     )
 
 
-def resolve(name_or_folder: str | os.PathLike[str]) -> Path:
+def checkpoint_folder(name_or_folder: str | os.PathLike[str]) -> Path:
     """The folder of a checkpoint that is given by path or by the name of a shipped model.
 
     Raises:
@@ -242,13 +188,19 @@ def _stored(model: Transformer) -> bytes:
     return tensors_to_bytes(tensors, metadata={"format": _FORMAT})
 
 
+def _check_whole(folder: Path) -> None:
+    for name in _PARTS:
+        if not (folder / name).is_file():
+            raise InputError(
+                f"the checkpoint is not whole: {folder} has no {name}; fetch the checkpoint again"
+            )
+
+
 def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except OSError as error:
-        raise InputError(
-            f"cannot read {folder / name}: {error.strerror}; the checkpoint is not whole"
-        ) from error
+        raise InputError(f"cannot read {folder / name}: {error.strerror}") from error
 
 
 def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
@@ -264,11 +216,6 @@ def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
             "use the musenet release that wrote it"
         )
     return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-def _tokenizer(folder: Path) -> Tokenizer | None:
-    path = folder / "tokenizer.json"
-    return Tokenizer.load(path) if path.is_file() else None
 
 
 def _training(folder: Path) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 
-from musenet.model import checkpoint
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 
 from .publish import NO_PAPERS, Papers, publish
@@ -35,7 +34,7 @@ def average(folders: Sequence[Path], out: Path, papers: Papers = NO_PAPERS) -> s
     """
     if len(folders) < 2:
         raise InputError("name at least two checkpoints to average")
-    models = [checkpoint.load(folder) for folder in folders]
+    models = [load_checkpoint(folder) for folder in folders]
     first = models[0]
     for other in models[1:]:
         _check(first, other)
@@ -52,7 +51,7 @@ def _check(first: Checkpoint, other: Checkpoint) -> None:
             raise InputError(f"{one.folder} has a critic; average first, and train a critic then")
         if "settings" not in one.training:
             raise InputError(f"{one.folder} does not say how it was trained; export it from a run")
-    words = [one.tokenizer and one.tokenizer.vocabulary for one in (first, other)]
+    words = [one.tokenizer.vocabulary for one in (first, other)]
     if first.config != other.config or words[0] != words[1]:
         raise InputError(
             f"{other.folder} has another shape or vocabulary than {first.folder}; only models that "

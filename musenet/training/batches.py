@@ -19,8 +19,8 @@ import torch
 
 from data_prep.dataset.augment import Augmentation
 from data_prep.dataset.windows import Dataset, Dropout, Window
+from musenet.model.likelihood import Batch
 
-from .objective import Batch
 from .settings import Settings
 
 

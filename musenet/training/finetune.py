@@ -21,13 +21,12 @@ import numpy as np
 from data_prep.dataset.pieces import splits_of
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.evaluation.likelihood import Scores, score
-from musenet.model import checkpoint
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from musenet.model.likelihood import BITS
 from tokenizer.errors import InputError
 
 from . import finetune_data, settings, start
 from .card import card
-from .objective import BITS
 from .publish import data_facts
 from .session import Session
 
@@ -86,9 +85,7 @@ def begin(
     Raises:
         InputError: if the music, the weights or a setting is no good.
     """
-    initial = checkpoint.load(weights)
-    if initial.tokenizer is None:
-        raise InputError(f"{initial.folder} has no tokenizer.json, so nothing can build on it")
+    initial = load_checkpoint(weights)
     minutes = changes.get("minutes") or MINUTES
     resolved = settings.resolve(
         {
@@ -204,14 +201,14 @@ def finish(session: Session, out: Path) -> dict[str, Any] | None:
         InputError: if `out` cannot be written.
     """
     work = session.folder
-    initial = checkpoint.load(session.settings.initial)
+    initial = load_checkpoint(session.settings.initial)
     has_best = (work / "best" / "config.json").is_file()
-    adapted = checkpoint.load(work / ("best" if has_best else "last"))
+    adapted = load_checkpoint(work / ("best" if has_best else "last"))
     comparison = compare(initial, adapted, work / "data")
     facts = None if comparison is None else comparison.facts()
     training = {**adapted.training, "data": data_facts(work / "data"), "fine_tuning": facts}
     parameters = sum(p.numel() for p in adapted.model.parameters())
     text = card(out.name, adapted.config, parameters, training)
     text += f"\n## Fine-tuning\n\nBegan with {initial.folder.name}. {said(facts)}\n"
-    checkpoint.save(out, adapted.model, adapted.tokenizer, training, text)
+    save_checkpoint(out, adapted.model, adapted.tokenizer, training, text)
     return facts

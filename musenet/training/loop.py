@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from musenet.model.likelihood import Batch
 from tokenizer.errors import InputError
 
 from .batches import AHEAD, Batches, Numbered
@@ -25,7 +26,6 @@ from .checkpoints import Progress
 from .distributed import Cost, Group
 from .metrics import Meter, Row, memory_mb
 from .mixup import draw
-from .objective import Batch
 from .optimizers import Optimizers
 from .schedule import Length, rate
 from .settings import Settings

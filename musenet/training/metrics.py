@@ -18,9 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from musenet.model.likelihood import BITS
 from tokenizer.encoding.vocabulary import FIELDS
-
-from .objective import BITS
 
 Row = dict[str, Any]
 

@@ -9,84 +9,24 @@ and so may count for more in the gradient than in that sum.
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 
+from musenet.model.likelihood import Batch, field_nats
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import COUNTDOWN
-from tokenizer.encoding.vocabulary import INSTRUMENT
 from tokenizer.errors import InputError
 
 from .mixup import Mix
 
-BITS = 1.0 / math.log(2.0)
-"""Bits in a nat."""
-
 ENDING = 8
 """Whole quarter notes (or half seconds) that an ending has left, at most."""
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Windows as tensors; row i of a window predicts row i + 1.
-
-    Attributes:
-        tokens: `(B, T + 1, F)` int64.
-        structure: `(B, T + 1, S)` int64.
-        counted: `(B, T + 1, F)` bool, the fields that are asked for.
-    """
-
-    tokens: Tensor
-    structure: Tensor
-    counted: Tensor
-
-    def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
-        return Batch(self.tokens.to(device), self.structure.to(device), self.counted.to(device))
-
-    def split(self, parts: int) -> list[Batch]:
-        """The same in `parts` equal parts."""
-        columns = zip(
-            self.tokens.chunk(parts),
-            self.structure.chunk(parts),
-            self.counted.chunk(parts),
-            strict=True,
-        )
-        return [Batch(*part) for part in columns]
-
-    def at(self, windows: Tensor) -> Batch:
-        """The windows at these indices."""
-        return Batch(self.tokens[windows], self.structure[windows], self.counted[windows])
-
-    @property
-    def notes(self) -> int:
-        """Notes among the rows that are asked for."""
-        return int(note_mask(self).sum())
-
-    @property
-    def rows(self) -> int:
-        """Rows that are asked for."""
-        return int(self.counted[:, 1:].any(dim=-1).sum())
-
-
-def note_mask(batch: Batch) -> Tensor:
-    """Which predicted rows `(B, T)` are notes that count."""
-    is_note = batch.tokens[:, 1:, INSTRUMENT] > 0
-    return is_note & batch.counted[:, 1:].any(dim=-1)
 
 
 def ending_mask(batch: Batch) -> Tensor:
     """Which predicted rows `(B, T)` are endings of pieces of which the length is told."""
     countdown = batch.structure[:, 1:, COUNTDOWN]
     return (countdown > 0) & (countdown <= ENDING + 1)  # 0 is unknown, 1 is less than a quarter
-
-
-def field_nats(model: Transformer, batch: Batch) -> Tensor:
-    """Nats of every predicted field `(B, T, F)` in fp32, zero where it does not count."""
-    return model.nll(batch.tokens, batch.structure).float() * batch.counted[:, 1:]
 
 
 class NoteCost(nn.Module):

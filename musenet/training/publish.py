@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musenet.model import checkpoint
+from musenet.model.checkpoint import hash_of, load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -49,7 +49,7 @@ def export(run: Path, folder: Path, papers: Papers = NO_PAPERS, *, which: str = 
     source = run / which
     if not (source / "config.json").is_file():
         raise InputError(f"{run} has no {which} model yet; train on, or use the other one")
-    loaded = checkpoint.load(source)
+    loaded = load_checkpoint(source)
     dataset = Path(json.loads((run / "settings.json").read_text(encoding="utf-8"))["dataset"])
     training = {**loaded.training, "data": report_of(dataset)}
     return publish(folder, loaded.model, loaded.tokenizer, training, papers)
@@ -58,7 +58,7 @@ def export(run: Path, folder: Path, papers: Papers = NO_PAPERS, *, which: str = 
 def publish(
     folder: Path,
     model: Transformer,
-    tokenizer: Tokenizer | None,
+    tokenizer: Tokenizer,
     training: Mapping[str, Any],
     papers: Papers,
 ) -> str:
@@ -69,14 +69,14 @@ def publish(
     """
     record, texts = dict(training), dict[str, Any]()
     if papers.evaluation is not None:
-        record["evaluation"] = _figures(papers.evaluation, checkpoint.hash_of(model))
+        record["evaluation"] = _figures(papers.evaluation, hash_of(model))
     if papers.notices is not None:
         texts["notices"] = _notices(papers.notices, record["data"])
     if papers.remarks is not None:
         texts["remarks"] = _text(papers.remarks)
     parameters = sum(p.numel() for p in model.parameters())
     text = card(folder.name, model.config, parameters, {**record, **texts})
-    return checkpoint.save(folder, model, tokenizer, record, text)
+    return save_checkpoint(folder, model, tokenizer, record, text)
 
 
 def report_of(dataset: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from typing import Any
 import torch
 
 from data_prep.dataset.windows import Dataset
-from musenet.model import checkpoint
+from musenet.model.checkpoint import save_checkpoint
 from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -132,7 +132,7 @@ class Session:
         if self.group.is_first:
             plain = Transformer(self.model.config)
             plain.load_state_dict(state)
-            checkpoint.save(self.folder / name, plain, self.tokenizer, facts)
+            save_checkpoint(self.folder / name, plain, self.tokenizer, facts)
         self.group.wait()
 
     @property

@@ -12,8 +12,7 @@ import torch
 
 from data_prep.dataset.pieces import splits_of
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
-from musenet.model import checkpoint
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.config import ModelConfig, preset
 from musenet.model.precision import device_of, matmul_dtype
 from musenet.model.transformer import Transformer
@@ -45,7 +44,7 @@ def start(dataset: Path, folder: Path, settings: Settings, group: Group | None =
     group = group or Group()
     share_of(settings, group)
     tokenizer = dataset_tokenizer(dataset)
-    first = checkpoint.load(settings.initial) if settings.initial else None
+    first = load_checkpoint(settings.initial) if settings.initial else None
     if first is not None:
         config = warm_start.grown_config(first, tokenizer, settings.context)
     else:

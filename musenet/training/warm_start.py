@@ -16,7 +16,7 @@ from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Vocabulary, closed_controls
+from tokenizer.encoding.vocabulary import closed_controls
 from tokenizer.errors import InputError
 
 _FIELD_0_TABLES = {"embedding.weight", "head.values.weight", "head.out.0"}
@@ -29,7 +29,7 @@ def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> Mod
     Raises:
         InputError: if the vocabulary is not the checkpoint's, with or without further labels.
     """
-    known, given = _vocabulary(initial), tokenizer.vocabulary
+    known, given = initial.tokenizer.vocabulary, tokenizer.vocabulary
     if known.grid != given.grid or given.controls[: len(known.controls)] != known.controls:
         raise InputError(
             f"the dataset's vocabulary is not that of {initial.folder.name}: prepare it with "
@@ -49,7 +49,7 @@ def load_grown(model: Transformer, initial: Checkpoint) -> None:
         if not name.startswith("critic.")
     }
     if after > before:
-        labels = _vocabulary(initial).first_control + len(closed_controls())
+        labels = initial.tokenizer.vocabulary.first_control + len(closed_controls())
         for name in state.keys() & _FIELD_0_TABLES:
             state[name] = _grown(state[name], labels, before, after)
     model.load_state_dict(state)
@@ -61,12 +61,6 @@ def facts(initial: Checkpoint) -> dict[str, Any]:
     said = {key: record.get(key) for key in ("steps", "notes", "hours", "settings", "initial")}
     said |= {key: record[key] for key in ("processes", "averaged") if key in record}
     return {"name": initial.folder.name, "hash": initial.hash, **said}
-
-
-def _vocabulary(initial: Checkpoint) -> Vocabulary:
-    if initial.tokenizer is None:
-        raise InputError(f"{initial.folder} has no tokenizer.json, so nothing can build on it")
-    return initial.tokenizer.vocabulary
 
 
 def _grown(table: Tensor, labels: int, before: int, after: int) -> Tensor:

@@ -12,7 +12,7 @@ from musenet import __version__
 from musenet.generation.options import Options
 from musenet.generation.prompt import Place, Prompt, prompt_of
 from musenet.generation.session import Composition, Result
-from musenet.model.checkpoint import Checkpoint, load
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.score.bars import Bars
 
@@ -30,9 +30,9 @@ def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
     """
     if name is not None or parent.growth is None:
         name = name or DEFAULT_MODEL
-        return name, load(name)
+        return name, load_checkpoint(name)
     name = parent.growth.model
-    checkpoint = load(name)
+    checkpoint = load_checkpoint(name)
     if checkpoint.hash != parent.growth.weights:
         raise InputError(
             f"node {parent} was grown with the weights {parent.growth.weights}, and {name} holds "
@@ -79,7 +79,7 @@ def changed(
     Raises:
         InputError: if the weights that a node was made with are not there.
     """
-    checkpoints = {checkpoint.hash: checkpoint for checkpoint in map(load, models)}
+    checkpoints = {checkpoint.hash: checkpoint for checkpoint in map(load_checkpoint, models)}
     for growth, siblings in _grown_together(nodes):
         if growth.weights not in checkpoints:
             checkpoints[growth.weights] = _right_weights(siblings[0], growth)
@@ -113,7 +113,7 @@ def _grown_together(nodes: Iterable[Node]) -> list[tuple[Growth, list[Node]]]:
 
 
 def _right_weights(node: Node, growth: Growth) -> Checkpoint:
-    checkpoint = load(growth.model)
+    checkpoint = load_checkpoint(growth.model)
     if checkpoint.hash != growth.weights:
         raise InputError(
             f"node {node} was made with the weights {growth.weights}, and {growth.model} holds "

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from musenet.model.checkpoint import Checkpoint, load, save
+from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import STRUCTURE_SIZES
@@ -161,13 +161,13 @@ def folder(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempP
     """The folder of a checkpoint with a tokenizer that knows two composers and a style."""
     tokenizer = Tokenizer.default(composers=["bach", "chopin"], styles=["baroque"])
     path = tmp_path_factory.mktemp("checkpoint") / "tiny"
-    save(path, model_for(tokenizer, noise=0.15, context=256), tokenizer, {})
+    save_checkpoint(path, model_for(tokenizer, noise=0.15, context=256), tokenizer, {})
     return path
 
 
 @pytest.fixture(scope="session")
 def tiny(folder: Path) -> Checkpoint:
     """The checkpoint as loaded, with lively weights."""
-    checkpoint = load(folder)
+    checkpoint = load_checkpoint(folder)
     enliven(checkpoint.model)
     return checkpoint

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musenet.api import Song, generate, notes
+from musenet.api import Model, Song, generate, load, notes
 from musenet.generation.options import Options
 from musenet.generation.prompt import Place, read_prompt
 from musenet.model.checkpoint import Checkpoint
@@ -67,33 +67,39 @@ def test_a_score_without_notes_is_refused(tiny: Checkpoint) -> None:
         generate(tiny, Score())
 
 
-def test_a_checkpoint_takes_keywords(tiny: Checkpoint) -> None:
-    words = tiny.generate(FOLK, bars=2, seed=3, variations=2)
+def test_a_model_takes_keywords(tiny: Checkpoint) -> None:
+    words = Model(tiny).generate(FOLK, bars=2, seed=3, variations=2)
     options = generate(tiny, FOLK, TWO)
     assert [song.result.data for song in words] == [song.result.data for song in options]
-    came = list(tiny.notes(FOLK, bars=2, seed=3, variations=2))
+    came = list(Model(tiny).notes(FOLK, bars=2, seed=3, variations=2))
     assert came == list(notes(tiny, FOLK, TWO))
 
 
 def test_a_part_of_the_prompt(tiny: Checkpoint) -> None:
-    (song,) = tiny.generate(FOLK, begin=2, stop=4, bars=1)
+    (song,) = Model(tiny).generate(FOLK, begin=2, stop=4, bars=1)
     same = generate(tiny, read_prompt(FOLK, begin=Place(bar=2), stop=Place(bar=4)), Options(bars=1))
     assert song.result.data == same[0].result.data
-    (timed,) = tiny.generate(FOLK, stop="3.6s", bars=1)
+    (timed,) = Model(tiny).generate(FOLK, stop="3.6s", bars=1)
     assert timed.result.boundary == int(read(FOLK).ticks(np.array([3.6]))[0])
     with pytest.raises(InputError, match="give one"):
-        tiny.generate(stop=4)
+        Model(tiny).generate(stop=4)
 
 
 def test_wrong_words_are_refused_before_the_first_note(tiny: Checkpoint) -> None:
     with pytest.raises(InputError, match="did you mean 'chopin'"):
-        tiny.notes(composer="chopim")
+        Model(tiny).notes(composer="chopim")
     with pytest.raises(TypeError, match="did you mean 'bars'"):
-        tiny.generate(FOLK, bar=2)  # type: ignore[call-arg]
+        Model(tiny).generate(FOLK, bar=2)  # type: ignore[call-arg]
 
 
 def test_songs_show_themselves(tiny: Checkpoint) -> None:
-    songs = tiny.generate(FOLK, bars=1, variations=2, seed=4)
+    songs = Model(tiny).generate(FOLK, bars=1, variations=2, seed=4)
     assert songs._repr_html_().count("data:image/png;base64,iVBORw0KGgo") == 2
     assert "seed 4, variation 2" in repr(songs[1])
     assert len(repr(songs)) < 300
+
+
+def test_a_model_is_loaded_by_its_folder_or_name(tiny: Checkpoint) -> None:
+    assert load(tiny.folder).checkpoint.hash == tiny.hash
+    with pytest.raises(InputError, match="did you mean 'mini'"):
+        load("mimi")

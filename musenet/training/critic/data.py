@@ -104,16 +104,9 @@ class Groups:
         checkpoint: the model that generates.
         music: where real pieces come from.
         seed: of all that is drawn.
-
-    Raises:
-        InputError: if the checkpoint has no tokenizer.
     """
 
     def __init__(self, checkpoint: Checkpoint, music: RealMusic, seed: int) -> None:
-        if checkpoint.tokenizer is None:
-            raise InputError(
-                f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole"
-            )
         self._checkpoint = checkpoint
         self._tokenizer = checkpoint.tokenizer
         self._music = music

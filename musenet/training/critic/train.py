@@ -23,8 +23,7 @@ from torch import Tensor
 
 from data_prep.dataset.pieces import Pieces, splits_of
 from musenet.evaluation.critic import WARM_UP, row_states
-from musenet.model import checkpoint as checkpoints
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.critic_head import Critic
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
@@ -118,8 +117,6 @@ def _held_out(dataset: Path) -> list[Pieces]:
 def read(checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[States]:
     """What the trunk makes of samples; those too short to be judged are left out."""
     tokenizer = checkpoint.tokenizer
-    if tokenizer is None:
-        raise InputError(f"{checkpoint.folder} has no tokenizer.json; the checkpoint is not whole")
     parts: list[list[tuple[int, Tensor]]] = [[] for _ in samples]
     tokens = [sample.tokens for sample in samples]
     for index, first, states in row_states(checkpoint.model, tokenizer, tokens):
@@ -218,7 +215,7 @@ def save(checkpoint: Checkpoint, critic: Critic, out: Path, facts: Mapping[str, 
     card = checkpoint.folder / "README.md"
     text = card.read_text(encoding="utf-8") if card.is_file() else f"# {out.name}\n"
     parameters = sum(p.numel() for p in critic.parameters())
-    return checkpoints.save(
+    return save_checkpoint(
         out,
         model,
         checkpoint.tokenizer,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from musenet.model.checkpoint import save
+from musenet.model.checkpoint import save_checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.files import write_bytes
@@ -27,7 +27,9 @@ def model(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPa
     """An untrained model of one layer."""
     tokenizer = Tokenizer.default(composers=["bach", "chopin"], styles=["baroque"])
     folder = tmp_path_factory.mktemp("model") / "tiny"
-    save(folder, model_for(tokenizer, layers=1, context=256, patterns=("dense",)), tokenizer, {})
+    save_checkpoint(
+        folder, model_for(tokenizer, layers=1, context=256, patterns=("dense",)), tokenizer, {}
+    )
     return folder
 
 
@@ -244,12 +246,12 @@ def test_a_damaged_checkpoint(run: Run, tmp_path: Path, model: Path) -> None:
 
 
 def test_weights_that_are_no_numbers(run: Run, tmp_path: Path, model: Path) -> None:
-    from musenet.model.checkpoint import load
+    from musenet.model.checkpoint import load_checkpoint
 
-    checkpoint = load(model)
+    checkpoint = load_checkpoint(model)
     with torch.no_grad():
         checkpoint.model.embedding.weight.fill_(float("nan"))
-    save(tmp_path / "nan", checkpoint.model, checkpoint.tokenizer, {})
+    save_checkpoint(tmp_path / "nan", checkpoint.model, checkpoint.tokenizer, {})
     code, _, err = run(PIANO, "--out", "o.mid", model=tmp_path / "nan")
     assert code == 2
     assert "no numbers" in err

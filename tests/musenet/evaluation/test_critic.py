@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from musenet.evaluation.critic import WARM_UP, as_written, log_odds
-from musenet.model import checkpoint
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer import read
 from tokenizer.encoding.structure import structure
@@ -30,8 +29,8 @@ Judge = Callable[..., Checkpoint]
 def judge(model_for: Callable[..., Transformer]) -> Judge:
     def made(folder: Path, *, critic: bool) -> Checkpoint:
         tokenizer = Tokenizer.default(composers=["bach"])
-        checkpoint.save(folder, model_for(tokenizer, noise=0.15, critic=critic), tokenizer, {})
-        return checkpoint.load(folder)
+        save_checkpoint(folder, model_for(tokenizer, noise=0.15, critic=critic), tokenizer, {})
+        return load_checkpoint(folder)
 
     return made
 
@@ -42,13 +41,11 @@ def critical(judge: Judge, tmp_path_factory: pytest.TempPathFactory) -> Checkpoi
 
 
 def encoded(known: Checkpoint, file: Path = HYMN, labels: Labels | None = None) -> Tokens:
-    assert known.tokenizer is not None
     return known.tokenizer.encode(read(file), labels)
 
 
 def test_it_is_the_critics_mean_over_the_rows(critical: Checkpoint) -> None:
     tokenizer = critical.tokenizer
-    assert tokenizer is not None
     assert critical.model.critic is not None
     rows = as_written(encoded(critical), tokenizer)[:100]
     (found,) = log_odds(critical, [rows])
@@ -92,7 +89,6 @@ def test_a_piece_longer_than_the_context_is_judged_to_its_end(critical: Checkpoi
 @pytest.mark.parametrize("file", sorted(FIXTURES.glob("*.mid")), ids=lambda path: path.stem)
 def test_what_is_judged_is_what_stands_in_a_file(critical: Checkpoint, file: Path) -> None:
     tokenizer = critical.tokenizer
-    assert tokenizer is not None
     written = as_written(encoded(critical, file), tokenizer)
     again = tokenizer.body(read(to_bytes(tokenizer.decode(written))))
     np.testing.assert_array_equal(written[1:], again)

@@ -19,7 +19,7 @@ from musenet.evaluation.generated import scores_of
 from musenet.evaluation.inputs import dataset_pieces
 from musenet.evaluation.page import page
 from musenet.evaluation.report import Request, scored, trained_context
-from musenet.model import checkpoint
+from musenet.model.checkpoint import load_checkpoint, save_checkpoint
 from musenet.model.config import preset
 from musenet.model.transformer import Transformer
 from tokenizer import InputError, Tokenizer, write
@@ -64,14 +64,13 @@ def weights(dataset: Path, model_for: Callable[..., Transformer]) -> Path:
     tokenizer = Tokenizer.load(dataset / "tokenizer.json")
     out = dataset.parent / "weights"
     model = model_for(tokenizer, row_length=8, context=64)
-    checkpoint.save(out, model, tokenizer, {"settings": {"context": 48}})
+    save_checkpoint(out, model, tokenizer, {"settings": {"context": 48}})
     return out
 
 
 def test_a_model_of_zeros_costs_uniform_values(folder: Path, weights: Path) -> None:
     result = scored(Request((folder / "hills", folder / "shore"), str(weights)))
-    tokenizer = checkpoint.load(weights).tokenizer
-    assert tokenizer is not None
+    tokenizer = load_checkpoint(weights).tokenizer
     sizes = tokenizer.vocabulary.sizes
     assert result["pieces"] == 40
     assert result["notes"] == 40 * 60
@@ -151,7 +150,7 @@ def test_what_cannot_be_scored_is_said(dataset: Path, weights: Path, tmp_path: P
     config = dataclasses.replace(
         preset("mini", coarse.vocabulary.sizes, STRUCTURE_SIZES), layers=3, width=32, heads=2
     )
-    checkpoint.save(tmp_path / "coarse", Transformer(config), coarse, {})
+    save_checkpoint(tmp_path / "coarse", Transformer(config), coarse, {})
     with pytest.raises(InputError, match="tokenized with resolution 24"):
         scored(Request((dataset,), str(tmp_path / "coarse")))
 

@@ -21,8 +21,7 @@ from data_prep.pipeline import Run
 from musenet.cli.main import app
 from musenet.evaluation import style_map_picture
 from musenet.evaluation.style_map import Label, StyleMap, style_map
-from musenet.model import checkpoint
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -45,13 +44,12 @@ def known(
         table = model.embedding.weight
         table[handel] = 3 * table[bach] + 0.1 * torch.randn(32)
     folder = tmp_path_factory.mktemp("map") / "tiny"
-    checkpoint.save(folder, model, tokenizer, {})
-    return checkpoint.load(folder)
+    save_checkpoint(folder, model, tokenizer, {})
+    return load_checkpoint(folder)
 
 
 def test_similarity_is_the_cosine_about_the_mean(known: Checkpoint) -> None:
     found = style_map(known, "composer", 10, None)
-    assert known.tokenizer is not None
     vocabulary = known.tokenizer.vocabulary
     table = known.model.embedding.weight.detach().numpy().astype(np.float64)
     ids = [vocabulary.control(label.control) or 0 for label in found.labels]
@@ -114,9 +112,9 @@ def test_what_cannot_be_drawn_is_said(known: Checkpoint, tmp_path: Path) -> None
     config = known.config
     sizes = (bare.vocabulary.sizes[0], *config.field_sizes[1:])
     model = Transformer(ModelConfig(**{**vars(config), "field_sizes": sizes}))
-    checkpoint.save(tmp_path / "bare", model, bare, {})
+    save_checkpoint(tmp_path / "bare", model, bare, {})
     with pytest.raises(InputError, match="three or more"):
-        style_map(checkpoint.load(tmp_path / "bare"), "composer", 10, None)
+        style_map(load_checkpoint(tmp_path / "bare"), "composer", 10, None)
 
 
 def test_no_name_covers_another_or_a_point() -> None:

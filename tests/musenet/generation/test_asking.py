@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from musenet.api import Model
 from musenet.generation.asking import Asked, asked_options, place
 from musenet.generation.options import Options, sampling_for
 from musenet.generation.prompt import Place
-from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.filters import Sampling
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
@@ -86,7 +86,7 @@ def test_every_option_can_be_asked_for() -> None:
 
 def test_every_keyword_is_told() -> None:
     page = (Path(__file__).parents[3] / "docs" / "generation.md").read_text(encoding="utf-8")
-    told = re.findall(r"\w+", str(Checkpoint.generate.__doc__))
+    told = re.findall(r"\w+", str(Model.generate.__doc__))
     for keyword in Asked.__annotations__:
         assert f"`{keyword}`" in page
         assert keyword in told

@@ -94,7 +94,6 @@ def test_a_critic_is_asked_for_what_has_notes(
     best, _ = ranked(tiny, composition, results)[0]
     assert best is results[-1]
     assert "critic" in table(ranked(tiny, composition, results), 1)
-    assert tiny.tokenizer is not None
     prompt = tiny.tokenizer.body(composition.prompt.heard)
     for index, piece in enumerate(asked[:6]):
         rows = composition.rows(index)

@@ -153,7 +153,6 @@ def test_notes_are_what_the_rows_say(tiny: Checkpoint) -> None:
     for _ in composition.steps():
         pass
     (result,) = composition.results()
-    assert tiny.tokenizer is not None
     vocabulary = tiny.tokenizer.vocabulary
     body = tiny.tokenizer.body(prompt.heard)
     time = int(vocabulary.steps[body[:, 0]].sum())

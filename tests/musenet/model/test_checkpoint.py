@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from musenet.model import checkpoint
-from musenet.model.checkpoint import load, resolve, save
+from musenet.model.checkpoint import checkpoint_folder, load_checkpoint, save_checkpoint
 from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
@@ -45,17 +45,16 @@ def model_of(seed: int = 0) -> Transformer:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    save(
+    save_checkpoint(
         tmp_path / "model", model_of(), Tokenizer.default(), {"steps": 3, "é": [1.5]}, "# A card\n"
     )
     return tmp_path / "model"
 
 
 def test_what_is_loaded_is_what_was_saved(folder: Path) -> None:
-    loaded = load(folder)
+    loaded = load_checkpoint(folder)
     assert loaded.config == CONFIG
     assert loaded.training == {"steps": 3, "é": [1.5]}
-    assert loaded.tokenizer is not None
     assert loaded.tokenizer.vocabulary.sizes == Tokenizer.default().vocabulary.sizes
     assert not loaded.model.training
     for name, tensor in model_of().state_dict().items():
@@ -66,23 +65,31 @@ def test_the_loaded_model_computes_in_fp32_what_its_weights_say(folder: Path) ->
     rounded = model_of().bfloat16().float()
     tokens = torch.stack([torch.randint(0, s, (1, 9)) for s in CONFIG.field_sizes], -1)
     structure = torch.stack([torch.randint(0, s, (1, 9)) for s in CONFIG.structure_sizes], -1)
-    assert torch.equal(load(folder).model.nll(tokens, structure), rounded.nll(tokens, structure))
-    half = load(folder, compute=torch.bfloat16).model.trunk(tokens, structure)
+    assert torch.equal(
+        load_checkpoint(folder).model.nll(tokens, structure), rounded.nll(tokens, structure)
+    )
+    half = load_checkpoint(folder, compute=torch.bfloat16).model.trunk(tokens, structure)
     assert half.dtype == torch.bfloat16
 
 
 def test_the_hash_is_of_the_weights_alone(folder: Path, tmp_path: Path) -> None:
     data = (folder / "model.safetensors").read_bytes()
-    assert load(folder).hash == hashlib.sha256(data).hexdigest()[:12]
-    assert save(tmp_path / "again", model_of(), None, {"steps": 9}) == load(folder).hash
-    assert save(tmp_path / "other", model_of(1), None, {}) != load(folder).hash
+    assert load_checkpoint(folder).hash == hashlib.sha256(data).hexdigest()[:12]
+    assert (
+        save_checkpoint(tmp_path / "again", model_of(), Tokenizer.default(), {"steps": 9})
+        == load_checkpoint(folder).hash
+    )
+    assert (
+        save_checkpoint(tmp_path / "other", model_of(1), Tokenizer.default(), {})
+        != load_checkpoint(folder).hash
+    )
 
 
-def test_a_checkpoint_needs_neither_tokenizer_nor_card(tmp_path: Path) -> None:
-    save(tmp_path / "bare", model_of(), None, {})
+def test_a_checkpoint_needs_no_card(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "bare", model_of(), Tokenizer.default(), {})
     names = sorted(path.name for path in (tmp_path / "bare").iterdir())
-    assert names == ["config.json", "model.safetensors", "training.json"]
-    assert load(tmp_path / "bare").tokenizer is None
+    assert names == ["config.json", "model.safetensors", "tokenizer.json", "training.json"]
+    assert load_checkpoint(tmp_path / "bare").training == {}
 
 
 def cut(path: Path) -> None:
@@ -109,7 +116,8 @@ def of_another_version(path: Path) -> None:
         ("model.safetensors", lambda p: p.write_bytes(b"\xff" * 50), "is damaged"),
         ("model.safetensors", lambda p: p.write_bytes(pickle.dumps({"a": 1}) * 9), "is damaged"),
         ("model.safetensors", of_other_format, "not of the format musenet-1"),
-        ("model.safetensors", Path.unlink, "not whole"),
+        ("model.safetensors", Path.unlink, "not whole: .* has no model.safetensors"),
+        ("tokenizer.json", Path.unlink, "not whole: .* has no tokenizer.json"),
         ("config.json", of_another_shape, "do not fit its config.json"),
         ("config.json", of_another_version, "not of version 1"),
         ("config.json", lambda p: p.write_bytes(b"\xff\x00"), "config.json is damaged"),
@@ -123,7 +131,7 @@ def test_damage_is_named_in_one_sentence(
 ) -> None:
     damage(folder / name)
     with pytest.raises(InputError, match=sentence) as error:
-        load(folder)
+        load_checkpoint(folder)
     assert "\n" not in str(error.value)
 
 
@@ -132,7 +140,7 @@ def test_weights_cut_anywhere_are_refused(folder: Path, size: int) -> None:
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(InputError, match="is damaged"):
-        load(folder)
+        load_checkpoint(folder)
 
 
 class _Fails:
@@ -144,37 +152,37 @@ class _Fails:
 def test_a_failed_save_leaves_the_old_one_and_nothing_else(folder: Path) -> None:
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(InputError, match="no more room"):
-        save(folder, model_of(1), _Fails(), {})
+        save_checkpoint(folder, model_of(1), _Fails(), {})
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_saving_again_replaces_the_whole_folder(folder: Path) -> None:
-    new = save(folder, model_of(1), None, {})
-    assert load(folder).hash == new
-    assert not (folder / "tokenizer.json").exists()
+    new = save_checkpoint(folder, model_of(1), Tokenizer.default(), {})
+    assert load_checkpoint(folder).hash == new
+    assert not (folder / "README.md").exists()
     assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
-        save(tmp_path / "file" / "model", model_of(), None, {})
+        save_checkpoint(tmp_path / "file" / "model", model_of(), Tokenizer.default(), {})
 
 
 def test_names_are_those_of_shipped_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "PRETRAINED", folder.parent)
-    assert resolve("model") == folder
+    assert checkpoint_folder("model") == folder
     with pytest.raises(InputError, match="did you mean 'model'"):
-        load("modl")
+        load_checkpoint("modl")
 
 
 def test_what_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no config\.json"):
-        load(tmp_path)
+        load_checkpoint(tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is a file"):
-        load(tmp_path / "file")
+        load_checkpoint(tmp_path / "file")
 
 
 def test_config_is_readable_json(folder: Path) -> None:
@@ -184,7 +192,7 @@ def test_config_is_readable_json(folder: Path) -> None:
 def test_loading_leaves_the_compiler_alone() -> None:
     """PyTorch's compiler takes longer to import than weights take to read."""
     code = (
-        "import sys; from musenet.model.checkpoint import load; load('mini'); "
+        "import sys; from musenet.model.checkpoint import load_checkpoint as load; load('mini'); "
         "print('torch._dynamo' in sys.modules, 'sympy' in sys.modules)"
     )
     root = Path(__file__).parents[3]

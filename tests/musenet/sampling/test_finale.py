@@ -14,7 +14,6 @@ from musenet.sampling.filters import Sampling
 from musenet.sampling.finale import QUARTERS, TRIES, Finale, Judge
 from musenet.sampling.grammar import Limits
 from musenet.sampling.sampler import Plan, Sampler, rows_of
-from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Vocabulary
 from tokenizer.labels import Labels
 from tokenizer.typing import Tokens
@@ -26,13 +25,11 @@ CLOSE = LENGTH - QUARTERS * BEAT
 
 @pytest.fixture
 def vocabulary(tiny: Checkpoint) -> Vocabulary:
-    assert isinstance(tiny.tokenizer, Tokenizer)
     return tiny.tokenizer.vocabulary
 
 
 @pytest.fixture
 def plan(tiny: Checkpoint) -> Plan:
-    assert isinstance(tiny.tokenizer, Tokenizer)
     return Plan(
         prefix=tiny.tokenizer.prefix(Labels(instruments=(0,), time_signature=(4, 4), tempo=90)),
         body=np.array([[1, 1, 61, 13, 20], [13, 1, 63, 13, 18]], dtype=np.int16),
@@ -53,7 +50,6 @@ def pitches(rows: Tokens) -> float:
 
 
 def made(checkpoint: Checkpoint, plan: Plan, judge: Judge = pitches) -> list[Tokens]:
-    assert checkpoint.tokenizer is not None
     sampler = Finale(checkpoint.model, checkpoint.tokenizer.vocabulary, plan, judge)
     steps = list(sampler.steps())
     return [rows_of(steps, index) for index in range(len(plan.variations))]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from musenet.generation.options import Options
 from musenet.generation.session import Composition
-from musenet.model.checkpoint import Checkpoint, load
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.heads import CascadeHead
 from musenet.sampling.filters import Sampling, draw
 from musenet.sampling.loop_penalty import LONGEST, NOTES, REPEATS, Repetition, longest_runs
@@ -164,7 +164,7 @@ def stubborn(folder: Path) -> Checkpoint:
 
     One channel of the state is positive everywhere, and one value of each field listens to it.
     """
-    checkpoint = load(folder)
+    checkpoint = load_checkpoint(folder)
     model, head = checkpoint.model, checkpoint.model.head
     assert isinstance(head, CascadeHead)
     with torch.no_grad():

@@ -23,7 +23,6 @@ from tokenizer.typing import Tokens
 
 
 def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
-    assert isinstance(checkpoint.tokenizer, Tokenizer)
     return checkpoint.tokenizer
 
 

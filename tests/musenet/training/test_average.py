@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from musenet.cli.main import app
-from musenet.model import checkpoint
+from musenet.model.checkpoint import checkpoint_folder, load_checkpoint, save_checkpoint
 from musenet.training import start as runs
 from musenet.training.average import average
 from musenet.training.publish import export
@@ -58,7 +58,7 @@ def test_every_parameter_is_the_mean(branches: list[Path], tmp_path: Path) -> No
     for name in a:
         expected = ((a[name].double() + b[name].double()) / 2).to(torch.bfloat16)
         assert torch.equal(mean[name], expected), name
-    assert checkpoint.load(tmp_path / "mean").hash == hash_
+    assert load_checkpoint(tmp_path / "mean").hash == hash_
 
 
 def test_the_record_and_the_card_say_what_was_averaged(
@@ -68,15 +68,15 @@ def test_the_record_and_the_card_say_what_was_averaged(
         app, ["average", *map(str, branches), "--out", str(tmp_path / "mean")]
     )
     assert result.exit_code == 0, result.output
-    record = checkpoint.load(tmp_path / "mean").training
-    records = [checkpoint.load(folder).training for folder in branches]
+    record = load_checkpoint(tmp_path / "mean").training
+    records = [load_checkpoint(folder).training for folder in branches]
     assert record["steps"] == 6
     assert record["notes"] == records[0]["notes"] + records[1]["notes"]
     assert [run["seed"] for run in record["averaged"]] == [7, 8]
     assert [run["hash"] for run in record["averaged"]] == [
-        checkpoint.load(folder).hash for folder in branches
+        load_checkpoint(folder).hash for folder in branches
     ]
-    assert record["initial"]["hash"] == checkpoint.load(first).hash
+    assert record["initial"]["hash"] == load_checkpoint(first).hash
     card = (tmp_path / "mean" / "README.md").read_text(encoding="utf-8")
     assert "the mean of 2 runs that differ in their seed (7, 8;" in card
     assert "## Quality" not in card, "nobody has measured the mean yet"
@@ -91,7 +91,7 @@ def test_a_run_that_begins_with_a_mean_says_so(
     runs.start(dataset, tmp_path / "run", settings).train()
     export(tmp_path / "run", tmp_path / "out", which="last")
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    hash_ = checkpoint.load(tmp_path / "mean").hash
+    hash_ = load_checkpoint(tmp_path / "mean").hash
     assert f"the weights mean ({hash_}, the mean of 2 runs)" in card
 
 
@@ -100,14 +100,13 @@ def test_what_does_not_fit_is_refused(branches: list[Path], first: Path, tmp_pat
     with pytest.raises(InputError, match="at least two"):
         average(branches[:1], out)
     with pytest.raises(InputError, match="has a critic; average first"):
-        average([branches[0], checkpoint.resolve("mini")], out)
-    loaded = checkpoint.load(first)
-    assert loaded.tokenizer is not None
+        average([branches[0], checkpoint_folder("mini")], out)
+    loaded = load_checkpoint(first)
     labelled = loaded.tokenizer.extended(["composer:new"])
-    checkpoint.save(tmp_path / "other", loaded.model, labelled, loaded.training)
+    save_checkpoint(tmp_path / "other", loaded.model, labelled, loaded.training)
     with pytest.raises(InputError, match="has another shape or vocabulary than"):
         average([branches[0], tmp_path / "other"], out)
-    checkpoint.save(tmp_path / "bare", loaded.model, loaded.tokenizer, {})
+    save_checkpoint(tmp_path / "bare", loaded.model, loaded.tokenizer, {})
     with pytest.raises(InputError, match="does not say how it was trained"):
         average([branches[0], tmp_path / "bare"], out)
     figures = tmp_path / "figures.json"

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from musenet.cli.main import app
 from musenet.evaluation.likelihood import Scores
-from musenet.model import checkpoint
+from musenet.model.checkpoint import load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from musenet.training import finetune_data
 from musenet.training.finetune import Comparison, said
@@ -29,7 +29,7 @@ def tiny(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPat
     tokenizer = Tokenizer.default(composers=["bach"], styles=["baroque"])
     folder = tmp_path_factory.mktemp("from") / "tiny"
     facts = {"steps": 10, "notes": 1000, "hours": 0.1}
-    checkpoint.save(folder, model_for(tokenizer), tokenizer, facts)
+    save_checkpoint(folder, model_for(tokenizer), tokenizer, facts)
     return folder
 
 
@@ -60,8 +60,7 @@ def test_a_folder_becomes_a_model(tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "mine"
     output = tune(music, tiny, out, "--composer", "Jane Doe", steps=30)
     assert splits(tmp_path / "mine-run") == {"train": 10, "validation": 1, "test": 1}
-    made = checkpoint.load(out)
-    assert made.tokenizer is not None
+    made = load_checkpoint(out)
     vocabulary = made.tokenizer.vocabulary
     assert vocabulary.controls[: len(vocabulary.controls) - 1] == (
         Tokenizer.load(tiny / "tokenizer.json").vocabulary.controls
@@ -84,7 +83,7 @@ def test_figures_are_those_of_evaluate(tiny: Path, tmp_path: Path) -> None:
     """What it says of before and after, another command finds on the same pieces."""
     music = folder_of(FILES[:9], tmp_path / "music")
     tune(music, tiny, tmp_path / "mine")
-    facts = checkpoint.load(tmp_path / "mine").training["fine_tuning"]
+    facts = load_checkpoint(tmp_path / "mine").training["fine_tuning"]
     for weights, when in ((tiny, "before"), (tmp_path / "mine", "after")):
         words = ["evaluate", str(tmp_path / "mine-run" / "data"), "--weights", str(weights)]
         figures = tmp_path / f"{when}.json"
@@ -112,10 +111,10 @@ def test_a_few_files_are_enough_to_train_on(
     assert splits(tmp_path / "mine-run") == expected
     assert words in output
     assert words in (tmp_path / "mine" / "README.md").read_text(encoding="utf-8")
-    state = checkpoint.load(tmp_path / "mine").model.state_dict()
+    state = load_checkpoint(tmp_path / "mine").model.state_dict()
     assert any(
         not torch.equal(tensor, state[name])
-        for name, tensor in checkpoint.load(tiny).model.state_dict().items()
+        for name, tensor in load_checkpoint(tiny).model.state_dict().items()
         if tensor.shape == state[name].shape
     )
 
@@ -134,7 +133,7 @@ def test_a_stopped_run_goes_on(tiny: Path, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, result.output
     whole, parts = (
-        checkpoint.load(tmp_path / f"{name}-run" / "last").model.state_dict()
+        load_checkpoint(tmp_path / f"{name}-run" / "last").model.state_dict()
         for name in ("whole", "parts")
     )
     for name, tensor in whole.items():

@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from musenet.model.config import preset
+from musenet.model.likelihood import Batch
 from musenet.model.transformer import Transformer
 from musenet.training.mixup import Mix, draw
-from musenet.training.objective import Batch, NoteCost
+from musenet.training.objective import NoteCost
 
 FIELDS = (40, 20, 30, 25, 15)
 STRUCTURE = (9, 17, 30, 9, 9, 9)

@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from musenet.model.config import preset
+from musenet.model.likelihood import Batch, field_nats
 from musenet.model.transformer import Transformer
-from musenet.training.objective import Batch, NoteCost, ending_mask, field_nats
+from musenet.training.objective import NoteCost, ending_mask
 from tokenizer.encoding.structure import STRUCTURE_SIZES, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.score.score import NOTES, Score

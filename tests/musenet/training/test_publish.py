@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from musenet.model import checkpoint
+from musenet.model.checkpoint import load_checkpoint
 from musenet.training import start as runs
 from musenet.training.publish import Papers, export
 from musenet.training.settings import resolve
@@ -66,13 +66,13 @@ def test_the_card_states_the_facts(run: Path, dataset: Path, tmp_path: Path) -> 
         (tmp_path / "corpora" / corpus).mkdir(parents=True)
         (tmp_path / "corpora" / corpus / "ATTRIBUTION.txt").write_text(f"By {corpus} & Co.")
     found = tmp_path / "figures.json"
-    found.write_text(json.dumps(figures(checkpoint.load(run / "best").hash)))
+    found.write_text(json.dumps(figures(load_checkpoint(run / "best").hash)))
     remarks = tmp_path / "remarks.md"
     remarks.write_text("## Endings\n\nThey end.\n")
     out = tmp_path / "shipped"
     hash_ = export(run, out, Papers(found, tmp_path / "corpora", remarks))
-    loaded = checkpoint.load(out)
-    assert loaded.hash == hash_ == checkpoint.load(run / "best").hash
+    loaded = load_checkpoint(out)
+    assert loaded.hash == hash_ == load_checkpoint(run / "best").hash
     card = (out / "README.md").read_text(encoding="utf-8")
     for fact in ("**4.500 bits**", "9.250", "4 steps", "up × 2", "By up & Co.", "weights.up=2.0"):
         assert fact in card, fact

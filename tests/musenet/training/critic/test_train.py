@@ -16,8 +16,7 @@ from musenet.cli.main import app
 from musenet.evaluation.critic import WARM_UP, as_written, log_odds
 from musenet.generation.options import Options
 from musenet.generation.session import Composition
-from musenet.model import checkpoint
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from musenet.training.critic import train as critics
 from musenet.training.critic.data import VARIATIONS, Groups, RealMusic, Sample
@@ -34,8 +33,8 @@ def plain(
     tokenizer = Tokenizer.default(composers=["bach"])
     folder = tmp_path_factory.mktemp("critic") / "plain"
     card = "# plain\n\nText.\n\n## Limits and use\n\nNone.\n"
-    checkpoint.save(folder, model_for(tokenizer, noise=0.1), tokenizer, {"steps": 3}, card)
-    return checkpoint.load(folder)
+    save_checkpoint(folder, model_for(tokenizer, noise=0.1), tokenizer, {"steps": 3}, card)
+    return load_checkpoint(folder)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +60,6 @@ def test_both_halves_of_a_group_are_alike_but_for_who_made_them(
     real = [s for s in samples if s.real]
     made = [s for s in samples if not s.real]
     assert len(real) == len(made) == VARIATIONS
-    assert plain.tokenizer is not None
     vocabulary = plain.tokenizer.vocabulary
     for sample in samples:
         assert vocabulary.name(int(sample.tokens[0, 0])).startswith("time_signature:")
@@ -94,7 +92,6 @@ def test_held_out_groups_come_from_held_out_pieces(plain: Checkpoint, dataset: P
         plain, dataset, pieces=16, minutes=None, seed=0, progress=nothing
     )
     tokenizer, train = plain.tokenizer, Pieces(dataset, "train")
-    assert tokenizer is not None
     written = [as_written(train.tokens(i), tokenizer) for i in range(len(train))]
     trained_on = {tokens[1:41, 2].tobytes() for tokens in written}
     for samples, known in ((learned, True), (held, False)):
@@ -178,7 +175,7 @@ def test_every_other_tensor_keeps_its_bytes(plain: Checkpoint, judged: Path) -> 
 
 def test_the_music_stays_as_it_was(plain: Checkpoint, judged: Path) -> None:
     made = []
-    for known in (plain, checkpoint.load(judged)):
+    for known in (plain, load_checkpoint(judged)):
         composition = Composition(known, None, Options(bars=4, seed=5, variations=(1, 2)))
         for _ in composition.steps():
             pass
@@ -187,7 +184,7 @@ def test_the_music_stays_as_it_was(plain: Checkpoint, judged: Path) -> None:
 
 
 def test_it_tells_noise_from_scales(judged: Path, dataset: Path) -> None:
-    known = checkpoint.load(judged)
+    known = load_checkpoint(judged)
     held = known.training["critic"]["held_out"]
     assert held["auc"] > 0.9
     pieces = Pieces(dataset, "test")
@@ -201,7 +198,7 @@ def test_it_tells_noise_from_scales(judged: Path, dataset: Path) -> None:
 
 
 def test_record_and_card_say_how_well_it_does(judged: Path, plain: Checkpoint) -> None:
-    known = checkpoint.load(judged)
+    known = load_checkpoint(judged)
     assert known.config.critic
     facts = known.training["critic"]
     assert known.training["steps"] == 3
