@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from musenet import __version__
 from tokenizer.errors import InputError
 
 from .average import average
@@ -30,12 +32,30 @@ from .tree import tree
 
 app = typer.Typer(
     name="musenet",
-    help="Continue, compose and prepare MIDI with a MuseNet-style Transformer.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"musenet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _musenet(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Continue, compose and prepare MIDI with a MuseNet-style Transformer."""
+
 
 _COMMANDS = (
     generate,
