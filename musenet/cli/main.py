@@ -16,6 +16,7 @@ from musenet import __version__
 from tokenizer.errors import InputError
 
 from .average import average
+from .bands import bands
 from .dataset import dataset
 from .embeddings import embeddings
 from .evaluate import evaluate
@@ -67,6 +68,7 @@ _COMMANDS = (
     evaluate,
     embeddings,
     prepare,
+    bands,
     inspect,
     tokens,
     detokenize,

@@ -1,0 +1,228 @@
+"""The drummer: a groove for each section with small changes, fills, crashes and breaks."""
+
+from __future__ import annotations
+
+from random import Random
+
+from .form import Bar, Section
+from .kit import CYMBALS, HATS, KEYS, VELOCITIES
+from .pattern import PatternBar, Step, drum_bars
+from .playing import Chart, Note, Player, plays_in
+from .style import Drums, Groove
+
+_LENGTH = 60
+_FLAM = 22  # ticks by which a flam's first stroke is early
+_TOMS = ("tom1", "tom2", "tom3", "floor")
+
+Hits = dict[str, list[Step]]
+"""The strokes of a bar, by part of the kit."""
+
+
+class Drummer:
+    """One drummer through a song."""
+
+    def __init__(self, drums: Drums, chart: Chart, random: Random) -> None:
+        self._drums = drums
+        self._chart = chart
+        self._random = random
+        self._grooves = self._of_meter(drums.parsed())
+        self._fills = self._of_meter(drums.parsed(fills=True))
+        self._chosen: dict[str, Groove] = {}
+        self._notes: list[Note] = []
+        self._song_fill = random.choice(self._fills) if self._fills else None
+        self._kick_changes = random.randrange(100) < 35
+
+    def _of_meter(self, grooves: tuple[Groove, ...]) -> list[Groove]:
+        style = self._chart.style
+        return [g for g in grooves if style.meter_of(g.meter) == self._chart.meter]
+
+    def play(self, player: Player) -> list[Note]:
+        """All strokes."""
+        crash = False
+        for number, section in enumerate(self._chart.form.sections):
+            if number not in player.sections or not self._grooves:
+                crash = True
+                continue
+            groove = self._groove(section)
+            for bar in self._chart.bars_of(section):
+                if bar.ending:
+                    self._end(bar)
+                    continue
+                hits = self._bar(groove, bar)
+                if bar.stop:
+                    hits = self._stopped(hits, bar)
+                elif bar.fill:
+                    hits = self._filled(hits, bar)
+                if crash and self._drums.crash and section.energy >= 2:
+                    self._crash(hits, section)
+                crash = bar.fill > 0 and bar.number + 1 == section.bars
+                self._strike(bar, hits)
+        return self._notes
+
+    def _groove(self, section: Section) -> Groove:
+        """The section's groove: the one of its kind, seldom another of the same choice."""
+        kind = section.kind
+        named = [g for g in self._grooves if g.sections and plays_in(g.sections, kind)]
+        options = named or [g for g in self._grooves if not g.sections] or self._grooves
+        if kind not in self._chosen:
+            used = [g for g in options if g in self._chosen.values()]
+            take = used if used and self._random.randrange(100) < 40 else options
+            self._chosen[kind] = self._random.choice(take)
+        if section.occurrence and self._random.randrange(100) < 18:
+            return self._random.choice(options)
+        return self._chosen[kind]
+
+    def _written(self, groove: Groove, number: int) -> Hits:
+        hits: Hits = {}
+        for name, text in groove.lines.items():
+            bars: tuple[PatternBar, ...] = drum_bars(text, self._chart.meter, self._chart.swing)
+            hits[name] = list(bars[number % len(bars)].steps)
+        return hits
+
+    def _bar(self, groove: Groove, bar: Bar) -> Hits:
+        """A bar of the groove as it is played this time."""
+        hits = self._written(groove, bar.number)
+        chance = self._random.randrange(100)
+        if chance < 10 and "kick" in hits and bar.number and self._kick_changes:
+            self._change_kick(hits)
+        elif chance < 17 and hits.get("snare") and self._chart.style.human:
+            self._ghost(hits)
+        elif chance < 23 and hits.get("hat") and len(hits["hat"]) >= 8 and bar.number % 2:
+            last = hits["hat"].pop()
+            hits.setdefault("open", []).append(last._replace(symbol="x"))
+        elif chance < 27:
+            for name in ("shaker", "hat", "ride"):
+                if len(hits.get(name, ())) > 8:
+                    del hits[name][self._random.randrange(1, len(hits[name]))]
+                    break
+        if bar.section.energy <= 1:
+            hits = {name: steps for name, steps in hits.items() if name not in ("open", "crash")}
+        return hits
+
+    def _change_kick(self, hits: Hits) -> None:
+        """One stroke of the bass drum less, or one more before another."""
+        kick = hits["kick"]
+        if len(kick) > 3 and self._random.randrange(2):
+            del kick[self._random.randrange(1, len(kick))]
+            return
+        unit = self._chart.meter.beat // 4 if self._chart.meter.beat == 480 else 240
+        taken = {step.start for name in ("kick", "snare") for step in hits.get(name, ())}
+        swung = self._chart.swing.warp
+        grid = range(unit * 2, self._chart.meter.bar, unit)
+        free = [t for t in map(swung, grid) if t not in taken and swung(0) != t]
+        near = [t for t in free if any(0 < step.start - t <= 2 * unit for step in kick)]
+        if near:
+            kick.append(Step(self._random.choice(near), unit, "o"))
+            kick.sort()
+
+    def _ghost(self, hits: Hits) -> None:
+        """A ghost note on the snare, off the beat."""
+        if "g" not in {step.symbol for step in hits["snare"]} and self._random.randrange(3):
+            return
+        unit = 120
+        taken = {step.start for step in hits["snare"]}
+        grid = (self._chart.swing.warp(t) for t in range(unit, self._chart.meter.bar, 2 * unit))
+        free = [t for t in grid if t not in taken]
+        if free:
+            hits["snare"].append(Step(self._random.choice(free), unit, "g"))
+            hits["snare"].sort()
+
+    def _filled(self, hits: Hits, bar: Bar) -> Hits:
+        """The groove up to the fill, and the last beats of a fill."""
+        begin = self._chart.meter.bar - bar.fill * self._chart.meter.beat
+        fill = self._fill_for(bar)
+        if fill is None:
+            return hits
+        strokes = {
+            name: [step for step in steps if step.start >= begin]
+            for name, steps in self._written(fill, 0).items()
+        }
+        kept = {
+            name: [step for step in steps if step.start < begin or name in ("pedal", "shaker")]
+            for name, steps in hits.items()
+        }
+        if not any(strokes.values()):
+            return hits
+        for name, steps in strokes.items():
+            kept[name] = sorted([*kept.get(name, []), *steps])
+        if self._random.randrange(100) < 25:
+            self._reroute(kept, begin)
+        return kept
+
+    def _fill_for(self, bar: Bar) -> Groove | None:
+        options = [g for g in self._fills if plays_in(g.sections, bar.section.kind)]
+        if not options:
+            return None
+        if self._song_fill in options and self._random.randrange(100) < 30:
+            return self._song_fill
+        return self._random.choice(options)
+
+    def _reroute(self, hits: Hits, begin: int) -> None:
+        """The strokes of a fill's toms on other toms, each time another way round the kit."""
+        names = [name for name in _TOMS if hits.get(name)]
+        if len(names) < 2:
+            return
+        turned = names[1:] + names[:1]
+        moved = {n: [s for s in hits[n] if s.start >= begin] for n in names}
+        for name, other in zip(names, turned, strict=True):
+            kept = [s for s in hits[other] if s.start < begin]
+            hits[other] = sorted([*kept, *moved[name]])
+
+    def _stopped(self, hits: Hits, bar: Bar) -> Hits:
+        """The first stroke alone, and the fill after the silence, if there is one."""
+        first = {name: [s for s in steps if s.start == 0] for name, steps in hits.items()}
+        if not any(first.values()):
+            first["kick"] = [Step(0, _LENGTH, "X")]
+        if bar.fill and self._fills and self._random.randrange(100) < 70:
+            begin = self._chart.meter.bar - min(bar.fill, 2) * self._chart.meter.beat
+            fill = self._random.choice(self._fills)
+            for name, steps in self._written(fill, 0).items():
+                first.setdefault(name, []).extend(s for s in steps if s.start >= begin)
+        return first
+
+    def _crash(self, hits: Hits, section: Section) -> None:
+        for name in HATS:
+            hits[name] = [s for s in hits.get(name, ()) if s.start > 0]
+        name = "crash2" if section.energy > 3 and self._random.randrange(3) == 0 else "crash"
+        hits[name] = [Step(0, 480, "X" if section.energy > 2 else "x")]
+        if not any(s.start == 0 for s in hits.get("kick", ())) and "kick" in hits:
+            hits["kick"].insert(0, Step(0, _LENGTH, "x"))
+
+    def _strike(self, bar: Bar, hits: Hits) -> None:
+        beat = self._chart.meter.beat
+        for name, steps in hits.items():
+            key = KEYS[name]
+            for step in steps:
+                symbol = step.symbol
+                if symbol == "?" and self._random.randrange(2):
+                    continue
+                velocity = VELOCITIES[symbol]
+                if name in CYMBALS and symbol == "x":
+                    velocity += 5 if step.start % beat == 0 else -12
+                start = bar.start + step.start
+                if symbol == "f":
+                    self._notes.append(Note(max(0, start - _FLAM), _FLAM, key, 48))
+                if symbol == "r":
+                    half = step.length // 2
+                    self._notes.append(Note(start + half, half, key, velocity + 6))
+                    self._notes.append(Note(start, half, key, velocity))
+                else:
+                    self._notes.append(Note(start, _LENGTH, key, velocity))
+
+    def _end(self, bar: Bar) -> None:
+        """The last stroke: a crash, or a stop, or a roll on the cymbal before it dies away."""
+        start = bar.start
+        kit = {name for groove in self._grooves for name in groove.lines}
+        last = [("kick" if "kick" in kit else sorted(kit)[0], 104)]
+        if self._drums.crash:
+            last.append(("crash", 104))
+        if bar.ending in ("stop", "cadence") and "snare" in kit:
+            last.append(("snare", 96))
+        for name, velocity in last:
+            self._notes.append(Note(start, _LENGTH, KEYS[name], velocity))
+        if bar.ending in ("held", "ritard") and "snare" in kit and self._random.randrange(3) == 0:
+            ticks = range(self._chart.meter.beat, self._chart.meter.bar - 240, 60)
+            self._notes += [
+                Note(start + tick, 50, KEYS["snare"], 74 - 44 * i // max(1, len(ticks)))
+                for i, tick in enumerate(ticks)
+            ]

@@ -1,0 +1,131 @@
+"""What all players share: notes, the chart that they read, and the pattern of each section.
+
+Above the form, below the parts: `lines`, `comping`, `drums` and `melody` turn a chart into notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import NamedTuple
+
+from .form import Bar, Form, Section
+from .pattern import Meter, Swing
+from .style import Part, Pattern, Style
+
+
+class Note(NamedTuple):
+    """A note in ticks of the song; velocity as the pattern wants it, before dynamics."""
+
+    start: int
+    duration: int
+    pitch: int
+    velocity: int
+
+    @property
+    def stop(self) -> int:
+        """The tick at which it ends."""
+        return self.start + self.duration
+
+
+PLAIN, ACCENT, SOFT, GHOST = 82, 100, 66, 42
+
+
+@dataclass(frozen=True)
+class Chart:
+    """What lies on every music stand."""
+
+    style: Style
+    form: Form
+    swing: Swing
+
+    @property
+    def meter(self) -> Meter:
+        """The time signature."""
+        return self.form.meter
+
+    def bars_of(self, section: Section) -> tuple[Bar, ...]:
+        """The bars of a section."""
+        return self.form.bars[section.first : section.first + section.bars]
+
+
+@dataclass(frozen=True)
+class Player:
+    """A part in this song.
+
+    Attributes:
+        part: of the style.
+        program: General MIDI, of the part's instruments.
+        name: of the track.
+        sections: the numbers of the sections in which it plays.
+    """
+
+    part: Part
+    program: int
+    name: str
+    sections: frozenset[int]
+
+
+def plays_in(wanted: str, kind: str) -> bool:
+    """Whether a list of sections such as "verse chorus" or "-intro -break" has a kind in it."""
+    names = wanted.split()
+    if not names or kind == "end":
+        return True
+    if f"-{kind}" in names:
+        return False
+    return kind in names or all(name.startswith("-") for name in names)
+
+
+def for_section(
+    patterns: Sequence[Pattern], kind: str, style: Style, meter: Meter
+) -> list[Pattern]:
+    """The patterns for a kind of section in a meter: those that name it, else those for all."""
+    fitting = [pattern for pattern in patterns if style.meter_of(pattern.meter) == meter]
+    named = [p for p in fitting if p.sections and plays_in(p.sections, kind)]
+    return named or [p for p in fitting if not p.sections] or fitting
+
+
+class Repertoire:
+    """Which pattern a player takes in each section: mostly the same for the same kind."""
+
+    def __init__(self, patterns: Sequence[Pattern], chart: Chart, random: Random) -> None:
+        self._chart = chart
+        self._patterns = patterns
+        self._random = random
+        self._chosen: dict[str, Pattern] = {}
+        self._favourite: Pattern | None = None
+
+    def take(self, section: Section) -> Pattern | None:
+        """The pattern of a section; None if the style has none in this meter."""
+        kind = section.kind
+        options = for_section(self._patterns, kind, self._chart.style, self._chart.meter)
+        if not options:
+            return None
+        if kind not in self._chosen:
+            same = self._favourite in options and self._random.randrange(100) < 45
+            chosen = self._favourite if same else self._random.choice(options)
+            self._chosen[kind] = chosen or options[0]
+            self._favourite = self._favourite or chosen
+        if section.occurrence and self._random.randrange(100) < 22:
+            return self._random.choice(options)
+        return self._chosen[kind]
+
+
+def disjoint(notes: Iterable[Note]) -> list[Note]:
+    """Notes in order of time, none of a pitch that still sounds: the earlier one is cut."""
+    found: list[Note] = []
+    latest: dict[int, int] = {}
+    for note in sorted(notes):
+        place = latest.get(note.pitch)
+        if place is not None:
+            before = found[place]
+            if before.start == note.start:
+                if note.duration > before.duration:
+                    found[place] = note
+                continue
+            if before.stop > note.start:
+                found[place] = before._replace(duration=note.start - before.start)
+        latest[note.pitch] = len(found)
+        found.append(note)
+    return found
