@@ -38,12 +38,13 @@ from data_prep.corpus.near_duplicates import groups, near_duplicates
 from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
 from data_prep.sources.find import is_midi
-from data_prep.sources.label import describe
+from data_prep.sources.label import metadata_of
 from data_prep.sources.manifest import file_of, read_manifest
+from data_prep.worker.engines import Limits
 from data_prep.worker.fingerprint import sketch
-from data_prep.worker.limits import Limits, keep_freed_memory
 from tokenizer import InputError, Score, Track, read
 from tokenizer.instruments import DRUMS
+from tokenizer.malloc import keep_freed_memory
 from tokenizer.midi.read import read_all
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,7 +155,7 @@ _PEAK = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
 from data_prep import prepare
-from data_prep.worker.limits import Limits
+from data_prep.worker.engines import Limits
 from data_prep.pipeline import Run
 prepare([sys.argv[2]], sys.argv[3], run=Run("threads", Limits(1)))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -219,7 +220,7 @@ def composers(files: list[Path]) -> dict[Path, str | None]:
     for folder in {parent for path in files for parent in path.parents}:
         if (folder / "manifest.jsonl").is_file():
             for row in read_manifest(folder / "manifest.jsonl"):
-                known[folder / file_of(row)] = describe(row, {}).composer
+                known[folder / file_of(row)] = metadata_of(row, {}).composer
     return known
 
 

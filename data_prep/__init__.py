@@ -7,10 +7,8 @@ windows = Dataset("dataset", "train", context=1024).batch(0, size=8)
 """
 
 from data_prep.dataset.augment import Augmentation
-from data_prep.dataset.loader import Loader
-from data_prep.dataset.tiles import Tiles
 from data_prep.dataset.windows import Dataset, Dropout, Window
 
 from .pipeline import prepare
 
-__all__ = ["Augmentation", "Dataset", "Dropout", "Loader", "Tiles", "Window", "prepare"]
+__all__ = ["Augmentation", "Dataset", "Dropout", "Window", "prepare"]

@@ -13,9 +13,9 @@ from typing import Any
 from data_prep.corpus.decide import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
 from data_prep.dataset.shards import ShardWriter, write_index
 from data_prep.report.page import page
-from data_prep.report.report import Report
-from data_prep.sources.label import SPLITS, Described
-from data_prep.worker.worker import Record
+from data_prep.report.report import DatasetReport
+from data_prep.sources.label import SPLITS, Metadata
+from data_prep.worker.worker import FileRecord
 from tokenizer import InputError, Tokenizer
 from tokenizer.files import write_text
 
@@ -29,7 +29,7 @@ _DETAILS = {
 }
 
 
-def opened(folder: Path, *, overwrite: bool) -> Path:
+def open_work_folder(folder: Path, *, overwrite: bool) -> Path:
     """The work folder of a dataset folder, with what an earlier run left in `chunks`.
 
     Raises:
@@ -54,7 +54,7 @@ def opened(folder: Path, *, overwrite: bool) -> Path:
     return work
 
 
-class Output:
+class DatasetWriter:
     """A dataset folder in the making: records go in, in the order of the survey.
 
     Attributes:
@@ -62,14 +62,14 @@ class Output:
     """
 
     def __init__(self, work: Path, decisions: Decisions, tokenizer: Tokenizer) -> None:
-        self.report = Report(labels=decisions.labels)
+        self.report = DatasetReport(labels=decisions.labels)
         self._work = work
         self._decisions = decisions
         self._tokenizer = tokenizer
         self._writer = ShardWriter(work / WHOLE)
         self._names: list[str] = []
 
-    def add(self, record: Record, described: Described) -> None:
+    def add(self, record: FileRecord, metadata: Metadata) -> None:
         """Write a record's piece, or report why not."""
         if record.refused:
             self.report.refuse(record, record.refused, record.detail)
@@ -83,8 +83,8 @@ class Output:
             return
         split = SPLITS[self._decisions.split[place]]
         group = self._names[self._decisions.group[place]]
-        self.report.keep(record, described, split, group)
-        self._writer.add(record.tokens, piece_columns(record, described, split, group))
+        self.report.keep(record, metadata, split, group)
+        self._writer.add(record.tokens, piece_columns(record, metadata, split, group))
 
     def finish(self, folder: Path) -> None:
         """Write what stands beside the shards, and put the dataset into its place."""
@@ -99,7 +99,7 @@ class Output:
         shutil.rmtree(self._work)
 
 
-def piece_columns(record: Record, described: Described, split: str, group: str) -> dict[str, Any]:
+def piece_columns(record: FileRecord, metadata: Metadata, split: str, group: str) -> dict[str, Any]:
     """A record's row in the table of pieces, but for where its tokens are."""
     return {
         "id": record.content_hash.hex(),
@@ -107,9 +107,9 @@ def piece_columns(record: Record, described: Described, split: str, group: str) 
         "split": split,
         "corpus": record.corpus,
         "source": record.name,
-        "title": described.title,
-        "composer": described.composer,
-        "styles": list(described.styles),
+        "title": metadata.title,
+        "composer": metadata.composer,
+        "styles": list(metadata.styles),
         "instruments": list(record.instruments),
         "tempo": record.tempo,
         "time_signature": record.time_signature,
@@ -118,7 +118,7 @@ def piece_columns(record: Record, described: Described, split: str, group: str) 
         "quarters": record.quarters,
         "seconds": record.seconds,
         "clipped": record.clipped,
-        "licence": described.licence,
+        "licence": metadata.licence,
         "content_hash": record.content_hash,
         "fingerprint": record.sketch,
         "group": group,

@@ -17,29 +17,32 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from data_prep.corpus.decide import Plan, Survey, accepted, decide
-from data_prep.corpus.sketch_store import Sketches
-from data_prep.report.report import Report
-from data_prep.sources.find import Item, ManifestRow, MidiFile, find, sources
+from data_prep.corpus.sketch_store import SketchStore
+from data_prep.report.report import DatasetReport
+from data_prep.sources.find import Corpus, ManifestEntry, MidiFile, find_corpora, find_items
 from data_prep.sources.manifest import ManifestStore
 from data_prep.worker.chunks import CHUNK_BYTES, CHUNK_FILES, chunk_key, read_chunk
-from data_prep.worker.engines import Engine, engine
-from data_prep.worker.limits import Limits
-from data_prep.worker.worker import Batch, Recipe
+from data_prep.worker.engines import Engine, Limits, on_threads
+from data_prep.worker.processes import on_processes
+from data_prep.worker.ray import on_ray
+from data_prep.worker.worker import FileBatch, Preprocessing
 from tokenizer import InputError, Tokenizer
+from tokenizer.errors import unknown
 
-from .output import Output, opened
+from .output import DatasetWriter, open_work_folder
 
 Inputs = Sequence["str | os.PathLike[str]"]
 
-Progress = Callable[[str, int], None]
-"""Hears the name of the stage and how many files it has done."""
+ProgressCallback = Callable[[str, int], None]
+"""Called with the name of a stage and how many files it has done."""
+
+ENGINES: dict[str, Engine] = {"processes": on_processes, "threads": on_threads, "ray": on_ray}
 
 
-def silent(_stage: str, _done: int) -> None:
-    """Progress that nobody hears."""
+def no_progress(_stage: str, _done: int) -> None:
+    """Shows no progress."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,19 @@ class Run:
     """How the work is done; nothing here changes a byte of the result.
 
     Attributes:
-        engine: `processes`, `threads` or `ray`.
+        engine: one of `ENGINES`.
         limits: workers, and what one file may take.
-        progress: hears how far the run is.
+        progress: called as the run goes on.
     """
 
     engine: str = "processes"
     limits: Limits = field(default_factory=Limits)
-    progress: Progress = silent
+    progress: ProgressCallback = no_progress
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that does not exist."""
+        if self.engine not in ENGINES:
+            raise unknown("engine", self.engine, ENGINES)
 
 
 def prepare(
@@ -62,18 +70,18 @@ def prepare(
     out: str | os.PathLike[str],
     *,
     exclude: Inputs = (),
-    recipe: Recipe | None = None,
+    preprocessing: Preprocessing | None = None,
     plan: Plan | None = None,
     run: Run | None = None,
     overwrite: bool = False,
-) -> Report:
+) -> DatasetReport:
     """Turn folders and archives of MIDI into the dataset folder `out`.
 
     Args:
         inputs: folders, archives, globs, or lists of files (`.jsonl`, `.csv`, `.parquet`).
         out: the folder to write; if an earlier run there was stopped, it goes on.
         exclude: music of which no near-duplicate may get into the dataset.
-        recipe: what is done to each file; by default the compound tokenizer and its rules.
+        preprocessing: what is done to each file; by default the compound tokenizer and its rules.
         plan: what is decided over all files.
         run: engine, workers and limits.
         overwrite: whether a finished dataset in `out` is replaced.
@@ -81,50 +89,48 @@ def prepare(
     Raises:
         InputError: if an input cannot be used, or `out` holds a dataset or other files.
     """
-    recipe = recipe or Recipe(Tokenizer.default())
+    preprocessing = preprocessing or Preprocessing(Tokenizer.default())
     plan, run = plan or Plan(), run or Run()
     folder = Path(out)
-    found, barred = sources(inputs), sources(exclude) if exclude else []
-    work = opened(folder, overwrite=overwrite)
+    found, barred = find_corpora(inputs), find_corpora(exclude) if exclude else []
+    work = open_work_folder(folder, overwrite=overwrite)
     with ManifestStore(work / "manifests.sqlite") as store:
-        runs = engine(run.engine)
-        chunks = _examined(_items(found), store, work, recipe, run, runs, "reading")
-        others = _examined(_items(barred), None, work, recipe, run, runs, "reading excluded")
+        chunks = _examined(_items(found), store, work, preprocessing, run, "reading")
+        others = _examined(_items(barred), None, work, preprocessing, run, "reading excluded")
         run.progress("comparing", 0)
-        with Sketches(work / "sketches") as sketches:
+        with SketchStore(work / "sketches") as sketches:
             survey = _surveyed(chunks, store, plan, sketches)
             for record in accepted(others):
                 survey.exclude(record)
             decisions = decide(survey, plan, work)
-        output = Output(work, decisions, recipe.tokenizer.extended(decisions.labels))
+        output = DatasetWriter(work, decisions, preprocessing.tokenizer.extended(decisions.labels))
         for chunk in chunks:
             for record in read_chunk(chunk, tokens=True):
-                output.add(record, plan.describe(store, record))
+                output.add(record, plan.metadata(store, record))
             run.progress("writing", output.report.files)
     output.finish(folder)
     return output.report
 
 
-def _items(found: Sequence[Any]) -> Iterator[Item]:
-    for source in found:
-        yield from find(source)
+def _items(found: Sequence[Corpus]) -> Iterator[MidiFile | ManifestEntry]:
+    for corpus in found:
+        yield from find_items(corpus)
 
 
 def _examined(
-    items: Iterator[Item],
+    items: Iterator[MidiFile | ManifestEntry],
     store: ManifestStore | None,
     work: Path,
-    recipe: Recipe,
+    preprocessing: Preprocessing,
     run: Run,
-    runs: Engine,
     stage: str,
 ) -> list[Path]:
     """The chunks of all files, in order; those that an earlier run made are not made again."""
-    key = recipe_key(recipe, run.limits)
+    key = preprocessing_key(preprocessing, run.limits)
     chunks: list[Path] = []
     done = 0
 
-    def missing() -> Iterator[Batch]:
+    def missing() -> Iterator[FileBatch]:
         nonlocal done
         for files in _batches(items, store):
             target = work / "chunks" / f"{chunk_key(files, key)}.records"
@@ -133,31 +139,33 @@ def _examined(
                 done += len(files)
                 run.progress(stage, done)
             else:
-                yield Batch(len(chunks) - 1, target, tuple(files))
+                yield FileBatch(len(chunks) - 1, target, tuple(files))
 
-    for batch in runs(missing(), recipe, run.limits):
+    for batch in ENGINES[run.engine](missing(), preprocessing, run.limits):
         done += len(batch.files)
         run.progress(stage, done)
     return chunks
 
 
-def recipe_key(recipe: Recipe, limits: Limits) -> str:
+def preprocessing_key(preprocessing: Preprocessing, limits: Limits) -> str:
     """A name for all that a chunk depends on beside its files."""
     plain = {
-        "tokenizer": recipe.tokenizer.to_json(),
-        "thresholds": vars(recipe.thresholds),
-        "repair": recipe.repair,
+        "tokenizer": preprocessing.tokenizer.to_json(),
+        "thresholds": vars(preprocessing.thresholds),
+        "repair": preprocessing.repair,
         "limits": [limits.seconds, limits.megabytes],
     }
     return hashlib.blake2b(json.dumps(plain).encode(), digest_size=8).hexdigest()
 
 
-def _batches(items: Iterator[Item], store: ManifestStore | None) -> Iterator[list[MidiFile]]:
+def _batches(
+    items: Iterator[MidiFile | ManifestEntry], store: ManifestStore | None
+) -> Iterator[list[MidiFile]]:
     """Files in runs of `CHUNK_FILES`, and manifest rows into the store."""
     files: list[MidiFile] = []
     size = 0
     for item in items:
-        if isinstance(item, ManifestRow):
+        if isinstance(item, ManifestEntry):
             if store is not None:
                 store.put(item.corpus, item.name, item.row)
             continue
@@ -171,7 +179,7 @@ def _batches(items: Iterator[Item], store: ManifestStore | None) -> Iterator[lis
 
 
 def _surveyed(
-    chunks: Sequence[Path], store: ManifestStore, plan: Plan, sketches: Sketches
+    chunks: Sequence[Path], store: ManifestStore, plan: Plan, sketches: SketchStore
 ) -> Survey:
     """What all accepted files have in common.
 
@@ -180,8 +188,8 @@ def _surveyed(
     """
     survey = Survey(sketches)
     for record in accepted(chunks):
-        described = plan.describe(store, record)
-        survey.add(record, described, stated_splits=plan.stated_splits)
+        metadata = plan.metadata(store, record)
+        survey.add(record, metadata, stated_splits=plan.stated_splits)
     if not survey.contents:
         first = next(record for chunk in chunks for record in read_chunk(chunk, tokens=False))
         raise InputError(

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.sources.label import SPLITS, Described, PathPattern, describe
+from data_prep.sources.label import SPLITS, Metadata, PathPattern, metadata_of
 from data_prep.sources.manifest import ManifestStore
 from data_prep.worker.chunks import read_chunk
-from data_prep.worker.worker import Record
+from data_prep.worker.worker import FileRecord
 from tokenizer.typing import Ints
 
 from .near_duplicates import groups, near_duplicates
-from .sketch_store import Sketches
+from .sketch_store import SketchStore
 from .split import LEAKS, TRAIN, Shares, SplitBy, joined, split
 
 EXACT_DUPLICATE = "exact_duplicate"
@@ -47,10 +47,10 @@ class Plan:
     label_pieces: int = 4
     path_labels: PathPattern | None = None
 
-    def describe(self, store: ManifestStore, record: Record) -> Described:
+    def metadata(self, store: ManifestStore, record: FileRecord) -> Metadata:
         """The labels of a record from its manifest row and its path."""
         path = self.path_labels.labels(record.name) if self.path_labels else {}
-        return describe(store.get(record.corpus, record.name), path)
+        return metadata_of(store.get(record.corpus, record.name), path)
 
 
 @dataclass
@@ -60,27 +60,27 @@ class Survey:
     `sketches` goes on, after the accepted files', with those of music that is to be excluded.
     """
 
-    sketches: Sketches
+    sketches: SketchStore
     contents: list[bytes] = field(default_factory=list)
     stated: list[str | None] = field(default_factory=list)
     composers: list[str | None] = field(default_factory=list)
     styles: list[tuple[str, ...]] = field(default_factory=list)
     _same: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
-    def add(self, record: Record, described: Described, *, stated_splits: bool) -> None:
+    def add(self, record: FileRecord, metadata: Metadata, *, stated_splits: bool) -> None:
         """Note an accepted file."""
         self.contents.append(record.content_hash)
         self.sketches.append(np.frombuffer(record.sketch, dtype="<u4"))
-        self.stated.append(described.split if stated_splits else None)
-        self.composers.append(described.composer)
-        self.styles.append(self._same.setdefault(described.styles, described.styles))
+        self.stated.append(metadata.split if stated_splits else None)
+        self.composers.append(metadata.composer)
+        self.styles.append(self._same.setdefault(metadata.styles, metadata.styles))
 
-    def exclude(self, record: Record) -> None:
+    def exclude(self, record: FileRecord) -> None:
         """Note a piece to be excluded, after all accepted files."""
         self.sketches.append(np.frombuffer(record.sketch, dtype="<u4"))
 
 
-def accepted(chunks: Sequence[Path]) -> Iterator[Record]:
+def accepted(chunks: Sequence[Path]) -> Iterator[FileRecord]:
     """The records of chunks that no rule refused, without tokens."""
     for chunk in chunks:
         yield from (r for r in read_chunk(chunk, tokens=False) if not r.refused)

@@ -22,7 +22,7 @@ import numpy as np
 from data_prep.worker.fingerprint import Sketch, threshold
 from tokenizer.typing import Floats, Ints
 
-from .sketch_store import Sketches
+from .sketch_store import SketchStore
 
 CONTAINMENT = 0.5
 SHARED = 8
@@ -48,7 +48,7 @@ class Links:
 
 
 def near_duplicates(
-    sketches: Sketches | Sequence[Sketch],
+    sketches: SketchStore | Sequence[Sketch],
     *,
     containment: float = CONTAINMENT,
     shared: int = SHARED,
@@ -59,13 +59,13 @@ def near_duplicates(
     Args:
         sketches: the pieces.
         containment: the least share of the shorter sketch that the longer holds.
-        shared: the fewest hashes in common. Sketches that share fewer are linked only if they
+        shared: the fewest hashes in common. SketchStore that share fewer are linked only if they
             are the same.
         scratch: a folder for temporary files; by default the system's.
     """
-    if not isinstance(sketches, Sketches):
+    if not isinstance(sketches, SketchStore):
         with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            store = Sketches.of(Path(folder) / "sketches", sketches)
+            store = SketchStore.of(Path(folder) / "sketches", sketches)
             return near_duplicates(store, containment=containment, shared=shared, scratch=scratch)
     first, second, common = _common(sketches, shared, scratch)
     found = dict(_same(sketches))
@@ -79,7 +79,7 @@ def near_duplicates(
     return Links(columns[:, 0].astype(np.int64), columns[:, 1].astype(np.int64), columns[:, 2])
 
 
-def _same(sketches: Sketches) -> Iterator[tuple[tuple[int, int], float]]:
+def _same(sketches: SketchStore) -> Iterator[tuple[tuple[int, int], float]]:
     """Each piece whose whole sketch an earlier one has, with the first that has it."""
     first: dict[bytes, int] = {}
     for piece in range(len(sketches)):
@@ -90,7 +90,7 @@ def _same(sketches: Sketches) -> Iterator[tuple[tuple[int, int], float]]:
                 yield (earlier, piece), 1.0
 
 
-def _common(sketches: Sketches, shared: int, scratch: Path | None) -> tuple[Ints, Ints, Ints]:
+def _common(sketches: SketchStore, shared: int, scratch: Path | None) -> tuple[Ints, Ints, Ints]:
     """Pairs of pieces that share enough hashes, with how many."""
     blocks = _blocks(_pairs(sketches))
     first, second = next(blocks), next(blocks, None)
@@ -138,7 +138,7 @@ def _counted(packed: Ints, shared: int) -> Ints:
     return np.stack([found, times])[:, times >= shared]
 
 
-def _pairs(sketches: Sketches) -> Iterator[Ints]:
+def _pairs(sketches: SketchStore) -> Iterator[Ints]:
     """Every two pieces that share a hash, once for each, packed as first · N + second."""
     parts = -(-sketches.total // PART)
     for part in range(parts):

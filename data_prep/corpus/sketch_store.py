@@ -12,7 +12,7 @@ from data_prep.worker.fingerprint import Sketch
 from tokenizer.typing import Ints
 
 
-class Sketches:
+class SketchStore:
     """An appended file of sketches: all `append`s first, then reading."""
 
     def __init__(self, path: Path) -> None:
@@ -22,7 +22,7 @@ class Sketches:
         self._map: Sketch | None = None
 
     @classmethod
-    def of(cls, path: Path, sketches: Iterable[Sketch]) -> Sketches:
+    def of(cls, path: Path, sketches: Iterable[Sketch]) -> SketchStore:
         """A file of the given sketches."""
         store = cls(path)
         for sketch in sketches:
@@ -78,7 +78,7 @@ class Sketches:
             self._map = np.asarray(mapped)  # a plain array: its slices are made in no time
         return self._map
 
-    def __enter__(self) -> Sketches:
+    def __enter__(self) -> SketchStore:
         return self
 
     def __exit__(self, *_: object) -> None:

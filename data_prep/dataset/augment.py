@@ -59,7 +59,7 @@ class Augmentation:
     tempo: float = 1.1
 
 
-NONE = Augmentation(transpose_rate=0.0, volume_rate=0.0, tempo_rate=0.0)
+NO_AUGMENTATION = Augmentation(transpose_rate=0.0, volume_rate=0.0, tempo_rate=0.0)
 """Nothing is changed: for evaluation."""
 
 
@@ -90,7 +90,7 @@ class Change:
         return ", ".join(filter(None, said)) or "unchanged"
 
 
-def draw(augmentation: Augmentation, tokens: Tokens, random: np.random.Generator) -> Change:
+def draw_change(augmentation: Augmentation, tokens: Tokens, random: np.random.Generator) -> Change:
     """Draw a change for some rows `(T, 5)` of a piece.
 
     The same count of random numbers is drawn whatever the rows and rates are.
@@ -141,7 +141,7 @@ def changed_labels(labels: Labels, change: Change) -> Labels:
 
 
 def velocity_table(change: Change) -> npt.NDArray[np.int16]:
-    """What each value of the velocity field becomes, `(33,)`; a note never falls silent."""
+    """What each value of the velocity field becomes, `(33,)`; a note never falls no_progress."""
     velocity = np.arange(-1, VELOCITY_BINS) * 4 + 2
     louder = np.rint(velocity * change.scale + change.offset).clip(1, 127).astype(np.int16)
     table: npt.NDArray[np.int16] = louder // 4 + 1

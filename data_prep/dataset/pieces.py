@@ -13,7 +13,7 @@ from tokenizer.errors import unknown
 from tokenizer.theory import Key
 from tokenizer.typing import Ints, Tokens
 
-from .shards import mapped, read_index
+from .shards import open_shards, read_index
 
 _LABELS = (
     "composer",
@@ -78,7 +78,7 @@ class Pieces:
         self._shard = table["shard"].to_numpy()
         self._offset = table["offset"].to_numpy()
         self._labels = [table[name].combine_chunks() for name in _LABELS]
-        self._shards = mapped(self.folder, index)
+        self._shards = open_shards(self.folder, index)
         lists = (table[name] for name in ("styles", "instruments"))
         styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
         # A start, a composer, a tempo, a time signature and a key.

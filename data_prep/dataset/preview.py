@@ -12,13 +12,13 @@ from tokenizer import InputError, Score
 from .pieces import Pieces
 from .windows import Dataset
 
-Heard = tuple[list[str], Score]
+Preview = tuple[list[str], Score]
 """What it is and what was done to it, a line each, and the music."""
 
 
 def piece_scores(
     folder: str | os.PathLike[str], split: str, count: int, *, seed: int = 0
-) -> Iterator[Heard]:
+) -> Iterator[Preview]:
     """Some pieces of a split, each decoded from its tokens."""
     pieces = Pieces(folder, split)
     order = np.random.default_rng(seed).permutation(len(pieces))[:count]
@@ -30,7 +30,7 @@ def piece_scores(
 
 def window_scores(
     folder: str | os.PathLike[str], split: str, context: int, count: int, *, seed: int = 0
-) -> Iterator[Heard]:
+) -> Iterator[Preview]:
     """The first windows that training with a seed sees, augmented, one piece a window.
 
     Raises:

@@ -208,7 +208,7 @@ def read_index(folder: Path) -> Index:
     return Index(shards, data["pieces"], data["files"])
 
 
-def mapped(folder: Path, index: Index) -> list[Tokens]:
+def open_shards(folder: Path, index: Index) -> list[Tokens]:
     """The tokens of each shard, `(rows, 5)`, on disk until they are looked at."""
     return [
         np.asarray(np.memmap(folder / s.file, dtype="<i2", mode="r", shape=(s.rows, len(FIELDS))))

@@ -14,7 +14,7 @@ from data_prep.worker.worker import content_hash
 from tokenizer import InputError, Tokenizer
 from tokenizer.typing import Tokens
 
-from .shards import Index, file_hash, mapped, read_index, table_rows
+from .shards import Index, file_hash, open_shards, read_index, table_rows
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
@@ -45,7 +45,7 @@ def _problems(folder: Path, index: Index) -> Iterator[str]:
 def _piece_problems(folder: Path, index: Index) -> Iterator[str]:
     """Pieces that are not where the table says, or not what they were."""
     sizes = np.array(Tokenizer.load(folder / "tokenizer.json").vocabulary.sizes)
-    shards = mapped(folder, index)
+    shards = open_shards(folder, index)
     reached = [0] * len(shards)
     pieces = 0
     for row in table_rows(folder):

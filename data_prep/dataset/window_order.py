@@ -29,7 +29,7 @@ class Passage(NamedTuple):
     stop: int
 
 
-class Order(Protocol):
+class WindowOrder(Protocol):
     """Says which passages stand in a window."""
 
     def passages(self, k: int, random: np.random.Generator) -> Iterator[Passage]:

@@ -22,7 +22,7 @@ from tokenizer.encoding.structure import STRUCTURE_SIZES, length_of, structure
 from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT
 from tokenizer.typing import Mask, Structure, Tokens
 
-from .augment import Augmentation, Change, apply, changed_labels, draw, stretched
+from .augment import Augmentation, Change, apply, changed_labels, draw_change, stretched
 from .pieces import Pieces
 from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder
 
@@ -79,7 +79,7 @@ class Dropout:
 NO_DROPOUT = Dropout(*(0.0,) * 8)
 
 
-class Stretch(NamedTuple):
+class PlacedPassage(NamedTuple):
     """A run of rows of one piece in a window, and what was done to it."""
 
     piece: int
@@ -182,12 +182,12 @@ class Dataset:
         count(windows, music, self.tokenizer)
         return windows
 
-    def _filled(self, k: int, windows: Window, place: int) -> tuple[Mask, list[Stretch]]:
+    def _filled(self, k: int, windows: Window, place: int) -> tuple[Mask, list[PlacedPassage]]:
         """Fill window k into a batch; which rows are music `(T + 1,)`, and what they are."""
         random = np.random.Generator(np.random.Philox(key=[self._seed, k]))
         rows = self.context + 1
         music = np.zeros(rows, dtype=bool)
-        stretches: list[Stretch] = []
+        stretches: list[PlacedPassage] = []
         filled = 0
         for passage in self.order.passages(k, random):
             if filled and (not self._pack or rows - filled < SHORTEST):
@@ -202,7 +202,7 @@ class Dataset:
 
     def _stretch(
         self, passage: Passage, random: np.random.Generator, tokens: Tokens, columns: Structure
-    ) -> Stretch:
+    ) -> PlacedPassage:
         """Put a passage into rows of a window, as much of it as fits."""
         piece, start, stop = passage
         room = len(tokens)
@@ -212,8 +212,8 @@ class Dataset:
         body, vocabulary = self.pieces.tokens(piece), self.tokenizer.vocabulary
         on_beats = vocabulary.grid.is_beat
         # Stretching moves rows, so that there a transposition must suit the whole piece.
-        heard = body[start : start + room] if on_beats else body
-        change = draw(self._augmentation, heard, random)
+        moved = body[start : start + room] if on_beats else body
+        change = draw_change(self._augmentation, moved, random)
         prefix = self.tokenizer.prefix(changed_labels(told, change), start=start == 0)[:room]
         if change.tempo != 1.0 and not on_beats:
             rows = len(body)
@@ -228,7 +228,7 @@ class Dataset:
         columns[begin:end] = structure(
             body[:stop], vocabulary, length, start=start, meter=labels.time_signature
         )
-        return Stretch(piece, start, stop, len(prefix), change)
+        return PlacedPassage(piece, start, stop, len(prefix), change)
 
 
 def empty_windows(size: int, context: int) -> Window:

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from data_prep.sources.label import Described
-from data_prep.worker.worker import Record
+from data_prep.sources.label import Metadata
+from data_prep.worker.worker import FileRecord
 
 EXAMPLES = 5
 """Files named for each reason."""
@@ -22,7 +22,7 @@ class Totals:
     tokens: int = 0
     seconds: float = 0.0
 
-    def add(self, record: Record) -> None:
+    def add(self, record: FileRecord) -> None:
         """Count a piece."""
         self.pieces += 1
         self.notes += record.notes
@@ -40,7 +40,7 @@ class Totals:
 
 
 @dataclass
-class Report:
+class DatasetReport:
     """Counts that grow as files are decided on, one `refuse` or `keep` a file."""
 
     files: int = 0
@@ -62,7 +62,7 @@ class Report:
     labels: tuple[str, ...] = ()
     groups: Counter[str] = field(default_factory=Counter)
 
-    def refuse(self, record: Record, reason: str, detail: str) -> None:
+    def refuse(self, record: FileRecord, reason: str, detail: str) -> None:
         """Count a file that is left out."""
         self.files += 1
         self.refused[reason] += 1
@@ -71,17 +71,17 @@ class Report:
         if len(named) < EXAMPLES:
             named.append({"file": f"{record.corpus}/{record.name}", "detail": detail})
 
-    def keep(self, record: Record, described: Described, split: str, group: str) -> None:
+    def keep(self, record: FileRecord, metadata: Metadata, split: str, group: str) -> None:
         """Count a piece that stays."""
         self.files += 1
         self.groups[group] += 1
         self.total.add(record)
         self.splits.setdefault(split, Totals()).add(record)
         self.corpora.setdefault(record.corpus, {}).setdefault(split, Totals()).add(record)
-        self.composers[described.composer or "unknown"] += 1
-        self.styles.update(described.styles)
+        self.composers[metadata.composer or "unknown"] += 1
+        self.styles.update(metadata.styles)
         self.instruments.update(record.instruments)
-        self.licences[described.licence or "unknown"] += 1
+        self.licences[metadata.licence or "unknown"] += 1
         self.time_signatures[record.time_signature] += 1
         if record.fifths is not None:
             self.keys[f"{record.fifths:+d} {'minor' if record.minor else 'major'}"] += 1

@@ -1,6 +1,6 @@
 """Finding MIDI files: folders, globs, zip and tar archives read in place, and lists of files.
 
-Everything is a stream of `MidiFile` and `ManifestRow` in an order that depends on the inputs
+Everything is a stream of `MidiFile` and `ManifestEntry` in an order that depends on the inputs
 alone. An archive is read once from front to back, so nothing is unpacked and nothing is held.
 """
 
@@ -15,17 +15,18 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from tokenizer.errors import InputError
+from tokenizer.midi.read import LARGEST_FILE
 
 from .manifest import (
     MANIFEST_NAMES,
     MANIFEST_SUFFIXES,
-    Row,
+    ManifestRow,
     file_of,
     read_manifest,
     read_manifest_bytes,
@@ -46,16 +47,13 @@ _DAMAGE = (
     NotImplementedError,  # a compression that zipfile does not know
 )
 
-LARGEST_FILE = 16 << 20
-"""A MIDI file longer than this many bytes is refused unread: the longest opera is under 2 MB."""
-
 
 class MidiFile(NamedTuple):
     """One MIDI file to be read.
 
     Attributes:
         corpus: the name of the folder or archive that it came from.
-        name: its path in there, with `/`, without the corpus's own folder.
+        name: its path in there, with `/`, without the name of the corpus.
         path: where it lies, or None if it came out of an archive.
         data: its bytes, if it came out of an archive.
         size: its length in bytes; above `LARGEST_FILE` it has no data.
@@ -94,44 +92,41 @@ class MidiFile(NamedTuple):
             os.close(handle)
 
 
-class ManifestRow(NamedTuple):
+class ManifestEntry(NamedTuple):
     """What a manifest says of one file."""
 
     corpus: str
     name: str
-    row: Row
-
-
-Item = MidiFile | ManifestRow
+    row: ManifestRow
 
 
 @dataclass(frozen=True)
-class Source:
+class Corpus:
     """One corpus: where it is and what it is called.
 
     Attributes:
-        corpus: its name, unique among the sources of a run.
+        name: unique among the corpora of a run.
         path: the folder, archive, list of files or single file.
         files: for a folder, its files; for a glob, those that matched; else nothing.
     """
 
-    corpus: str
+    name: str
     path: Path
     files: tuple[Path, ...] = ()
 
 
-def sources(inputs: Sequence[str | os.PathLike[str]]) -> list[Source]:
-    """The corpora named by paths and globs, in the given order, each with its own name.
+def find_corpora(inputs: Sequence[str | os.PathLike[str]]) -> list[Corpus]:
+    """The corpora at paths and globs, in the given order, each with a name that no other has.
 
-    A folder of archives gives a corpus an archive; a folder inside a folder that has a manifest
-    of its own is a corpus of its own.
+    A folder of archives gives a corpus for each archive; a folder inside a folder is a corpus by
+    itself if it has a manifest.
 
     Raises:
         InputError: if an input does not exist or holds no MIDI.
     """
-    found: list[Source] = []
+    found: list[Corpus] = []
     for given in inputs:
-        some = list(_sources_of(os.fspath(given)))
+        some = list(_corpora_of(os.fspath(given)))
         if not some:
             raise InputError(
                 f"{given} holds no MIDI files and no archives; "
@@ -140,26 +135,25 @@ def sources(inputs: Sequence[str | os.PathLike[str]]) -> list[Source]:
         found += some
     taken: dict[str, int] = {}
     named = []
-    for source in found:
-        count = taken[source.corpus] = taken.get(source.corpus, 0) + 1
-        corpus = source.corpus if count == 1 else f"{source.corpus}-{count}"
-        named.append(Source(corpus, source.path, source.files))
+    for corpus in found:
+        count = taken[corpus.name] = taken.get(corpus.name, 0) + 1
+        named.append(corpus if count == 1 else replace(corpus, name=f"{corpus.name}-{count}"))
     return named
 
 
-def _sources_of(given: str) -> Iterator[Source]:
+def _corpora_of(given: str) -> Iterator[Corpus]:
     path = Path(given)
     if not path.exists():
         matches = _matches(given)
         if not matches:
             raise InputError(f"{given} does not exist; name a folder, an archive or a glob")
-        yield from _sources_of_matches(given, [Path(match) for match in matches])
+        yield from _corpora_of_matches(given, [Path(match) for match in matches])
     elif path.is_dir():
-        yield from _sources_of_folder(path)
+        yield from _corpora_of_folder(path)
     elif is_archive(path) or path.suffix.casefold() in MANIFEST_SUFFIXES:
-        yield Source(_stem(path), path)
+        yield Corpus(_stem(path), path)
     elif is_midi(path.name):
-        yield Source(path.parent.resolve().name or "files", path.parent, (path,))
+        yield Corpus(path.parent.resolve().name or "files", path.parent, (path,))
     else:
         raise InputError(f"{given} is neither MIDI nor an archive ({', '.join(ARCHIVE_SUFFIXES)})")
 
@@ -169,39 +163,49 @@ def _matches(pattern: str) -> list[str]:
     return sorted(glob.iglob(pattern, recursive=True)) if glob.has_magic(pattern) else []  # noqa: PTH207
 
 
-def _sources_of_matches(pattern: str, matches: list[Path]) -> Iterator[Source]:
+def _corpora_of_matches(pattern: str, matches: list[Path]) -> Iterator[Corpus]:
     """A glob's matches: archives and folders as themselves, its single files as one corpus."""
     single = tuple(path for path in matches if path.is_file() and is_midi(path.name))
     if single:
         fixed = Path(pattern.split("*")[0].split("?")[0].split("[")[0])
         folder = fixed if fixed.is_dir() else fixed.parent
-        yield Source(folder.resolve().name or "files", folder, single)
+        yield Corpus(folder.resolve().name or "files", folder, single)
     for path in matches:
         if path.is_dir():
-            yield from _sources_of_folder(path)
+            yield from _corpora_of_folder(path)
         elif is_archive(path):
-            yield Source(_stem(path), path)
+            yield Corpus(_stem(path), path)
 
 
-def _sources_of_folder(folder: Path) -> Iterator[Source]:
-    """A folder's own files as one corpus, then archives and folders with manifests as others."""
-    own: list[Path] = []
-    others: list[Source] = []
+def _corpora_of_folder(folder: Path) -> Iterator[Corpus]:
+    """The files of a folder as one corpus, then archives and folders with manifests as others."""
+    loose: list[Path] = []
+    others: list[Corpus] = []
     for name, folders, files in os.walk(folder):
         here = Path(name)
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
         if here != folder and any((here / manifest).is_file() for manifest in MANIFEST_NAMES):
-            others += _sources_of_folder(here)
+            others += _corpora_of_folder(here)
             folders.clear()
             continue
-        own += [here / file for file in files if is_midi(file)]
+        loose += [here / file for file in files if is_midi(file)]
         others += [
-            Source(_stem(here / file), here / file) for file in files if is_archive(Path(file))
+            Corpus(_stem(here / file), here / file) for file in files if is_archive(Path(file))
         ]
-    if own:
-        own.sort(key=Path.as_posix)
-        yield Source(folder.resolve().name or "files", folder, tuple(own))
-    yield from sorted(others, key=lambda source: source.path.as_posix())
+    if loose:
+        loose.sort(key=Path.as_posix)
+        yield Corpus(folder.resolve().name or "files", folder, tuple(loose))
+    yield from sorted(others, key=lambda corpus: corpus.path.as_posix())
+
+
+def find_midi_files(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[MidiFile]:
+    """Every MIDI file of the corpora at paths and globs.
+
+    Raises:
+        InputError: if an input does not exist, holds no MIDI or is damaged.
+    """
+    for corpus in find_corpora(inputs):
+        yield from (item for item in find_items(corpus) if isinstance(item, MidiFile))
 
 
 def is_midi(name: str) -> bool:
@@ -223,82 +227,82 @@ def _stem(path: Path) -> str:
     return name
 
 
-def find(source: Source) -> Iterator[Item]:
-    """Every MIDI file and every manifest row of a source, in a fixed order.
+def find_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
+    """Every MIDI file and every manifest row of a corpus, in a fixed order.
 
     Raises:
         InputError: if an archive is damaged or a manifest cannot be read.
     """
-    if source.files:
-        yield from _find_files(source)
-    elif is_archive(source.path):
-        yield from _manifest_beside(source)
-        yield from _find_in_archive(source)
+    if corpus.files:
+        yield from _find_files(corpus)
+    elif is_archive(corpus.path):
+        yield from _manifest_beside(corpus)
+        yield from _find_in_archive(corpus)
     else:
-        yield from _find_listed(source)
+        yield from _find_listed(corpus)
 
 
-def _find_files(source: Source) -> Iterator[Item]:
+def _find_files(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
     for name in MANIFEST_NAMES:
-        if (source.path / name).is_file():
-            for row in read_manifest(source.path / name):
-                yield ManifestRow(source.corpus, _inner(source, file_of(row)), row)
-    for path in map(str, source.files):
-        name = Path(os.path.relpath(path, source.path)).as_posix()
-        yield MidiFile.on_disk(source.corpus, name, path)
+        if (corpus.path / name).is_file():
+            for row in read_manifest(corpus.path / name):
+                yield ManifestEntry(corpus.name, _inner(corpus, file_of(row)), row)
+    for path in map(str, corpus.files):
+        name = Path(os.path.relpath(path, corpus.path)).as_posix()
+        yield MidiFile.on_disk(corpus.name, name, path)
 
 
-def _find_listed(source: Source) -> Iterator[Item]:
+def _find_listed(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
     """A manifest given as the input itself: its rows name the files, relative to its folder."""
-    folder = str(source.path.parent)
-    for row in read_manifest(source.path):
+    folder = str(corpus.path.parent)
+    for row in read_manifest(corpus.path):
         name = file_of(row)
         path = os.path.join(folder, name)  # noqa: PTH118 (as above)
         try:
-            file = MidiFile.on_disk(source.corpus, name, path)
+            file = MidiFile.on_disk(corpus.name, name, path)
         except OSError as error:
-            raise InputError(f"{source.path} names {name}, which is not in {folder}") from error
-        yield ManifestRow(source.corpus, name, row)
+            raise InputError(f"{corpus.path} names {name}, which is not in {folder}") from error
+        yield ManifestEntry(corpus.name, name, row)
         yield file
 
 
-def _manifest_beside(source: Source) -> Iterator[Item]:
+def _manifest_beside(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
     for suffix in MANIFEST_SUFFIXES:
-        path = source.path.parent / f"{_stem(source.path)}.manifest{suffix}"
+        path = corpus.path.parent / f"{_stem(corpus.path)}.manifest{suffix}"
         if path.is_file():
             for row in read_manifest(path):
-                yield ManifestRow(source.corpus, _inner(source, file_of(row)), row)
+                yield ManifestEntry(corpus.name, _inner(corpus, file_of(row)), row)
 
 
-def _find_in_archive(source: Source) -> Iterator[Item]:
+def _find_in_archive(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
     try:
-        yield from _archive_items(source)
+        yield from _archive_items(corpus)
     except _DAMAGE as error:
         what = str(error) or "it is cut off"
-        raise InputError(f"{source.path} cannot be read as an archive: {what}") from error
+        raise InputError(f"{corpus.path} cannot be read as an archive: {what}") from error
 
 
-def _archive_items(source: Source) -> Iterator[Item]:
-    members = _zip_members if source.path.suffix.casefold() == ".zip" else _tar_members
-    for member, size, stream in members(source.path):
+def _archive_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
+    members = _zip_members if corpus.path.suffix.casefold() == ".zip" else _tar_members
+    for member, size, stream in members(corpus.path):
         parts = PurePosixPath(member).parts
         if any(part.startswith((".", "__MACOSX")) for part in parts):
             continue
-        name = _inner(source, member)
+        name = _inner(corpus, member)
         if is_midi(member):
             data = stream.read() if size <= LARGEST_FILE else None
-            yield MidiFile(source.corpus, name, None, data, size)
+            yield MidiFile(corpus.name, name, None, data, size)
         elif parts and parts[-1] in MANIFEST_NAMES:
             folder = PurePosixPath(name).parent
-            for row in read_manifest_bytes(stream.read(), f"{source.path}:{member}", parts[-1]):
-                inner = _inner(source, file_of(row))
-                yield ManifestRow(source.corpus, (folder / inner).as_posix(), row)
+            for row in read_manifest_bytes(stream.read(), f"{corpus.path}:{member}", parts[-1]):
+                inner = _inner(corpus, file_of(row))
+                yield ManifestEntry(corpus.name, (folder / inner).as_posix(), row)
 
 
-def _inner(source: Source, name: str) -> str:
+def _inner(corpus: Corpus, name: str) -> str:
     """A member's name without the archive's own top folder, so that it equals the unpacked one."""
     parts = PurePosixPath(name.replace("\\", "/").lstrip("/")).parts
-    if len(parts) > 1 and parts[0] == _stem(source.path):
+    if len(parts) > 1 and parts[0] == _stem(corpus.path):
         parts = parts[1:]
     return "/".join(parts)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from tokenizer.errors import InputError, unknown
 from tokenizer.labels import normalise_composer, normalise_styles
 
-from .manifest import Row
+from .manifest import ManifestRow
 
 SPLITS = ("train", "validation", "test")
 
@@ -38,7 +38,7 @@ PATH_FIELDS = ("composer", "title", "style", "split")
 
 
 @dataclass(frozen=True)
-class Described:
+class Metadata:
     """What is known of a piece from outside its notes.
 
     Attributes:
@@ -56,22 +56,22 @@ class Described:
     split: str | None
 
 
-UNKNOWN = Described(composer=None, title="", styles=(), licence="", split=None)
+NO_METADATA = Metadata(composer=None, title="", styles=(), licence="", split=None)
 """What is known of a piece of which nobody says anything."""
 
 
-def describe(row: Row, path_labels: Row) -> Described:
+def metadata_of(row: ManifestRow, path_labels: ManifestRow) -> Metadata:
     """The labels of one file from its manifest row and from its path, either of them empty.
 
     Raises:
         InputError: if the manifest names a split that is none.
     """
     if not row and not path_labels:
-        return UNKNOWN
+        return NO_METADATA
     merged = {**path_labels, **{key: value for key, value in row.items() if value}}
     composer = normalise_composer(_first(merged, _COMPOSER_COLUMNS))
     written = "; ".join(str(merged[column]) for column in _STYLE_COLUMNS if merged.get(column))
-    return Described(
+    return Metadata(
         composer=composer,
         title=_first(merged, _TITLE_COLUMNS),
         styles=normalise_styles(written, composer),
@@ -94,7 +94,7 @@ def split_name(written: str) -> str | None:
     return known
 
 
-def _first(row: Row, columns: Iterable[str]) -> str:
+def _first(row: ManifestRow, columns: Iterable[str]) -> str:
     return next((str(row[c]).strip() for c in columns if row.get(c)), "")
 
 
@@ -120,7 +120,7 @@ class PathPattern:
         except re.error as error:
             raise InputError(f"the path pattern '{pattern}' names a label twice") from error
 
-    def labels(self, name: str) -> Row:
+    def labels(self, name: str) -> ManifestRow:
         """The labels in a path, or none where the pattern does not match."""
         match = self._expression.match(name)
         return {} if match is None else match.groupdict()

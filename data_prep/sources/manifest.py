@@ -17,7 +17,7 @@ from typing import Any
 
 from tokenizer.errors import InputError
 
-Row = dict[str, Any]
+ManifestRow = dict[str, Any]
 
 MANIFEST_SUFFIXES = (".jsonl", ".csv", ".parquet")
 MANIFEST_NAMES = tuple(f"manifest{suffix}" for suffix in MANIFEST_SUFFIXES)
@@ -25,7 +25,7 @@ MANIFEST_NAMES = tuple(f"manifest{suffix}" for suffix in MANIFEST_SUFFIXES)
 _FILE_COLUMNS = ("file", "path", "filename", "midi_filename")
 
 
-def file_of(row: Row) -> str:
+def file_of(row: ManifestRow) -> str:
     """The file that a manifest row is about, as the manifest writes it.
 
     Raises:
@@ -37,7 +37,7 @@ def file_of(row: Row) -> str:
     raise InputError(f"a manifest row has no column 'file': it has {', '.join(map(str, row))}")
 
 
-def read_manifest(path: Path) -> Iterator[Row]:
+def read_manifest(path: Path) -> Iterator[ManifestRow]:
     """The rows of a manifest, as dictionaries from column to value.
 
     Raises:
@@ -54,7 +54,7 @@ def read_manifest(path: Path) -> Iterator[Row]:
         raise InputError(f"{path} is not UTF-8 text: {error.reason}") from error
 
 
-def read_manifest_bytes(data: bytes, where: str, name: str) -> Iterator[Row]:
+def read_manifest_bytes(data: bytes, where: str, name: str) -> Iterator[ManifestRow]:
     """The rows of a manifest that was found inside an archive."""
     if name.endswith(".parquet"):
         yield from _parquet_rows(io.BytesIO(data), where)
@@ -66,7 +66,7 @@ def read_manifest_bytes(data: bytes, where: str, name: str) -> Iterator[Row]:
     yield from _text_rows(io.StringIO(text, newline=""), where, Path(name).suffix)
 
 
-def _text_rows(text: Any, where: str, suffix: str) -> Iterator[Row]:
+def _text_rows(text: Any, where: str, suffix: str) -> Iterator[ManifestRow]:
     if suffix == ".csv":
         yield from csv.DictReader(text)
         return
@@ -82,7 +82,7 @@ def _text_rows(text: Any, where: str, suffix: str) -> Iterator[Row]:
         yield row
 
 
-def _parquet_rows(stream: Any, where: str) -> Iterator[Row]:
+def _parquet_rows(stream: Any, where: str) -> Iterator[ManifestRow]:
     import pyarrow
     import pyarrow.parquet as parquet
 
@@ -110,7 +110,7 @@ class ManifestStore:
             "(corpus text, name text, row text, primary key (corpus, name)) without rowid"
         )
 
-    def put(self, corpus: str, name: str, row: Row) -> None:
+    def put(self, corpus: str, name: str, row: ManifestRow) -> None:
         """Keep a row."""
         if not any(value for column, value in row.items() if column not in _FILE_COLUMNS):
             return
@@ -120,7 +120,7 @@ class ManifestStore:
             (corpus, name, json.dumps(row, default=str)),
         )
 
-    def get(self, corpus: str, name: str) -> Row:
+    def get(self, corpus: str, name: str) -> ManifestRow:
         """The row of a file, or an empty one."""
         if self._is_empty:
             return {}

@@ -17,7 +17,7 @@ from typing import Any
 from data_prep.sources.find import MidiFile
 from tokenizer.files import write_bytes
 
-from .worker import Batch, Recipe, Record, examine_batch
+from .worker import FileBatch, FileRecord, Preprocessing, examine_batch
 
 CHUNK_FILES = 128
 """Files in a batch, at most."""
@@ -29,9 +29,9 @@ BLOBS = ("content_hash", "sketch", "tokens")
 """The columns that are bytes."""
 
 
-def chunk_key(files: Sequence[MidiFile], recipe_key: str) -> str:
-    """A name for the result of a batch: other files, other bytes or another recipe change it."""
-    digest = hashlib.blake2b(recipe_key.encode(), digest_size=8)
+def chunk_key(files: Sequence[MidiFile], preprocessing_key: str) -> str:
+    """A name for the result of a batch, which other files, bytes or preprocessing change."""
+    digest = hashlib.blake2b(preprocessing_key.encode(), digest_size=8)
     for file in files:
         digest.update(f"\0{file.corpus}\0{file.name}\0{file.size}\0".encode())
         if file.data is not None:
@@ -41,9 +41,9 @@ def chunk_key(files: Sequence[MidiFile], recipe_key: str) -> str:
     return digest.hexdigest()
 
 
-def write_chunk(path: Path, records: Sequence[Record]) -> None:
+def write_chunk(path: Path, records: Sequence[FileRecord]) -> None:
     """Write records as a chunk."""
-    columns = dict(zip(Record._fields, zip(*records, strict=True), strict=True))
+    columns = dict(zip(FileRecord._fields, zip(*records, strict=True), strict=True))
     blobs = [columns[name] for name in BLOBS]
     for name in BLOBS:
         columns[name] = tuple(map(len, columns[name]))
@@ -51,7 +51,7 @@ def write_chunk(path: Path, records: Sequence[Record]) -> None:
     write_bytes(path, b"".join([head, b"\n", *chain(*blobs)]))
 
 
-def read_chunk(path: Path, *, tokens: bool) -> Iterator[Record]:
+def read_chunk(path: Path, *, tokens: bool) -> Iterator[FileRecord]:
     """The records of a chunk, with or without their tokens."""
     with path.open("rb") as file:
         columns: dict[str, Any] = json.loads(file.readline())
@@ -62,10 +62,12 @@ def read_chunk(path: Path, *, tokens: bool) -> Iterator[Record]:
             ends = [0, *accumulate(sizes)]
             columns[name] = [blob[begin:end] for begin, end in pairwise(ends)]
     columns["instruments"] = map(tuple, columns["instruments"])
-    yield from map(Record, *columns.values())
+    yield from map(FileRecord, *columns.values())
 
 
-def make_chunk(batch: Batch, recipe: Recipe, begun: Callable[[int], object] = int) -> Path:
+def make_chunk(
+    batch: FileBatch, preprocessing: Preprocessing, begun: Callable[[int], object] = int
+) -> Path:
     """Examine a batch and write its chunk: the whole work of a worker."""
-    write_chunk(batch.target, examine_batch(batch, recipe, begun))
+    write_chunk(batch.target, examine_batch(batch, preprocessing, begun))
     return batch.target

@@ -45,7 +45,7 @@ class Thresholds:
     max_out_of_range: float = 0.8
 
 
-class Broken(NamedTuple):
+class Violation(NamedTuple):
     """A rule that a score breaks: its name, and how, as a sentence's end."""
 
     rule: str
@@ -167,15 +167,15 @@ RULES: dict[str, Rule] = {
 """Every rule by name, in the order in which they are asked."""
 
 
-def all_broken(music: Together, limits: Thresholds) -> dict[int, Broken]:
+def violations(music: Together, limits: Thresholds) -> dict[int, Violation]:
     """The first rule that each piece breaks, by the pieces' numbers."""
-    found: dict[int, Broken] = {}
+    found: dict[int, Violation] = {}
     for name, rule in RULES.items():
         for piece, detail in rule(music, limits).items():
-            found.setdefault(piece, Broken(name, detail))
+            found.setdefault(piece, Violation(name, detail))
     return found
 
 
-def first_broken(score: Score, limits: Thresholds) -> Broken | None:
+def first_violation(score: Score, limits: Thresholds) -> Violation | None:
     """The first rule that a score with notes breaks, or None."""
-    return all_broken(Together.of([score]), limits).get(0)
+    return violations(Together.of([score]), limits).get(0)

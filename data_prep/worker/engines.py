@@ -1,4 +1,4 @@
-"""Engines: who runs `make_chunk` on batch after batch, and what happens to one that hangs.
+"""Engines: what runs `make_chunk` on batch after batch, within limits; and the one on threads.
 
     processes   workers of this machine, each file with a limit of time and memory (default)
     threads     threads of this process: nothing to start, but a file that hangs cannot be stopped
@@ -9,59 +9,75 @@ The chunks are the same with any engine and any number of workers.
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
 from typing import Any
 
-from tokenizer.errors import unknown
-
 from .chunks import make_chunk
-from .limits import Limits
-from .processes import on_processes
-from .ray import on_ray
-from .worker import Batch, Recipe
+from .worker import FileBatch, Preprocessing
 
-Engine = Callable[[Iterator[Batch], Recipe, Limits], Iterator[Batch]]
+CRASHED = ("crashed", "the process reading it died")
+"""The reason for which a file is refused that ended its worker."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may take.
+
+    Attributes:
+        workers: processes, threads or tasks at a time.
+        seconds: time for one file; a file that takes longer is dropped. No limit on threads.
+        megabytes: memory of one worker (Linux); a file that needs more is dropped.
+    """
+
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    seconds: float = 60.0
+    megabytes: int = 3072
+
+    @property
+    def time_exceeded(self) -> tuple[str, str]:
+        """The reason for which a file is refused that took too long."""
+        return "time_limit", f"reading it took more than {self.seconds:g} s"
+
+    def apply_to_memory(self) -> None:
+        """Let allocations beyond the limit fail in this process, where the system can do that."""
+        try:
+            import resource
+        except ImportError:
+            return
+        size = self.megabytes << 20
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_DATA, (size, size))
+
+
+Engine = Callable[[Iterator[FileBatch], Preprocessing, Limits], Iterator[FileBatch]]
 """Takes batches and gives each back when its chunk is written, in any order."""
 
 
-def engine(name: str) -> Engine:
-    """The engine of a name.
-
-    Raises:
-        InputError: if there is none.
-    """
-    if name not in _ENGINES:
-        raise unknown("engine", name, _ENGINES)
-    return _ENGINES[name]
-
-
-def on_threads(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator[Batch]:
+def on_threads(
+    batches: Iterator[FileBatch], preprocessing: Preprocessing, limits: Limits
+) -> Iterator[FileBatch]:
     """Run batches on threads of this process, as many ahead as there are threads."""
     if limits.workers == 1:  # two threads would only wait for each other
         for batch in batches:
-            make_chunk(batch, recipe)
+            make_chunk(batch, preprocessing)
             yield batch
         return
     with ThreadPoolExecutor(limits.workers) as pool:
-        waiting: dict[Future[Any], Batch] = {}
+        waiting: dict[Future[Any], FileBatch] = {}
         for batch in batches:
-            waiting[pool.submit(make_chunk, batch, recipe)] = batch
+            waiting[pool.submit(make_chunk, batch, preprocessing)] = batch
             if len(waiting) >= 2 * limits.workers:
                 yield from _finished(waiting)
         while waiting:
             yield from _finished(waiting)
 
 
-def _finished(waiting: dict[Future[Any], Batch]) -> Iterator[Batch]:
+def _finished(waiting: dict[Future[Any], FileBatch]) -> Iterator[FileBatch]:
     done, _ = wait(waiting, return_when=FIRST_COMPLETED)
     for future in done:
         future.result()
         yield waiting.pop(future)
-
-
-_ENGINES: dict[str, Engine] = {
-    "processes": on_processes,
-    "threads": on_threads,
-    "ray": on_ray,
-}

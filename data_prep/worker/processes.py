@@ -1,6 +1,6 @@
 """The engine that runs on processes of this machine: one that hangs or dies is replaced.
 
-What it was at is refused, and the rest of its batch given to another.
+The file that it was reading is refused, and the rest of its batch given to another process.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from multiprocessing.connection import wait as wait_for_any
 from typing import Any
 
 from tokenizer.errors import InputError
+from tokenizer.malloc import keep_freed_memory
 
 from .chunks import make_chunk
-from .limits import CRASHED, Limits, keep_freed_memory, limit_memory, too_late
-from .worker import TOGETHER, Batch, Recipe
+from .engines import CRASHED, Limits
+from .worker import TOGETHER, FileBatch, Preprocessing
 
 NOTHING = -1
 """In place of a file's: none is begun yet."""
@@ -36,7 +37,7 @@ class _Worker:
     process: Any
     pipe: Connection
     begun: Any
-    batch: Batch | None = None
+    batch: FileBatch | None = None
 
     @property
     def place(self) -> int:
@@ -48,13 +49,13 @@ class _Worker:
         since = self.begun[1] if self.place != NOTHING else time.monotonic()
         return float(since) + limits.seconds
 
-    def give(self, batch: Batch) -> None:
+    def send(self, batch: FileBatch) -> None:
         """Send a batch."""
         self.batch, self.begun[0] = batch, NOTHING
         with contextlib.suppress(OSError):  # it died: `_replaced` will find that
             self.pipe.send(batch)
 
-    def is_late(self, limits: Limits) -> bool:
+    def is_overdue(self, limits: Limits) -> bool:
         """Whether it has had its file for too long."""
         return self.batch is not None and time.monotonic() > self.deadline(limits)
 
@@ -65,10 +66,12 @@ class _Worker:
         self.process.join()
 
 
-def on_processes(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator[Batch]:
+def on_processes(
+    batches: Iterator[FileBatch], preprocessing: Preprocessing, limits: Limits
+) -> Iterator[FileBatch]:
     """Run batches on processes; replace a process that hangs or dies, without the file at fault."""
     workers: list[_Worker] = []
-    undone: list[Batch] = []
+    undone: list[FileBatch] = []
     try:
         more = True
         while True:
@@ -77,11 +80,11 @@ def on_processes(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> It
                 more = batch is not None
                 undone += [] if batch is None else [batch]
             while undone and _busy(workers) < limits.workers:
-                _idle(workers, recipe, limits).give(undone.pop(0))
+                _idle(workers, preprocessing, limits).send(undone.pop(0))
             if _busy(workers) == 0:
                 return
             _wait(workers, limits)
-            yield from _heard(workers)
+            yield from _received(workers)
             undone += _replaced(workers, limits)
     finally:
         for worker in workers:
@@ -92,7 +95,7 @@ def _busy(workers: list[_Worker]) -> int:
     return sum(worker.batch is not None for worker in workers)
 
 
-def _idle(workers: list[_Worker], recipe: Recipe, limits: Limits) -> _Worker:
+def _idle(workers: list[_Worker], preprocessing: Preprocessing, limits: Limits) -> _Worker:
     """A worker with nothing to do, started if there is none."""
     for worker in workers:
         if worker.batch is None:
@@ -100,7 +103,7 @@ def _idle(workers: list[_Worker], recipe: Recipe, limits: Limits) -> _Worker:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     begun = context.RawArray("d", [NOTHING, 0.0])
-    given = (theirs, begun, recipe, limits.megabytes)
+    given = (theirs, begun, preprocessing, limits)
     process = context.Process(target=_work, args=given, daemon=True)
     process.start()
     theirs.close()
@@ -109,53 +112,53 @@ def _idle(workers: list[_Worker], recipe: Recipe, limits: Limits) -> _Worker:
 
 
 def _wait(workers: list[_Worker], limits: Limits) -> None:
-    """Wait until a worker says something, dies, or is late."""
+    """Wait until a worker sends a message, dies, or is overdue."""
     busy = [worker for worker in workers if worker.batch is not None]
     timeout = max(0.0, min(w.deadline(limits) for w in busy) - time.monotonic())
     wait_for_any([*(w.pipe for w in busy), *(w.process.sentinel for w in busy)], timeout)
 
 
-def _heard(workers: list[_Worker]) -> Iterator[Batch]:
-    """Take in what workers say: None for a batch that is done, or what went wrong."""
+def _received(workers: list[_Worker]) -> Iterator[FileBatch]:
+    """The batches that are done, by the workers' messages: None, or what went wrong."""
     for worker in workers:
         with contextlib.suppress(EOFError, OSError):  # it died: `_replaced` will find that
             while worker.batch is not None and worker.pipe.poll():
-                said = worker.pipe.recv()
-                if said is not None:
-                    raise InputError(said) from None
+                error = worker.pipe.recv()
+                if error is not None:
+                    raise InputError(error) from None
                 yield worker.batch
                 worker.batch = None
 
 
-def _replaced(workers: list[_Worker], limits: Limits) -> list[Batch]:
-    """Stop workers that are late, forget those that died, and give what they left undone."""
+def _replaced(workers: list[_Worker], limits: Limits) -> list[FileBatch]:
+    """Stop workers that are overdue, forget those that died, and give what they left undone."""
     left = []
     for worker in list(workers):
-        late = worker.is_late(limits)
-        if late or not worker.process.is_alive():
+        overdue = worker.is_overdue(limits)
+        if overdue or not worker.process.is_alive():
             worker.process.kill()
             worker.process.join()
-            left += [] if worker.batch is None else [_without_culprit(worker, limits, late)]
+            left += [] if worker.batch is None else [_without_culprit(worker, limits, overdue)]
             worker.stop()
             workers.remove(worker)
     return left
 
 
-def _without_culprit(worker: _Worker, limits: Limits, late: bool) -> Batch:
+def _without_culprit(worker: _Worker, limits: Limits, overdue: bool) -> FileBatch:
     """The worker's batch with the file at fault refused; file by file where that is not known."""
     code = worker.process.exitcode
     if worker.batch is None or worker.place == NOTHING:
         raise InputError(f"a worker process could not be started (exit code {code})")
     if worker.place == TOGETHER:
         return replace(worker.batch, alone=True)
-    reason = too_late(limits) if late else CRASHED
+    reason = limits.time_exceeded if overdue else CRASHED
     return replace(worker.batch, refused={**worker.batch.refused, worker.place: reason})
 
 
-def _work(pipe: Connection, begun: Any, recipe: Recipe, megabytes: int) -> None:
-    """A worker's life: batches come in; None for "done" and errors go out."""
+def _work(pipe: Connection, begun: Any, preprocessing: Preprocessing, limits: Limits) -> None:
+    """What a process runs: batches come in; None for "done" and errors go out."""
     keep_freed_memory()
-    limit_memory(megabytes)
+    limits.apply_to_memory()
 
     def begin(place: int) -> None:
         begun[1] = time.monotonic()  # first: the other side must never see a place with an old time
@@ -167,9 +170,9 @@ def _work(pipe: Connection, begun: Any, recipe: Recipe, megabytes: int) -> None:
         except (EOFError, KeyboardInterrupt):
             return
         try:
-            make_chunk(batch, recipe, begin)
+            make_chunk(batch, preprocessing, begin)
             pipe.send(None)
         except InputError as error:
             pipe.send(str(error))
-        except OSError:  # nobody listens any more: the run was killed
+        except OSError:  # the run was killed
             return

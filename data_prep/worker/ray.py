@@ -16,15 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_prep.sources.find import LARGEST_FILE, MidiFile
+from data_prep.sources.find import MidiFile
 from tokenizer import InputError
+from tokenizer.malloc import keep_freed_memory
+from tokenizer.midi.read import LARGEST_FILE
 
 from .chunks import write_chunk
-from .limits import CRASHED, Limits, keep_freed_memory, limit_memory, too_late
-from .worker import Batch, Recipe, Record, examine_batch
+from .engines import CRASHED, Limits
+from .worker import FileBatch, FileRecord, Preprocessing, examine_batch
 
 
-def on_ray(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator[Batch]:
+def on_ray(
+    batches: Iterator[FileBatch], preprocessing: Preprocessing, limits: Limits
+) -> Iterator[FileBatch]:
     """Run batches as Ray tasks, `limits.workers` at a time.
 
     It joins the cluster that `RAY_ADDRESS` names, or the one this process is connected to
@@ -33,8 +37,8 @@ def on_ray(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator
     Raises:
         InputError: if Ray is not installed.
     """
-    cluster = _Cluster.joined(recipe, limits)
-    waiting: dict[Any, Batch] = {}
+    cluster = _Cluster.joined(preprocessing, limits)
+    waiting: dict[Any, FileBatch] = {}
     for batch in batches:
         waiting[cluster.submit(batch.files)] = batch
         if len(waiting) >= limits.workers:
@@ -43,7 +47,7 @@ def on_ray(batches: Iterator[Batch], recipe: Recipe, limits: Limits) -> Iterator
         yield from _finished(cluster, waiting)
 
 
-def _finished(cluster: _Cluster, waiting: dict[Any, Batch]) -> Iterator[Batch]:
+def _finished(cluster: _Cluster, waiting: dict[Any, FileBatch]) -> Iterator[FileBatch]:
     done, _ = cluster.ray.wait(list(waiting), num_returns=1)
     for task in done:
         batch = waiting.pop(task)
@@ -57,11 +61,11 @@ class _Cluster:
 
     ray: Any
     task: Any
-    recipe: Any
+    preprocessing: Any
     limits: Limits
 
     @classmethod
-    def joined(cls, recipe: Recipe, limits: Limits) -> _Cluster:
+    def joined(cls, preprocessing: Preprocessing, limits: Limits) -> _Cluster:
         try:
             ray: Any = importlib.import_module("ray")
         except ImportError as error:
@@ -73,30 +77,30 @@ class _Cluster:
             local = {} if address else {"num_cpus": limits.workers, "include_dashboard": False}
             ray.init(address=address, log_to_driver=False, **local)
         task = ray.remote(max_retries=0)(_examine)
-        return cls(ray, task, ray.put(recipe), limits)
+        return cls(ray, task, ray.put(preprocessing), limits)
 
     def submit(self, files: Sequence[MidiFile]) -> Any:
         """Begin a task; what it returns are the files' records."""
         loaded = [_loaded(file) for file in files]
-        return self.task.remote(loaded, self.recipe, self.limits.seconds, self.limits.megabytes)
+        return self.task.remote(loaded, self.preprocessing, self.limits)
 
-    def records(self, task: Any, files: Sequence[MidiFile]) -> Sequence[Record]:
+    def records(self, task: Any, files: Sequence[MidiFile]) -> Sequence[FileRecord]:
         """The records of a task's files; where it failed, of each file by itself."""
         try:
-            found: Sequence[Record] = self.ray.get(task)
+            found: Sequence[FileRecord] = self.ray.get(task)
         except self.ray.exceptions.WorkerCrashedError:
             return [self._alone(file) for file in files]
         return found
 
-    def _alone(self, file: MidiFile) -> Record:
+    def _alone(self, file: MidiFile) -> FileRecord:
         begun = time.monotonic()
         try:
             [record] = self.ray.get(self.submit([file]))
         except self.ray.exceptions.WorkerCrashedError:
-            late = time.monotonic() > begun + self.limits.seconds
-            reason = too_late(self.limits) if late else CRASHED
-            return Record(file.corpus, file.name, *reason)
-        found: Record = record
+            overdue = time.monotonic() > begun + self.limits.seconds
+            reason = self.limits.time_exceeded if overdue else CRASHED
+            return FileRecord(file.corpus, file.name, *reason)
+        found: FileRecord = record
         return found
 
 
@@ -111,14 +115,14 @@ def _loaded(file: MidiFile) -> MidiFile:
 
 
 def _examine(
-    files: Sequence[MidiFile], recipe: Recipe, seconds: float, megabytes: int
-) -> Sequence[Record]:
+    files: Sequence[MidiFile], preprocessing: Preprocessing, limits: Limits
+) -> Sequence[FileRecord]:
     """A task: its process ends itself when a file takes too long, for nothing else can."""
     keep_freed_memory()
-    limit_memory(megabytes)
-    watch = _Watch(seconds)
+    limits.apply_to_memory()
+    watch = _Watch(limits.seconds)
     try:
-        return examine_batch(Batch(0, Path(), tuple(files)), recipe, watch.begun)
+        return examine_batch(FileBatch(0, Path(), tuple(files)), preprocessing, watch.begun)
     finally:
         watch.stop()
 

@@ -15,18 +15,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data_prep.sources.find import LARGEST_FILE, MidiFile
+from data_prep.sources.find import MidiFile
 from tokenizer import InputError, Score, Tokenizer
 from tokenizer.encoding.vocabulary import DURATION
-from tokenizer.midi.read import read_all
+from tokenizer.midi.read import LARGEST_FILE, read_all
 from tokenizer.score.together import NOTES_TOGETHER, Together, ticks_of
 
-from .clean import Thresholds, all_broken
+from .clean import Thresholds, violations
 from .fingerprint import sketches
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Preprocessing:
     """What is done to every file, the same for all.
 
     Attributes:
@@ -40,7 +40,7 @@ class Recipe:
     repair: bool = False
 
 
-class Record(NamedTuple):
+class FileRecord(NamedTuple):
     """What became of one file.
 
     Attributes:
@@ -82,9 +82,9 @@ class Record(NamedTuple):
     tokens: bytes = b""
 
 
-def examine(file: MidiFile, recipe: Recipe) -> Record:
+def examine(file: MidiFile, preprocessing: Preprocessing) -> FileRecord:
     """The record of one MIDI file."""
-    return examine_batch(Batch(0, Path(), (file,)), recipe)[0]
+    return examine_batch(FileBatch(0, Path(), (file,)), preprocessing)[0]
 
 
 def content_hash(tokens: bytes, time_signature: str, tempo: float | None) -> bytes:
@@ -95,7 +95,7 @@ def content_hash(tokens: bytes, time_signature: str, tempo: float | None) -> byt
 
 
 @dataclass(frozen=True)
-class Batch:
+class FileBatch:
     """A run of files that one worker takes at a time.
 
     Attributes:
@@ -118,8 +118,8 @@ TOGETHER = -2
 
 
 def examine_batch(
-    batch: Batch, recipe: Recipe, begun: Callable[[int], object] = int
-) -> Sequence[Record]:
+    batch: FileBatch, preprocessing: Preprocessing, begun: Callable[[int], object] = int
+) -> Sequence[FileRecord]:
     """The records of a batch's files, in their order.
 
     Files are read one by one, and what was read is worked on together. Where that fails, each file
@@ -127,20 +127,20 @@ def examine_batch(
 
     Args:
         batch: the files.
-        recipe: what is done to them.
+        preprocessing: what is done to them.
         begun: hears the place of each file as it is begun, and `TOGETHER` when several are.
     """
     if not batch.alone:
         try:
-            return _examined(batch, recipe, begun)
+            return _examined(batch, preprocessing, begun)
         except Exception as error:
             if len(batch.files) == 1:
                 return [_failed(batch.files[0], error)]
-    records: list[Record] = []
+    records: list[FileRecord] = []
     for place, file in enumerate(batch.files):
         refused = {0: batch.refused[place]} if place in batch.refused else {}
-        one = Batch(batch.number, batch.target, (file,), refused)
-        records += examine_batch(one, recipe, _always(begun, place))
+        one = FileBatch(batch.number, batch.target, (file,), refused)
+        records += examine_batch(one, preprocessing, _always(begun, place))
     return records
 
 
@@ -148,15 +148,17 @@ def _always(begun: Callable[[int], object], place: int) -> Callable[[int], objec
     return lambda _: begun(place)
 
 
-def _failed(file: MidiFile, error: Exception) -> Record:
+def _failed(file: MidiFile, error: Exception) -> FileRecord:
     if isinstance(error, MemoryError):
         detail = "reading it takes too much memory"
-        return Record(file.corpus, file.name, "memory_limit", detail)
-    return Record(file.corpus, file.name, "failed", f"{type(error).__name__}: {error}")
+        return FileRecord(file.corpus, file.name, "memory_limit", detail)
+    return FileRecord(file.corpus, file.name, "failed", f"{type(error).__name__}: {error}")
 
 
-def _examined(batch: Batch, recipe: Recipe, begun: Callable[[int], object]) -> Sequence[Record]:
-    records: list[Record | None] = [None] * len(batch.files)
+def _examined(
+    batch: FileBatch, preprocessing: Preprocessing, begun: Callable[[int], object]
+) -> Sequence[FileRecord]:
+    records: list[FileRecord | None] = [None] * len(batch.files)
     opened: list[int] = []
 
     def contents() -> Iterator[bytes]:
@@ -168,15 +170,15 @@ def _examined(batch: Batch, recipe: Recipe, begun: Callable[[int], object]) -> S
                 opened.append(place)
                 yield found
             else:
-                records[place] = Record(file.corpus, file.name, *found)
+                records[place] = FileRecord(file.corpus, file.name, *found)
 
-    scores = read_all(contents(), repair=recipe.repair, errors="return")
+    scores = read_all(contents(), repair=preprocessing.repair, errors="return")
     places = iter(opened)
     for some in _groups(scores):
         begun(TOGETHER)
         some_places = list(islice(places, len(some)))
         files = [batch.files[place] for place in some_places]
-        for place, record in zip(some_places, _records(files, some, recipe), strict=True):
+        for place, record in zip(some_places, _records(files, some, preprocessing), strict=True):
             records[place] = record
     return [record for record in records if record is not None]
 
@@ -206,8 +208,8 @@ def _groups(found: Iterable[Score | InputError]) -> Iterator[list[Score | InputE
 
 
 def _records(
-    files: Sequence[MidiFile], found: Sequence[Score | InputError], recipe: Recipe
-) -> list[Record]:
+    files: Sequence[MidiFile], found: Sequence[Score | InputError], preprocessing: Preprocessing
+) -> list[FileRecord]:
     """The records of files by what was read in them."""
     refused: dict[int, tuple[str, str, int]] = {}
     scores: dict[int, Score] = {}
@@ -221,23 +223,23 @@ def _records(
     places = list(scores)
     if scores:
         music = Together.of(list(scores.values()))
-        broken = all_broken(music, recipe.thresholds)
+        broken = violations(music, preprocessing.thresholds)
         for piece, (rule, detail) in broken.items():
             refused[places[piece]] = rule, detail, len(scores.pop(places[piece]).notes)
         if broken and scores:
             music = Together.of(list(scores.values()))
     records = {
-        place: Record(files[place].corpus, files[place].name, *reason)
+        place: FileRecord(files[place].corpus, files[place].name, *reason)
         for place, reason in refused.items()
     }
     if scores:
         records |= zip(
-            scores, _kept([files[p] for p in scores], music, recipe.tokenizer), strict=True
+            scores, _kept([files[p] for p in scores], music, preprocessing.tokenizer), strict=True
         )
     return [records[place] for place in range(len(files))]
 
 
-def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> Iterator[Record]:
+def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> Iterator[FileRecord]:
     """The records of pieces that no rule refuses."""
     longest = tokenizer.vocabulary.sizes[DURATION] - 1
     closing = tokenizer.end().astype("<i2").tobytes()
@@ -255,7 +257,7 @@ def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> I
         tokens = b"".join((body.astype("<i2", copy=False).data, closing))
         fifths, minor = labels.key or (None, None)
         meter = "{}/{}".format(*labels.time_signature) if labels.time_signature else ""
-        yield Record(
+        yield FileRecord(
             corpus=file.corpus,
             name=file.name,
             notes=notes,

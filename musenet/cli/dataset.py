@@ -73,7 +73,7 @@ def merge(
     ] = False,
 ) -> None:
     """Join datasets: repeated pieces once, and no arrangement of a held-out piece in training."""
-    from data_prep.corpus.merge import merge as merged
+    from data_prep.merge import merge as merged
 
     report = merged(folders, out, overwrite=overwrite)
     print(f"{out}: {report.total.pieces:,} pieces of {report.files:,}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from data_prep.report.report import Report
+    from data_prep.report.report import DatasetReport
     from tokenizer import Tokenizer
 
 
@@ -59,8 +59,8 @@ def prepare(
     from data_prep.pipeline import Run
     from data_prep.pipeline import prepare as run_pipeline
     from data_prep.sources.label import PathPattern
-    from data_prep.worker.limits import Limits
-    from data_prep.worker.worker import Recipe
+    from data_prep.worker.engines import Limits
+    from data_prep.worker.worker import Preprocessing
     from tokenizer import InputError, Tokenizer
 
     if tokenizer is not None:
@@ -82,7 +82,7 @@ def prepare(
             inputs,
             out,
             exclude=exclude or (),
-            recipe=Recipe(chosen, repair=repair),
+            preprocessing=Preprocessing(chosen, repair=repair),
             plan=plan,
             run=Run(engine, limits, progress),
             overwrite=overwrite,
@@ -141,7 +141,7 @@ class _Progress:
         self._bars.stop()
 
 
-def _say(report: Report, out: Path) -> None:
+def _say(report: DatasetReport, out: Path) -> None:
     """What came out, as a table, and the reasons for what did not."""
     from rich.console import Console
     from rich.table import Table

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.sources.find import MidiFile, find, sources
+from data_prep.sources.find import MidiFile, find_midi_files
 from tokenizer import read
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -30,10 +30,8 @@ def scores_of(paths: Sequence[Path]) -> list[Named]:
         InputError: if there are none.
     """
     found: list[Named] = []
-    for source in sources([str(path) for path in paths]):
-        for item in find(source):
-            if isinstance(item, MidiFile):
-                found += _read(item)
+    for file in find_midi_files(paths):
+        found += _read(file)
     if not found:
         raise InputError(f"there is no music in {', '.join(map(str, paths))}")
     return found

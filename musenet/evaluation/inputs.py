@@ -11,9 +11,9 @@ import numpy as np
 
 from data_prep.dataset.pieces import Pieces
 from data_prep.dataset.shards import read_index
-from data_prep.sources.find import MidiFile, find, sources
+from data_prep.sources.find import find_midi_files
 from data_prep.worker.clean import Thresholds
-from data_prep.worker.worker import Recipe, Record, examine
+from data_prep.worker.worker import FileRecord, Preprocessing, examine
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
@@ -110,23 +110,20 @@ def dataset_pieces(dataset: Path, split: str) -> list[Piece]:
 
 
 def _midi_pieces(paths: Iterable[str], tokenizer: Tokenizer) -> Found:
-    recipe = Recipe(tokenizer, _ANY_MUSIC)
+    preprocessing = Preprocessing(tokenizer, _ANY_MUSIC)
     pieces: list[Piece] = []
     refused: dict[str, str] = {}
-    for source in sources(list(paths)):
-        for item in find(source):
-            if not isinstance(item, MidiFile):
-                continue
-            record = examine(item, recipe)
-            name = f"{record.corpus}/{record.name}"
-            if record.refused:
-                refused[name] = record.detail or record.refused
-            else:
-                pieces.append(_piece_of_record(name, record, tokenizer))
+    for file in find_midi_files(list(paths)):
+        record = examine(file, preprocessing)
+        name = f"{record.corpus}/{record.name}"
+        if record.refused:
+            refused[name] = record.detail or record.refused
+        else:
+            pieces.append(_piece_of_record(name, record, tokenizer))
     return Found(tuple(pieces), refused)
 
 
-def _piece_of_record(name: str, record: Record, tokenizer: Tokenizer) -> Piece:
+def _piece_of_record(name: str, record: FileRecord, tokenizer: Tokenizer) -> Piece:
     labels = Labels(
         instruments=record.instruments,
         tempo=record.tempo,

@@ -18,11 +18,11 @@ from pathlib import Path
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from data_prep.dataset.pieces import splits_of
-from data_prep.pipeline import Progress, Run, prepare, silent
-from data_prep.report.report import Report
-from data_prep.sources.label import SPLITS, Described, PathPattern
+from data_prep.pipeline import ProgressCallback, Run, no_progress, prepare
+from data_prep.report.report import DatasetReport
+from data_prep.sources.label import SPLITS, Metadata, PathPattern
 from data_prep.sources.manifest import ManifestStore
-from data_prep.worker.worker import Recipe, Record
+from data_prep.worker.worker import FileRecord, Preprocessing
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 from tokenizer.labels import normalise_composer
@@ -45,9 +45,9 @@ class Own(Plan):
     composer: str | None = None
     chosen: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
-    def describe(self, store: ManifestStore, record: Record) -> Described:
+    def metadata(self, store: ManifestStore, record: FileRecord) -> Metadata:
         """The labels of a record, with the split that was chosen for it."""
-        found = super().describe(store, record)
+        found = super().metadata(store, record)
         return replace(
             found,
             composer=found.composer or self.composer,
@@ -73,8 +73,12 @@ def plan(composer: str | None, path_labels: str | None) -> Own:
 
 
 def dataset(
-    inputs: Sequence[str], out: Path, tokenizer: Tokenizer, own: Own, progress: Progress = silent
-) -> Report:
+    inputs: Sequence[str],
+    out: Path,
+    tokenizer: Tokenizer,
+    own: Own,
+    progress: ProgressCallback = no_progress,
+) -> DatasetReport:
     """Prepare one's own music as the dataset folder `out`, replacing what is there.
 
     Args:
@@ -82,17 +86,19 @@ def dataset(
         out: the dataset folder.
         tokenizer: the model's, to which new labels are added.
         own: see `plan`.
-        progress: hears how far it is.
+        progress: called as it goes on.
 
     Raises:
         InputError: if there is no music that can be used.
     """
-    recipe = Recipe(tokenizer)
+    preprocessing = Preprocessing(tokenizer)
 
-    def made(with_plan: Plan) -> Report:
+    def made(with_plan: Plan) -> DatasetReport:
         # Threads are at work at once; for a folder of one's own no process needs to start.
         run = Run("threads", progress=progress)
-        return prepare(inputs, out, recipe=recipe, plan=with_plan, run=run, overwrite=True)
+        return prepare(
+            inputs, out, preprocessing=preprocessing, plan=with_plan, run=run, overwrite=True
+        )
 
     report = made(own)
     pieces = _pieces(out)

@@ -14,7 +14,7 @@ from data_prep import prepare
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
-from data_prep.worker.limits import Limits
+from data_prep.worker.engines import Limits
 from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
 
 MakeScore = Callable[..., Score]

@@ -14,15 +14,15 @@ from data_prep import prepare
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
-from data_prep.report.report import Report
-from data_prep.worker.limits import Limits
+from data_prep.report.report import DatasetReport
+from data_prep.worker.engines import Limits
 from tokenizer import InputError, Tokenizer, read, write
 
 THREADS = Run("threads", Limits(2))
 PLAN = Plan(Shares(0.2, 0.2))
 
 
-def made(corpus: Path, out: Path, **options: Any) -> Report:
+def made(corpus: Path, out: Path, **options: Any) -> DatasetReport:
     options = {"run": THREADS, "plan": PLAN, **options}
     return prepare([corpus], out, **options)
 

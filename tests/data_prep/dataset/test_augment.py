@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.dataset.augment import (
-    NONE,
+    NO_AUGMENTATION,
     Augmentation,
     Change,
     apply,
     changed_labels,
-    draw,
+    draw_change,
     stretched,
     transpositions,
     velocity_table,
@@ -145,7 +145,7 @@ def test_stretching_scales_absolute_times(melody: Melody, factor: float) -> None
 def test_rates_and_ranges_are_kept() -> None:
     tokens = music([0] * 4, [60, 64, 67, 72])
     augmentation = Augmentation(0.5, 4, 0.25, 1.5, 20, 0.75, 1.2)
-    changes = [draw(augmentation, tokens, np.random.default_rng(i)) for i in range(4000)]
+    changes = [draw_change(augmentation, tokens, np.random.default_rng(i)) for i in range(4000)]
     shifts = np.array([c.semitones for c in changes])
     assert set(shifts) == set(range(-4, 5))
     assert abs((shifts != 0).mean() - 0.5 * 8 / 9) < 0.03
@@ -160,7 +160,7 @@ def test_rates_and_ranges_are_kept() -> None:
     assert tempos.min() >= 1 / 1.2
     assert tempos.max() <= 1.2
     assert abs(np.log(tempos).mean()) < 0.01
-    assert draw(NONE, tokens, np.random.default_rng(0)) == Change()
+    assert draw_change(NO_AUGMENTATION, tokens, np.random.default_rng(0)) == Change()
 
 
 def test_a_change_says_what_it_is() -> None:

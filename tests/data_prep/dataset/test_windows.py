@@ -1,31 +1,29 @@
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from data_prep import Augmentation, Dataset, Dropout, Tiles, prepare
+from data_prep import Augmentation, Dataset, Dropout
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
-from data_prep.dataset.augment import NONE
-from data_prep.dataset.pieces import Pieces
+from data_prep.dataset.augment import NO_AUGMENTATION, Change, stretched
+from data_prep.dataset.window_order import EpochOrder
 from data_prep.dataset.windows import NO_DROPOUT
-from data_prep.pipeline import Run
-from data_prep.worker.limits import Limits
-from tokenizer import InputError, Labels, structure
+from data_prep.worker.worker import Preprocessing
+from tokenizer import Grid, InputError, Labels, Tokenizer, Vocabulary, structure
 from tokenizer.encoding.structure import length_of
 
-PLAIN: dict[str, Any] = {"augmentation": NONE, "dropout": NO_DROPOUT}
+MakeDataset = Callable[..., Path]
+PLAIN: dict[str, Any] = {"augmentation": NO_AUGMENTATION, "dropout": NO_DROPOUT}
 
 
 @pytest.fixture
-def dataset(corpus: Path, tmp_path: Path) -> Path:
-    out = tmp_path / "dataset"
-    prepare([corpus], out, run=Run("threads", Limits(1)), plan=Plan(Shares(0.2, 0.0)))
-    return out
+def dataset(corpus: Path, tmp_path: Path, make_dataset: MakeDataset) -> Path:
+    return make_dataset(corpus, tmp_path / "dataset", plan=Plan(Shares(0.2, 0.0)))
 
 
 def test_windows_are_the_same_whenever_and_by_whomever_they_are_asked_for(dataset: Path) -> None:
@@ -92,71 +90,6 @@ def test_packed_windows_are_full_and_begin_their_pieces(dataset: Path) -> None:
             assert columns[start + prefix, 1] == 1  # the first bar
 
 
-def test_tiles_count_every_row_once(dataset: Path) -> None:
-    pieces = Pieces(dataset, "train")
-    for overlap, labels in ((0, True), (20, True), (40, False)):
-        tiles = Tiles(dataset, "train", 64, overlap=overlap, labels=labels)
-        seen: list[np.ndarray] = []
-        for k in range(tiles.batches(5)):
-            batch = tiles.batch(k, 5)
-            seen += list(batch.tokens[batch.counted[..., 0]])
-        bodies = np.concatenate([pieces.tokens(piece) for piece in range(len(pieces))])
-        np.testing.assert_array_equal(np.array(seen), bodies)
-
-
-def test_tiles_give_each_counted_row_its_overlap(dataset: Path) -> None:
-    tiles = Tiles(dataset, "train", 64, overlap=30)
-    for k in range(len(tiles)):
-        window = tiles[k]
-        first = int(window.counted[:, 0].argmax())
-        _, start, counted = tiles.index[k]
-        assert start == 0 or counted - start == 30
-        assert first == tiles.pieces.tokenizer.vocabulary.prefix_length(window.tokens) + (
-            counted - start
-        )
-
-
-def test_an_overlap_that_leaves_no_room_is_refused(dataset: Path) -> None:
-    with pytest.raises(InputError, match="leaves no room"):
-        Tiles(dataset, "train", 64, overlap=64)
-
-
-def test_every_row_is_drawn_about_as_often(dataset: Path) -> None:
-    data = Dataset(dataset, "train", 64, seed=0, pack=False, **PLAIN)
-    drawn: Counter[str] = Counter()
-    drawn.update(data.describe(k)[0].split()[0].partition("/")[2] for k in range(1500))
-    rows = data.pieces.lengths / data.pieces.lengths.sum()
-    shares = np.array([drawn[source] for source in data.pieces.sources]) / 1500
-    assert np.abs(shares - rows).max() < 4 * np.sqrt(rows.max() / 1500)
-
-
-def test_weights_multiply_the_chance_of_a_corpus(corpus: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    other.mkdir()
-    for path in sorted((corpus / "b").iterdir()):
-        path.rename(other / path.name)
-    out = tmp_path / "two"
-    prepare([corpus, other], out, run=Run("threads", Limits(1)), plan=Plan(Shares(0, 0)))
-    data = Dataset(out, "train", 64, weights={"other": 3.0}, pack=False, **PLAIN)
-    names = [data.describe(k)[0].partition("/")[0] for k in range(600)]
-    lengths = {
-        name: sum(
-            n for n, c in zip(data.pieces.lengths, data.pieces.corpora, strict=True) if c == name
-        )
-        for name in ("corpus", "other")
-    }
-    expected = 3 * lengths["other"] / (3 * lengths["other"] + lengths["corpus"])
-    assert abs(names.count("other") / 600 - expected) < 0.07
-    none = Dataset(out, "train", 64, weights={"other": 0.0})
-    assert all("other/" not in line for k in range(50) for line in none.describe(k))
-    with pytest.raises(InputError, match="did you mean 'other'"):
-        Dataset(out, "train", 64, weights={"othr": 1.0})
-    with pytest.raises(InputError, match="must not be negative"):
-        Dataset(out, "train", 64, weights={"other": -1.0})
-    with pytest.raises(InputError, match="weight 0"):
-        Dataset(out, "train", 64, weights={"other": 0.0, "corpus": 0.0})
-
-
 def test_labels_are_dropped_at_their_rates() -> None:
     labels = Labels("bach", ("baroque",), (0, 40), 120.0, (3, 4), None)
     dropout = Dropout(0.5, 0.25, 0.0, 1.0, 0.0, 0.0, everything=0.2)
@@ -170,7 +103,7 @@ def test_labels_are_dropped_at_their_rates() -> None:
 
 def test_length_is_told_at_its_rate(dataset: Path) -> None:
     dropout = Dropout(length=0.5)
-    data = Dataset(dataset, "train", 64, pack=False, dropout=dropout, augmentation=NONE)
+    data = Dataset(dataset, "train", 64, pack=False, dropout=dropout, augmentation=NO_AUGMENTATION)
     told = []
     for k in range(200):
         window = data[k]
@@ -204,3 +137,50 @@ def test_a_wrong_dataset_is_refused(dataset: Path, tmp_path: Path) -> None:
     shard.write_bytes(shard.read_bytes()[:-10])
     with pytest.raises(InputError, match="missing or cut short"):
         Dataset(dataset, "train", 64)
+
+
+@pytest.fixture
+def in_seconds(corpus: Path, tmp_path: Path, make_dataset: MakeDataset) -> Path:
+    preprocessing = Preprocessing(Tokenizer(Vocabulary.create(Grid.seconds())))
+    plan = Plan(Shares(0.0, 0.0))
+    return make_dataset(corpus, tmp_path / "seconds", preprocessing=preprocessing, plan=plan)
+
+
+@pytest.mark.parametrize("tempo", [1.2, 1 / 1.2])
+def test_timing_on_the_seconds_clock_keeps_to_the_passage(
+    in_seconds: Path, tempo: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("data_prep.dataset.windows.draw_change", lambda *_: Change(tempo=tempo))
+    data = Dataset(in_seconds, "train", 64, augmentation=Augmentation(), epochs=True, pack=False)
+    original = Dataset(in_seconds, "train", 64, epochs=True, pack=False)
+    vocabulary = data.tokenizer.vocabulary
+    assert isinstance(data.order, EpochOrder)
+    for k in range(data.order.first_window(1)):
+        [passage] = original.order.passages(k, np.random.default_rng())
+        body = data.pieces.tokens(passage.piece)
+        moved = stretched(body, tempo, vocabulary)
+        window = data[k].tokens
+        prefix = vocabulary.prefix_length(window)
+        used = int((window[:, 0] > 0).sum())
+        begin = passage.start * len(moved) // len(body)
+        np.testing.assert_array_equal(window[prefix:used], moved[begin : begin + used - prefix])
+        assert begin + used - prefix == min(
+            passage.stop * len(moved) // len(body), begin + 65 - prefix
+        )
+
+
+def test_timing_on_the_seconds_clock_moves_tokens_and_structure(in_seconds: Path) -> None:
+    timing = Augmentation(0.0, volume_rate=0.0, tempo_rate=1.0, tempo=1.2)
+    data = Dataset(in_seconds, "train", 400, augmentation=timing, dropout=NO_DROPOUT, pack=False)
+    vocabulary = data.tokenizer.vocabulary
+    for k in range(12):
+        window = data[k]
+        used = int((window.tokens[:, 0] > 0).sum())
+        prefix = vocabulary.prefix_length(window.tokens)
+        tokens = window.tokens[:used]
+        columns = structure(tokens, vocabulary)
+        # A whole piece fits: elapsed time and chords must be those of the tokens as they are now.
+        assert tokens[0, 0] == vocabulary.start
+        np.testing.assert_array_equal(window.structure[prefix:used, 0], columns[prefix:, 0])
+        np.testing.assert_array_equal(window.structure[prefix:used, 3], columns[prefix:, 3])
+        assert window.structure[used - 2, 4] > 100  # close to the end

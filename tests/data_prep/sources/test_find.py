@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from data_prep.sources.find import ManifestRow, MidiFile, find, is_midi, sources
+from data_prep.sources.find import ManifestEntry, MidiFile, find_corpora, find_items, is_midi
 from tokenizer import InputError
 
 
@@ -33,18 +33,18 @@ COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
 
 
 def contents(path: Path) -> dict[str, bytes]:
-    """Name to bytes of every MIDI file found in one source."""
-    [source] = sources([path])
+    """Name to bytes of every MIDI file found in one corpus."""
+    [corpus] = find_corpora([path])
     return {
         item.name: item.data if item.data is not None else Path(str(item.path)).read_bytes()
-        for item in find(source)
+        for item in find_items(corpus)
         if isinstance(item, MidiFile)
     }
 
 
 def labels(path: Path) -> dict[str, str]:
-    [source] = sources([path])
-    return {i.name: i.row["title"] for i in find(source) if isinstance(i, ManifestRow)}
+    [corpus] = find_corpora([path])
+    return {i.name: i.row["title"] for i in find_items(corpus) if isinstance(i, ManifestEntry)}
 
 
 @pytest.mark.parametrize("suffix", COMPRESSED)
@@ -83,7 +83,7 @@ def test_a_folder_of_archives_is_a_corpus_each(corpus: Path, tmp_path: Path) -> 
     shelf.mkdir()
     for name in ("two.tar", "one.tar"):
         (shelf / name).write_bytes(tar_of(corpus))
-    assert [source.corpus for source in sources([shelf])] == ["one", "two"]
+    assert [corpus.name for corpus in find_corpora([shelf])] == ["one", "two"]
 
 
 def test_a_folder_with_its_own_manifest_is_its_own_corpus(corpus: Path) -> None:
@@ -91,11 +91,14 @@ def test_a_folder_with_its_own_manifest_is_its_own_corpus(corpus: Path) -> None:
     inner.mkdir()
     (inner / "manifest.jsonl").write_text('{"file": "x.mid", "title": "X"}\n')
     (inner / "x.mid").write_bytes((corpus / "a" / "piece00.mid").read_bytes())
-    assert [(s.corpus, len(s.files)) for s in sources([corpus])] == [("corpus", 24), ("inner", 1)]
+    assert [(c.name, len(c.files)) for c in find_corpora([corpus])] == [
+        ("corpus", 24),
+        ("inner", 1),
+    ]
 
 
 def test_equal_names_are_told_apart(corpus: Path) -> None:
-    assert [source.corpus for source in sources([corpus, corpus])] == ["corpus", "corpus-2"]
+    assert [corpus.name for corpus in find_corpora([corpus, corpus])] == ["corpus", "corpus-2"]
 
 
 def test_globs_and_lists(corpus: Path) -> None:
@@ -125,13 +128,13 @@ def test_other_names(name: str) -> None:
 
 def test_what_cannot_be_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        sources([tmp_path / "none"])
+        find_corpora([tmp_path / "none"])
     with pytest.raises(InputError, match="holds no MIDI"):
-        sources([tmp_path])
+        find_corpora([tmp_path])
     text = tmp_path / "readme.txt"
     text.write_text("x")
     with pytest.raises(InputError, match="neither MIDI nor an archive"):
-        sources([text])
+        find_corpora([text])
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"])

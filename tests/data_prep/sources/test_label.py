@@ -2,32 +2,34 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.sources.label import Described, PathPattern, describe, split_name
+from data_prep.sources.label import Metadata, PathPattern, metadata_of, split_name
 from tokenizer import InputError
 
 
 def test_sources_write_differently_and_mean_the_same() -> None:
-    mutopia = describe({"composer": "BachJS", "genre": "Baroque", "licence": "Public Domain"}, {})
-    scores = describe({"composer": "Bach, Johann Sebastian", "license": "Public Domain"}, {})
+    mutopia = metadata_of(
+        {"composer": "BachJS", "genre": "Baroque", "licence": "Public Domain"}, {}
+    )
+    scores = metadata_of({"composer": "Bach, Johann Sebastian", "license": "Public Domain"}, {})
     assert mutopia.composer == scores.composer == "bach"
     assert mutopia.licence == scores.licence == "Public Domain"
 
 
 def test_what_is_not_known_is_nothing() -> None:
-    assert describe({}, {}) == Described(None, "", (), "", None)
-    assert describe({"composer": "Anonim", "title": ""}, {}).composer is None
-    assert describe({"composer": "drummer1"}, {}).composer is None
+    assert metadata_of({}, {}) == Metadata(None, "", (), "", None)
+    assert metadata_of({"composer": "Anonim", "title": ""}, {}).composer is None
+    assert metadata_of({"composer": "drummer1"}, {}).composer is None
 
 
 def test_styles_are_taken_apart() -> None:
-    assert "funk" in describe({"style": "funk/groove1"}, {}).styles
-    assert {"sacred", "mass"} <= set(describe({"genre": "Sacred; Mass"}, {}).styles)
+    assert "funk" in metadata_of({"style": "funk/groove1"}, {}).styles
+    assert {"sacred", "mass"} <= set(metadata_of({"genre": "Sacred; Mass"}, {}).styles)
 
 
 def test_a_manifest_wins_over_a_path() -> None:
-    described = describe({"composer": "Chopin"}, {"composer": "Bach", "title": "Air"})
-    assert (described.composer, described.title) == ("chopin", "Air")
-    assert describe({"composer": ""}, {"composer": "Bach"}).composer == "bach"
+    metadata = metadata_of({"composer": "Chopin"}, {"composer": "Bach", "title": "Air"})
+    assert (metadata.composer, metadata.title) == ("chopin", "Air")
+    assert metadata_of({"composer": ""}, {"composer": "Bach"}).composer == "bach"
 
 
 @pytest.mark.parametrize(

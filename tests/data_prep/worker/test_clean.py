@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_prep.worker.clean import RULES, Thresholds, first_broken
+from data_prep.worker.clean import RULES, Thresholds, first_violation
 from tokenizer.score.score import NOTES, TEMPOS, Score
 
 TEMPO = np.array([(0, 500_000)], dtype=TEMPOS)  # 480 ticks are half a second
@@ -20,7 +20,7 @@ def scale(count: int, step: int = 480, program: int = 0) -> list[tuple[int, int,
 
 
 def rule(notes: list[tuple[int, int, int, int]], limits: Thresholds | None = None) -> str | None:
-    broken = first_broken(score(notes), limits or Thresholds())
+    broken = first_violation(score(notes), limits or Thresholds())
     return None if broken is None else broken.rule
 
 
@@ -60,7 +60,7 @@ def test_density_counts_any_second() -> None:
 def test_tempo_counts() -> None:
     notes = scale(8, step=120)
     slow = Score(notes=score(notes).notes, tempos=np.array([(0, 400_000)], dtype=TEMPOS))
-    broken = first_broken(slow, Thresholds())
+    broken = first_violation(slow, Thresholds())
     assert broken is not None
     assert broken.rule == "too_short"
     assert broken.detail == "0.8 s"

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
+from data_prep.pipeline import ENGINES
 from data_prep.sources.find import MidiFile
 from data_prep.worker.chunks import read_chunk
-from data_prep.worker.engines import engine
-from data_prep.worker.limits import Limits
-from data_prep.worker.worker import Batch, Recipe, Record
+from data_prep.worker.engines import Limits
+from data_prep.worker.worker import FileBatch, FileRecord, Preprocessing
 from tokenizer import InputError, Score, Tokenizer
 from tokenizer.midi.read import to_bytes
 
@@ -53,7 +53,7 @@ data_prep.worker.worker.sketches = checked_sketches
 """
 
 
-def batches(corpus: Path, target: Path, *names: bytes) -> list[Batch]:
+def batches(corpus: Path, target: Path, *names: bytes) -> list[FileBatch]:
     """One batch of good files with bad ones between them, and one of good files alone."""
     good = [
         MidiFile("c", path.name, str(path), None, 1) for path in sorted(corpus.rglob("*.mid"))[:6]
@@ -61,13 +61,13 @@ def batches(corpus: Path, target: Path, *names: bytes) -> list[Batch]:
     bad = [MidiFile("c", name.decode("latin-1"), None, name, len(name)) for name in names]
     mixed = [file for pair in zip(good, bad, strict=False) for file in pair]
     return [
-        Batch(0, target / "0.parquet", tuple(mixed)),
-        Batch(1, target / "1.parquet", tuple(good)),
+        FileBatch(0, target / "0.parquet", tuple(mixed)),
+        FileBatch(1, target / "1.parquet", tuple(good)),
     ]
 
 
-def run(name: str, todo: list[Batch], limits: Limits) -> dict[str, Record]:
-    done = list(engine(name)(iter(todo), Recipe(Tokenizer.default()), limits))
+def run(name: str, todo: list[FileBatch], limits: Limits) -> dict[str, FileRecord]:
+    done = list(ENGINES[name](iter(todo), Preprocessing(Tokenizer.default()), limits))
     assert sorted(batch.number for batch in done) == [0, 1]
     return {r.name: r for batch in todo for r in read_chunk(batch.target, tokens=False)}
 
@@ -165,15 +165,10 @@ def test_without_ray_it_says_what_to_install(corpus: Path, tmp_path: Path) -> No
         run("ray", batches(corpus, tmp_path), Limits())
 
 
-def test_an_unknown_engine_is_refused() -> None:
-    with pytest.raises(InputError, match="did you mean 'processes'"):
-        engine("process")
-
-
 SCRIPT = """
 import sys
 from data_prep import prepare
-from data_prep.worker.limits import Limits
+from data_prep.worker.engines import Limits
 from data_prep.pipeline import Run
 def main():
     prepare([sys.argv[1]], sys.argv[2], run=Run(sys.argv[3], Limits(2)))

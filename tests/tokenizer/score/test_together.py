@@ -6,7 +6,7 @@ from itertools import pairwise, starmap
 import numpy as np
 import pytest
 
-from data_prep.worker.clean import RULES, Thresholds, all_broken, first_broken
+from data_prep.worker.clean import RULES, Thresholds, first_violation, violations
 from data_prep.worker.fingerprint import (
     CHORD_SPREAD,
     DRUM_RUN,
@@ -74,8 +74,8 @@ def test_seconds_are_those_of_each_score() -> None:
 
 @pytest.mark.parametrize("limits", [Thresholds(), STRICT])
 def test_rules_say_the_same_of_many_as_of_one(limits: Thresholds) -> None:
-    many = all_broken(Together.of(SCORES), limits)
-    alone = {piece: first_broken(score, limits) for piece, score in enumerate(SCORES)}
+    many = violations(Together.of(SCORES), limits)
+    alone = {piece: first_violation(score, limits) for piece, score in enumerate(SCORES)}
     assert many == {piece: broken for piece, broken in alone.items() if broken is not None}
 
 

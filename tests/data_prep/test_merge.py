@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from data_prep.corpus.decide import Plan
-from data_prep.corpus.merge import merge
 from data_prep.corpus.split import Shares
 from data_prep.dataset.shards import table_rows
 from data_prep.dataset.verify import verify
-from data_prep.worker.worker import Recipe
+from data_prep.merge import merge
+from data_prep.worker.worker import Preprocessing
 from tokenizer import Grid, InputError, Tokenizer, Vocabulary, read, write
 
 MakeDataset = Callable[..., Path]
@@ -79,10 +79,10 @@ def test_merging_joins_labels_and_keeps_ids(
 def test_datasets_of_different_tokenizers_do_not_merge(
     corpus: Path, tmp_path: Path, make_dataset: MakeDataset
 ) -> None:
-    seconds = Recipe(Tokenizer(Vocabulary.create(Grid.seconds())))
+    seconds = Preprocessing(Tokenizer(Vocabulary.create(Grid.seconds())))
     parts = [
         make_dataset(corpus / "a", tmp_path / "a"),
-        make_dataset(corpus / "b", tmp_path / "b", recipe=seconds),
+        make_dataset(corpus / "b", tmp_path / "b", preprocessing=seconds),
     ]
     with pytest.raises(InputError, match="another tokenizer"):
         merge(parts, tmp_path / "merged")

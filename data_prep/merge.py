@@ -12,15 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from data_prep.dataset.shards import mapped, read_index, table_rows
-from data_prep.output import Output, opened
-from data_prep.report.report import Report
-from data_prep.sources.label import Described
-from data_prep.worker.worker import Record
+from data_prep.corpus.decide import Plan, Survey, decide
+from data_prep.corpus.sketch_store import SketchStore
+from data_prep.dataset.shards import open_shards, read_index, table_rows
+from data_prep.report.report import DatasetReport
+from data_prep.sources.label import Metadata
+from data_prep.worker.worker import FileRecord
 from tokenizer import InputError, Tokenizer
 
-from .decide import Plan, Survey, decide
-from .sketch_store import Sketches
+from .output import DatasetWriter, open_work_folder
 
 OPEN_KINDS = ("style:", "composer:")
 
@@ -30,7 +30,7 @@ def merge(
     out: str | os.PathLike[str],
     *,
     overwrite: bool = False,
-) -> Report:
+) -> DatasetReport:
     """Write the pieces of several datasets as one.
 
     Every piece keeps its split. The vocabulary is the first dataset's with the others' labels.
@@ -47,16 +47,16 @@ def merge(
     for path in paths:
         read_index(path)
     tokenizer = merged_tokenizer(paths)
-    work = opened(Path(out), overwrite=overwrite)
-    with Sketches(work / "sketches") as sketches:
+    work = open_work_folder(Path(out), overwrite=overwrite)
+    with SketchStore(work / "sketches") as sketches:
         survey = Survey(sketches)
-        for record, described in _pieces(paths, tokens=False):
-            survey.add(record, described, stated_splits=True)
+        for record, metadata in _pieces(paths, tokens=False):
+            survey.add(record, metadata, stated_splits=True)
         decisions = decide(survey, Plan(), work)
     labels = tuple(c for c in tokenizer.vocabulary.controls if c.startswith(OPEN_KINDS))
-    output = Output(work, replace(decisions, labels=labels), tokenizer)
-    for record, described in _pieces(paths, tokens=True):
-        output.add(record, described)
+    output = DatasetWriter(work, replace(decisions, labels=labels), tokenizer)
+    for record, metadata in _pieces(paths, tokens=True):
+        output.add(record, metadata)
     output.finish(Path(out))
     return output.report
 
@@ -88,17 +88,17 @@ def _closed(tokenizer: Tokenizer) -> dict[str, Any]:
     return plain
 
 
-def _pieces(paths: Sequence[Path], *, tokens: bool) -> Iterator[tuple[Record, Described]]:
+def _pieces(paths: Sequence[Path], *, tokens: bool) -> Iterator[tuple[FileRecord, Metadata]]:
     """Every piece of every dataset in order, with or without its tokens."""
     for path in paths:
-        shards = mapped(path, read_index(path))
+        shards = open_shards(path, read_index(path))
         for row in table_rows(path):
             rows = shards[row["shard"]][row["offset"] : row["offset"] + row["length"]]
-            yield _record(row, rows.tobytes() if tokens else b""), _described(row)
+            yield _record(row, rows.tobytes() if tokens else b""), _metadata(row)
 
 
-def _record(row: dict[str, Any], tokens: bytes) -> Record:
-    return Record(
+def _record(row: dict[str, Any], tokens: bytes) -> FileRecord:
+    return FileRecord(
         corpus=row["corpus"],
         name=row["source"],
         notes=row["notes"],
@@ -117,7 +117,7 @@ def _record(row: dict[str, Any], tokens: bytes) -> Record:
     )
 
 
-def _described(row: dict[str, Any]) -> Described:
-    return Described(
+def _metadata(row: dict[str, Any]) -> Metadata:
+    return Metadata(
         row["composer"], row["title"], tuple(row["styles"]), row["licence"], row["split"]
     )
