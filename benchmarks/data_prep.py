@@ -1,6 +1,6 @@
 """Data preparation against its targets, with MidiTok beside us on the same files.
 
-    python benchmarks/data_prep.py FOLDER [--files 600] [--parts speed memory loader near]
+    python benchmarks/data_prep.py FOLDER [--files 600] [--parts speed memory windows near]
     python benchmarks/data_prep.py FOLDER --files 6000 --parts workers
 
 FOLDER holds MIDI files, at any depth; the files are drawn from it with a fixed seed. MidiTok joins
@@ -173,9 +173,9 @@ def memory(files: list[Path], folder: Path) -> Iterator[Row]:
     yield f"peak memory, {len(files) // 10} → {len(files)} files", figures, "≤ 1.2×"
 
 
-def loader(files: list[Path], folder: Path) -> Iterator[Row]:
+def windows(files: list[Path], folder: Path) -> Iterator[Row]:
     """Tokens a second that random windows give, all augmentations on."""
-    manifest = listed(files, folder / "loader")
+    manifest = listed(files, folder / "listed")
     prepare([manifest], folder / "windows", plan=TRAIN_ONLY, run=Run("threads", Limits(1)))
     dataset = Dataset(folder / "windows", "train", 1024)
     for name in ("first", "later"):
@@ -183,7 +183,7 @@ def loader(files: list[Path], folder: Path) -> Iterator[Row]:
         for k in range(60):
             dataset.batch(k, 16)
         tokens = 60 * 16 * 1024 / (time.process_time() - begun)
-        yield f"loader, tokens/s a core, {name} pass", f"{tokens / 1e6:.2f} M", "≥ 2 M"
+        yield f"windows, tokens/s a core, {name} pass", f"{tokens / 1e6:.2f} M", "≥ 2 M"
 
 
 def arranged(score: Score, chance: np.random.Generator) -> Score:
@@ -263,7 +263,7 @@ PARTS: dict[str, Callable[[list[Path], Path], Iterator[Row]]] = {
     "speed": speed,
     "workers": workers,
     "memory": memory,
-    "loader": loader,
+    "windows": windows,
     "near": near,
 }
 
