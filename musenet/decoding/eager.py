@@ -19,7 +19,8 @@ class EagerDecoder:
     """The model's own trunk and head; see `Decoder`.
 
     The lanes are a power of two and at least four, because a matrix product of fewer rows is
-    summed in another order: so, on one thread, each sequence's numbers are the same in any company.
+    summed in another order. So, on one thread, many CPUs give each sequence the same numbers alone
+    and among others; on the rest, such as those with AMX, they agree to rounding.
     """
 
     def __init__(self, model: Transformer, batch: int) -> None:

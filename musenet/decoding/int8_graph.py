@@ -3,9 +3,10 @@
     trunk      rows and keys so far ─▶ new keys and values, state, logits of field 0
     field k    state, value of field k − 1 (and the row's structure) ─▶ state, logits of field k
 
-Every matrix product is one of integers, and so exact: a row of the result is the same whatever
-rows stand beside it. Weights are rounded to int8 once, with a scale for each output channel; a row
-of activations is rounded to 8 bits just before it is multiplied, with a scale of its own.
+Every product with weights is one of integers, and so exact, and the rest is computed for each row
+alone: a row of the result is the same whatever rows stand beside it. Weights are rounded to int8
+once, with a scale for each output channel; a row of activations is rounded to 8 bits just before it
+is multiplied, with a scale of its own.
 
 Shape suffixes: B batch, N values that are looked up, D width, H query heads, G key-value heads,
 C channels of a head, S positions kept by a layer's cache.

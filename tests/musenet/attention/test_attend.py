@@ -189,7 +189,7 @@ def test_lower_precisions_stay_near(pattern: str, dtype: torch.dtype) -> None:
     q, k, v = (x.to(dtype) for x in exact)
     out = attend(q, k, v, pattern, 8, "sdpa")
     assert out.dtype == dtype
-    near = 1e-5 if dtype == torch.float32 else 3e-2
+    near = 1e-5 if dtype == torch.float32 else 5e-2
     assert (out.double() - expected).abs().max() < near
 
 

@@ -157,12 +157,20 @@ def test_greedy_choices_agree_unless_the_top_two_are_close(opened: Opened) -> No
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize("engine", ["eager", pytest.param("int8", marks=needs_int8)])
+@pytest.mark.parametrize(
+    ("engine", "tolerance"),
+    [("eager", 1e-4), pytest.param("int8", 0, marks=needs_int8)],
+    ids=["eager", "int8"],
+)
 @pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
-def test_a_sequence_is_the_same_alone_and_in_any_company(
-    config: ModelConfig, engine: str, opened: Opened
+def test_a_sequence_is_the_same_alone_and_among_others(
+    config: ModelConfig, engine: str, tolerance: float, opened: Opened
 ) -> None:
-    """To the last bit, also where its beginning was read from the same prompt as the others'."""
+    """Also where its beginning was read from the same prompt as the others'.
+
+    int8 sums integers, which is exact. What order floating-point numbers are summed in depends on
+    the CPU and on how many rows there are, so that eager's logits agree to the tolerance.
+    """
     model, (tokens, structure) = opened(config), rows(30, 9)
     tokens[:, :5], structure[:, :5] = tokens[:1, :5], structure[:1, :5]
     together = predicted(model, engine, tokens, structure, 5)
@@ -170,7 +178,7 @@ def test_a_sequence_is_the_same_alone_and_in_any_company(
         few = slice(first, stop)
         alone = predicted(model, engine, tokens[few], structure[few], 5)
         for mine, theirs in zip(alone, together, strict=True):
-            assert np.array_equal(mine, theirs[few])
+            assert np.abs(mine - theirs[few]).max() <= tolerance
 
 
 @pytest.mark.parametrize("engine", ["graphs", pytest.param("int8", marks=needs_int8)])
