@@ -1,10 +1,10 @@
-"""The dataset folder: token shards that memory-map, the table of pieces, and the file that says so.
+"""The dataset folder: memory-mapped token shards, the table of pieces, and the index of both.
 
 dataset.json       format, version, token type, shards with their lengths and hashes
 tokens/00000.bin   rows of five little-endian int16, piece after piece, no headers
-pieces.parquet     a row a piece: where its tokens are, and all that is known of it
+pieces.parquet     one row per piece: where its tokens are, and all that is known of it
 tokenizer.json     what the tokens mean
-report.json        what came in, what stayed, and why not
+report.json        what came in, what was kept, and why the rest was not
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
+from tokenizer.records import from_data, to_json
 from tokenizer.typing import Tokens
 
 FORMAT = "musenet-dataset"
@@ -45,8 +46,10 @@ class Shard:
 def piece_schema() -> Any:
     """The columns of the table of pieces.
 
-    `fingerprint` is the sketch of `fingerprint.sketch`, `group` the lowest id among its
-    near-duplicates, `key` the number of fifths and whether it is minor, as "−3 minor" is "-3m".
+    `shard`, `offset` and `length` say where its rows are. `id` is `content_hash` in hexadecimal,
+    `source` the name of its file within the corpus, `fingerprint` the sketch that
+    `worker.fingerprint` computes, and `group` the corpus and file (`corpus/name`) of the first of
+    its near-duplicates.
     """
     import pyarrow as pa
 
@@ -142,21 +145,33 @@ class ShardWriter:
             self._waiting = []
 
 
+@dataclass(frozen=True)
+class Index:
+    """What `dataset.json` holds.
+
+    Attributes:
+        pieces: how many there are.
+        shards: in order.
+        files: the hashes of the other files, by name.
+        format, version: of this kind of folder.
+        dtype: of a token's fields.
+        fields: of a token, in order.
+    """
+
+    pieces: int
+    shards: tuple[Shard, ...]
+    files: dict[str, str]
+    format: str = FORMAT
+    version: int = VERSION
+    dtype: str = "<i2"
+    fields: tuple[str, ...] = FIELDS
+
+
 def write_index(folder: Path, shards: Iterable[Shard], pieces: int) -> None:
     """Write `dataset.json`, which makes a folder a dataset: last of all."""
-    index = {
-        "format": FORMAT,
-        "version": VERSION,
-        "dtype": "<i2",
-        "fields": list(FIELDS),
-        "pieces": pieces,
-        "shards": [vars(shard) for shard in shards],
-        "files": {
-            name: file_hash(folder / name)
-            for name in ("pieces.parquet", "tokenizer.json", "report.json", "report.html")
-        },
-    }
-    write_text(folder / "dataset.json", json.dumps(index, indent=1) + "\n")
+    names = ("pieces.parquet", "tokenizer.json", "report.json", "report.html")
+    index = Index(pieces, tuple(shards), {name: file_hash(folder / name) for name in names})
+    write_text(folder / "dataset.json", to_json(index, indent=1) + "\n")
 
 
 def file_hash(path: Path) -> str:
@@ -166,15 +181,6 @@ def file_hash(path: Path) -> str:
         while block := stream.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-@dataclass(frozen=True)
-class Index:
-    """What `dataset.json` says."""
-
-    shards: tuple[Shard, ...]
-    pieces: int
-    files: dict[str, str]
 
 
 def read_index(folder: Path) -> Index:
@@ -199,13 +205,13 @@ def read_index(folder: Path) -> Index:
             f"{folder} is a dataset of version {data.get('version')}, and this program reads "
             f"version {VERSION}; prepare it again"
         )
-    shards = tuple(Shard(s["file"], s["rows"], s["blake2b"]) for s in data["shards"])
-    for shard in shards:
+    index = from_data(Index, data, str(path))
+    for shard in index.shards:
         file = folder / shard.file
         size = file.stat().st_size if file.is_file() else -1
         if size != shard.rows * ROW_BYTES:
             raise InputError(f"{file} is missing or cut short; prepare the dataset again")
-    return Index(shards, data["pieces"], data["files"])
+    return index
 
 
 def open_shards(folder: Path, index: Index) -> list[Tokens]:

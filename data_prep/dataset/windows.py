@@ -167,7 +167,7 @@ class Dataset:
 
     def describe(self, k: int) -> list[str]:
         """What stands in window k and what was done to it, a line a stretch."""
-        _, stretches = self._filled(k, empty_windows(1, self.context), 0)
+        _, stretches = self._filled(k, _empty_windows(1, self.context), 0)
         return [
             f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} "
             f"rows {s.start}–{s.stop}: {s.change}"
@@ -175,11 +175,11 @@ class Dataset:
         ]
 
     def _windows(self, numbers: range) -> Window:
-        windows = empty_windows(len(numbers), self.context)
+        windows = _empty_windows(len(numbers), self.context)
         music = np.zeros(windows.tokens.shape[:2], dtype=bool)
         for place, k in enumerate(numbers):
             music[place], _ = self._filled(k, windows, place)
-        count(windows, music, self.tokenizer)
+        _mark_counted(windows, music, self.tokenizer)
         return windows
 
     def _filled(self, k: int, windows: Window, place: int) -> tuple[Mask, list[PlacedPassage]]:
@@ -231,7 +231,7 @@ class Dataset:
         return PlacedPassage(piece, start, stop, len(prefix), change)
 
 
-def empty_windows(size: int, context: int) -> Window:
+def _empty_windows(size: int, context: int) -> Window:
     """B windows of padding."""
     shape = (size, context + 1)
     return Window(
@@ -241,7 +241,7 @@ def empty_windows(size: int, context: int) -> Window:
     )
 
 
-def count(windows: Window, music: Mask, tokenizer: Tokenizer) -> None:
+def _mark_counted(windows: Window, music: Mask, tokenizer: Tokenizer) -> None:
     """Set `counted` where rows are `(B, T + 1)` music; nothing predicts a window's first row."""
     tokens, counted = windows.tokens, windows.counted
     first = tokens[..., WAIT]

@@ -56,25 +56,25 @@ Rule = Callable[[Together, Thresholds], "dict[int, str]"]
 """What is wrong with each piece that breaks the rule, by its number."""
 
 
-def _too_few_notes(music: Together, limits: Thresholds) -> dict[int, str]:
-    few = (music.count < limits.min_notes).nonzero()[0].tolist()
+def _too_few_notes(music: Together, thresholds: Thresholds) -> dict[int, str]:
+    few = (music.count < thresholds.min_notes).nonzero()[0].tolist()
     return {piece: f"{music.count[piece]} notes" for piece in few}
 
 
-def _too_many_notes(music: Together, limits: Thresholds) -> dict[int, str]:
-    many = (music.count > limits.max_notes).nonzero()[0].tolist()
+def _too_many_notes(music: Together, thresholds: Thresholds) -> dict[int, str]:
+    many = (music.count > thresholds.max_notes).nonzero()[0].tolist()
     return {piece: f"{music.count[piece]} notes" for piece in many}
 
 
-def _too_short(music: Together, limits: Thresholds) -> dict[int, str]:
+def _too_short(music: Together, thresholds: Thresholds) -> dict[int, str]:
     seconds = _sounding_seconds(music)
-    short = (seconds < limits.min_seconds).nonzero()[0].tolist()
+    short = (seconds < thresholds.min_seconds).nonzero()[0].tolist()
     return {piece: f"{seconds[piece]:.1f} s" for piece in short}
 
 
-def _too_long(music: Together, limits: Thresholds) -> dict[int, str]:
+def _too_long(music: Together, thresholds: Thresholds) -> dict[int, str]:
     seconds = _sounding_seconds(music)
-    long = (seconds > limits.max_seconds).nonzero()[0].tolist()
+    long = (seconds > thresholds.max_seconds).nonzero()[0].tolist()
     return {piece: f"{seconds[piece]:.0f} s" for piece in long}
 
 
@@ -83,20 +83,20 @@ def _sounding_seconds(music: Together) -> Floats:
     return music.tempos.seconds(music.end) - music.tempos.seconds(music.start[music.first])
 
 
-def _one_note_repeated(music: Together, limits: Thresholds) -> dict[int, str]:
+def _one_note_repeated(music: Together, thresholds: Thresholds) -> dict[int, str]:
     found = {}
     # No note is more frequent than its pitch: few pieces need a look at the instruments.
     row = (np.arange(len(music.count)) << 7).repeat(music.count)
     pitches = np.bincount(row + music.pitch, minlength=len(music.count) << 7)
     share = pitches.reshape(-1, 128).max(axis=1) / music.count
-    for piece in (share > limits.max_repeated).nonzero()[0].tolist():
+    for piece in (share > thresholds.max_repeated).nonzero()[0].tolist():
         notes = music.notes_of(piece)
         program = music.program[notes]
         if (program == DRUMS).all():
             continue
         counts = np.bincount(program.astype(np.int16) << 7 | music.pitch[notes])
         exact = int(counts.max()) / len(program)
-        if exact > limits.max_repeated:
+        if exact > thresholds.max_repeated:
             found[piece] = f"{exact:.0%} of the notes are one"
     return found
 
@@ -105,8 +105,8 @@ _LONGER = 1 << 32
 """Ticks: longer than any piece, shorter than from one piece to the next by the clock."""
 
 
-def _impossible_density(music: Together, limits: Thresholds) -> dict[int, str]:
-    most = limits.max_notes_per_second
+def _impossible_density(music: Together, thresholds: Thresholds) -> dict[int, str]:
+    most = thresholds.max_notes_per_second
     span = music.start[most:] - music.start[:-most]
     # At the fastest tempo every stretch of so many notes is at its shortest: mostly long enough.
     second = -(-1_000_000 * music.resolution // music.tempos.fastest)
@@ -120,17 +120,17 @@ def _impossible_density(music: Together, limits: Thresholds) -> dict[int, str]:
     return found
 
 
-def _silent_gap(music: Together, limits: Thresholds) -> dict[int, str]:
+def _silent_gap(music: Together, thresholds: Thresholds) -> dict[int, str]:
     begin, end = music.sounded_until[:-1], music.start[1:]
     # A gap that is short even at twice the slowest tempo needs no look at the tempos.
-    ticks = limits.max_silence * 1_000_000 * music.resolution / (2 * music.tempos.slowest)
+    ticks = thresholds.max_silence * 1_000_000 * music.resolution / (2 * music.tempos.slowest)
     short = np.minimum(ticks, _LONGER).astype(np.int64)
     at = (end - begin > short.repeat(music.count)[1:]).nonzero()[0]
     at = at[piece_of(begin[at]) == piece_of(end[at])]
     gap = music.tempos.seconds(end[at]) - music.tempos.seconds(begin[at])
     longest = np.zeros(len(music.count))
     np.maximum.at(longest, piece_of(end[at]), gap)
-    broken = (longest > limits.max_silence).nonzero()[0].tolist()
+    broken = (longest > thresholds.max_silence).nonzero()[0].tolist()
     return {piece: f"{longest[piece]:.0f} s of silence" for piece in broken}
 
 
@@ -146,11 +146,11 @@ def _outside() -> Mask:
 _OUTSIDE = _outside()
 
 
-def _out_of_range(music: Together, limits: Thresholds) -> dict[int, str]:
+def _out_of_range(music: Together, thresholds: Thresholds) -> dict[int, str]:
     outside = _OUTSIDE.take(music.program.astype(np.int64) << 7 | music.pitch)
     pitched = music.count - music.counts(music.program == DRUMS)
     share = music.counts(outside) / np.maximum(pitched, 1)
-    broken = (share > limits.max_out_of_range).nonzero()[0].tolist()
+    broken = (share > thresholds.max_out_of_range).nonzero()[0].tolist()
     return {piece: f"{share[piece]:.0%} of the notes" for piece in broken}
 
 
@@ -167,15 +167,15 @@ RULES: dict[str, Rule] = {
 """Every rule by name, in the order in which they are asked."""
 
 
-def violations(music: Together, limits: Thresholds) -> dict[int, Violation]:
+def violations(music: Together, thresholds: Thresholds) -> dict[int, Violation]:
     """The first rule that each piece breaks, by the pieces' numbers."""
     found: dict[int, Violation] = {}
     for name, rule in RULES.items():
-        for piece, detail in rule(music, limits).items():
+        for piece, detail in rule(music, thresholds).items():
             found.setdefault(piece, Violation(name, detail))
     return found
 
 
-def first_violation(score: Score, limits: Thresholds) -> Violation | None:
+def first_violation(score: Score, thresholds: Thresholds) -> Violation | None:
     """The first rule that a score with notes breaks, or None."""
-    return violations(Together.of([score]), limits).get(0)
+    return violations(Together.of([score]), thresholds).get(0)

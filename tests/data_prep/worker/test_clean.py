@@ -3,10 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_prep.worker.clean import RULES, Thresholds, first_violation
+from data_prep.worker.clean import RULES, Thresholds, first_violation, violations
 from tokenizer.score.score import NOTES, TEMPOS, Score
+from tokenizer.score.together import Together
 
 TEMPO = np.array([(0, 500_000)], dtype=TEMPOS)  # 480 ticks are half a second
+
+STRICT = Thresholds(
+    min_notes=40,
+    min_seconds=4.0,
+    max_seconds=60.0,
+    max_notes=1000,
+    max_repeated=0.2,
+    max_notes_per_second=8,
+    max_silence=1.0,
+    max_out_of_range=0.2,
+)
 
 
 def score(notes: list[tuple[int, int, int, int]]) -> Score:
@@ -69,3 +81,38 @@ def test_tempo_counts() -> None:
 @pytest.mark.parametrize("name", RULES)
 def test_rules_are_named_for_people(name: str) -> None:
     assert name.replace("_", "").isalpha()
+
+
+@pytest.mark.parametrize("limits", [Thresholds(), STRICT])
+def test_rules_say_the_same_of_many_as_of_one(
+    limits: Thresholds, varied_scores: list[Score]
+) -> None:
+    many = violations(Together.of(varied_scores), limits)
+    alone = {piece: first_violation(score, limits) for piece, score in enumerate(varied_scores)}
+    assert many == {piece: broken for piece, broken in alone.items() if broken is not None}
+
+
+def test_these_scores_break_every_rule(varied_scores: list[Score]) -> None:
+    found = set()
+    for name, rule in RULES.items():
+        broken = rule(Together.of(varied_scores), STRICT)
+        found |= {name} if broken else set()
+        assert len(broken) < len(varied_scores)
+    assert found == set(RULES) - {"too_many_notes"}
+
+
+def test_silence_and_density_are_those_of_the_definition(varied_scores: list[Score]) -> None:
+    together = Together.of(varied_scores)
+    dense = RULES["impossible_density"](together, STRICT)
+    silent = RULES["silent_gap"](together, STRICT)
+    most = STRICT.max_notes_per_second
+    for piece, score in enumerate(varied_scores):
+        begins = score.seconds(score.notes["start"]).tolist()
+        ends = score.seconds(score.notes["start"] + score.notes["duration"]).tolist()
+        spans = [late - early for early, late in zip(begins, begins[most:], strict=False)]
+        assert (piece in dense) == (min(spans, default=9.0) < 1)
+        gaps = [begin - max(ends[:i]) for i, begin in enumerate(begins) if i]
+        longest = max(gaps, default=0.0)
+        assert (piece in silent) == (longest > STRICT.max_silence)
+        if piece in silent:
+            assert silent[piece] == f"{longest:.0f} s of silence"

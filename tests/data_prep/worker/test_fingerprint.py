@@ -1,19 +1,32 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from itertools import pairwise, starmap
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.corpus import near_duplicates as corpus_pairs
-from data_prep.corpus.near_duplicates import groups, near_duplicates
-from data_prep.worker.fingerprint import SKETCH_SIZE, sketch, threshold
+from data_prep.worker.fingerprint import (
+    CHORD_SPREAD,
+    DRUM_RUN,
+    DRUM_SPREAD,
+    LONGEST_RUN,
+    OVERLAP,
+    RUN_NOTES,
+    SKETCH_SIZE,
+    sketch,
+    sketches,
+    threshold,
+)
 from tokenizer.score.score import NOTES, Score
+from tokenizer.score.together import Together
 
 Melody = Callable[..., Score]
+
+MULTIPLIER, MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1
+DRUM_SEED = 0xD1B54A32D192ED03
 
 
 def containment(one: np.ndarray, other: np.ndarray) -> float:
@@ -30,7 +43,7 @@ def containment(one: np.ndarray, other: np.ndarray) -> float:
     stretch=st.integers(1, 7),
     louder=st.integers(-30, 20),
 )
-def test_the_sketch_does_not_hear_key_tempo_volume_or_instruments(
+def test_the_sketch_does_not_depend_on_key_tempo_volume_or_instruments(
     melody: Melody, seed: int, semitones: int, stretch: int, louder: int
 ) -> None:
     original = melody(seed)
@@ -98,55 +111,116 @@ def test_hardly_any_music(melody: Melody, notes: int) -> None:
     assert len(sketch(melody(0, notes=notes, programs=(0,)))) <= max(1, notes)
 
 
-def test_pairs_are_those_of_the_definition() -> None:
-    random = np.random.default_rng(0)
-    pool = random.integers(0, 1 << 32, 3000, dtype=np.uint32)
-    sketches = [np.unique(random.choice(pool[i % 7 * 300 :][:500], 120)) for i in range(60)]
-    links = near_duplicates(sketches, containment=0.25, shared=8)
-    found = set(zip(links.first.tolist(), links.second.tolist(), strict=True))
-    expected = {
-        (j, i)
-        for i in range(60)
-        for j in range(i)
-        if containment(sketches[i], sketches[j]) >= 0.25
-        and len(np.intersect1d(sketches[i], sketches[j])) >= 8
-    }
-    assert found == expected
-    assert 0 < len(expected) < 60 * 59 / 2
+def test_sketches_of_many_are_those_of_each(melody: Melody, varied_scores: list[Score]) -> None:
+    scales = np.zeros(300, dtype=NOTES)
+    scales["start"], scales["duration"], scales["velocity"] = np.arange(300) * 120, 120, 64
+    scales["pitch"] = 30 + np.arange(300) % 50
+    scores = [*varied_scores, melody(2, notes=3000), Score(480, (), scales), melody(3)]
+    for score, found in zip(scores, sketches(Together.of(scores)), strict=True):
+        np.testing.assert_array_equal(found, sketch(score))
 
 
-def test_many_pairs_go_through_files_to_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    random = np.random.default_rng(1)
-    pool = random.integers(0, 1 << 32, 3000, dtype=np.uint32)
-    sketches = [np.unique(random.choice(pool[i % 7 * 300 :][:500], 120)) for i in range(60)]
-    held = near_duplicates(sketches, containment=0.25)
-    monkeypatch.setattr(corpus_pairs, "BLOCK", 500)
-    filed = near_duplicates(sketches, containment=0.25)
-    assert len(held.first) > 10
-    np.testing.assert_array_equal(held.first, filed.first)
-    np.testing.assert_array_equal(held.second, filed.second)
-    np.testing.assert_array_equal(held.containment, filed.containment)
+def test_a_sketch_is_that_of_the_definition(melody: Melody, varied_scores: list[Score]) -> None:
+    pitched = [score for score in varied_scores if (score.notes["program"] < 128).any()]
+    for score in [*pitched, melody(1), melody(2, notes=2000)]:
+        assert sketch(score).tolist() == defined(score)
 
 
-def test_groups_are_connected_components(melody: Melody) -> None:
-    sketches = [sketch(melody(seed)) for seed in (0, 1, 0, 2, 1, 0)]
-    links = near_duplicates(sketches)
-    assert groups(6, links).tolist() == [0, 1, 0, 3, 1, 0]
-    chain = replace(links, first=np.array([4, 1, 2]), second=np.array([5, 2, 4]))
-    assert groups(6, chain).tolist() == [0, 1, 1, 3, 1, 1]
+def defined(score: Score) -> list[int]:
+    """The sketch of pitched music, note by note and run by run, in Python's own numbers."""
+    notes = [
+        (int(n["start"]), int(n["duration"]), int(n["pitch"]) % 12)
+        for n in score.notes
+        if n["program"] < 128
+    ]
+    gap = (notes[-1][0] - notes[0][0]) / len(notes)
+    onset, times = [], []
+    for i, (start, _, _) in enumerate(notes):
+        if i == 0 or start - notes[i - 1][0] > CHORD_SPREAD * gap:
+            times.append(start)
+        onset.append(len(times) - 1)
+    sounding: list[set[int]] = [set() for _ in times]
+    for first, (start, duration, pitch_class) in zip(onset, notes, strict=True):
+        until = start + duration - min(duration / 4, OVERLAP * gap)
+        for i in range(first, len(times)):
+            if i == first or times[i] < until:
+                sounding[i].add(pitch_class)
+    harmonies = [h for i, h in enumerate(sounding) if i == 0 or h != sounding[i - 1]]
+    short = sorted({hashed(run) >> 32 for run in runs(harmonies)})
+    limit = 1 << 32
+    while len(short) > SKETCH_SIZE:
+        limit //= 2
+        short = [value for value in short if value < limit]
+    return short
 
 
-def test_scales_alone_make_no_near_duplicates() -> None:
-    def scales(seed: int) -> Score:
-        """Scales up and down with a turn of its own between them: a study."""
-        random = np.random.default_rng(seed)
-        pitches = []
-        for _ in range(12):
-            pitches += [60 + step for step in range(24)] + random.integers(50, 90, 16).tolist()
-        notes = np.zeros(len(pitches), dtype=NOTES)
-        notes["start"] = np.arange(len(pitches)) * 120
-        notes["duration"], notes["pitch"], notes["velocity"] = 120, pitches, 64
-        return Score(480, (), notes)
+def test_a_sketch_of_drums_is_that_of_the_definition(varied_scores: list[Score]) -> None:
+    drums = [score for score in varied_scores if (score.notes["program"] == 128).all()]
+    assert len(drums) > 10
+    for score in drums:
+        assert sketch(score).tolist() == defined_of_drums(score)
 
-    links = near_duplicates([sketch(scales(seed)) for seed in range(12)])
-    assert len(links.first) == 0
+
+def defined_of_drums(score: Score) -> list[int]:
+    """The sketch of drums alone, stroke by stroke."""
+    starts = score.notes["start"].tolist()
+    gap = (starts[-1] - starts[0]) / len(starts)
+    strokes: list[tuple[int, int]] = []  # when, and the drums struck together
+    for i, (start, pitch) in enumerate(zip(starts, score.notes["pitch"].tolist(), strict=True)):
+        if i == 0 or start - starts[i - 1] > DRUM_SPREAD * gap:
+            strokes.append((start, 0))
+        when, struck = strokes[-1]
+        strokes[-1] = when, (struck + mixed(pitch + DRUM_SEED)) & MASK
+    run = min(DRUM_RUN, len(strokes))
+    found = set()
+    for begin in range(len(strokes) - run + 1):
+        value = DRUM_SEED + run
+        for _, struck in strokes[begin : begin + run]:
+            value = mixed(value ^ struck)
+        first, middle, last = (strokes[begin + i][0] for i in (0, run // 2, run - 1))
+        found.add(mixed(value ^ round(8 * (middle - first) / max(last - first, 1))) >> 32)
+    return sorted(found)
+
+
+def runs(harmonies: list[set[int]]) -> Iterator[list[int]]:
+    """The runs to be hashed, each harmony as bits, turned as the first stands canonically."""
+    found = False
+    for begin, first in enumerate(harmonies):
+        turns = {turn: bits(first, turn) for turn in range(12)}
+        lowest = min(turns.values())
+        if list(turns.values()).count(lowest) > 1:
+            continue
+        end = begin
+        while end < len(harmonies) and end - begin < LONGEST_RUN:
+            if sum(map(len, harmonies[begin:end])) >= RUN_NOTES:
+                break
+            end += 1
+        run = harmonies[begin:end]
+        whole = sum(map(len, run)) >= RUN_NOTES or len(run) == LONGEST_RUN
+        if whole and not all(starmap(is_step, pairwise(run))):
+            found = True
+            turn = min(turns, key=turns.__getitem__)
+            yield [bits(harmony, turn) for harmony in run]
+    if not found:
+        turn = min(range(12), key=lambda turn: bits(harmonies[0], turn))
+        yield [bits(harmony, turn) for harmony in harmonies]
+
+
+def is_step(one: set[int], other: set[int]) -> bool:
+    return len(one) == len(other) == 1 and (min(other) - min(one)) % 12 in (1, 2, 10, 11)
+
+
+def bits(harmony: set[int], turn: int) -> int:
+    return sum(1 << (pitch_class - turn) % 12 for pitch_class in harmony)
+
+
+def hashed(run: list[int]) -> int:
+    value = 0x8CB92BA72F3D8DD7
+    for harmony in run:
+        value = (value * MULTIPLIER + harmony) & MASK
+    return mixed(mixed(value))
+
+
+def mixed(value: int) -> int:
+    value = value * MULTIPLIER & MASK
+    return value ^ value >> 29
