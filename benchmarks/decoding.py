@@ -30,8 +30,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.nanogpt import NanoGPT
 from benchmarks.timing import memory_rate, shortest
+from musenet.decoding.decode_step import DecodeStep
 from musenet.decoding.decoder import Decoder
-from musenet.decoding.engines import decoder
+from musenet.decoding.engines import make_decoder
 from musenet.model.config import ModelConfig, preset
 from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
@@ -47,17 +48,20 @@ def stepping(model: Transformer, batch: int, position: int, steps: int) -> Calla
         layer.keys.normal_()
         layer.values.normal_()
     device = model.embedding.weight.device
-    rows = torch.ones((batch, 1, len(FIELDS)), dtype=torch.long, device=device)
-    structure = torch.ones((batch, 1, len(STRUCTURE_SIZES)), dtype=torch.long, device=device)
+    step = DecodeStep(model)
+    rotations = model.rotations(0, position + steps, model.embedding.weight)
+    assert rotations is not None
+    rows = torch.ones((batch, len(FIELDS)), dtype=torch.long, device=device)
+    structure = torch.ones((batch, len(STRUCTURE_SIZES)), dtype=torch.long, device=device)
 
     def choose(_: int, logits: Tensor, __: Tensor) -> Tensor:
         return logits.argmax(-1)
 
     def run() -> None:
-        cache.position = position
-        for _ in range(steps):
-            hidden = model.trunk(rows, structure, cache)[:, -1]
-            model.head.sample(hidden, choose, lambda first: structure[: len(first), 0])
+        for cache.position in range(position, position + steps):
+            rotation = rotations[cache.position : cache.position + 1]
+            hidden = step(rows, structure, rotation, cache)
+            model.head.sample(hidden, choose, lambda first: structure[: len(first)])
 
     return run
 
@@ -167,7 +171,7 @@ def engines(options: argparse.Namespace) -> Table:
         runs = {"Hugging Face generate": hugging_face(*shape), **runs}
     for batch in (1, 8):
         for engine in ("eager", "int8"):
-            made = decoder(model, engine, batch)
+            made = make_decoder(model, batch, engine)
             runs[f"{engine}, batch {batch}"] = decoding(made, batch, options.prompt, options.steps)
     took = shortest(runs, options.rounds, time.process_time)
     read = weights / memory_rate(torch.device("cpu"), clock=time.process_time)

@@ -15,10 +15,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from musenet.model.fused_ops import block_attention, wide
 from tokenizer.errors import InputError, unknown
 
 from . import xformers
+from .block_attention import block_attention, wide
 from .decompose import Part, parts
 from .lse_merge import TorchKernel, merged_attention, spread_heads
 from .patterns import mask

@@ -7,13 +7,9 @@ Every buffer is allocated once. With row length l: `row` keeps l positions, `pre
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
-
-if TYPE_CHECKING:
-    from musenet.decoding.decode_step import Step
 
 KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 2}
 
@@ -97,18 +93,23 @@ class Cache:
 
     Attributes:
         layers: one `LayerCache` per layer.
-        step: the model made ready for single steps, or None to go through its layers.
         position: the position that the next token gets.
     """
 
-    def __init__(self, layers: Sequence[LayerCache], step: Step | None = None) -> None:
+    def __init__(self, layers: Sequence[LayerCache]) -> None:
         self.layers = tuple(layers)
-        self.step = step
         self.position = 0
 
     def reset(self) -> None:
         """Start again at position 0; the memory is used again, not freed."""
         self.position = 0
+
+    def copy_sequence(self, single: Cache, lanes: Tensor) -> None:
+        """Take over the one sequence of another cache into some of the sequences of this one."""
+        for source, target in zip(single.layers, self.layers, strict=True):
+            target.keys[lanes] = source.keys
+            target.values[lanes] = source.values
+        self.position = single.position
 
     @property
     def nbytes(self) -> int:

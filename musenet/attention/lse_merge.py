@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from musenet.model.fused_ops import wide
-
+from .block_attention import wide
 from .decompose import Fold, Part
 
 

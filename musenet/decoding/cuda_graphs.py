@@ -17,13 +17,13 @@ from torch import Tensor
 
 from musenet.attention.cached import sdpa
 from musenet.attention.kv_cache import LayerCache
-from musenet.model.fused_ops import rms_norm
 from musenet.model.heads import CascadeHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints
 
-from .decoder import Choose, Peek, copy_sequence, steps_are_known
+from .decode_step import DecodeStep, is_fixed_shape
+from .decoder import Choose, Peek
 
 _WARM_UP = 3  # runs before a recording, in which libraries allocate what they need
 
@@ -32,34 +32,33 @@ def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with CUDA graphs, or None if it can."""
     if model.embedding.weight.device.type != "cuda":
         return "the graphs engine runs on CUDA GPUs; take --engine auto here"
-    if not steps_are_known(model):
+    if not is_fixed_shape(model):
         return "the graphs engine does not know this network; take --engine eager"
     return None
 
 
 class GraphDecoder:
-    """Sequences side by side, up to the model's context; see `musenet.decoding.engines.Decoder`.
+    """Sequences side by side, up to the model's context; see `musenet.decoding.decoder.Decoder`.
 
     On a CPU nothing is recorded, and the same computation runs as it is.
 
     Raises:
-        InputError: if the model is built of other things than `steps_are_known` lists.
+        InputError: if the model is not `is_fixed_shape`.
     """
 
     def __init__(self, model: Transformer, batch: int) -> None:
         weight, config, head = model.embedding.weight, model.config, model.head
         rotations = model.rotations(0, config.context, weight)
-        with torch.no_grad():
-            cache = model.new_cache(batch)
-        known = steps_are_known(model)
-        if not (known and isinstance(head, CascadeHead)) or cache.step is None or rotations is None:
+        if not (is_fixed_shape(model) and isinstance(head, CascadeHead)) or rotations is None:
             raise InputError("the graphs engine does not know this network; take --engine eager")
-        self._model, self._head, self._cache, self._step = model, head, cache, cache.step
+        self._model, self._head, self._cache = model, head, model.new_cache(batch)
+        with torch.no_grad():
+            self._step = DecodeStep(model)
         self._rotations = rotations
         whole = partial(torch.zeros, dtype=torch.long, device=weight.device)
         self._place = whole(1)
-        self._row = whole(batch, 1, len(config.field_sizes))
-        self._columns = whole(batch, 1, len(config.structure_sizes))
+        self._row = whole(batch, len(config.field_sizes))
+        self._columns = whole(batch, len(config.structure_sizes))
         self._values = whole(batch)
         self._known = whole(batch, config.known_columns)
         compute = model.compute or weight.dtype
@@ -78,11 +77,11 @@ class GraphDecoder:
 
     @property
     def position(self) -> int:
-        """See `musenet.decoding.engines.Decoder`."""
+        """See `musenet.decoding.decoder.Decoder`."""
         return self._cache.position
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
-        """See `musenet.decoding.engines.Decoder.start`."""
+        """See `musenet.decoding.decoder.Decoder.start`."""
         lanes, several = torch.arange(len(self._row)), len(rows_NTF) > 1
         self._cache.position = 0
         if rows_NTF.shape[1] > 1:
@@ -93,19 +92,19 @@ class GraphDecoder:
                     for x in (rows_NTF, columns_NTS)
                 )
                 self._model.trunk(rows, columns, single)
-                copy_sequence(single, self._cache, lanes[here] if several else lanes)
+                self._cache.copy_sequence(single, lanes[here] if several else lanes)
         self.advance(rows_NTF[:, -1], columns_NTS[:, -1])
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
-        """See `musenet.decoding.engines.Decoder.advance`."""
-        _put(self._row, rows_BF[:, None])
-        _put(self._columns, columns_BS[:, None])
+        """See `musenet.decoding.decoder.Decoder.advance`."""
+        _put(self._row, rows_BF)
+        _put(self._columns, columns_BS)
         self._place.fill_(self._cache.position)
         self._trunk()
         self._cache.position += 1
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
-        """See `musenet.decoding.engines.Decoder.sample`."""
+        """See `musenet.decoding.decoder.Decoder.sample`."""
         rows = np.zeros((len(self._row), len(self._logits)), np.int64)
         for field, logits in enumerate(self._logits):
             if field > 0:
@@ -118,12 +117,10 @@ class GraphDecoder:
 
     def _advance(self) -> None:
         """From `_row`, `_columns` and `_place` to the state and logits of field 0."""
-        x_BD = self._model.embedding(self._row, self._columns)[:, 0]
-        x_BD = rms_norm(x_BD, x_BD.dtype)
         rotation = self._rotations.index_select(0, self._place)
         attend = partial(attend_at, position=self._place)
-        x_BD = self._step(x_BD, rotation, self._cache, attend)
-        self._states[0].copy_(self._model.norm(x_BD, self._states[0].dtype))
+        state = self._step(self._row, self._columns, rotation, self._cache, attend)
+        self._states[0].copy_(state)
         self._logits[0].copy_(self._head.logits(self._states[0], 0))
 
     def _advance_head(self, field: int) -> None:

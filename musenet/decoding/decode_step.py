@@ -1,14 +1,13 @@
-"""One position at a time, in as few operations as PyTorch allows: what eager decoding does.
+"""The decode step: one new row through all layers, in as few operations as PyTorch allows.
 
-`Step` computes what `Transformer.trunk` computes for a single new row, with weights turned to the
-compute dtype, and on a CPU laid out for it, once.
+`DecodeStep` computes what `Transformer.trunk` computes for a single new row, with the weights
+converted to the compute dtype, and on a CPU prepacked, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -17,21 +16,24 @@ from torch import Tensor
 from musenet.attention.cached import attend_one
 from musenet.attention.kv_cache import Cache, LayerCache
 from musenet.model.blocks import Block
+from musenet.model.fused_ops import EPSILON, rms_norm
+from musenet.model.heads import CascadeHead
+from musenet.model.transformer import Transformer
 
 from .prepacked_linear import product
 
-if TYPE_CHECKING:
-    from musenet.model.transformer import Transformer
-
 Attend = Callable[[Tensor, Tensor, Tensor, LayerCache], Tensor]
-"""attend(q [B, H, C], k [B, G, C], v, kept) keeps k and v and gives the attention [B, H, 1, C]."""
+"""attend(q [B, H, C], k [B, G, C], v, cache) writes k and v; gives the attention [B, H, 1, C]."""
 
-_EPSILON = 1e-6
 _PACKED = 2**28  # numbers in all matrices, 1 GB: beyond, memory is dearer than time
 
 
-class Step:
-    """A model's layers made ready for single steps.
+PATTERNS = ("row", "column", "previous_row", "dense")
+"""Attention patterns of which one position reads a single block of a cache."""
+
+
+class DecodeStep:
+    """A model made ready for single rows, with its weights as they are now.
 
     Args:
         model: with RMSNorm, squared ReLU, QK-norm and rotary positions (see `supports`).
@@ -44,11 +46,11 @@ class Step:
         self._layers = [_Layer(block, compute, pack) for block in blocks]
         gains = [block.fused_gain() for block in blocks]
         self._gains = torch.stack([g for g in gains if g is not None]).detach()[..., None]
-        self.versions = versions(model)
+        self._model, self._compute = model, compute
 
     @staticmethod
     def supports(model: Transformer) -> bool:
-        """Whether the model is built of what `Step` knows."""
+        """Whether the model is built of what `DecodeStep` knows."""
         config = model.config
         return (
             config.norm == "rms"
@@ -58,22 +60,31 @@ class Step:
         )
 
     def __call__(
-        self, x_BD: Tensor, rotation: Tensor, caches: Cache, attend: Attend | None = None
+        self,
+        row_BF: Tensor,
+        structure_BS: Tensor,
+        rotation: Tensor,
+        cache: Cache,
+        attend: Attend | None = None,
     ) -> Tensor:
-        """The stream after all layers, [B, D], for one new row.
+        """The normalised state after the last layer, [B, D] in the compute dtype, for one new row.
 
         Args:
-            x_BD: the normalised embedding.
+            row_BF: the row, long.
+            structure_BS: its structural features, long.
             rotation: [1, C/2], the position's.
-            caches: keys and values so far; the new ones are written.
-            attend: by default that of the row at `caches.position`.
+            cache: keys and values so far; the new ones are written, its position stays.
+            attend: by default that of the row at `cache.position`.
         """
-        attend = attend or partial(attend_one, position=caches.position)
+        attend = attend or partial(attend_one, position=cache.position)
         turns = rotation * self._gains  # [layers, H + G, C/2]
-        x_BD = x_BD.clone()
-        for layer, turn, kept in zip(self._layers, turns.unbind(), caches.layers, strict=True):
-            layer.add(x_BD, turn, kept, attend)
-        return x_BD
+        x_BD = self._model.embedding(row_BF, structure_BS)
+        x_BD = rms_norm(x_BD, x_BD.dtype)
+        for layer, turn, layer_cache in zip(
+            self._layers, turns.unbind(), cache.layers, strict=True
+        ):
+            layer.add(x_BD, turn, layer_cache, attend)
+        return rms_norm(x_BD, self._compute)
 
 
 class _Layer:
@@ -87,29 +98,28 @@ class _Layer:
             for weight in (block.fused_projection(), block.out, block.up, block.down)
         )
 
-    def add(self, x_BD: Tensor, turn: Tensor, kept: LayerCache, attend: Attend) -> None:
+    def add(self, x_BD: Tensor, turn: Tensor, cache: LayerCache, attend: Attend) -> None:
         """Add this layer's attention and MLP to the stream, in place."""
         batch, width = x_BD.shape
         asked = self._heads + self._groups
         qkv = self._project(self._norm(x_BD))
         qkv = qkv.view(batch, asked + self._groups, self._channels)
-        qk = F.rms_norm(qkv[:, :asked].to(x_BD.dtype), (self._channels,), eps=_EPSILON)
+        qk = F.rms_norm(qkv[:, :asked].to(x_BD.dtype), (self._channels,), eps=EPSILON)
         turned = torch.view_as_complex(qk.view(batch, asked, -1, 2)) * turn
         qk = torch.view_as_real(turned).view(batch, asked, self._channels).to(self._compute)
-        mixed = attend(qk[:, : self._heads], qk[:, self._heads :], qkv[:, asked:], kept)
+        mixed = attend(qk[:, : self._heads], qk[:, self._heads :], qkv[:, asked:], cache)
         x_BD += self._out(mixed.reshape(batch, width))
         inner = self._up(self._norm(x_BD)).relu_()
         x_BD += self._down(inner.mul_(inner))
 
     def _norm(self, x_BD: Tensor) -> Tensor:
-        return F.rms_norm(x_BD, x_BD.shape[1:], eps=_EPSILON).to(self._compute)
+        return F.rms_norm(x_BD, x_BD.shape[1:], eps=EPSILON).to(self._compute)
 
 
-def versions(model: Transformer) -> tuple[int, ...]:
-    """Numbers that change when the model's parameters do."""
-    # Tensors made in inference mode cannot be changed outside it, and count no versions.
-    return tuple(
-        number
-        for p in model.parameters()
-        for number in (p.data_ptr(), 0 if p.is_inference() else p._version)
-    )
+def is_fixed_shape(model: Transformer) -> bool:
+    """Whether a row of a model is the same operations on the same shapes at every position.
+
+    That takes what `DecodeStep` supports, attention in `PATTERNS`, and the cascade head.
+    """
+    patterns = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
+    return patterns and DecodeStep.supports(model) and isinstance(model.head, CascadeHead)

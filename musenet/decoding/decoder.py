@@ -1,4 +1,4 @@
-"""What every engine is: sequences side by side that go on row by row, field by field.
+"""The interface of all decoders: sequences side by side that go on row by row, field by field.
 
 Shape suffixes: B batch, N one or B, T positions, F fields, S structural features, V values.
 """
@@ -8,17 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from torch import Tensor
-
-from musenet.attention.kv_cache import Cache
-from musenet.model.heads import CascadeHead
-from musenet.model.transformer import Transformer
 from tokenizer.typing import Integers, Ints, Logits
-
-from .decode_step import Step
-
-PATTERNS = ("row", "column", "previous_row", "dense")
-
 
 Choose = Callable[[int, Logits, Ints], Ints]
 """choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
@@ -42,20 +32,3 @@ class Decoder(Protocol):
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """Choose the next row of each, [B, F], field by field."""
-
-
-def steps_are_known(model: Transformer) -> bool:
-    """Whether a model is built of what engines with steps of their own know.
-
-    That is what `Step` supports, attention in `PATTERNS`, and the cascade head.
-    """
-    patterns = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
-    return patterns and Step.supports(model) and isinstance(model.head, CascadeHead)
-
-
-def copy_sequence(single: Cache, cache: Cache, where: Tensor) -> None:
-    """Copy the one sequence of a cache into some of another's."""
-    for source, target in zip(single.layers, cache.layers, strict=True):
-        target.keys[where] = source.keys
-        target.values[where] = source.values
-    cache.position = single.position

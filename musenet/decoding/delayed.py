@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musenet.model.fused_ops import wide
+from musenet.attention.block_attention import wide
 from musenet.model.heads import Choose, FieldsHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError

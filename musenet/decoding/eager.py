@@ -12,7 +12,8 @@ from torch import Tensor
 from musenet.model.transformer import Transformer
 from tokenizer.typing import Integers, Ints
 
-from .decoder import Choose, Peek, copy_sequence
+from .decode_step import DecodeStep
+from .decoder import Choose, Peek
 
 
 class EagerDecoder:
@@ -29,7 +30,8 @@ class EagerDecoder:
         self._lanes = lanes(batch)
         self._copies = np.resize(np.arange(batch), self._lanes)
         self._device = model.embedding.weight.device
-        self._cache = model.new_cache(self._lanes, model.config.context)
+        self._cache = model.new_cache(self._lanes)
+        self._step = DecodeStep(model) if DecodeStep.supports(model) else None
         self._state = torch.empty(0)
 
     @property
@@ -42,17 +44,23 @@ class EagerDecoder:
         states, several = [], len(rows_NTF)
         for lane in range(several):
             here = slice(lane, lane + 1)
-            single = self._model.new_cache(1, self._model.config.context)
+            single = self._model.new_cache(1)
             rows, columns = self._tensor(rows_NTF[here]), self._tensor(columns_NTS[here])
             states.append(self._model.trunk(rows, columns, single)[:, -1])
             mine = np.arange(self._lanes) if several == 1 else np.flatnonzero(self._copies == lane)
-            copy_sequence(single, self._cache, torch.from_numpy(mine))
+            self._cache.copy_sequence(single, torch.from_numpy(mine))
         self._state = torch.cat(states)[self._copies if several > 1 else [0] * self._lanes]
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `Decoder.advance`."""
-        rows, columns = (self._tensor(x[self._copies][:, None]) for x in (rows_BF, columns_BS))
-        self._state = self._model.trunk(rows, columns, self._cache)[:, -1]
+        rows, columns = (self._tensor(x[self._copies]) for x in (rows_BF, columns_BS))
+        model, cache, place = self._model, self._cache, self._cache.position
+        rotation = model.rotations(place, place + 1, model.embedding.weight)
+        if self._step is None or rotation is None:
+            self._state = model.trunk(rows[:, None], columns[:, None], cache)[:, -1]
+            return
+        self._state = self._step(rows, columns, rotation, cache)
+        cache.position += 1
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `Decoder.sample`."""

@@ -1,4 +1,4 @@
-"""What makes the next row: one interface (musenet.decoding.decoder), three engines.
+"""The choice of a decoder by the name of an engine; all have one interface, `decoder.Decoder`.
 
 eager    PyTorch, in the model's own precision, on any device (musenet.decoding.eager)
 int8     ONNX Runtime on a CPU, int8 weights (musenet.decoding.int8)
@@ -20,7 +20,7 @@ from .eager import EagerDecoder
 ENGINES = ("auto", "eager", "int8", "graphs")
 
 
-def resolve(engine: str, model: Transformer) -> str:
+def resolve_engine(engine: str, model: Transformer) -> str:
     """The engine that a name means for a model.
 
     Raises:
@@ -38,15 +38,15 @@ def resolve(engine: str, model: Transformer) -> str:
     return engine
 
 
-def decoder(model: Transformer, engine: str, batch: int) -> Decoder:
+def make_decoder(model: Transformer, batch: int, engine: str) -> Decoder:
     """A decoder of `batch` sequences; call it and use it where gradients are off.
 
     Raises:
-        InputError: see `resolve`.
+        InputError: see `resolve_engine`.
     """
     made: dict[str, Callable[[Transformer, int], Decoder]] = {
         "eager": EagerDecoder,
         "int8": int8.Int8Decoder,
         "graphs": cuda_graphs.GraphDecoder,
     }
-    return made[resolve(engine, model)](model, batch)
+    return made[resolve_engine(engine, model)](model, batch)

@@ -24,8 +24,8 @@ from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.typing import Array, Integers, Ints
 
-from .decode_step import versions
-from .decoder import Choose, Peek, steps_are_known
+from .decode_step import is_fixed_shape
+from .decoder import Choose, Peek
 
 Floats = npt.NDArray[np.float32]
 
@@ -41,13 +41,13 @@ def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with int8 weights, or None if it can."""
     if model.embedding.weight.device.type != "cpu":
         return "the int8 engine runs on CPUs; take --engine eager here"
-    if not steps_are_known(model):
+    if not is_fixed_shape(model):
         return "the int8 engine does not know this network; take --engine eager"
     return missing()
 
 
 class Int8Decoder:
-    """Sequences side by side, up to the model's context; see `musenet.decoding.engines.Decoder`."""
+    """Sequences side by side, up to the model's context; see `musenet.decoding.decoder.Decoder`."""
 
     def __init__(self, model: Transformer, batch: int) -> None:
         reason = hindrance(model)
@@ -100,7 +100,7 @@ class Int8Decoder:
         self._known = config.field_sizes[0] + _cascade(model).structure.offsets.numpy()
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
-        """See `musenet.decoding.engines.Decoder.start`."""
+        """See `musenet.decoding.decoder.Decoder.start`."""
         for keys in self._layers:
             keys.clear()
         if rows_NTF.shape[1] > 1:
@@ -119,7 +119,7 @@ class Int8Decoder:
             keys.fill(layer, lanes)
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
-        """See `musenet.decoding.engines.Decoder.advance`."""
+        """See `musenet.decoding.decoder.Decoder.advance`."""
         fields = rows_BF.shape[1]
         self._values[:, :fields] = rows_BF
         self._values[:, fields:] = columns_BS
@@ -138,7 +138,7 @@ class Int8Decoder:
         self.position += 1
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
-        """See `musenet.decoding.engines.Decoder.sample`."""
+        """See `musenet.decoding.decoder.Decoder.sample`."""
         rows = np.zeros((self._batch, len(self._logits)), np.int64)
         rows[:, 0] = choose(0, self._logits[0], rows)
         for field, bound in enumerate(self._fields, 1):
@@ -273,12 +273,22 @@ _READY: WeakKeyDictionary[Transformer, tuple[tuple[int, ...], list[Any]]] = Weak
 
 def _prepared(model: Transformer) -> list[Any]:
     """Sessions for a model's trunk and fields, made once and again when its weights change."""
-    now = versions(model)
+    now = _versions(model)
     made, sessions = _READY.get(model, ((), []))
     if made != now:
         sessions = [_session(graph) for graph in _graphs(model)]
         _READY[model] = now, sessions
     return sessions
+
+
+def _versions(model: Transformer) -> tuple[int, ...]:
+    """Numbers that change when the model's parameters do."""
+    # Tensors made in inference mode cannot be changed outside it, and count no versions.
+    return tuple(
+        number
+        for p in model.parameters()
+        for number in (p.data_ptr(), 0 if p.is_inference() else p._version)
+    )
 
 
 def _cascade(model: Transformer) -> CascadeHead:

@@ -24,6 +24,7 @@ from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 from torch import Tensor
 
 from musenet.model.blocks import Block
+from musenet.model.fused_ops import EPSILON
 from musenet.model.heads import CascadeHead
 from musenet.model.transformer import Transformer
 
@@ -31,7 +32,6 @@ from musenet.model.transformer import Transformer
 _RUNTIME = "com.microsoft"
 _OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid(_RUNTIME, 1))
 _IR_VERSION = 9
-_EPSILON = 1e-6
 _SMALLEST = 1e-12
 
 
@@ -127,13 +127,13 @@ class Graph:
     def norm(self, x: str, width: int) -> str:
         """`x` over its root mean square along the last axis."""
         gain = self.constant(np.ones(width, np.float32))
-        return self.add("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=_EPSILON)
+        return self.add("SimplifiedLayerNormalization", x, gain, axis=-1, epsilon=EPSILON)
 
     def add_and_norm(self, x_BD: str, more_BD: str, width: int) -> tuple[str, str]:
         """The sum of two states, and the sum normalised."""
         gain = self.constant(np.ones(width, np.float32))
         normed, _, _, total = self.add_many(
-            "SkipSimplifiedLayerNormalization", (x_BD, more_BD, gain), 4, _RUNTIME, epsilon=_EPSILON
+            "SkipSimplifiedLayerNormalization", (x_BD, more_BD, gain), 4, _RUNTIME, epsilon=EPSILON
         )
         return total, normed
 
@@ -175,7 +175,7 @@ def trunk(model: Transformer, capacities: Sequence[int], rotation: Tensor, large
     [B, D]; logits [B, V].
 
     Args:
-        model: of blocks that `musenet.decoding.decode_step.Step` supports, with a cascade head.
+        model: one that `musenet.decoding.decode_step.is_fixed_shape` allows.
         capacities: S of each layer.
         rotation: [T, C/2], complex.
         largest: the largest weight after rounding.

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 
 from musenet import __version__
-from musenet.decoding.engines import resolve
+from musenet.decoding.engines import resolve_engine
 from musenet.export import excerpts, merge
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.constraints import accustomed, usual
@@ -110,7 +110,7 @@ class Composition:
     def __init__(self, checkpoint: Checkpoint, prompt: Prompt | None, options: Options) -> None:
         self.fresh = prompt is None
         options = _for_somebody(options) if prompt is None else options
-        self.options = replace(options, engine=resolve(options.engine, checkpoint.model))
+        self.options = replace(options, engine=resolve_engine(options.engine, checkpoint.model))
         self.prompt = _blank(options) if prompt is None else prompt
         self._checkpoint = checkpoint
         self._tokenizer = checkpoint.tokenizer

@@ -9,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .fused_ops import rms_norm, squared_relu, wide
+from musenet.attention.block_attention import wide
+
+from .fused_ops import rms_norm, squared_relu
 
 
 class Critic(nn.Module):

@@ -20,12 +20,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from musenet.attention.block_attention import wide
 from tokenizer.errors import InputError
 
 from .codebook_patterns import Interleaving
 from .config import ModelConfig
 from .embeddings import SummedEmbedding
-from .fused_ops import negative_log_likelihood, rms_norm, squared_relu, wide
+from .fused_ops import negative_log_likelihood, rms_norm, squared_relu
 
 Choose = Callable[[int, Tensor, Tensor], Tensor]
 """choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""

@@ -15,8 +15,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from musenet.attention.block_attention import wide
 from musenet.attention.kv_cache import Cache, LayerCache
-from musenet.decoding.decode_step import Step, versions
 from tokenizer.errors import InputError, unknown
 
 from . import recompute
@@ -24,7 +24,7 @@ from .blocks import Block, Norm, Pass
 from .config import ModelConfig
 from .critic_head import Critic
 from .embeddings import SummedEmbedding
-from .fused_ops import rms_norm, wide
+from .fused_ops import rms_norm
 from .heads import build_head
 
 _ROTARY_BASE = 10_000.0
@@ -67,7 +67,6 @@ class Transformer(nn.Module):
         self.head = build_head(config)
         self.critic = Critic(config.width) if config.critic else None
         self._rotation: Tensor | None = None
-        self._step: Step | None = None
         if config.initialisation == "gpt2":
             _initialise_as_gpt2(self)
 
@@ -105,15 +104,12 @@ class Transformer(nn.Module):
             x_BTD = rms_norm(x_BTD, x_BTD.dtype)
         rotation = self.rotations(start, start + length, x_BTD)
         compute = self.compute or x_BTD.dtype
-        if cache is not None and cache.step is not None and length == 1 and rotation is not None:
-            x_BTD = cache.step(x_BTD[:, 0], rotation, cache)[:, None]
-        else:
-            how = Pass(rotation, compute, start, self.backend)
-            for index, block in enumerate(self.blocks):
-                if cache is None:
-                    x_BTD = recompute.run(partial(block, how=how), x_BTD, self.recompute)
-                else:
-                    x_BTD = block(x_BTD, how, cache.layers[index])
+        how = Pass(rotation, compute, start, self.backend)
+        for index, block in enumerate(self.blocks):
+            if cache is None:
+                x_BTD = recompute.run(partial(block, how=how), x_BTD, self.recompute)
+            else:
+                x_BTD = block(x_BTD, how, cache.layers[index])
         if cache is not None:
             cache.position += length
         normed: Tensor = self.norm(x_BTD, compute)
@@ -133,8 +129,7 @@ class Transformer(nn.Module):
     def new_cache(self, batch: int, length: int | None = None) -> Cache:
         """An empty cache for `batch` sequences of up to `length` positions (default: context).
 
-        Past that length the oldest rows are forgotten, one row at a time. Made while gradients
-        are off, it takes single steps the fast way, with the weights as they are now.
+        Past that length the oldest rows are forgotten, one row at a time.
         """
         config = self.config
         shape = (batch, config.groups, length or config.context, config.head_width)
@@ -144,21 +139,12 @@ class Transformer(nn.Module):
             LayerCache(pattern, config.row_length, shape, dtype, weight.device)
             for pattern in config.layer_patterns
         ]
-        return Cache(layers, self._prepared())
+        return Cache(layers)
 
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices between hidden states, which Muon is for; AdamW trains the others."""
         inside = [p for p in self.blocks.parameters() if p.ndim == 2]
         return [*inside, *self.head.hidden_matrices()]
-
-    def _prepared(self) -> Step | None:
-        """The layers made ready for single steps, again if the parameters have changed."""
-        if torch.is_grad_enabled() or not Step.supports(self):
-            return None
-        ready = self._step
-        if ready is None or ready.versions != versions(self):
-            ready = self._step = Step(self)
-        return ready
 
     def _check_length(self, length: int, start: int) -> None:
         context = self.config.context

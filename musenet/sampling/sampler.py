@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from musenet.decoding.engines import decoder
+from musenet.decoding.engines import make_decoder
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import COLUMNS, StructureState, structure
 from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Vocabulary
@@ -150,7 +150,7 @@ class Sampler:
     @torch.inference_mode()
     def _steps(self) -> Iterator[Step]:
         # Made where gradients are off, so that single steps go the fast way.
-        self._decoder = decoder(self._model, self._plan.engine, self._batch)
+        self._decoder = make_decoder(self._model, self._batch, self._plan.engine)
         self._fill(slice(1))
         live = np.ones(self._batch, dtype=bool)
         while True:

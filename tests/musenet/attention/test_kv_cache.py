@@ -108,16 +108,15 @@ def test_writing_more_than_is_kept_keeps_the_latest() -> None:
     assert torch.equal(cache.values[0, 0, places], -new[0, 7:, 0])
 
 
-def test_new_weights_are_noticed_by_the_next_cache() -> None:
-    model = small(("dense",))
-    tokens, structure = rows(5, 1)
+def test_a_sequence_is_copied_into_some_of_the_others() -> None:
+    model = small(("row", "column", "previous_row"))
+    tokens, structure = rows(20, 1)
     with torch.no_grad():
-        model.new_cache(1)
-        for parameter in model.parameters():
-            parameter.mul_(0.9)
-        cache = model.new_cache(1)
-        steps = [
-            model.trunk(tokens[:, i : i + 1], structure[:, i : i + 1], cache) for i in range(5)
-        ]
-        full = model.trunk(tokens, structure)
-    assert torch.allclose(torch.cat(steps, 1), full, atol=1e-12)
+        single, cache = model.new_cache(1), model.new_cache(3)
+        model.trunk(tokens, structure, single)
+        cache.copy_sequence(single, torch.tensor([0, 2]))
+    assert cache.position == 20
+    for source, target in zip(single.layers, cache.layers, strict=True):
+        assert torch.equal(target.keys[[0, 2]], source.keys.expand_as(target.keys[[0, 2]]))
+        assert torch.equal(target.values[2:], source.values)
+        assert not target.keys[1].any()

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from musenet.decoding.decode_step import Step
-from musenet.model.config import ModelConfig
+from musenet.decoding.decode_step import DecodeStep
+from musenet.model.config import ModelConfig, faithful
 from musenet.model.transformer import Transformer
 
 FIELDS, STRUCTURE = (40, 9, 30, 7, 5), (6, 5, 7, 5, 9, 9)
@@ -38,19 +38,18 @@ def rows(length: int, batch: int) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def steps(model: Transformer, tokens: Tensor, structure: Tensor) -> Tensor:
-    cache = model.new_cache(tokens.shape[0])
-    assert cache.step is not None
-    return torch.cat(
-        [
-            model.trunk(tokens[:, i : i + 1], structure[:, i : i + 1], cache)
-            for i in range(tokens.shape[1])
-        ],
-        1,
-    )
+    cache, step = model.new_cache(tokens.shape[0]), DecodeStep(model)
+    states = []
+    for i in range(tokens.shape[1]):
+        rotation = model.rotations(i, i + 1, model.embedding.weight)
+        assert rotation is not None
+        states.append(step(tokens[:, i], structure[:, i], rotation, cache))
+        cache.position += 1
+    return torch.stack(states, 1)
 
 
 @pytest.mark.parametrize("width", [64, 256], ids=["plain", "packed"])
-def test_eager_steps_are_the_full_pass(width: int, opened: Opened) -> None:
+def test_steps_are_the_full_pass(width: int, opened: Opened) -> None:
     model, (tokens, structure) = opened(replace(CONFIG, width=width)), rows(40, 2)
     with torch.no_grad():
         full = model.trunk(tokens, structure)
@@ -68,11 +67,9 @@ def test_bf16_steps_are_near_the_full_pass_in_bf16(opened: Opened) -> None:
     assert (found - exact).norm() < 1.5 * (full - exact).norm()
 
 
-def test_other_networks_go_through_their_layers(opened: Opened) -> None:
-    from musenet.model.config import faithful
-
-    assert Step.supports(opened(CONFIG))
-    assert not Step.supports(opened(faithful(CONFIG)))
+def test_other_networks_are_not_supported(opened: Opened) -> None:
+    assert DecodeStep.supports(opened(CONFIG))
+    assert not DecodeStep.supports(opened(faithful(CONFIG)))
 
 
 def test_a_model_made_in_inference_mode_can_generate(opened: Opened) -> None:

@@ -13,7 +13,7 @@ from musenet.decoding import int8
 from musenet.decoding.cuda_graphs import GraphDecoder
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.eager import EagerDecoder, lanes
-from musenet.decoding.engines import ENGINES, decoder, resolve
+from musenet.decoding.engines import ENGINES, make_decoder, resolve_engine
 from musenet.model.config import ModelConfig, faithful
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
@@ -73,7 +73,7 @@ def logits(made: Decoder, tokens: Ints, structure: Ints, start: int) -> list[Log
 def predicted(
     model: Transformer, engine: str, tokens: Ints, structure: Ints, start: int
 ) -> list[Logits]:
-    return logits(decoder(model, engine, len(tokens)), tokens, structure, start)
+    return logits(make_decoder(model, len(tokens), engine), tokens, structure, start)
 
 
 @torch.inference_mode()
@@ -187,7 +187,7 @@ def test_one_beginning_for_all_is_the_same_for_each(engine: str, opened: Opened)
     tokens[:], structure[:] = tokens[:1], structure[:1]
     with torch.inference_mode():
         # Asked for by name, graphs would be refused on a CPU.
-        made = GraphDecoder(model, 3) if engine == "graphs" else decoder(model, engine, 3)
+        made = GraphDecoder(model, 3) if engine == "graphs" else make_decoder(model, 3, engine)
         each = logits(made, tokens, structure, 12)
         made.start(tokens[:1, :12], structure[:1, :12])
         recorder = Recorder(3)
@@ -202,7 +202,7 @@ def test_a_decoder_begins_anew(opened: Opened) -> None:
     """Nothing of an earlier sequence is left, not even in row 0 of `previous_row`."""
     model, (tokens, structure) = opened(CONFIG), rows(40, 1)
     with torch.inference_mode():
-        made = decoder(model, "int8", 1)
+        made = make_decoder(model, 1, "int8")
         first = logits(made, tokens[:, :20], structure[:, :20], 1)
         logits(made, tokens[:, ::-1], structure[:, ::-1], 30)
         again = logits(made, tokens[:, :20], structure[:, :20], 1)
@@ -210,38 +210,38 @@ def test_a_decoder_begins_anew(opened: Opened) -> None:
         assert np.array_equal(one, other)
 
 
-@needs_int8
-def test_new_weights_make_new_graphs(opened: Opened) -> None:
+@pytest.mark.parametrize("engine", ["eager", pytest.param("int8", marks=needs_int8)])
+def test_new_weights_are_noticed_by_the_next_decoder(engine: str, opened: Opened) -> None:
     model, (tokens, structure) = opened(CONFIG), rows(9, 1)
-    before = predicted(model, "int8", tokens, structure, 1)
+    before = predicted(model, engine, tokens, structure, 1)
     with torch.no_grad():
         model.blocks[0].get_parameter("up").mul_(-1)
-    after = predicted(model, "int8", tokens, structure, 1)
+    after = predicted(model, engine, tokens, structure, 1)
     assert not np.array_equal(before[0], after[0])
 
 
 def test_auto_is_int8_where_it_can_be_had(opened: Opened) -> None:
     able = int8.missing() is None
-    assert resolve("auto", opened(CONFIG)) == ("int8" if able else "eager")
-    assert resolve("eager", opened(CONFIG)) == "eager"
-    assert resolve("auto", opened(faithful(CONFIG))) == "eager"
-    assert resolve("auto", opened(replace(CONFIG, head="parallel"))) == "eager"
+    assert resolve_engine("auto", opened(CONFIG)) == ("int8" if able else "eager")
+    assert resolve_engine("eager", opened(CONFIG)) == "eager"
+    assert resolve_engine("auto", opened(faithful(CONFIG))) == "eager"
+    assert resolve_engine("auto", opened(replace(CONFIG, head="parallel"))) == "eager"
     with torch.device("meta"):
-        assert resolve("auto", Transformer(CONFIG)) == "eager"
+        assert resolve_engine("auto", Transformer(CONFIG)) == "eager"
 
 
 def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Opened) -> None:
     with pytest.raises(InputError, match="did you mean 'int8'"):
-        resolve("int4", opened(CONFIG))
+        resolve_engine("int4", opened(CONFIG))
     monkeypatch.setattr(int8, "missing", lambda: None)
     with pytest.raises(InputError, match="does not know this network"):
-        resolve("int8", opened(faithful(CONFIG)))
+        resolve_engine("int8", opened(faithful(CONFIG)))
     monkeypatch.setattr(int8, "missing", lambda: "the int8 engine needs onnx")
     with pytest.raises(InputError, match="needs onnx"):
-        resolve("int8", opened(CONFIG))
-    assert resolve("auto", opened(CONFIG)) == "eager"
+        resolve_engine("int8", opened(CONFIG))
+    assert resolve_engine("auto", opened(CONFIG)) == "eager"
     with pytest.raises(InputError, match="runs on CUDA GPUs"):
-        resolve("graphs", opened(CONFIG))
+        resolve_engine("graphs", opened(CONFIG))
     with pytest.raises(InputError, match="does not know this network"):
         GraphDecoder(opened(replace(CONFIG, head="parallel")), 1)
     with pytest.raises(InputError, match="does not know this network"):
@@ -252,7 +252,7 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Open
 def test_eager_lanes_are_a_power_of_two_and_at_least_four(opened: Opened) -> None:
     assert [lanes(n) for n in (1, 2, 4, 5, 8, 9, 64)] == [4, 4, 4, 8, 8, 16, 64]
     with torch.inference_mode():
-        assert isinstance(decoder(opened(CONFIG), "eager", 3), EagerDecoder)
+        assert isinstance(make_decoder(opened(CONFIG), 3, "eager"), EagerDecoder)
 
 
 @needs_int8

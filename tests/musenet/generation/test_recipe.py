@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musenet.decoding.engines import resolve
+from musenet.decoding.engines import resolve_engine
 from musenet.generation.options import Options
 from musenet.generation.prompt import Place, Prompt, read_prompt
 from musenet.generation.recipe import RECIPE, Recipe, prompt_in, read_recipe
@@ -48,7 +48,7 @@ def test_a_file_is_made_again_byte_for_byte(tiny: Checkpoint, tmp_path: Path, ca
     path = tmp_path / "song.mid"
     path.write_bytes(first.data)
     recipe, file = read_recipe(path)
-    assert recipe.options == replace(options, engine=resolve(options.engine, tiny.model))
+    assert recipe.options == replace(options, engine=resolve_engine(options.engine, tiny.model))
     assert recipe.weights == tiny.hash
     old = prompt_in(file, recipe)
     if prompt:

@@ -17,7 +17,7 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from musenet.decoding.engines import resolve
+from musenet.decoding.engines import resolve_engine
 from musenet.generation.options import Options
 from musenet.generation.prompt import Place, Prompt, read_prompt
 from musenet.generation.recipe import RECIPE
@@ -233,7 +233,7 @@ def test_the_recipe_says_how_to_make_it_again(tiny: Checkpoint) -> None:
     assert record["weights"] == tiny.hash
     assert (record["options"]["seed"], record["options"]["variations"]) == (8, [3])
     told = Options.from_json(json.dumps(record["options"]))
-    assert told == replace(options, engine=resolve(options.engine, tiny.model))
+    assert told == replace(options, engine=resolve_engine(options.engine, tiny.model))
     (again,) = compose(tiny, prompt, told)
     assert again.data == result.data
 

@@ -32,14 +32,6 @@ def turns() -> Tensor:
         (lambda x, g: fused_ops.norm_rotate(x, None, g), [random(2, 3, 4, 6), random(4)]),
         (lambda x: fused_ops.norm_rotate(x, turns(), None), [random(2, 3, 4, 6)]),
         (
-            lambda q, k, v: fused_ops.block_attention(q, k, v, True),
-            [random(2, 3, 4), random(2, 3, 4) * 1.1, random(2, 3, 4) * 0.9],
-        ),
-        (
-            lambda q, k, v: fused_ops.block_attention(q, k, v, False),
-            [random(2, 3, 4), random(2, 3, 4) * 1.1, random(2, 3, 4) * 0.9],
-        ),
-        (
             lambda x: fused_ops.negative_log_likelihood(x, torch.tensor([[0, 4], [2, 2]])),
             [random(2, 2, 5)],
         ),
