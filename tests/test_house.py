@@ -59,3 +59,24 @@ def test_the_command_line_and_the_package_load_nothing_heavy() -> None:
     heavy = {"torch", "xformers", "matplotlib", "pretty_midi", "miditoolkit"}
     assert not loaded_by("import musenet.cli.main") & heavy
     assert "xformers" not in loaded_by("import musenet.model.transformer")
+
+
+ACROSS = {
+    "tests/data_prep/bands/test_styles.py",  # the style files
+    "tests/musenet/generation/test_docs.py",
+    "tests/musenet/generation/test_outside.py",  # other programs
+    "tests/test_docs.py",
+    "tests/test_house.py",
+    "tests/test_packaging.py",
+    "tests/tokenizer/midi/test_mido.py",  # reading and writing together
+    "tests/tokenizer/test_corpora.py",
+    "tests/tokenizer/test_docs.py",
+}
+"""Tests of more than one module."""
+
+
+def test_every_test_stands_where_its_module_does() -> None:
+    tests = {path.relative_to(ROOT) for path in (ROOT / "tests").rglob("test_*.py")}
+    modules = {Path(*path.parts[1:-1], path.name.removeprefix("test_")): path for path in tests}
+    without = {str(test) for module, test in modules.items() if not (ROOT / module).is_file()}
+    assert without == ACROSS
