@@ -1,11 +1,12 @@
-"""Writing files so that a reader sees the old one or the new one, never half of either."""
+"""Files and folders written whole or not at all, and formats by suffix."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .errors import InputError
@@ -29,9 +30,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         )
         os.close(handle)
     except OSError as error:
-        raise InputError(
-            f"cannot write {target}: {error.strerror}; choose a folder that you can write to"
-        ) from error
+        raise _unwritable(target, error) from error
     temporary = Path(name)
     try:
         yield temporary
@@ -43,6 +42,40 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a new folder beside `path`, and put it in its place when the block succeeds.
+
+    A folder that is there already goes only when the new one is complete. If the block raises, the
+    new folder is removed and the old one is left as it was.
+
+    Raises:
+        InputError: if the folder cannot be made or written, or `path` is a file.
+    """
+    target = Path(path)
+    if target.is_file():
+        raise InputError(f"cannot write {target}: it is a file; name a folder")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    old = temporary.with_name(temporary.name + "-old")
+    try:
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if target.exists():
+            target.rename(old)
+        temporary.rename(target)
+    except OSError as error:
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise InputError(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a whole file atomically."""
     with replacing(path) as temporary:
@@ -52,6 +85,30 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
 def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a whole UTF-8 file atomically, with `\\n` line ends on every platform."""
     write_bytes(path, text.encode())
+
+
+def format_of(path: str | os.PathLike[str], what: str, formats: Sequence[str]) -> str:
+    """The suffix of a path, lower-case and without its dot.
+
+    Args:
+        path: the file to write.
+        what: what is written there, as the error names it.
+        formats: the suffixes that it can have.
+
+    Raises:
+        InputError: if it is another.
+    """
+    suffix = Path(path).suffix.lower().removeprefix(".")
+    if suffix not in formats:
+        known = " or ".join(f".{form}" for form in formats)
+        raise InputError(f"{what} is {known}, not '{Path(path).name}'")
+    return suffix
+
+
+def _unwritable(target: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write {target}: {error.strerror}; choose a folder that you can write to"
+    )
 
 
 def _umask() -> int:

@@ -1,7 +1,8 @@
-"""Let a long CPU run keep the memory it frees, instead of giving it back and asking again.
+"""Malloc tuning: a long run keeps the memory it frees, instead of giving it back and asking again.
 
 A training step frees and allocates the same large arrays again and again. glibc returns each to
-the system, which clears every page anew: 11 % of a step of the `mini` model.
+the system, which clears every page anew: 11 % of a step of the `mini` model, a tenth of the time of
+a worker that prepares data.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from tokenizer.encoding.controls import tempo_name
 from tokenizer.encoding.vocabulary import (
     INSTRUMENT,
     PITCH,
+    VELOCITIES,
     VELOCITY,
-    VELOCITY_BINS,
     WAIT,
     Vocabulary,
 )
@@ -141,9 +141,8 @@ def changed_labels(labels: Labels, change: Change) -> Labels:
 
 
 def velocity_table(change: Change) -> npt.NDArray[np.int16]:
-    """What each value of the velocity field becomes, `(33,)`; a note never falls no_progress."""
-    velocity = np.arange(-1, VELOCITY_BINS) * 4 + 2
-    louder = np.rint(velocity * change.scale + change.offset).clip(1, 127).astype(np.int16)
+    """What each value of the velocity field becomes, `(33,)`; a note never falls silent."""
+    louder = np.rint(VELOCITIES * change.scale + change.offset).clip(1, 127).astype(np.int16)
     table: npt.NDArray[np.int16] = louder // 4 + 1
     table[0] = 0  # no note stays none
     return table

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from musenet.export.merge import apart
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.controls import first_meter
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
+from tokenizer.score.columns import disjoint_notes
 from tokenizer.typing import Tokens
 
 from .likelihood import Conditions, Piece, Rows, Windows, batch_of
@@ -80,7 +80,8 @@ def as_written(tokens: Tokens, tokenizer: Tokenizer) -> Tokens:
     """
     score = tokenizer.decode(tokens)
     notes = score.notes
-    kept = [apart(notes[notes["program"] == p], {})[0] for p in np.unique(notes["program"])]
+    programs = np.unique(notes["program"])
+    kept = [disjoint_notes(notes[notes["program"] == program], {})[0] for program in programs]
     if kept:
         together = np.concatenate(kept)
         score = replace(score, notes=together[np.argsort(together["start"], kind="stable")])

@@ -23,12 +23,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
-from tokenizer.files import replacing
+from tokenizer.files import format_of, replacing
 from tokenizer.midi import events
 from tokenizer.midi.read import read
 from tokenizer.midi.smf import BEND, CONTROL, NOTE_OFF, NOTE_ON, PORT, PROGRAM
-
-from .formats import format_of
 
 RATE = 44_100
 """Samples a second."""

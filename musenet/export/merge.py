@@ -29,6 +29,7 @@ from tokenizer.midi.smf import (
     TEMPO,
     TIME,
 )
+from tokenizer.score.columns import disjoint_notes
 from tokenizer.typing import Floats, Ints, Notes
 
 DRUM_CHANNEL = 9
@@ -148,7 +149,7 @@ def add_notes(file: File, notes: Notes, boundary: int) -> None:
     added: dict[int, list[Event]] = {}
     for each in np.unique(channel).tolist():
         own = np.flatnonzero(channel == each)
-        clear, kept = apart(
+        clear, kept = disjoint_notes(
             notes[own], {pitch: end for (c, pitch), end in held.items() if c == each}
         )
         for index in np.unique(track[own[kept]]).tolist():
@@ -156,36 +157,6 @@ def add_notes(file: File, notes: Notes, boundary: int) -> None:
             added.setdefault(index, []).extend(events)
     for index, events in added.items():
         insert(file, index, events)
-
-
-def apart(notes: Notes, held: dict[int, int]) -> tuple[Notes, Ints]:
-    """Notes of one channel, sorted by start, so that no two of a pitch sound at once.
-
-    Args:
-        notes: `tokenizer.score.score.NOTES`.
-        held: pitches that already sound, and the tick until which they do.
-
-    Returns:
-        The notes that are left, none of them without a length, and their indices in `notes`.
-    """
-    start = notes["start"].astype(np.int64)
-    end = start + np.maximum(notes["duration"], 1)
-    pitch = notes["pitch"].astype(np.int64)
-    for sounding, until in held.items():
-        late = (pitch == sounding) & (start < until)
-        # A repeated note may overlap by a few ticks of legato; one inside a held note is not heard.
-        worth = late & ((end - until) * 2 >= end - start)
-        start[worth] = until
-        end[late & ~worth] = 0
-    alive = np.flatnonzero(end > start)
-    order = alive[np.lexsort((start[alive], pitch[alive]))]
-    same = pitch[order[1:]] == pitch[order[:-1]]
-    end[order[:-1]] = np.where(same, np.minimum(end[order[:-1]], start[order[1:]]), end[order[:-1]])
-    kept = np.sort(order[end[order] > start[order]])
-    clear = notes[kept].copy()
-    clear["start"] = start[kept]
-    clear["duration"] = end[kept] - start[kept]
-    return clear, kept
 
 
 def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.files import write_bytes
+from tokenizer.files import format_of, write_bytes
 from tokenizer.instruments import DRUMS, name
 from tokenizer.score.score import Score
 from tokenizer.typing import Ints, Notes
-
-from .formats import format_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,7 +22,7 @@ from musenet.sampling.ending import judged
 from musenet.sampling.finale import Finale
 from musenet.sampling.grammar import Limits
 from musenet.sampling.sampler import Plan, Sampler, Step, kept_rows, rows_of
-from tokenizer.encoding.clock import Clock, placed_notes
+from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
@@ -119,7 +119,7 @@ class Composition:
             raise InputError("the prompt's meter goes on; --meter is for music without a prompt")
         self.bars = self.prompt.bars
         grid = self._tokenizer.vocabulary.grid
-        self._clock = Clock(self.prompt.score, grid, self.prompt.origin)
+        self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
         self._labels = labels(self.options, self.prompt, self._tokenizer)
         self._plan = self._planned()
         model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
@@ -188,7 +188,7 @@ class Composition:
         step = self._steps[-1]
         vocabulary = self._tokenizer.vocabulary
         sounding = step.live & vocabulary.is_note(step.rows)
-        notes = placed_notes(step.rows[sounding], step.times[sounding], vocabulary, self._clock)
+        notes = self._tokenizer.decode_notes(step.rows[sounding], step.times[sounding], self._clock)
         notes["track"] = np.flatnonzero(sounding)
         return notes
 
@@ -280,7 +280,7 @@ class Composition:
         vocabulary, body = self._tokenizer.vocabulary, self._plan.body
         times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
         playing = vocabulary.is_note(rows)
-        notes = placed_notes(rows[playing], times[playing], vocabulary, self._clock)
+        notes = self._tokenizer.decode_notes(rows[playing], times[playing], self._clock)
         notes["start"] = np.maximum(notes["start"], self.prompt.boundary)
         return notes
 

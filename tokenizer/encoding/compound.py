@@ -26,7 +26,7 @@ from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints, Steps, Tokens
 
 from .grid import REST_UNITS
-from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT, Vocabulary
+from .vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITIES, VELOCITY, WAIT, Vocabulary
 
 Inserts = tuple[list[int], list[int]]  # before which rows others are put in, and their field 0
 
@@ -255,7 +255,7 @@ def decode_pieces(pieces: Sequence[Tokens], vocabulary: Vocabulary) -> Decoded:
         program=fields[:, 3] - 1,
         pitch=fields[:, 2] - 1,
         duration_class=fields[:, 1] - 1,
-        velocity=fields[:, 0] * 4 - 2,
+        velocity=VELOCITIES.take(fields[:, 0]),
         control_times=control_times,
         controls=tokens[:, WAIT].take(control),
         note_bounds=note_bounds,

@@ -19,12 +19,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.score.score import Score
 from tokenizer.typing import Floats, Integers, Ints, Steps
 
-Clock = Literal["beat", "seconds"]
+ClockName = Literal["beat", "seconds"]
 
 REST_UNITS = 16
 """A rest token is worth 1 to this many times `Grid.wait_count` steps."""
+SHORTEST = 0.25
+"""Steps that a note of duration class 0, shorter than half a step, is decoded to."""
 
 
 class Timed(Protocol):
@@ -50,7 +53,7 @@ class Grid:
         resolution: steps a quarter note (`beat`) or steps a second (`seconds`).
     """
 
-    clock: Clock = "beat"
+    clock: ClockName = "beat"
     resolution: int = 24
 
     def __post_init__(self) -> None:
@@ -171,12 +174,48 @@ class Grid:
         return steps
 
     def duration_ticks(self, classes: Integers) -> Steps:
-        """Ticks of duration classes in a decoded score; class 0 is a quarter of a step."""
+        """Ticks of duration classes in a decoded score; class 0 is `SHORTEST`."""
         return self._ticks_of_class.take(classes)
 
     @cached_property
     def _ticks_of_class(self) -> Steps:
-        return np.maximum(self.durations * self.ticks_per_step, max(1, self.ticks_per_step // 4))
+        return np.maximum(
+            self.durations * self.ticks_per_step, max(1, int(self.ticks_per_step * SHORTEST))
+        )
+
+
+class GridClock:
+    """Ticks of a score to steps of a grid and back, counted from one of its ticks.
+
+    Args:
+        score: whose ticks and tempo map are meant.
+        grid: of the tokens.
+        origin: the tick at which step 0 lies.
+    """
+
+    def __init__(self, score: Score, grid: Grid, origin: int = 0) -> None:
+        self._score = score
+        self._grid = grid
+        self._origin = origin
+
+    def step(self, tick: int) -> int:
+        """The step nearest to a tick."""
+        ticks = np.array([tick], dtype=np.int64)
+        if self._grid.is_beat:
+            ticks -= self._origin
+            return int(self._grid.from_ticks(ticks, self._score.ticks_per_quarter)[0])
+        seconds = self._score.seconds(ticks) - self._start()
+        return int(self._grid.from_seconds(seconds)[0])
+
+    def ticks(self, steps: npt.NDArray[np.floating] | Ints) -> Ints:
+        """The ticks nearest to steps, which may be fractions of one."""
+        if self._grid.is_beat:
+            scale = self._score.ticks_per_quarter / self._grid.resolution
+            return self._origin + np.rint(steps * scale).astype(np.int64)
+        return self._score.ticks(steps / self._grid.resolution + self._start()).astype(np.int64)
+
+    def _start(self) -> float:
+        return float(self._score.seconds(np.array([self._origin], dtype=np.int64))[0])
 
 
 def _microseconds(seconds: Floats) -> Steps:

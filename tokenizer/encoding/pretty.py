@@ -11,6 +11,7 @@ from tokenizer.typing import Tokens
 from .compound import row_times
 from .structure import bar_positions
 from .tokenizer import Tokenizer
+from .vocabulary import VELOCITIES
 
 _PITCHES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
 
@@ -51,7 +52,7 @@ def _said(row: list[int], tokenizer: Tokenizer) -> str:
     steps = int(grid.durations[duration - 1])
     return (
         f"{name(program - 1):<24} {pitch_name(pitch - 1):<4} "
-        f"{_length(steps, grid.beat, grid.is_beat):>10}  velocity {(velocity - 1) * 4 + 2}"
+        f"{_length(steps, grid.beat, grid.is_beat):>10}  velocity {VELOCITIES[velocity]}"
     )
 
 

@@ -29,9 +29,18 @@ from tokenizer.typing import Array, Steps, Tokens
 
 from . import controls
 from .compound import Decoded, Events, decode_pieces, encode_pieces, note_rows
-from .grid import Grid, Timed
+from .grid import SHORTEST, Grid, GridClock, Timed
 from .saved import Saved
-from .vocabulary import WAIT, Vocabulary, key_name
+from .vocabulary import (
+    DURATION,
+    INSTRUMENT,
+    PITCH,
+    VELOCITIES,
+    VELOCITY,
+    WAIT,
+    Vocabulary,
+    key_name,
+)
 
 # The columns of a score that has nothing in them, and its tempos where ticks are real time.
 _NOTHING = {kind: prepared(kind, np.empty(0, DTYPES[kind])) for kind in TIMED}
@@ -208,6 +217,28 @@ class Tokenizer(Saved):
                 yield from map(self.decode, batch)
             else:
                 yield from scores
+
+    def decode_notes(self, rows: Tokens, times: Steps, clock: GridClock) -> Array:
+        """Note rows in the ticks of a file, in any order, as they come out of a model.
+
+        Args:
+            rows: `(N, 5)`, all of them notes.
+            times: the step of each, `(N,)`.
+            clock: of the file.
+
+        Returns:
+            `NOTES` `(N,)`, each at least one tick long, all of track 0.
+        """
+        fields = rows.astype(np.int64)
+        lengths = np.maximum(self.vocabulary.grid.durations[fields[:, DURATION] - 1], SHORTEST)
+        notes = np.zeros(len(rows), NOTES)
+        start = clock.ticks(times)
+        notes["start"] = start
+        notes["duration"] = np.maximum(clock.ticks(times + lengths) - start, 1)
+        notes["pitch"] = fields[:, PITCH] - 1
+        notes["velocity"] = VELOCITIES.take(fields[:, VELOCITY])
+        notes["program"] = fields[:, INSTRUMENT] - 1
+        return notes
 
     def _decoded(self, pieces: Sequence[Tokens]) -> list[Score]:
         decoded = decode_pieces(pieces, self.vocabulary)

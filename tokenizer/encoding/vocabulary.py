@@ -31,6 +31,8 @@ from .grid import REST_UNITS, Grid
 FIELDS = ("wait", "instrument", "pitch", "duration", "velocity")
 WAIT, INSTRUMENT, PITCH, DURATION, VELOCITY = range(5)
 VELOCITY_BINS = 32
+VELOCITIES = np.arange(VELOCITY_BINS + 1, dtype=np.int16) * 4 - 2
+"""The middle of each bin, by the value of the field, `(33,)`; that of 0 means nothing."""
 
 PREFIX_KINDS = (
     "start",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
-from tokenizer.typing import Array, Ints
+from tokenizer.typing import Array, Ints, Notes
 
 DRUMS = 128
 NO_TRACK = 0xFFFF  # the track of markers, and of lyrics that stand in a track without notes
@@ -259,3 +259,33 @@ def _in_force(kind: str, before: Array, after: Array) -> Array:
     result = before[last].copy()
     result["time"] = 0
     return result[~np.isin(key(result), key(after[after["time"] == 0]))]
+
+
+def disjoint_notes(notes: Notes, held: dict[int, int]) -> tuple[Notes, Ints]:
+    """Notes of one channel, sorted by start, so that no two of a pitch sound at once.
+
+    Args:
+        notes: `NOTES`.
+        held: pitches that already sound, and the tick until which they do.
+
+    Returns:
+        The notes that are left, none of them without a length, and their indices in `notes`.
+    """
+    start = notes["start"].astype(np.int64)
+    end = start + np.maximum(notes["duration"], 1)
+    pitch = notes["pitch"].astype(np.int64)
+    for sounding, until in held.items():
+        early = (pitch == sounding) & (start < until)
+        # A repeated note may overlap by a few ticks of legato; one inside a held note is not heard.
+        worth = early & ((end - until) * 2 >= end - start)
+        start[worth] = until
+        end[early & ~worth] = 0
+    alive = np.flatnonzero(end > start)
+    order = alive[np.lexsort((start[alive], pitch[alive]))]
+    same = pitch[order[1:]] == pitch[order[:-1]]
+    end[order[:-1]] = np.where(same, np.minimum(end[order[:-1]], start[order[1:]]), end[order[:-1]])
+    kept = np.sort(order[end[order] > start[order]])
+    clear = notes[kept].copy()
+    clear["start"] = start[kept]
+    clear["duration"] = end[kept] - start[kept]
+    return clear, kept

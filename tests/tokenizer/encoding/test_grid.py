@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tokenizer.encoding.grid import Grid
+from tokenizer.encoding.grid import Grid, GridClock
 from tokenizer.errors import InputError
+from tokenizer.score.score import Score
 
 GRIDS = [Grid.beats(), Grid.seconds(), Grid("beat", 12), Grid("seconds", 50)]
 
@@ -93,3 +94,27 @@ def test_a_grid_that_cannot_be_is_refused() -> None:
         Grid("bars", 24)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="4 to 480"):
         Grid("beat", 1)
+
+
+@pytest.mark.parametrize("grid", GRIDS)
+@given(
+    step=st.integers(0, 5000),
+    origin=st.integers(0, 10_000),
+    tempos=st.dictionaries(st.integers(0, 9000), st.integers(200_000, 1_500_000), max_size=4),
+)
+def test_a_step_lies_at_the_tick_nearest_to_it(
+    grid: Grid, step: int, origin: int, tempos: dict[int, int]
+) -> None:
+    score = Score(960, tempos=np.array(list(tempos.items()), "i4,i4"))
+    clock = GridClock(score, grid, origin)
+    tick = int(clock.ticks(np.array([step]))[0])
+    assert clock.step(tick) == step
+    if grid.is_beat:
+        assert abs(Fraction(tick - origin) - Fraction(960 * step, grid.resolution)) <= Fraction(
+            1, 2
+        )
+    else:
+        begin, before, there, after = score.seconds([origin, tick - 1, tick, tick + 1]).tolist()
+        wanted = begin + step / grid.resolution
+        nearest = abs(there - wanted)
+        assert nearest <= min(abs(before - wanted), abs(after - wanted)) + 1e-9
