@@ -59,6 +59,10 @@ _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Signatures of the twelve major keys, spelled with the fewest accidentals (six flats, not sharps).
 _FIFTHS = (0, -5, 2, -3, 4, -1, -6, 1, -4, 3, -2, 5)
 
+_SIZES = {1: (2, 1, 3), 2: (4, 3), 3: (5, 6), 4: (7, 6, 8), 5: (9, 8), 6: (10, 11, 9)}
+"""Semitones that a second … seventh may have, the usual one first."""
+_STACKED = (2, 4, 6)  # third, fifth and seventh: a chord states them
+
 SCALES: dict[str, tuple[int, ...]] = {
     "major": (0, 2, 4, 5, 7, 9, 11),
     "minor": (0, 2, 3, 5, 7, 8, 10),
@@ -214,26 +218,23 @@ def interval_of(chord: Chord, key: Key, degree: int, accidental: int) -> int:
     plain = _MAJOR_STEPS[step]
     if accidental:
         return plain + accidental + 12 * octave
-    candidates = sorted({plain, *(plain + shift for shift in (-1, 1))} - {-1})
     if step == 0:
         return 12 * octave
-    own = {interval % 12 for interval in QUALITIES[chord.quality]}
-    sizes = {2: (3, 4), 4: (6, 7, 8), 6: (10, 11, 9)}.get(step, tuple(candidates))
+    sizes = _SIZES[step]
+    stated = {interval % 12 for interval in QUALITIES[chord.quality]}
+    if step in _STACKED:
+        for size in sizes:
+            if size in stated:
+                return size + 12 * octave
     for size in sizes:
-        if size in own and step in (2, 4, 6):
-            return size + 12 * octave
-    if step == 6 and 4 in own and chord.quality in ("", "6", "add9", "69"):
-        sizes = (11, 10)
-    scale = key.scale
-    for size in (plain, *sizes):
-        if (chord.root + size) % 12 in scale:
+        if (chord.root + size) % 12 in key.scale:
             return size + 12 * octave
     return plain + 12 * octave
 
 
 @lru_cache(maxsize=16384)
 def scale_of(chord: Chord, key: Key, name: str = "") -> tuple[int, ...]:
-    """Pitch classes that fit over a chord, ascending from 0, as a 12-bit choice in a tuple.
+    """Pitch classes that fit over a chord, ascending from 0, in a tuple.
 
     The scale is the key's (or `name` out of `SCALES` on the tonic), bent to the chord: a scale
     note a semitone beside a chord note outside the scale gives way to it.
