@@ -37,8 +37,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
 from musenet.generation.candidates import new_music  # noqa: E402
-from musenet.generation.options import Options  # noqa: E402
-from musenet.generation.prompt import Place, Prompt, read_prompt  # noqa: E402
+from musenet.generation.options import GenerateOptions  # noqa: E402
+from musenet.generation.parse import Place  # noqa: E402
+from musenet.generation.prompt import Prompt, read_prompt  # noqa: E402
 from musenet.generation.reranking import RARE, signs  # noqa: E402
 from musenet.generation.session import Composition, Result  # noqa: E402
 from musenet.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
@@ -49,7 +50,7 @@ PROMPTS = ROOT / "examples" / "prompts"
 
 
 def made(
-    model: Checkpoint, prompt: Prompt | None, options: Options
+    model: Checkpoint, prompt: Prompt | None, options: GenerateOptions
 ) -> tuple[Composition, list[Result], float, float]:
     """The results, and the seconds of the clock and of the processor until they were there."""
     began, worked = time.perf_counter(), time.process_time()
@@ -75,10 +76,10 @@ def speed(model: Checkpoint, bars: int) -> None:
     )
     for path in sorted(PROMPTS.glob("*.mid")):
         prompt = read_prompt(path)
-        made(model, prompt, Options(bars=1))
-        _, (one,), took, worked = made(model, prompt, Options(bars=bars, seed=1))
+        made(model, prompt, GenerateOptions(bars=1))
+        _, (one,), took, worked = made(model, prompt, GenerateOptions(bars=bars, seed=1))
         _, many, took_many, worked_many = made(
-            model, prompt, Options(bars=bars, seed=1, variations=eight)
+            model, prompt, GenerateOptions(bars=bars, seed=1, variations=eight)
         )
         notes = sum(result.notes for result in many)
         rate, rates = one.notes / took, notes / took_many
@@ -141,12 +142,12 @@ SETS = ((0,), (40, 41, 42), (0, 33, 128), (73, 68, 71, 70, 60), (52,), (24,))
 """Instruments that are asked for: piano, strings, a trio with drums, winds, a choir, a guitar."""
 
 
-def requests(pieces: int) -> Iterator[tuple[Prompt | None, Options]]:
+def requests(pieces: int) -> Iterator[tuple[Prompt | None, GenerateOptions]]:
     """As many different requests, prompts and none in turn, in batches of four."""
     prompts = [read_prompt(path, stop=Place(bar=4)) for path in sorted(PROMPTS.glob("*.mid"))]
     meters = [(4, 4), (3, 4), (6, 8), (2, 4)]
     for number in range(-(-pieces // 4)):
-        options = Options(
+        options = GenerateOptions(
             bars=(8, 12, 16)[number // 2 % 3],
             seed=number,
             variations=(1, 2, 3, 4),
@@ -220,7 +221,7 @@ def asked(model: Checkpoint) -> None:
     """How many notes are in the instruments asked for where nothing holds the model to them."""
     shares = []
     for wanted in SETS:
-        options = Options(seed=1, variations=(1, 2, 3, 4), instruments=wanted)
+        options = GenerateOptions(seed=1, variations=(1, 2, 3, 4), instruments=wanted)
         for result in made(model, None, options)[1]:
             shares.append(result.drift.in_instruments or 0.0)
     print(

@@ -4,8 +4,8 @@
     song = model.generate("song.mid", bars=8, seed=1)[0]
     song.save("more.mid")
 
-The functions here take finished `Options` where the methods of `Model` take keywords. In a
-notebook songs show themselves as piano rolls.
+The functions here take finished `GenerateOptions` where the methods of `Model` take keywords.
+In a notebook songs show themselves as piano rolls.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from musenet.generation.asking import Where, asked_options, place
-from musenet.generation.options import Options, sampling_for
+from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from musenet.generation.asking import Asked
+    from musenet.generation.keywords import Keywords
 
 AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
 
@@ -128,46 +127,25 @@ class Model:
 
     checkpoint: Checkpoint
 
-    def generate(
-        self,
-        prompt: AnyPrompt = None,
-        *,
-        begin: Where | None = None,
-        stop: Where | None = None,
-        **asked: Unpack[Asked],
-    ) -> Songs:
+    def generate(self, prompt: AnyPrompt = None, **asked: Unpack[Keywords]) -> Songs:
         """Continue a piece, or make a new one: a song for each variation.
 
         Args:
             prompt: a path, a score or a prompt read before; None for a new piece.
-            begin: where in the prompt the model begins to read: a bar, or "12.5s", or "1:05".
-            stop: where it goes on: after a bar, or at a time; by default where the music ends.
-            asked: any of bars, length, ending, composer, styles, instruments, only_instruments,
-                new_instruments, tempo, meter, key, polyphony, density, unisons, scale, balance,
-                manner, repetition, overlap, temperature, top_k, top_p, min_p, engine, seed and
-                variations, as `musenet.generation.asking.Asked` explains them.
+            asked: any fields of `GenerateOptions`, also in the words of the command line.
 
         Raises:
             InputError: if the prompt cannot be read or the request cannot be met.
             TypeError: for an unknown keyword, with the nearest one.
         """
-        options = asked_options(sampling_for(prompt), **asked)
-        return generate(self.checkpoint, as_prompt(prompt, begin, stop), options)
+        return generate(self.checkpoint, prompt, GenerateOptions.from_keywords(**asked))
 
-    def notes(
-        self,
-        prompt: AnyPrompt = None,
-        *,
-        begin: Where | None = None,
-        stop: Where | None = None,
-        **asked: Unpack[Asked],
-    ) -> Iterator[Note]:
+    def notes(self, prompt: AnyPrompt = None, **asked: Unpack[Keywords]) -> Iterator[Note]:
         """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
 
         What is wrong with a request is raised here, not when the first note is asked for.
         """
-        options = asked_options(sampling_for(prompt), **asked)
-        return notes(self.checkpoint, as_prompt(prompt, begin, stop), options)
+        return notes(self.checkpoint, prompt, GenerateOptions.from_keywords(**asked))
 
 
 def load(
@@ -190,7 +168,7 @@ def load(
 
 
 def generate(
-    checkpoint: Checkpoint, prompt: AnyPrompt = None, options: Options | None = None
+    checkpoint: Checkpoint, prompt: AnyPrompt = None, options: GenerateOptions | None = None
 ) -> Songs:
     """Make music, a song for each variation asked for.
 
@@ -202,21 +180,23 @@ def generate(
     Raises:
         InputError: if the prompt cannot be read or the request cannot be met.
     """
-    composition = Composition(checkpoint, as_prompt(prompt), options or Options())
+    options = options or GenerateOptions()
+    composition = Composition(checkpoint, _prompt(prompt, options), options)
     for _ in composition.steps():
         pass
     return Songs(Song(result, composition) for result in composition.results())
 
 
 def notes(
-    checkpoint: Checkpoint, prompt: AnyPrompt = None, options: Options | None = None
+    checkpoint: Checkpoint, prompt: AnyPrompt = None, options: GenerateOptions | None = None
 ) -> Iterator[Note]:
     """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
 
     Raises:
         InputError: as `generate` does, before the first note is asked for.
     """
-    return _played(Composition(checkpoint, as_prompt(prompt), options or Options()))
+    options = options or GenerateOptions()
+    return _played(Composition(checkpoint, _prompt(prompt, options), options))
 
 
 def _played(composition: Composition) -> Iterator[Note]:
@@ -230,21 +210,15 @@ def _played(composition: Composition) -> Iterator[Note]:
             yield Note(variation, begin, end - begin, pitch, velocity, int(note["program"]))
 
 
-def as_prompt(
-    given: AnyPrompt, begin: Where | None = None, stop: Where | None = None
-) -> Prompt | None:
-    """The prompt that a path, a score or a prompt is, or the part of it that is chosen.
-
-    Args:
-        given: None for music without a prompt.
-        begin: where the model begins to hear, a bar or text such as "12.5s" or "1:05".
-        stop: where it goes on: after a bar, or at a time.
+def _prompt(given: AnyPrompt, options: GenerateOptions) -> Prompt | None:
+    """The prompt that a path, a score or a prompt is, or the part of it that the options choose.
 
     Raises:
         InputError: if it cannot be read, or there is nothing of which to choose a part.
     """
+    begin, stop = options.begin, options.stop
     if given is None or isinstance(given, Prompt):
         if begin is None and stop is None:
             return given
         raise InputError("begin and stop choose a part of a file or a score; give one")
-    return read_prompt(given, begin=place(begin, "begin"), stop=place(stop, "stop"))
+    return read_prompt(given, begin=begin, stop=stop)

@@ -1,4 +1,4 @@
-"""`musenet generate`: continue a MIDI file, or make a piece from nothing."""
+"""`musenet generate`: continue a MIDI file, or make a new piece."""
 
 from __future__ import annotations
 
@@ -8,78 +8,93 @@ from typing import Annotated
 
 import typer
 
-from tokenizer.errors import InputError
+from musenet.generation.options import GenerateOptions
+from tokenizer.errors import InputError, unknown
 
-from .options import Asked, asking
+from .options import takes
 
-_WRITE = "Write"
+_OUTPUT = "Output"
 
 
-@asking
+@takes(GenerateOptions)
 def generate(
-    asked: Asked,
+    options: GenerateOptions,
     prompt: Annotated[
         Path | None,
-        typer.Argument(help="MIDI file to go on with, or a folder of them; none: a new piece."),
+        typer.Argument(
+            help="MIDI file to continue, or a folder of them; without one a new piece is made.",
+            show_default=False,
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="MIDI file to write.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="MIDI file to write; a folder if PROMPT is one."),
+    ] = None,
     weights: Annotated[
-        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+        str, typer.Option(help="Name of a model that comes with MuseNet, or a checkpoint folder.")
     ] = "mini",
     candidates: Annotated[
         int | None,
-        typer.Option(help="Make so many and keep the best.", rich_help_panel=_WRITE),
+        typer.Option(help="Make this many and keep the best.", rich_help_panel=_OUTPUT),
     ] = None,
     keep: Annotated[
         int | None,
-        typer.Option(help="How many candidates to keep. [default: 1]", rich_help_panel=_WRITE),
+        typer.Option(
+            help="How many of the candidates to keep.", rich_help_panel=_OUTPUT, show_default="1"
+        ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_WRITE),
+        typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_OUTPUT),
     ] = None,
     render: Annotated[
         Path | None,
-        typer.Option(help="Audio to render, .wav or .flac.", rich_help_panel=_WRITE),
+        typer.Option(help="Audio file to render, .wav or .flac.", rich_help_panel=_OUTPUT),
     ] = None,
     soundfont: Annotated[
         Path | None,
-        typer.Option(help="To render with. [default: the system's]", rich_help_panel=_WRITE),
+        typer.Option(
+            help="SoundFont to render with.", rich_help_panel=_OUTPUT, show_default="the system's"
+        ),
     ] = None,
     stems: Annotated[
         Path | None,
-        typer.Option(help="Folder for a file an instrument.", rich_help_panel=_WRITE),
+        typer.Option(
+            help="Folder for one MIDI file per instrument track.", rich_help_panel=_OUTPUT
+        ),
     ] = None,
     only_continuation: Annotated[
         bool,
         typer.Option(
-            "--only-continuation", help="Leave the prompt out of the file.", rich_help_panel=_WRITE
+            "--only-continuation", help="Leave the prompt out of the file.", rich_help_panel=_OUTPUT
         ),
     ] = False,
     stream: Annotated[
         bool,
-        typer.Option("--stream", help="Write with every new bar.", rich_help_panel=_WRITE),
+        typer.Option(
+            "--stream", help="Rewrite the file after every new bar.", rich_help_panel=_OUTPUT
+        ),
     ] = False,
     list_: Annotated[
         str | None,
-        typer.Option("--list", help="Show the known composers, styles or instruments."),
+        typer.Option("--list", help="List what can be asked for: composers, styles, instruments."),
     ] = None,
 ) -> None:
     """Continue a MIDI file with music from a model, or make a new piece."""
-    from musenet.generation import parse
     from musenet.generation.outputs import Outputs
 
     if list_ is not None:
-        print("\n".join(parse.names(list_, weights)))
+        print("\n".join(names(list_, weights)))
         return
     if out is None:
         raise InputError("say where the music goes: --out OUT.mid")
-    if prompt is None and (asked.from_ or asked.to):
+    if prompt is None and (options.begin or options.stop):
         raise InputError("--from and --to choose a part of a prompt; give one, or leave them out")
-    kept = parse.best_of(candidates, keep, asked.variations, asked.variation)
+    kept = best_of(candidates, keep, options.variations)
     if kept is not None and stream:
         raise InputError("--stream writes every bar as it comes, before candidates can be compared")
-    options = replace(asked, variations=candidates or asked.variations).options(prompt)
+    if candidates is not None:
+        options = replace(options, variations=tuple(range(1, candidates + 1)))
     outputs = Outputs(
         midi=out,
         picture=picture,
@@ -90,4 +105,47 @@ def generate(
         soundfont=soundfont,
         keep=kept,
     )
-    parse.run(weights, prompt, options, outputs, asked.part())
+    from .generate_run import run
+
+    run(weights, prompt, options, outputs)
+
+
+def best_of(candidates: int | None, keep: int | None, variations: tuple[int, ...]) -> int | None:
+    """How many of the candidates are kept, or None where all variations are.
+
+    Raises:
+        InputError: if more are to be kept than made, or variations are asked for as well.
+    """
+    if candidates is None:
+        if keep is not None:
+            raise InputError("--keep says how many of the --candidates are kept; give both")
+        return None
+    if variations != (1,):
+        raise InputError("give --candidates and --keep, or --variations, not both")
+    kept = 1 if keep is None else keep
+    if not 1 <= kept <= candidates:
+        raise InputError(f"--keep {kept} of {candidates} candidates cannot be; keep 1 or more")
+    return kept
+
+
+def names(kind: str, model: str) -> list[str]:
+    """The names of a kind that `--list` shows: composers, styles or instruments.
+
+    Raises:
+        InputError: for another kind, or a checkpoint that cannot be read.
+    """
+    kinds = ("composers", "styles", "instruments")
+    if kind not in kinds:
+        raise unknown("list", kind, kinds)
+    if kind == "instruments":
+        from tokenizer.instruments import PROGRAM_NAMES
+
+        return [f"{number:3d}  {name}" for number, name in enumerate(PROGRAM_NAMES)]
+    from musenet.model.checkpoint import checkpoint_folder
+    from tokenizer.encoding.tokenizer import Tokenizer
+    from tokenizer.labels import composer_name
+
+    vocabulary = Tokenizer.load(checkpoint_folder(model) / "tokenizer.json").vocabulary
+    if kind == "styles":
+        return sorted(vocabulary.names("style"))
+    return sorted(f"{name:24s} {composer_name(name)}" for name in vocabulary.names("composer"))

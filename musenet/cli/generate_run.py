@@ -4,24 +4,51 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from musenet.export import audio, piano_roll
 from musenet.generation.candidates import ranked, table
-from musenet.generation.options import Options
+from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
-from musenet.generation.prompt import Prompt
+from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Composition, Result
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
 from .progress import minutes, watched
 
 
-def make(checkpoint: Checkpoint, prompt: Prompt | None, options: Options, outputs: Outputs) -> bool:
+def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outputs) -> None:
+    """Check, read, load and make: what is wrong is found out in the order in which it is cheap.
+
+    Args:
+        model: a name or a checkpoint folder.
+        prompt: a MIDI file or a folder of them; None for a new piece.
+        options: what is asked for.
+        outputs: what is written.
+
+    Raises:
+        InputError: if anything is wrong, before anything is written; for a folder of prompts,
+            at the end, if some of them were refused.
+    """
+    folder = prompt is not None and prompt.is_dir()
+    outputs.check(folder=folder)
+    given = None
+    if prompt is not None and not folder:
+        given = read_prompt(prompt, begin=options.begin, stop=options.stop)
+    checkpoint = load_checkpoint(model)
+    if prompt is None or not folder:
+        make(checkpoint, given, options, outputs)
+    elif refused := make_each(checkpoint, prompt, options, outputs):
+        raise InputError("; ".join(refused))
+
+
+def make(
+    checkpoint: Checkpoint, prompt: Prompt | None, options: GenerateOptions, outputs: Outputs
+) -> bool:
     """Make all variations of a request and write them; Ctrl-C writes what there is.
 
     Returns:
@@ -55,9 +82,8 @@ def make(checkpoint: Checkpoint, prompt: Prompt | None, options: Options, output
 def make_each(
     checkpoint: Checkpoint,
     folder: Path,
-    options: Options,
+    options: GenerateOptions,
     outputs: Outputs,
-    read: Callable[[Path], Prompt],
 ) -> list[str]:
     """Go on from every MIDI file of a folder; the paths of `outputs` are folders too.
 
@@ -66,7 +92,6 @@ def make_each(
         folder: with files named .mid or .midi.
         options: for all of them.
         outputs: where each file's results go, under its own name.
-        read: reads a prompt.
 
     Returns:
         A sentence for every file that was refused.
@@ -87,7 +112,8 @@ def make_each(
             render=outputs.render / f"{path.stem}.wav" if outputs.render else None,
         )
         try:
-            if not make(checkpoint, read(path), options, own):
+            given = read_prompt(path, begin=options.begin, stop=options.stop)
+            if not make(checkpoint, given, options, own):
                 break
         except InputError as error:
             refused.append(str(error))

@@ -12,7 +12,11 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A MIDI file that `musenet generate` wrote.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file to write.")],
     weights: Annotated[
-        str | None, typer.Option(help="A shipped model or a checkpoint folder. [default: its own]")
+        str | None,
+        typer.Option(
+            help="Name of a model that comes with MuseNet, or a checkpoint folder.",
+            show_default="the one that made the file",
+        ),
     ] = None,
 ) -> None:
     """Make a generated file again, from the recipe inside it."""

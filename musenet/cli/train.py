@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .card_options import Figures, Notices, Remarks
+from .options import Figures, Notices, Remarks
 
 Override = Annotated[
     list[str] | None,

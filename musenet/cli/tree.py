@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError
 
-from .options import Asked, asking
+from .options import takes
 
 if TYPE_CHECKING:
     from musenet.tree.tree import Node
@@ -66,25 +67,28 @@ def add(file: File, prompts: Prompts = None) -> None:
 
 
 @tree.command()
-@asking
+@takes(GenerateOptions)
 def grow(
     file: File,
-    asked: Asked,
+    options: GenerateOptions,
     at: Annotated[
-        str | None, typer.Option(help="The node to go on from. [default: the prompt]")
+        str | None,
+        typer.Option(help="Number or name of the node to continue.", show_default="the prompt"),
     ] = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="A shipped model or a checkpoint folder. [default: the node's, or mini]"),
+        typer.Option(
+            help="Name of a model that comes with MuseNet, or a checkpoint folder.",
+            show_default="the node's, or mini",
+        ),
     ] = None,
 ) -> None:
-    """Grow variations from any point of a node: with --to, after a bar or at a time."""
+    """Make variations from any point of a node: with --to, after a bar or at a time."""
     from musenet.tree.file import read_tree, write_tree
     from musenet.tree.text import line
 
     found = read_tree(file)
     parent = found.find(at) if at is not None else found.only_prompt()
-    options, part = asked.options(parent.data or None), asked.part()
     from musenet.tree.grow import grow as grown
     from musenet.tree.grow import model_for
 
@@ -92,7 +96,7 @@ def grow(
 
     model = model_for(parent, weights)
     try:
-        nodes = grown(parent, model, options, part, watched)
+        nodes = grown(parent, model, options, watched)
     except KeyboardInterrupt:
         print(f"Stopped: {file} is as it was.")
         raise
@@ -204,11 +208,15 @@ def verify(
     file: File,
     node: Annotated[
         str | None,
-        typer.Argument(help="Only the path to this node. [default: all]", show_default=False),
+        typer.Argument(
+            help="Verify only this node and those it was grown from.", show_default="all nodes"
+        ),
     ] = None,
     weights: Annotated[
         list[str] | None,
-        typer.Option(help="Checkpoints to make them with. [default: their own]"),
+        typer.Option(
+            help="Checkpoint to make them with; repeatable.", show_default="those that made them"
+        ),
     ] = None,
 ) -> None:
     """Make music again and compare every byte; exit with 1 if anything differs."""

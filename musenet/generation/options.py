@@ -1,18 +1,32 @@
-"""What a composer asks for, as one record: the same for the command line, Python and recipes."""
+"""What is asked of the model, each option once: for the command line, Python, checks and files.
+
+A field says all of itself in its `Knob`. To add an option is to add a field, and for editors its
+type to `Keywords`.
+"""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any
 
 from musenet.sampling.filters import FieldSampling, Sampling
-from musenet.sampling.grammar import Limits
+from musenet.sampling.grammar import MOST_NOTES, Limits
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
 
+from . import parse
+from .knob import Knob, check_ranges, from_keywords
+from .parse import Names, PerField, Place, WholePerField
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from .keywords import Keywords
+
 DEFAULT_BARS = 16
 MOST_VARIATIONS = 64
+_PIANO = 0
 
 NATURAL: FieldSampling = tuple(
     Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
@@ -24,117 +38,338 @@ FRESH: FieldSampling = tuple(
 )
 """The same where there is no prompt whose pitches are as varied as the piece's: more pitches."""
 
-
-def sampling_for(prompt: object | None) -> FieldSampling:
-    """How the fields are drawn after a prompt, or without one, where nobody says it."""
-    return FRESH if prompt is None else NATURAL
+_FILTERS = ("temperature", "top_k", "top_p", "min_p")
+_LENGTH, _MUSIC, _LIMITS, _SAMPLING, _OUTPUT = "Length", "Music", "Limits", "Sampling", "Output"
 
 
 @dataclass(frozen=True)
-class Options:
+class GenerateOptions:
     """What is asked for; every field has a default that sounds well.
 
-    Attributes:
-        bars: length of the new music in bars; None where `seconds` says it.
-        seconds: length of the whole piece in seconds, prompt included, or None.
-        ending: whether the music is to come to an end there.
-        composer: id of the composer whose manner is asked for (`tokenizer.labels`).
-        styles: ids of styles.
-        instruments: programs asked for (128 is drums), beside those of the prompt.
-        only_instruments: programs beside which nothing may play, or None.
-        new_instruments: whether instruments may come in that neither the prompt has nor anybody
-            asked for; without a prompt they may in any case.
-        tempo: quarters a minute; None is the prompt's, or 100 without a prompt.
-        meter: (numerator, denominator) of a piece without prompt; None is 4/4.
-        key: (fifths, minor); None is the prompt's, or left to the model.
-        sampling: how each field is drawn.
-        limits: what may not be broken.
-        balance: how strongly the instruments keep the shares that they have in the prompt; 0
-            leaves it to the model (see `musenet.sampling.instrument_balance`).
-        manner: how strongly a continuation keeps to the prompt's pitch classes (unless a key is
-            asked for), note lengths and rhythm, and a new piece to those of its opening; 0 leaves
-            it to the model (see `musenet.sampling.style_penalty`).
-        repetition: how strongly figures that go round too often are broken; 1 is not at all (see
-            `musenet.sampling.loop_penalty`).
-        overlap: share of the context kept when music goes on past it.
-        seed: of all variations.
-        variations: numbers of the variations, each at least 1.
-        engine: what computes (`musenet.decoding.engines`); a recipe names the one that did.
+    `bars` is None where `length` is given, and 16 where neither is. `scale` holds pitch classes (0
+    is C), `variations` the numbers of those that are wanted, `key` (fifths, minor); the rest is as
+    the help of each field says.
     """
 
-    bars: int | None = DEFAULT_BARS
-    seconds: float | None = None
-    ending: bool = False
-    composer: str | None = None
-    styles: tuple[str, ...] = ()
-    instruments: tuple[int, ...] = ()
-    only_instruments: tuple[int, ...] | None = None
-    new_instruments: bool = False
-    tempo: float | None = None
-    meter: tuple[int, int] | None = None
-    key: Key | None = None
-    sampling: FieldSampling = NATURAL
-    limits: Limits = field(default_factory=Limits)
-    balance: float = 1.0
-    manner: float = 1.0
-    repetition: float = 1.5
-    overlap: float = 0.5
-    seed: int = 0
-    variations: tuple[int, ...] = (1,)
-    engine: str = "auto"
+    bars: Annotated[
+        int | None,
+        Knob(
+            "Length of the new music in bars.",
+            _LENGTH,
+            low=1,
+            high=10_000,
+            typed=int,
+            shown=f"{DEFAULT_BARS}, unless --length is given",
+        ),
+    ] = None
+    length: Annotated[
+        float | None,
+        Knob(
+            "Length of the whole piece, prompt included, such as 3:30; in place of --bars.",
+            _LENGTH,
+            low=1,
+            high=36_000,
+            unit="seconds",
+            parse=parse.length,
+            accepts=str,
+        ),
+    ] = None
+    ending: Annotated[
+        bool, Knob("Bring the piece to an end there.", _LENGTH, typed=bool, flags=("--end",))
+    ] = False
+    begin: Annotated[
+        Place | None,
+        Knob(
+            "Continue only the part of the prompt from bar 5 (5), or from a time (12s, 0:12).",
+            _LENGTH,
+            parse=parse.begin,
+            accepts=int | str,
+            flags=("--from",),
+            shown="the beginning",
+        ),
+    ] = None
+    stop: Annotated[
+        Place | None,
+        Knob(
+            "Go on after bar 8 of the prompt (8), or at a time (20s, 0:20).",
+            _LENGTH,
+            parse=parse.stop,
+            accepts=int | str,
+            flags=("--to",),
+            shown="where the music ends",
+        ),
+    ] = None
+    composer: Annotated[
+        str | None,
+        Knob("Composer to write like; --list composers names them.", _MUSIC, parse=parse.composer),
+    ] = None
+    styles: Annotated[
+        tuple[str, ...],
+        Knob(
+            "Genre or period, such as baroque,jazz; --list styles names them.",
+            _MUSIC,
+            parse=parse.styles,
+            accepts=Names,
+            typed=list[str],
+            flags=("--style",),
+        ),
+    ] = ()
+    instruments: Annotated[
+        tuple[int, ...],
+        Knob(
+            "Instruments to add, such as piano,violin; --list instruments names them.",
+            _MUSIC,
+            parse=parse.programs,
+            accepts=Names,
+            typed=list[str],
+            flags=("--instrument", "--instruments"),
+            shown="the prompt's, or piano without a prompt",
+        ),
+    ] = ()
+    new_instruments: Annotated[
+        bool,
+        Knob("Let the model add instruments that the prompt does not have.", _MUSIC, typed=bool),
+    ] = False
+    tempo: Annotated[
+        float | None,
+        Knob(
+            "Tempo of the new music in quarters per minute.",
+            _MUSIC,
+            low=10,
+            high=400,
+            unit="quarters per minute",
+            typed=float,
+            shown="the prompt's, or 100 without a prompt",
+        ),
+    ] = None
+    meter: Annotated[
+        tuple[int, int] | None,
+        Knob(
+            "Time signature of a new piece, such as 3/4.",
+            _MUSIC,
+            parse=parse.meter,
+            accepts=str,
+            shown="4/4",
+        ),
+    ] = None
+    key: Annotated[
+        Key | None,
+        Knob(
+            "Key of the new music, such as 'D minor'.",
+            _MUSIC,
+            parse=parse.key,
+            accepts=str,
+            shown="the prompt's, or any without a prompt",
+        ),
+    ] = None
+    instrument_balance: Annotated[
+        float,
+        Knob(
+            "How strongly the instruments keep the shares of the notes that they have in the "
+            "prompt; 0 leaves it to the model.",
+            _MUSIC,
+            low=0,
+            high=2,
+            typed=float,
+        ),
+    ] = 1.0
+    style_penalty: Annotated[
+        float,
+        Knob(
+            "How strongly the pitches, note lengths and rhythm of the prompt, or of a new piece's "
+            "opening, are kept; 0 leaves it to the model.",
+            _MUSIC,
+            low=0,
+            high=2,
+            typed=float,
+        ),
+    ] = 1.0
+    only_instruments: Annotated[
+        tuple[int, ...] | None,
+        Knob(
+            "The only instruments that may play, such as violin,cello.",
+            _LIMITS,
+            parse=parse.only_programs,
+            accepts=Names,
+            typed=list[str],
+        ),
+    ] = None
+    polyphony: Annotated[
+        int | None,
+        Knob(
+            "How many notes may sound at once.",
+            _LIMITS,
+            low=1,
+            high=MOST_NOTES,
+            typed=int,
+            shown="a little more than in the prompt",
+        ),
+    ] = None
+    density: Annotated[
+        int | None,
+        Knob(
+            "How many notes may start within a quarter note.",
+            _LIMITS,
+            low=1,
+            high=MOST_NOTES,
+            typed=int,
+            shown="half as many again as in the prompt",
+        ),
+    ] = None
+    unisons: Annotated[
+        bool,
+        Knob("Let two instruments start the same pitch together.", _LIMITS, typed=bool),
+    ] = True
+    scale: Annotated[
+        tuple[int, ...] | None,
+        Knob(
+            "The only notes allowed, such as 'D dorian'.", _LIMITS, parse=parse.scale, accepts=str
+        ),
+    ] = None
+    temperature: Annotated[
+        PerField | None,
+        Knob(
+            "Lower is safer, higher is bolder; for some fields of a note: pitch=0.9,duration=1.1.",
+            _SAMPLING,
+            parse=parse.temperature,
+            accepts=str,
+            shown="1",
+        ),
+    ] = None
+    top_k: Annotated[
+        WholePerField | None,
+        Knob(
+            "Draw from the k likeliest values only; 0 is all.",
+            _SAMPLING,
+            parse=parse.top_k,
+            accepts=str,
+            shown="0",
+        ),
+    ] = None
+    top_p: Annotated[
+        PerField | None,
+        Knob(
+            "Draw from the likeliest values that add up to this probability.",
+            _SAMPLING,
+            parse=parse.top_p,
+            accepts=str,
+            shown="0.95 to 0.98, by field",
+        ),
+    ] = None
+    min_p: Annotated[
+        PerField | None,
+        Knob(
+            "Draw from values at least this many times as likely as the likeliest.",
+            _SAMPLING,
+            parse=parse.min_p,
+            accepts=str,
+            shown="0",
+        ),
+    ] = None
+    loop_penalty: Annotated[
+        float,
+        Knob(
+            "How strongly endless loops are broken; 1 leaves them alone.",
+            _SAMPLING,
+            low=1,
+            high=100,
+            typed=float,
+        ),
+    ] = 1.5
+    overlap: Annotated[
+        float,
+        Knob(
+            "Share of the model's context that is kept when the music grows past it.",
+            _SAMPLING,
+            low=0.1,
+            high=0.9,
+            typed=float,
+        ),
+    ] = 0.5
+    seed: Annotated[
+        int,
+        Knob(
+            "The same seed gives the same music.",
+            _SAMPLING,
+            low=0,
+            high=(1 << 63) - 1,
+            typed=int,
+            shown="another one every time",
+            drawn=parse.new_seed,
+        ),
+    ] = 0
+    engine: Annotated[
+        str, Knob("What computes: auto, int8, eager, or graphs (an NVIDIA GPU).", _SAMPLING)
+    ] = "auto"
+    variations: Annotated[
+        tuple[int, ...],
+        Knob(
+            f"How many versions to make side by side, 1 to {MOST_VARIATIONS}.",
+            _OUTPUT,
+            parse=parse.variations,
+            accepts=int,
+            typed=int,
+            shown="1",
+        ),
+    ] = (1,)
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself or lies outside what can be made."""
-        if (self.bars is None) == (self.seconds is None):
+        if self.bars is not None and self.length is not None:
             raise InputError("give a length in bars or in minutes, one of the two")
-        if self.bars is not None and not 1 <= self.bars <= 10_000:
-            raise InputError(f"{self.bars} bars is outside 1 to 10,000")
-        if self.seconds is not None and not 1 <= self.seconds <= 36_000:
-            raise InputError("a length is 1 second to 10 hours")
-        if self.tempo is not None and not 10 <= self.tempo <= 400:
-            raise InputError(f"a tempo of {self.tempo:g} is outside 10 to 400 quarters a minute")
-        for name, strength in (("balance", self.balance), ("manner", self.manner)):
-            if not 0 <= strength <= 2:
-                raise InputError(f"a {name} of {strength:g} is outside 0 to 2")
-        if not 1 <= self.repetition <= 100:
-            raise InputError(f"a repetition of {self.repetition:g} is outside 1 to 100; 1 is none")
-        if not 0.1 <= self.overlap <= 0.9:
-            raise InputError(f"an overlap of {self.overlap:g} is outside 0.1 to 0.9")
-        if not 0 <= self.seed < 1 << 63:
-            raise InputError(f"the seed {self.seed} is outside 0 to 2^63 - 1")
+        if self.bars is None and self.length is None:
+            object.__setattr__(self, "bars", DEFAULT_BARS)
+        check_ranges(self)
+        self.sampling(fresh=False)
+        self.limits()
         count = len(set(self.variations))
         if not 1 <= count <= MOST_VARIATIONS or min(self.variations) < 1:
             raise InputError(f"give 1 to {MOST_VARIATIONS} variations at once")
 
-    def to_json(self) -> str:
-        """One line of JSON with everything, defaults too: these may change, a recipe may not."""
-        return json.dumps(asdict(self))
-
     @classmethod
-    def from_json(cls, text: str) -> Options:
-        """The inverse of `to_json`.
+    def from_keywords(cls, **given: Unpack[Keywords]) -> Self:
+        """The options that keywords mean; None stands for the default.
 
         Raises:
-            InputError: if the text is no record of options of this version.
+            InputError: for an unknown name, with the nearest one, and for what cannot be.
+            TypeError: for an unknown keyword, with the nearest one.
         """
-        try:
-            given = json.loads(text)
-            known = {f.name for f in fields(cls)}
-            if not isinstance(given, dict) or not set(given) <= known:
-                raise InputError("the recipe is of another version of this program")
-            if "sampling" in given:
-                given["sampling"] = tuple(Sampling(**how) for how in given["sampling"])
-            if "limits" in given:
-                limits = {k: _frozen(v) for k, v in given["limits"].items()}
-                given["limits"] = Limits(**limits)
-            if given.get("key") is not None:
-                given["key"] = Key(*given["key"])
-            return cls(**{k: _frozen(v) for k, v in given.items()})
-        except (ValueError, TypeError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"the recipe is damaged ({error})") from error
+        return from_keywords(cls, given)
 
+    def limits(self) -> Limits:
+        """What the music may not break."""
+        return Limits(
+            polyphony=self.polyphony,
+            density=self.density,
+            unisons=self.unisons,
+            pitch_classes=self.scale,
+        )
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+    def sampling(self, *, fresh: bool) -> FieldSampling:
+        """How each field of a note is drawn, without a prompt (`fresh`) or with one."""
+        given = {name: getattr(self, name) for name in _FILTERS}
+        found = []
+        for field, default in zip(FIELDS, FRESH if fresh else NATURAL, strict=True):
+            changes = {
+                name: value.get(field) if isinstance(value, dict) else value
+                for name, value in given.items()
+            }
+            known = {name: value for name, value in changes.items() if value is not None}
+            found.append(replace(default, **known))
+        return tuple(found)
+
+    def completed(self, *, fresh: bool) -> Self:
+        """With what depends on whether there is a prompt written out, for the record.
+
+        A new piece for which nothing else is asked is for piano: left all to itself, a model
+        writes what most of its pieces begin with, such as drums alone.
+        """
+        sampling = self.sampling(fresh=fresh)
+        written: dict[str, Any] = {
+            name: {f: getattr(how, name) for f, how in zip(FIELDS, sampling, strict=True)}
+            for name in _FILTERS
+        }
+        asked = (self.instruments, self.only_instruments, self.composer, self.styles)
+        if fresh and not any(asked):
+            written["instruments"] = (_PIANO,)
+        return replace(self, **written)

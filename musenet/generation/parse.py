@@ -1,25 +1,28 @@
-"""From the words of a command line to `Options`: names looked up, numbers read, nearest named.
+"""From words to values: names looked up, numbers and places read, the nearest name told.
 
-What is wrong is found out in the order in which it is cheap: words first, then the places to be
-written, the prompt, and the model last.
+Every function takes what may be typed or given as a keyword in Python, its own result among it.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
 
-from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError, unknown
-from tokenizer.instruments import PROGRAM_NAMES, program
-from tokenizer.labels import composer_name, normalise_composer, normalise_style
+from tokenizer.instruments import program
+from tokenizer.labels import normalise_composer, normalise_style
 from tokenizer.theory import Key
 
-from .options import Options
-from .outputs import Outputs
-from .prompt import Place, clock_time, read_prompt
+Number = TypeVar("Number", int, float)
+Names = str | int | Sequence[str | int]
+PerField = float | dict[str, float]
+"""One number for all fields of a note, or one for each field that is named."""
+WholePerField = int | dict[str, int]
+"""The same of whole numbers."""
 
 _MOST_DENOMINATOR = 32
 _TONICS = {
@@ -46,44 +49,127 @@ SCALES = {
 """Semitones above the tonic; "minor" has its sixth and seventh both natural and raised."""
 
 
-def programs(names: Iterable[str]) -> tuple[int, ...]:
-    """The programs of instruments named one by one or parted by commas.
+@dataclass(frozen=True)
+class Place:
+    """A place in a piece: a bar counted from 1, or a time in seconds; the other is None."""
+
+    bar: int | None = None
+    seconds: float | None = None
+
+
+def place(where: Place | int | str, option: str) -> Place:
+    """The place of 8 or "8" (a bar), "12.5s" or "1:05" (seconds).
+
+    Args:
+        where: what was given.
+        option: what it was given for, as the error names it.
+
+    Raises:
+        InputError: if it is neither.
+    """
+    if isinstance(where, Place):
+        return where
+    text = str(where)
+    try:
+        if text.endswith("s"):
+            return Place(seconds=_positive(float(text[:-1])))
+        if ":" in text:
+            return Place(seconds=clock_time(text))
+        return Place(bar=int(_positive(int(text), 1)))
+    except ValueError:
+        raise InputError(
+            f"{option} takes a bar such as 8, or seconds such as 12.5s or 1:05, not '{text}'"
+        ) from None
+
+
+def begin(where: Place | int | str) -> Place:
+    """The place that `--from` names; see `place`."""
+    return place(where, "--from")
+
+
+def stop(where: Place | int | str) -> Place:
+    """The place that `--to` names; see `place`."""
+    return place(where, "--to")
+
+
+def clock_time(text: str) -> float:
+    """Seconds of "3:30", "1:02:03" or "90".
+
+    Raises:
+        ValueError: if the text is no such time.
+    """
+    seconds = 0.0
+    for part in text.split(":"):
+        seconds = seconds * 60 + _positive(float(part))
+    return seconds
+
+
+def _positive(number: float, least: float = 0) -> float:
+    if not least <= number < 1e9:
+        raise ValueError(f"{number} is out of range")
+    return number
+
+
+def length(given: float | str) -> float:
+    """Seconds of "3:30" or "90"; a number is taken as it is.
+
+    Raises:
+        InputError: if it is no such time.
+    """
+    if not isinstance(given, str):
+        return given
+    try:
+        return clock_time(given)
+    except ValueError:
+        raise InputError(
+            f"--length takes minutes and seconds such as 3:30, not '{given}'"
+        ) from None
+
+
+def programs(names: Names) -> tuple[int, ...]:
+    """The programs of instruments named one by one or separated by commas.
 
     Raises:
         InputError: for an unknown name, with the nearest one.
     """
-    parts = [part.strip() for text in names for part in text.split(",")]
-    return tuple(dict.fromkeys(program(part) for part in parts if part))
+    return tuple(dict.fromkeys(program(name) for name in _names(names)))
 
 
-def composer(name: str | None) -> str | None:
+def only_programs(names: Names) -> tuple[int, ...] | None:
+    """As `programs`; None for no names at all."""
+    return programs(names) or None
+
+
+def composer(name: str) -> str:
     """The id of a composer as a person writes the name.
 
     Raises:
         InputError: if it is no name.
     """
-    if name is None:
-        return None
     found = normalise_composer(name)
     if found is None:
         raise InputError(f"'{name}' names no composer; see `musenet generate --list composers`")
     return found
 
 
-def styles(names: Iterable[str]) -> tuple[str, ...]:
-    """The ids of styles named one by one or parted by commas; unknown ones are kept as written."""
-    parts = [part.strip() for text in names for part in text.split(",")]
-    return tuple(dict.fromkeys(normalise_style(p) or p.casefold() for p in parts if p))
+def styles(names: Names) -> tuple[str, ...]:
+    """The ids of styles named one by one or separated by commas; unknown ones stay as written."""
+    return tuple(dict.fromkeys(normalise_style(s) or s.casefold() for s in _names(names)))
 
 
-def meter(text: str | None) -> tuple[int, int] | None:
-    """The numerator and denominator of "3/4".
+def _names(given: Names) -> list[str]:
+    texts = [given] if isinstance(given, str | int) else given
+    parts = [part.strip() for text in texts for part in str(text).split(",")]
+    return [part for part in parts if part]
+
+
+def meter(given: str | tuple[int, int]) -> tuple[int, int]:
+    """The numerator and denominator of "3/4", or of (3, 4).
 
     Raises:
         InputError: if it is no time signature that MIDI can hold.
     """
-    if text is None:
-        return None
+    text = given if isinstance(given, str) else "/".join(map(str, given))
     found = re.fullmatch(r"\s*(\d{1,2})\s*/\s*(\d{1,2})\s*", text)
     if found:
         numerator, denominator = int(found[1]), int(found[2])
@@ -93,35 +179,35 @@ def meter(text: str | None) -> tuple[int, int] | None:
     raise InputError(f"--meter takes a time signature such as 3/4 or 6/8, not '{text}'")
 
 
-def key(text: str | None) -> Key | None:
+def key(given: str | Key) -> Key:
     """The key of "D major", "f# minor", "Bb" or "Am".
 
     Raises:
         InputError: if it is no key.
     """
-    if text is None:
-        return None
-    words = text.strip().replace("♯", "#").replace("♭", "b")
+    if isinstance(given, Key):
+        return given
+    words = given.strip().replace("♯", "#").replace("♭", "b")
     found = re.fullmatch(r"([A-Ga-g])(#|b|)\s*(major|maj|minor|min|m|)", words)
     if found:
         mode = "minor" if found[3] in ("minor", "min", "m") else "major"
         tonic = found[1].upper() + found[2]
         if tonic in _TONICS[mode]:
             return Key(_TONICS[mode].index(tonic) - 7, mode == "minor")
-    raise InputError(f"--key takes a key such as 'D major' or 'F# minor', not '{text}'")
+    raise InputError(f"--key takes a key such as 'D major' or 'F# minor', not '{given}'")
 
 
-def scale(text: str | None) -> tuple[int, ...] | None:
+def scale(given: str | Sequence[int]) -> tuple[int, ...]:
     """The pitch classes of "D dorian", "A minor pentatonic" or "E" (0 is C).
 
     Raises:
         InputError: if it is no scale.
     """
-    if text is None:
-        return None
-    found = re.fullmatch(r"([A-Ga-g])(#|b|)\s*(.*)", text.strip())
+    if not isinstance(given, str):
+        return tuple(given)
+    found = re.fullmatch(r"([A-Ga-g])(#|b|)\s*(.*)", given.strip())
     if not found:
-        raise InputError(f"--scale takes a scale such as 'D dorian' or 'Eb major', not '{text}'")
+        raise InputError(f"--scale takes a scale such as 'D dorian' or 'Eb major', not '{given}'")
     kind = " ".join(found[3].casefold().split()) or "major"
     if kind not in SCALES:
         raise unknown("scale", kind, SCALES)
@@ -129,113 +215,63 @@ def scale(text: str | None) -> tuple[int, ...] | None:
     return tuple(sorted((tonic + step) % 12 for step in SCALES[kind]))
 
 
-def length(text: str | None) -> float | None:
-    """Seconds of "3:30" or "90".
+def temperature(given: PerField | str) -> PerField:
+    """A number for all fields of a note, or numbers by field: 0.9, "pitch=0.8,duration=1.1".
 
     Raises:
-        InputError: if it is no such time.
+        InputError: for an unknown field, or a text that is no number.
     """
-    if text is None:
-        return None
+    return _per_field("--temperature", given, float)
+
+
+def top_k(given: WholePerField | str) -> WholePerField:
+    """As `temperature`, of whole numbers."""
+    return _per_field("--top-k", given, int)
+
+
+def top_p(given: PerField | str) -> PerField:
+    """As `temperature`."""
+    return _per_field("--top-p", given, float)
+
+
+def min_p(given: PerField | str) -> PerField:
+    """As `temperature`."""
+    return _per_field("--min-p", given, float)
+
+
+def _per_field(
+    option: str, given: Number | dict[str, Number] | str, kind: type[Number]
+) -> Number | dict[str, Number]:
+    """Numbers by field; one without a field is for all, but for those that are named after it."""
+    if isinstance(given, str):
+        numbers: dict[str, Number] = {}
+        for part in given.split(","):
+            field, equals, text = part.strip().rpartition("=")
+            value = _number(option, text, kind)
+            numbers.update({field.strip(): value} if equals else dict.fromkeys(FIELDS, value))
+        given = numbers
+    if isinstance(given, dict):
+        for field in given:
+            if field not in FIELDS:
+                raise unknown("field", field, FIELDS)
+    return given
+
+
+def _number(option: str, text: str, kind: type[Number]) -> Number:
     try:
-        return clock_time(text)
+        return kind(text)
     except ValueError:
-        raise InputError(f"--length takes minutes and seconds such as 3:30, not '{text}'") from None
+        words = "whole number" if kind is int else "number"
+        raise InputError(
+            f"{option} takes a {words}, or field=number separated by commas, not '{text}'"
+        ) from None
 
 
-def numbers(variations: int, variation: int | None) -> tuple[int, ...]:
-    """The numbers of the variations: all of 1 to N, or one alone.
-
-    Raises:
-        InputError: if there is no such variation.
-    """
-    if variation is None:
-        return tuple(range(1, variations + 1))
-    return (variation,)
+def variations(given: int | Sequence[int]) -> tuple[int, ...]:
+    """The numbers of the variations: all of 1 to N, or those that are named."""
+    return tuple(range(1, given + 1)) if isinstance(given, int) else tuple(given)
 
 
-def best_of(
-    candidates: int | None, keep: int | None, variations: int, variation: int | None
-) -> int | None:
-    """How many of the candidates are kept, or None where all variations are.
-
-    Raises:
-        InputError: if more are to be kept than made, or variations are asked for as well.
-    """
-    if candidates is None:
-        if keep is not None:
-            raise InputError("--keep says how many of the --candidates are kept; give both")
-        return None
-    if variations != 1 or variation is not None:
-        raise InputError("give --candidates and --keep, or --variations, not both")
-    kept = 1 if keep is None else keep
-    if not 1 <= kept <= candidates:
-        raise InputError(f"--keep {kept} of {candidates} candidates cannot be; keep 1 or more")
-    return kept
-
-
-def seed(given: int | None) -> int:
-    """The seed, or a fresh one that is short enough to be written down."""
-    return secrets.randbelow(1_000_000) if given is None else given
-
-
-def part(begin: str | None, stop: str | None) -> tuple[Place | None, Place | None]:
-    """The part of a prompt that `--from` and `--to` choose.
-
-    Raises:
-        InputError: if one of them is no place.
-    """
-    return (
-        Place.parse(begin, "--from") if begin else None,
-        Place.parse(stop, "--to") if stop else None,
-    )
-
-
-def names(kind: str, model: str) -> list[str]:
-    """The names of a kind that `--list` shows: composers, styles or instruments.
-
-    Raises:
-        InputError: for another kind, or a checkpoint that cannot be read.
-    """
-    kinds = ("composers", "styles", "instruments")
-    if kind not in kinds:
-        raise unknown("list", kind, kinds)
-    if kind == "instruments":
-        return [f"{number:3d}  {name}" for number, name in enumerate(PROGRAM_NAMES)]
-    from musenet.model.checkpoint import checkpoint_folder
-
-    vocabulary = Tokenizer.load(checkpoint_folder(model) / "tokenizer.json").vocabulary
-    if kind == "styles":
-        return sorted(vocabulary.names("style"))
-    return sorted(f"{name:24s} {composer_name(name)}" for name in vocabulary.names("composer"))
-
-
-def run(
-    model: str,
-    prompt: Path | None,
-    options: Options,
-    outputs: Outputs,
-    part: tuple[Place | None, Place | None],
-) -> None:
-    """Check, read, load and make: everything that `musenet generate` does with its options.
-
-    Raises:
-        InputError: if anything is wrong, before anything is written; for a folder of prompts,
-            at the end, if some of them were refused.
-    """
-    begin, stop = part
-    folder = prompt is not None and prompt.is_dir()
-    outputs.check(folder=folder)
-    given = None if prompt is None or folder else read_prompt(prompt, begin=begin, stop=stop)
-    from musenet.cli.generate_run import make, make_each
-    from musenet.model.checkpoint import load_checkpoint
-
-    checkpoint = load_checkpoint(model)
-    if prompt is None or not folder:
-        make(checkpoint, given, options, outputs)
-        return
-    refused = make_each(
-        checkpoint, prompt, options, outputs, lambda path: read_prompt(path, begin=begin, stop=stop)
-    )
-    if refused:
-        raise InputError("; ".join(refused))
+def new_seed() -> int:
+    """A seed that nobody chose, short enough to be written down."""
+    return secrets.randbelow(1_000_000)

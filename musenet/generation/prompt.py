@@ -23,51 +23,9 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.score import TEMPOS, TIME_SIGNATURES, Score
 from tokenizer.theory import Key
 
+from .parse import Place
+
 MOST_NOTES = 200_000
-
-
-@dataclass(frozen=True)
-class Place:
-    """A place in a piece: a bar counted from 1, or a time in seconds; the other is None."""
-
-    bar: int | None = None
-    seconds: float | None = None
-
-    @classmethod
-    def parse(cls, text: str, option: str) -> Place:
-        """Read "8" (a bar), "12.5s" or "1:05" (seconds).
-
-        Raises:
-            InputError: if the text is neither.
-        """
-        try:
-            if text.endswith("s"):
-                return cls(seconds=_positive(float(text[:-1])))
-            if ":" in text:
-                return cls(seconds=clock_time(text))
-            return cls(bar=int(_positive(int(text), 1)))
-        except ValueError:
-            raise InputError(
-                f"{option} takes a bar such as 8, or seconds such as 12.5s or 1:05, not '{text}'"
-            ) from None
-
-
-def clock_time(text: str) -> float:
-    """Seconds of "3:30", "1:02:03" or "90".
-
-    Raises:
-        ValueError: if the text is no such time.
-    """
-    seconds = 0.0
-    for part in text.split(":"):
-        seconds = seconds * 60 + _positive(float(part))
-    return seconds
-
-
-def _positive(number: float, least: float = 0) -> float:
-    if not least <= number < 1e9:
-        raise ValueError(f"{number} is out of range")
-    return number
 
 
 @dataclass(frozen=True)

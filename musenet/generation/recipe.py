@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from musenet.export.excerpts import cut
+from tokenizer import records
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 from tokenizer.midi.read import read
 from tokenizer.midi.smf import TEXT
 
-from .options import Options
+from .options import GenerateOptions
 from .prompt import Prompt, between
 
 RECIPE = "MuseNet recipe "
@@ -53,29 +55,74 @@ class Recipe:
     boundary: int
     tracks: int
     end: int
-    options: Options
+    options: GenerateOptions
     alone: bool = False
 
     def to_text(self) -> str:
         """The recipe as the text event that stands in the file."""
-        record = {**vars(self), "options": json.loads(self.options.to_json())}
-        return RECIPE + json.dumps(record)
+        return RECIPE + records.to_json(self)
 
     @classmethod
     def from_text(cls, text: str) -> Recipe:
         """The inverse of `to_text`.
 
         Raises:
-            InputError: if it is damaged or of another version.
+            InputError: if it is damaged or of a later version.
         """
         try:
-            record: dict[str, Any] = json.loads(text.removeprefix(RECIPE))
-            options = Options.from_json(json.dumps(record.pop("options")))
-            return cls(**record, options=options)
+            data: Any = json.loads(text.removeprefix(RECIPE))
+            options = options_in(data.pop("options"), "the recipe")
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError("the recipe in the file is damaged or of another version") from error
+        return replace(
+            records.from_data(cls, {**data, "options": {}}, "the recipe"), options=options
+        )
+
+
+_NAMES = {
+    "seconds": "length",
+    "balance": "instrument_balance",
+    "manner": "style_penalty",
+    "repetition": "loop_penalty",
+}
+"""What earlier versions called an option, and its name now."""
+
+_LIMIT_NAMES = {
+    "polyphony": "polyphony",
+    "density": "density",
+    "unisons": "unisons",
+    "pitch_classes": "scale",
+}
+"""What earlier versions kept together as `limits`, and its name now."""
+
+_FILTERS = ("temperature", "top_k", "top_p", "min_p")
+"""What earlier versions kept together as `sampling`, a record for each field of a note."""
+
+
+def options_in(data: Any, name: str) -> GenerateOptions:
+    """The options in decoded JSON, also as earlier versions of this program wrote them.
+
+    Args:
+        data: what stands there.
+        name: where it stands, for errors: "the recipe", "node 3 of the tree".
+
+    Raises:
+        InputError: if it is damaged or of a later version.
+    """
+    what = f"the options of {name}"
+    if not isinstance(data, dict):
+        raise InputError(f"{what} are damaged")
+    found = {_NAMES.get(old, old): value for old, value in data.items()}
+    limits, sampling = found.pop("limits", {}), found.pop("sampling", None)
+    try:
+        found |= {new: limits[old] for old, new in _LIMIT_NAMES.items() if old in limits}
+        for each in _FILTERS if sampling is not None else ():
+            found[each] = {f: how[each] for f, how in zip(FIELDS, sampling, strict=True)}
+    except (TypeError, KeyError, ValueError) as error:
+        raise InputError(f"{what} are damaged ({error})") from error
+    return records.from_data(GenerateOptions, found, what)
 
 
 def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:

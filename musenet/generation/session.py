@@ -36,12 +36,11 @@ from tokenizer.theory import Key
 from tokenizer.typing import Notes, Tokens
 
 from .adherence import Drift, drift
-from .options import Options
+from .options import GenerateOptions
 from .prompt import Prompt, blank
 from .recipe import Recipe
 
 DEFAULT_TEMPO = 100.0
-_PIANO = 0
 _MARKER_BARS = 8
 
 
@@ -107,9 +106,11 @@ class Composition:
         InputError: if the checkpoint knows no such composer or style.
     """
 
-    def __init__(self, checkpoint: Checkpoint, prompt: Prompt | None, options: Options) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, prompt: Prompt | None, options: GenerateOptions
+    ) -> None:
         self.fresh = prompt is None
-        options = _for_somebody(options) if prompt is None else options
+        options = options.completed(fresh=self.fresh)
         self.options = replace(options, engine=resolve_engine(options.engine, checkpoint.model))
         self.prompt = _blank(options) if prompt is None else prompt
         self._checkpoint = checkpoint
@@ -155,7 +156,7 @@ class Composition:
             first = self.bars.number(prompt.boundary)
             inside = prompt.boundary > self.bars.tick(first)
             return self.bars.tick(first + options.bars + inside)
-        ticks = prompt.score.ticks(np.array([options.seconds]))
+        ticks = prompt.score.ticks(np.array([options.length]))
         end = self.bars.tick(self.bars.number(int(ticks[0])) + 1)
         if end <= prompt.boundary:
             raise InputError(
@@ -229,18 +230,18 @@ class Composition:
             body=body,
             not_before=max(clock.step(prompt.boundary), earliest),
             until=late if options.ending else until,
-            sampling=options.sampling,
+            sampling=options.sampling(fresh=self.fresh),
             limits=_limits(options, prompt),
             seed=options.seed,
             variations=options.variations,
             length=until if options.ending else None,
             may_end_at=early if options.ending else None,
             overlap=options.overlap,
-            balance=options.balance,
-            manner=options.manner,
+            balance=options.instrument_balance,
+            manner=options.style_penalty,
             keep_key=options.key is None or self.fresh,
             asked=options.instruments,
-            repetition=options.repetition,
+            repetition=options.loop_penalty,
             engine=options.engine,
         )
 
@@ -329,7 +330,7 @@ class Composition:
         return markers
 
 
-def check_names(options: Options, vocabulary: Vocabulary) -> None:
+def check_names(options: GenerateOptions, vocabulary: Vocabulary) -> None:
     """Refuse a composer or a style that the model never heard of.
 
     Raises:
@@ -342,7 +343,7 @@ def check_names(options: Options, vocabulary: Vocabulary) -> None:
             raise unknown("style", style, vocabulary.names("style"))
 
 
-def labels(options: Options, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
+def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
     """What the prefix says: what the prompt is, overruled by what is asked for."""
     found = tokenizer.labels(prompt.heard)
     instruments = dict.fromkeys((*options.instruments, *found.instruments))
@@ -358,12 +359,12 @@ def labels(options: Options, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
     )
 
 
-def _limits(options: Options, prompt: Prompt) -> Limits:
+def _limits(options: GenerateOptions, prompt: Prompt) -> Limits:
     """The limits asked for; a prompt's players and their habits stay while nobody else is asked.
 
     A piece from nothing becomes as full as is usual for the players asked for.
     """
-    limits = options.limits
+    limits = options.limits()
     parts = merge.parts_of(prompt.file)
     present = {part.program for part in parts}
     players = {*(options.only_instruments or ()), *options.instruments}
@@ -380,14 +381,5 @@ def _limits(options: Options, prompt: Prompt) -> Limits:
     return replace(limits, instruments=min(limits.instruments, room))
 
 
-def _for_somebody(options: Options) -> Options:
-    """The options of a new piece: for piano, where neither players nor a manner are asked for.
-
-    Left all to itself, a model writes what most of its pieces begin with, such as drums alone.
-    """
-    asked = (options.instruments, options.only_instruments, options.composer, options.styles)
-    return options if any(asked) else replace(options, instruments=(_PIANO,))
-
-
-def _blank(options: Options) -> Prompt:
+def _blank(options: GenerateOptions) -> Prompt:
     return blank(options.tempo or DEFAULT_TEMPO, options.meter or (4, 4), options.key)

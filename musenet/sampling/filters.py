@@ -8,12 +8,11 @@ al. 2018, arXiv:1805.04833), top-p (Holtzman et al. 2020, arXiv:1904.09751).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 
-from tokenizer.encoding.vocabulary import FIELDS
-from tokenizer.errors import InputError, unknown
+from tokenizer.errors import InputError
 from tokenizer.typing import Floats, Ints, Logits, Mask
 
 
@@ -127,39 +126,3 @@ def _keep_top(p: Floats, top_k: int, top_p: float) -> Floats:
     result = np.empty_like(p)
     np.put_along_axis(result, np.argsort(-p, axis=1, kind="stable"), -ranked, axis=1)
     return result
-
-
-def per_field(default: FieldSampling, **given: str | None) -> FieldSampling:
-    """Change some settings of `default` by what a user wrote.
-
-    Args:
-        default: the settings to start from.
-        given: a text for any of `temperature`, `top_k`, `top_p`, `min_p`: one number for all
-            fields, or `field=number` parted by commas, such as `"0.9,pitch=0.8"`.
-
-    Raises:
-        InputError: for an unknown field, a text that is no number, or a number out of range.
-    """
-    settings = [{f.name: getattr(how, f.name) for f in fields(Sampling)} for how in default]
-    for name, text in given.items():
-        if text is None:
-            continue
-        for part in text.split(","):
-            field, equals, number = part.strip().rpartition("=")
-            if equals and field.strip() not in FIELDS:
-                raise unknown("field", field.strip(), FIELDS)
-            chosen = [FIELDS.index(field.strip())] if equals else range(len(FIELDS))
-            for index in chosen:
-                settings[index][name] = _number(name, number)
-    return tuple(Sampling(**values) for values in settings)
-
-
-def _number(name: str, text: str) -> float | int:
-    try:
-        return int(text) if name == "top_k" else float(text)
-    except ValueError:
-        kind = "a whole number" if name == "top_k" else "a number"
-        option = name.replace("_", "-")
-        raise InputError(
-            f"--{option} takes {kind}, or field={kind.split()[-1]} parted by commas, not '{text}'"
-        ) from None

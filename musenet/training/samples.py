@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from musenet.cli.generate_run import draw
-from musenet.generation.options import Options
+from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.transformer import Transformer
@@ -25,7 +25,7 @@ def sample(model: Transformer, tokenizer: Tokenizer, folder: Path, step: int) ->
         hash="",
         folder=folder,
     )
-    composition = Composition(checkpoint, None, Options(bars=BARS, seed=step))
+    composition = Composition(checkpoint, None, GenerateOptions(bars=BARS, seed=step))
     for _ in composition.steps():
         pass
     (result,) = composition.results()

@@ -1,4 +1,4 @@
-"""The file of a tree: versioned JSON, a line a fact, so that two states of it can be compared.
+"""The file of a tree: versioned JSON, a fact per line, so that two states of it can be compared.
 
 The bytes of each node's MIDI file are in it, packed by zlib and written in base64, with a digest
 that is checked when the file is read. A new node stands behind the others, which stay as they are.
@@ -11,20 +11,42 @@ import json
 import os
 import textwrap
 import zlib
-from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place
+from musenet.generation.recipe import options_in
+from tokenizer import records
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
 
 from .tree import Growth, Node, Tree
 
-FORMAT = "musenet-tree-1"
+FORMAT = "musenet-tree-2"
+_FIRST_FORMAT = "musenet-tree-1"
 _LINE = 92
+
+
+@dataclass(frozen=True)
+class _NodeRecord:
+    """A node as it stands in the file; `midi` is its bytes in lines of base64."""
+
+    number: int
+    parent: int | None
+    title: str
+    marked: bool
+    name: str
+    note: str
+    growth: Growth | None
+    digest: str
+    midi: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _TreeRecord:
+    format: str
+    following: int
+    nodes: tuple[_NodeRecord, ...]
 
 
 def write_tree(tree: Tree, path: str | os.PathLike[str]) -> None:
@@ -40,7 +62,7 @@ def read_tree(path: str | os.PathLike[str]) -> Tree:
     """Read a tree.
 
     Raises:
-        InputError: if there is none, or it is damaged or of another version.
+        InputError: if there is none, or it is damaged or of a later version.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -58,23 +80,23 @@ def read_tree(path: str | os.PathLike[str]) -> Tree:
 
 def to_text(tree: Tree) -> str:
     """The tree as JSON: a line for every fact, and the bytes of a node in lines of their own."""
-    nodes = ",\n".join(_node_text(node) for node in tree.nodes.values())
-    return f'{{"format": "{FORMAT}",\n"following": {tree.following},\n"nodes": [\n{nodes}\n]}}\n'
+    nodes = tuple(_record(node) for node in tree.nodes.values())
+    return records.to_json(_TreeRecord(FORMAT, tree.following, nodes), indent=1) + "\n"
 
 
 def from_text(text: str) -> Tree:
     """The inverse of `to_text`.
 
     Raises:
-        InputError: if it is no tree, or a damaged one, or of another version.
+        InputError: if it is no tree, or a damaged one, or of a later version.
     """
     try:
-        record = json.loads(text)
-        given = record["format"]
-        if given != FORMAT:
+        data: Any = json.loads(text)
+        given = data["format"]
+        if given not in (FORMAT, _FIRST_FORMAT):
             raise InputError(f"the tree is of the format {given}, and this program reads {FORMAT}")
-        nodes = [_node(each) for each in record["nodes"]]
-        tree = Tree({node.number: node for node in nodes}, int(record["following"]))
+        nodes = [_node(each if given == FORMAT else _nested(each)) for each in data["nodes"]]
+        tree = Tree({node.number: node for node in nodes}, int(data["following"]))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
         if isinstance(error, InputError):
             raise
@@ -87,57 +109,52 @@ def from_text(text: str) -> Tree:
     return tree
 
 
-def _node_text(node: Node) -> str:
-    facts = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in _facts(node)]
+def _record(node: Node) -> _NodeRecord:
     packed = base64.b64encode(zlib.compress(node.data, 9)).decode() if node.data else ""
-    lines = ",\n  ".join(f'"{line}"' for line in textwrap.wrap(packed, _LINE))
-    return " {" + ",\n  ".join(facts) + f',\n  "midi": [\n  {lines}]}}'
-
-
-def _facts(node: Node) -> Iterator[tuple[str, object]]:
-    yield from (("number", node.number), ("parent", node.parent), ("title", node.title))
-    yield from (("marked", node.marked), ("name", node.name), ("note", node.note))
-    if node.growth is not None:
-        growth = vars(node.growth)
-        for key in ("program", "weights", "model", "boundary", "bars", "notes"):
-            yield key, growth[key]
-        yield from (("from", _where(node.growth.begin)), ("to", _where(node.growth.stop)))
-        yield "options", asdict(node.growth.options)
-    yield "digest", node.digest
-
-
-def _where(place: Place | None) -> dict[str, float] | None:
-    return None if place is None else {k: v for k, v in vars(place).items() if v is not None}
-
-
-def _node(facts: dict[str, Any]) -> Node:
-    packed = "".join(facts["midi"])
-    node = Node(
-        number=int(facts["number"]),
-        parent=facts["parent"],
-        title=str(facts["title"]),
-        data=zlib.decompress(base64.b64decode(packed, validate=True)) if packed else b"",
-        growth=_growth(facts) if facts["parent"] is not None else None,
-        name=str(facts["name"]),
-        marked=bool(facts["marked"]),
-        note=str(facts["note"]),
+    return _NodeRecord(
+        number=node.number,
+        parent=node.parent,
+        title=node.title,
+        marked=node.marked,
+        name=node.name,
+        note=node.note,
+        growth=node.growth,
+        digest=node.digest,
+        midi=tuple(textwrap.wrap(packed, _LINE)),
     )
-    if node.digest != facts["digest"]:
+
+
+def _node(data: dict[str, Any]) -> Node:
+    what = f"node {data['number']} of the tree"
+    options = None
+    if data["growth"] is not None:
+        options = options_in(data["growth"].pop("options"), what)
+        data["growth"]["options"] = {}
+    record = records.from_data(_NodeRecord, data, what)
+    growth = record.growth
+    if growth is not None and options is not None:
+        growth = replace(growth, options=options)
+    packed = "".join(record.midi)
+    node = Node(
+        number=record.number,
+        parent=record.parent,
+        title=record.title,
+        data=zlib.decompress(base64.b64decode(packed, validate=True)) if packed else b"",
+        growth=growth,
+        name=record.name,
+        marked=record.marked,
+        note=record.note,
+    )
+    if node.digest != record.digest:
         raise InputError(f"the music of node {node} is damaged: its bytes are not what was written")
     return node
 
 
-def _growth(facts: dict[str, Any]) -> Growth:
-    begin, stop = facts["from"], facts["to"]
-    first, last = facts["bars"]
-    return Growth(
-        program=facts["program"],
-        weights=facts["weights"],
-        model=facts["model"],
-        begin=begin and Place(**begin),
-        stop=stop and Place(**stop),
-        options=Options.from_json(json.dumps(facts["options"])),
-        boundary=int(facts["boundary"]),
-        bars=(int(first), int(last)),
-        notes=int(facts["notes"]),
-    )
+def _nested(facts: dict[str, Any]) -> dict[str, Any]:
+    """A node of the first format, which kept the growth among the node's own facts."""
+    growth = {}
+    if facts["parent"] is not None:
+        names = ("program", "weights", "model", "boundary", "bars", "notes", "options")
+        growth = {name: facts.pop(name) for name in names}
+        growth["options"] |= {"begin": facts.pop("from"), "stop": facts.pop("to")}
+    return {**facts, "growth": growth or None}

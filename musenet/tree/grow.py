@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from musenet import __version__
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, Prompt, prompt_of
+from musenet.generation.options import GenerateOptions
+from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
@@ -44,8 +44,7 @@ def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
 def grow(
     parent: Node,
     model: tuple[str, Checkpoint],
-    options: Options,
-    part: tuple[Place | None, Place | None],
+    options: GenerateOptions,
     watch: Watch,
 ) -> list[Node]:
     """Nodes for the variations asked for; they get their numbers where they join the tree.
@@ -54,15 +53,14 @@ def grow(
         parent: what they go on from.
         model: as it was named, and the checkpoint.
         options: what is asked for.
-        part: where in the parent's piece the model begins to hear, and where it goes on.
         watch: takes the steps of a composition until there are no more.
 
     Raises:
         InputError: if the request cannot be met.
     """
     name, checkpoint = model
-    results = _made(parent, checkpoint, options, part, watch)
-    return [_node(parent, name, result, part) for result in results]
+    results = _made(parent, checkpoint, options, watch)
+    return [_node(parent, name, result) for result in results]
 
 
 def changed(
@@ -87,7 +85,6 @@ def changed(
             tree.path(siblings[0])[-2],
             checkpoints[growth.weights],
             growth.options,
-            (growth.begin, growth.stop),
             watch,
         )
         for node, result in zip(siblings, results, strict=True):
@@ -100,7 +97,7 @@ def _grown_together(nodes: Iterable[Node]) -> list[tuple[Growth, list[Node]]]:
     for node in nodes:
         if (growth := node.growth) is not None:
             alike = replace(growth.options, variations=(1,))
-            key = (node.parent, growth.weights, growth.begin, growth.stop, alike)
+            key = (node.parent, growth.weights, alike)
             siblings = together.setdefault(repr(key), [])
             siblings.append(node)
     found = []
@@ -125,17 +122,16 @@ def _right_weights(node: Node, growth: Growth) -> Checkpoint:
 def _made(
     parent: Node,
     checkpoint: Checkpoint,
-    options: Options,
-    part: tuple[Place | None, Place | None],
+    options: GenerateOptions,
     watch: Watch,
 ) -> list[Result]:
-    composition = Composition(checkpoint, _prompt(parent, part), options)
+    composition = Composition(checkpoint, _prompt(parent, options), options)
     watch(composition, composition.steps())
     return composition.results()
 
 
-def _prompt(parent: Node, part: tuple[Place | None, Place | None]) -> Prompt | None:
-    begin, stop = part
+def _prompt(parent: Node, options: GenerateOptions) -> Prompt | None:
+    begin, stop = options.begin, options.stop
     if parent.data:
         return prompt_of(parent.data, parent.title, f"node {parent}", begin=begin, stop=stop)
     if begin is not None or stop is not None:
@@ -143,10 +139,7 @@ def _prompt(parent: Node, part: tuple[Place | None, Place | None]) -> Prompt | N
     return None
 
 
-def _node(
-    parent: Node, model: str, result: Result, part: tuple[Place | None, Place | None]
-) -> Node:
-    begin, stop = part
+def _node(parent: Node, model: str, result: Result) -> Node:
     recipe, score = result.recipe, result.score
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     end = score.end if recipe.options.ending else result.end
@@ -155,8 +148,6 @@ def _node(
         program=__version__,
         weights=recipe.weights,
         model=model,
-        begin=begin,
-        stop=stop,
         options=recipe.options,
         boundary=result.boundary,
         bars=(bars.number(result.boundary) + 1, last + 1),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, boundary_of
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import boundary_of
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import composer_name
 from tokenizer.midi.read import read
@@ -67,7 +67,7 @@ def _grown(growth: Growth) -> list[str]:
     return [bars, f"{growth.notes:,} notes", *_asked(options), made]
 
 
-def _asked(options: Options) -> list[str]:
+def _asked(options: GenerateOptions) -> list[str]:
     """What was asked for of the music, in few words."""
     parts = [composer_name(options.composer)] if options.composer else []
     parts += options.styles
@@ -89,20 +89,22 @@ def described(tree: Tree, node: Node) -> str:
         facts.append(("note", node.note))
     growth = node.growth
     if growth is not None:
-        facts.append(("heard from", _place(growth.begin, "the beginning")))
-        facts.append(("grown at", _place(growth.stop, "the end of the music")))
+        fresh = not tree.path(node)[-2].data
+        facts.append(("continued from", _place(growth.options.begin, "the beginning")))
+        facts.append(("grown at", _place(growth.options.stop, "the end of the music")))
         facts.append(("weights", f"{growth.model} ({growth.weights})"))
         facts.append(("version", growth.program))
-        facts += [(key, _value(value)) for key, value in _changed(growth.options)]
+        facts += [(key, _value(value)) for key, value in _changed(growth.options, fresh)]
     facts.append(("file", f"{len(node.data):,} bytes, SHA-256 {node.digest}…"))
     width = max(len(name) for name, _ in facts)
     return "\n".join(f"{name:{width}}  {value}" for name, value in facts)
 
 
-def _changed(options: Options) -> Iterator[tuple[str, Any]]:
-    default = asdict(Options())
-    for key, value in asdict(options).items():
-        if value != default[key]:
+def _changed(options: GenerateOptions, fresh: bool) -> Iterator[tuple[str, Any]]:
+    """The options that are not as they are where nothing is asked for, but for the places."""
+    default = vars(GenerateOptions().completed(fresh=fresh))
+    for key, value in vars(options).items():
+        if value != default[key] and key not in ("begin", "stop"):
             yield key.replace("_", " "), value
 
 

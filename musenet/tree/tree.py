@@ -12,8 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place
+from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError, unknown
 
 
@@ -25,8 +24,6 @@ class Growth:
         program: the version of this program.
         weights: the hash of the weights.
         model: the checkpoint as it was named.
-        begin: where the model began to hear, or None for the beginning.
-        stop: where it went on, or None for the parent's end.
         options: everything that was asked for, with the number of this variation alone.
         boundary: the tick at which the new music starts.
         bars: the first and the last new bar, counted from 1.
@@ -36,9 +33,7 @@ class Growth:
     program: str
     weights: str
     model: str
-    begin: Place | None
-    stop: Place | None
-    options: Options
+    options: GenerateOptions
     boundary: int
     bars: tuple[int, int]
     notes: int

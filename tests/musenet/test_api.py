@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 
 from musenet.api import Model, Song, generate, load, notes
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, read_prompt
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import read_prompt
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 
 FOLK = Path(__file__).parents[2] / "examples" / "prompts" / "folk.mid"
-TWO = Options(bars=2, seed=3, variations=(1, 2))
+TWO = GenerateOptions(bars=2, seed=3, variations=(1, 2))
 
 
 def test_a_path_a_score_and_a_prompt_are_the_same_prompt(tiny: Checkpoint) -> None:
@@ -29,7 +30,7 @@ def test_a_path_a_score_and_a_prompt_are_the_same_prompt(tiny: Checkpoint) -> No
 
 
 def test_songs_are_saved_and_drawn(tiny: Checkpoint, tmp_path: Path) -> None:
-    song: Song = generate(tiny, FOLK, Options(bars=1))[0]
+    song: Song = generate(tiny, FOLK, GenerateOptions(bars=1))[0]
     song.save(tmp_path / "song.mid")
     assert np.array_equal(read(tmp_path / "song.mid").notes, song.score.notes)
     song.picture(tmp_path / "song.svg")
@@ -77,7 +78,8 @@ def test_a_model_takes_keywords(tiny: Checkpoint) -> None:
 
 def test_a_part_of_the_prompt(tiny: Checkpoint) -> None:
     (song,) = Model(tiny).generate(FOLK, begin=2, stop=4, bars=1)
-    same = generate(tiny, read_prompt(FOLK, begin=Place(bar=2), stop=Place(bar=4)), Options(bars=1))
+    part = GenerateOptions(bars=1, begin=Place(bar=2), stop=Place(bar=4))
+    same = generate(tiny, FOLK, part)
     assert song.result.data == same[0].result.data
     (timed,) = Model(tiny).generate(FOLK, stop="3.6s", bars=1)
     assert timed.result.boundary == int(read(FOLK).ticks(np.array([3.6]))[0])

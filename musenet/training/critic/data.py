@@ -17,8 +17,9 @@ import numpy as np
 
 from data_prep.dataset.pieces import Pieces
 from musenet.evaluation.critic import as_written
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, Prompt, read_prompt
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.encoding.compound import row_times
@@ -146,7 +147,7 @@ class Groups:
     ) -> list[Tokens]:
         """What the model makes of a piece's beginning, or of its labels where it has no prompt."""
         keeps = random.random(5) < LABEL_SHARE
-        options = Options(
+        options = GenerateOptions(
             bars=_FOREVER,
             composer=labels.composer if keeps[0] else None,
             styles=labels.styles if keeps[1] else (),

@@ -9,9 +9,10 @@ import pytest
 
 from musenet.cli.generate_run import make, make_each
 from musenet.export import audio
-from musenet.generation.options import Options
+from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
-from musenet.generation.prompt import Place, read_prompt
+from musenet.generation.parse import Place
+from musenet.generation.prompt import read_prompt
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
@@ -32,7 +33,7 @@ def test_audio_is_as_long_as_the_file(
     out = tmp_path / "new" / "song.mid"
     outputs = Outputs(out, alone=alone, render=out.with_suffix(".wav"), soundfont=soundfont)
     outputs.check(folder=False)
-    make(tiny, read_prompt(FOLK, stop=Place(2)), Options(bars=2, seed=1), outputs)
+    make(tiny, read_prompt(FOLK, stop=Place(2)), GenerateOptions(bars=2, seed=1), outputs)
     assert sorted(path.name for path in out.parent.iterdir()) == ["song.mid", "song.wav"]
     bars = 2 if alone else 4
     assert read(out).end <= bars * 3 * 480
@@ -47,8 +48,8 @@ def test_variations_and_folders_are_rendered_each(
     (prompts / "folk.mid").write_bytes(FOLK.read_bytes())
     outputs = Outputs(tmp_path / "songs", render=tmp_path / "audio", soundfont=soundfont)
     outputs.check(folder=True)
-    options = Options(bars=1, seed=1, variations=(1, 2))
-    assert not make_each(tiny, prompts, options, outputs, lambda p: read_prompt(p, stop=Place(1)))
+    options = GenerateOptions(bars=1, seed=1, stop=Place(1), variations=(1, 2))
+    assert not make_each(tiny, prompts, options, outputs)
     assert sorted(p.name for p in outputs.midi.iterdir()) == ["folk-1.mid", "folk-2.mid"]
     assert sorted(p.name for p in (tmp_path / "audio").iterdir()) == ["folk-1.wav", "folk-2.wav"]
 

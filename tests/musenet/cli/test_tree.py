@@ -12,9 +12,8 @@ import pytest
 
 from musenet.api import generate
 from musenet.cli.main import main
-from musenet.cli.options import Asked
-from musenet.generation import parse
-from musenet.generation.options import Options, sampling_for
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
 from musenet.model.checkpoint import Checkpoint
 from musenet.tree import grow
 from musenet.tree.file import read_tree, write_tree
@@ -68,7 +67,7 @@ def test_a_composers_evening(run: Run, tmp_path: Path, tiny: Checkpoint) -> None
     assert code == 0
     assert (tmp_path / "x.svg").read_text().startswith("<?xml")
     run("export", "song.json", "chorus", "--out", "chorus.mid")
-    (song,) = generate(tiny, FOLK, Options(bars=2, seed=4))
+    (song,) = generate(tiny, FOLK, GenerateOptions(bars=2, seed=4))
     assert (tmp_path / "chorus.mid").read_bytes() == song.result.data
     whole, old = read(tmp_path / "new" / "x.mid"), read(FOLK)
     assert np.array_equal(whole.notes[: len(old.notes)], old.notes)
@@ -94,21 +93,11 @@ def test_the_same_words_as_generate(run: Run, tmp_path: Path) -> None:
         (73, 42),
     )
     assert (options.tempo, options.key, options.variations) == (90, (-1, True), (5,))
-    assert options.limits.polyphony == 3
-    assert options.limits.pitch_classes == (0, 2, 4, 5, 7, 9, 11)
-    assert options.sampling[2].temperature == 0.9
-    assert growth.begin is not None
-    assert growth.begin.bar == 3
-    assert growth.stop is not None
-    assert growth.stop.seconds == 10
+    assert options.polyphony == 3
+    assert options.scale == (0, 2, 4, 5, 7, 9, 11)
+    assert options.sampling(fresh=False)[2].temperature == 0.9
+    assert (options.begin, options.stop) == (Place(bar=3), Place(seconds=10))
     assert "Bach · baroque · with Flute, Cello · tempo 90" in out
-
-
-def test_nothing_typed_is_nothing_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parse, "seed", lambda given: 0)
-    assert Asked().options("song.mid") == Options()
-    assert Asked().options(None) == Options(sampling=sampling_for(None))
-    assert Asked().part() == (None, None)
 
 
 def test_several_prompts_and_none(run: Run, tmp_path: Path) -> None:
@@ -128,7 +117,7 @@ def test_what_differs_is_said_and_is_no_success(run: Run, tmp_path: Path) -> Non
     run("new", "song.json", FOLK)
     run("grow", "song.json", "--bars", 1, "--seed", 1)
     record = json.loads((tmp_path / "song.json").read_text())
-    record["nodes"][1]["options"]["seed"] = 2
+    record["nodes"][1]["growth"]["options"]["seed"] = 2
     (tmp_path / "song.json").write_text(json.dumps(record))
     code, out, _ = run("verify", "song.json", 2)
     assert code == 1
@@ -186,7 +175,7 @@ def test_marks_made_meanwhile_are_kept(
         (["show", "text.txt"], "not a tree"),
         (["show", "song.json", "9"], "no node called '9'"),
         (["grow", "song.json", "--at", "opning"], "did you mean 'opening'"),
-        (["grow", "song.json", "--at", "1", "--bars", "0"], "0 bars"),
+        (["grow", "song.json", "--at", "1", "--bars", "0"], "bars 0"),
         (["grow", "song.json", "--at", "1", "--composer", "chopn"], "did you mean 'chopin'"),
         (["grow", "song.json", "--at", "1", "--instrument", "pinao"], "did you mean 'piano'"),
         (["grow", "song.json", "--at", "1", "--to", "x"], "--to takes a bar"),

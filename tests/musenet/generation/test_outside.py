@@ -19,8 +19,9 @@ import pretty_midi
 import pytest
 import symusic
 
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, read_prompt
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import read_prompt
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.score.score import DRUMS, Score
@@ -41,11 +42,11 @@ Notes = Counter[tuple[int, int, int, int]]
 def result(request: pytest.FixtureRequest, tiny: Checkpoint) -> Result:
     """Six bars after four of a prompt, at a new tempo, with a flute; or a new waltz."""
     if request.param is None:
-        options = Options(bars=6, seed=3, tempo=84, meter=(3, 4), instruments=(0, 40))
+        options = GenerateOptions(bars=6, seed=3, tempo=84, meter=(3, 4), instruments=(0, 40))
         composition = Composition(tiny, None, options)
     else:
         prompt = read_prompt(PROMPTS / f"{request.param}.mid", stop=Place(bar=4))
-        options = Options(bars=6, seed=3, tempo=66, instruments=(73,))
+        options = GenerateOptions(bars=6, seed=3, tempo=66, instruments=(73,))
         composition = Composition(tiny, prompt, options)
     for _ in composition.steps():
         pass

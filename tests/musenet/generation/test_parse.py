@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from musenet.generation import parse
-from musenet.generation.options import Options
-from musenet.sampling.filters import Sampling
-from musenet.sampling.grammar import Limits
+from musenet.generation.parse import Place
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
 
 
 def test_names_become_numbers() -> None:
     assert parse.programs(["violin, cello", "drums", "0"]) == (40, 42, 128, 0)
+    assert parse.only_programs([]) is None
     assert parse.composer("Bach, Johann Sebastian") == "bach"
     assert parse.styles(["Waltzes,baroque"]) == ("waltz", "baroque")
     assert parse.meter(" 6/8 ") == (6, 8)
     assert parse.length("3:30") == 210
-    assert parse.numbers(3, None) == (1, 2, 3)
-    assert parse.numbers(3, 7) == (7,)
+    assert parse.variations(3) == (1, 2, 3)
+    assert parse.variations([7]) == (7,)
 
 
 @pytest.mark.parametrize(
@@ -82,51 +82,42 @@ def test_lengths_that_are_none(text: str) -> None:
         parse.length(text)
 
 
-def test_seeds_are_given_or_fresh() -> None:
-    assert parse.seed(7) == 7
-    assert len({parse.seed(None) for _ in range(20)}) > 1
+def test_seeds_that_nobody_chose_differ() -> None:
+    assert len({parse.new_seed() for _ in range(20)}) > 1
+
+
+def test_numbers_for_single_fields() -> None:
+    nine = dict.fromkeys(FIELDS, 0.9)
+    assert parse.temperature("0.9,pitch=0.8") == {**nine, "pitch": 0.8}
+    assert parse.top_k("duration=12") == {"duration": 12}
+    assert parse.top_p(0.5) == 0.5
+    assert parse.min_p({"wait": 0.1}) == {"wait": 0.1}
 
 
 @pytest.mark.parametrize(
-    ("given", "sentence"),
+    ("option", "text", "sentence"),
     [
-        ({"bars": 0}, "0 bars"),
-        ({"bars": None}, "bars or in minutes"),
-        ({"seconds": 60.0}, "bars or in minutes"),
-        ({"bars": None, "seconds": 0.1}, "1 second to 10 hours"),
-        ({"tempo": 1000.0}, "10 to 400"),
-        ({"overlap": 1.0}, "0.1 to 0.9"),
-        ({"seed": -1}, "seed"),
-        ({"variations": ()}, "1 to 64"),
-        ({"variations": (0,)}, "1 to 64"),
+        ("temperature", "warm", "--temperature takes a number"),
+        ("top_k", "2.5", "--top-k takes a whole number"),
+        ("temperature", "pich=0.8", "did you mean 'pitch'"),
+        ("top_p", {"pich": 0.8}, "did you mean 'pitch'"),
+        ("min_p", "", "--min-p takes a number"),
     ],
 )
-def test_options_that_cannot_be(given: dict[str, object], sentence: str) -> None:
+def test_numbers_that_are_none(option: str, text: object, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        Options(**given)  # type: ignore[arg-type]
+        getattr(parse, option)(text)
 
 
-def test_options_survive_as_text() -> None:
-    options = Options(
-        bars=None,
-        seconds=200.5,
-        ending=True,
-        composer="bach",
-        styles=("baroque",),
-        instruments=(0, 128),
-        only_instruments=(0,),
-        tempo=90.0,
-        key=Key(-1, True),
-        sampling=(Sampling(0.5, 3),) * 5,
-        limits=Limits(programs=(1, 2), polyphony=4),
-        seed=9,
-        variations=(2, 5),
-    )
-    assert Options.from_json(options.to_json()) == options
-    assert Options.from_json("{}") == Options()
+def test_places() -> None:
+    assert parse.begin(8) == parse.begin("8") == Place(bar=8)
+    assert parse.stop("12.5s") == Place(seconds=12.5)
+    assert parse.stop("1:05") == Place(seconds=65)
+    assert parse.clock_time("1:02:03") == 3723
+    assert parse.stop(Place(bar=3)) == Place(bar=3)
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"colour": 1}', '{"bars": "x"}', '{"limits": 3}'])
-def test_damaged_recipes_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="recipe"):
-        Options.from_json(text)
+@pytest.mark.parametrize("text", ["", "0", "-3", "x", "1:x", "nan", "infs", "2.5"])
+def test_places_that_are_none(text: str) -> None:
+    with pytest.raises(InputError, match="--to takes a bar"):
+        parse.stop(text)

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musenet.generation.prompt import Place, blank, boundary_of, clock_time, read_prompt
+from musenet.generation.parse import Place
+from musenet.generation.prompt import blank, boundary_of, read_prompt
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi.read import read, to_bytes, write
 from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
@@ -88,19 +89,6 @@ def test_the_whole_file_is_kept_without_to(path: Path) -> None:
     assert prompt.boundary == 8 * BAR
     assert np.array_equal(prompt.score.notes, read(path).notes)
     assert np.array_equal(prompt.heard.notes, read(path).notes)
-
-
-def test_places() -> None:
-    assert Place.parse("8", "--to") == Place(bar=8)
-    assert Place.parse("12.5s", "--to") == Place(seconds=12.5)
-    assert Place.parse("1:05", "--to") == Place(seconds=65)
-    assert clock_time("1:02:03") == 3723
-
-
-@pytest.mark.parametrize("text", ["", "0", "-3", "x", "1:x", "nan", "infs", "2.5"])
-def test_places_that_are_none(text: str) -> None:
-    with pytest.raises(InputError, match="--from takes a bar"):
-        Place.parse(text, "--from")
 
 
 def test_refusals(tmp_path: Path, path: Path) -> None:

@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 
 from musenet.decoding.engines import resolve_engine
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, Prompt, read_prompt
-from musenet.generation.recipe import RECIPE, Recipe, prompt_in, read_recipe
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import Prompt, read_prompt
+from musenet.generation.recipe import RECIPE, Recipe, options_in, prompt_in, read_recipe
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint
+from musenet.sampling.filters import Sampling
+from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
+SHIPPED = EXAMPLES.with_name("continuations")
 
 
-def made(tiny: Checkpoint, prompt: Prompt | None, options: Options) -> Result:
+def made(tiny: Checkpoint, prompt: Prompt | None, options: GenerateOptions) -> Result:
     composition = Composition(tiny, prompt, options)
     for _ in composition.steps():
         pass
@@ -28,11 +32,11 @@ def made(tiny: Checkpoint, prompt: Prompt | None, options: Options) -> Result:
 
 
 CASES = {
-    "whole": ("chorale", None, None, Options(bars=2, seed=1)),
-    "part": ("quartet", 2, 5, Options(bars=2, seed=2, instruments=(73,), tempo=80.0)),
-    "key": ("piano", None, 4, Options(bars=2, seed=3, key=Key(4, True), variations=(7,))),
-    "end": ("folk", None, 3, Options(bars=2, seed=4, ending=True)),
-    "fresh": (None, None, None, Options(bars=2, seed=5, meter=(3, 4), composer="bach")),
+    "whole": ("chorale", None, None, GenerateOptions(bars=2, seed=1)),
+    "part": ("quartet", 2, 5, GenerateOptions(bars=2, seed=2, instruments=(73,), tempo=80.0)),
+    "key": ("piano", None, 4, GenerateOptions(bars=2, seed=3, key=Key(4, True), variations=(7,))),
+    "end": ("folk", None, 3, GenerateOptions(bars=2, seed=4, ending=True)),
+    "fresh": (None, None, None, GenerateOptions(bars=2, seed=5, meter=(3, 4), composer="bach")),
 }
 
 
@@ -48,7 +52,8 @@ def test_a_file_is_made_again_byte_for_byte(tiny: Checkpoint, tmp_path: Path, ca
     path = tmp_path / "song.mid"
     path.write_bytes(first.data)
     recipe, file = read_recipe(path)
-    assert recipe.options == replace(options, engine=resolve_engine(options.engine, tiny.model))
+    written = options.completed(fresh=prompt is None)
+    assert recipe.options == replace(written, engine=resolve_engine(options.engine, tiny.model))
     assert recipe.weights == tiny.hash
     old = prompt_in(file, recipe)
     if prompt:
@@ -62,7 +67,7 @@ def test_a_continued_continuation_is_made_again(tiny: Checkpoint, tmp_path: Path
     data = (EXAMPLES / "folk.mid").read_bytes()
     for seed in (1, 2, 3):
         path.write_bytes(data)
-        last = made(tiny, read_prompt(path), Options(bars=2, seed=seed))
+        last = made(tiny, read_prompt(path), GenerateOptions(bars=2, seed=seed))
         data = last.data
     path.write_bytes(data)
     recipe, file = read_recipe(path)
@@ -71,7 +76,7 @@ def test_a_continued_continuation_is_made_again(tiny: Checkpoint, tmp_path: Path
 
 
 def test_recipes_survive_as_text(tiny: Checkpoint) -> None:
-    recipe = made(tiny, None, Options(bars=1)).recipe
+    recipe = made(tiny, None, GenerateOptions(bars=1)).recipe
     assert Recipe.from_text(recipe.to_text()) == recipe
     alone = replace(recipe, alone=True)
     assert Recipe.from_text(alone.to_text()) == alone
@@ -81,6 +86,53 @@ def test_recipes_survive_as_text(tiny: Checkpoint) -> None:
 def test_damaged_recipes_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="recipe"):
         Recipe.from_text(RECIPE + text)
+
+
+EARLIER = {
+    "bars": None, "seconds": 90.5, "ending": True, "composer": "bach", "styles": ["baroque"],
+    "instruments": [0, 128], "only_instruments": None, "new_instruments": False, "tempo": 96.5,
+    "meter": [6, 8], "key": [-3, True],
+    "sampling": [{"temperature": 0.5 + k / 8, "top_k": k, "top_p": 0.9, "min_p": 0.0}
+                 for k in range(5)],
+    "limits": {"programs": None, "instruments": 16, "in_range": True, "unisons": False,
+               "polyphony": 4, "density": None, "pitch_classes": [0, 4, 7]},
+    "balance": 0.5, "manner": 0.25, "repetition": 2.0, "overlap": 0.4, "seed": 9,
+    "variations": [2], "engine": "int8",
+}  # fmt: skip
+"""What the first version of this program wrote of what was asked for."""
+
+
+def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> None:
+    read = options_in(EARLIER, "the recipe")
+    assert read == GenerateOptions(
+        length=90.5, ending=True, composer="bach", styles=("baroque",), instruments=(0, 128),
+        tempo=96.5, meter=(6, 8), key=Key(-3, True), polyphony=4, unisons=False, scale=(0, 4, 7),
+        temperature={f: 0.5 + k / 8 for k, f in enumerate(FIELDS)},
+        top_k={f: k for k, f in enumerate(FIELDS)}, top_p=dict.fromkeys(FIELDS, 0.9),
+        min_p=dict.fromkeys(FIELDS, 0.0), instrument_balance=0.5, style_penalty=0.25,
+        loop_penalty=2.0, overlap=0.4, seed=9, variations=(2,), engine="int8",
+    )  # fmt: skip
+    assert read.sampling(fresh=True) == tuple(
+        Sampling(temperature=0.5 + k / 8, top_k=k, top_p=0.9) for k in range(5)
+    )
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.mid")), ids=lambda path: path.stem)
+def test_shipped_files_hold_recipes(path: Path) -> None:
+    recipe, file = read_recipe(path)
+    expected = GenerateOptions(engine="int8").completed(fresh=False)
+    assert recipe.options == expected
+    prompt = prompt_in(file, recipe)
+    assert prompt is not None
+    assert np.array_equal(prompt.heard.notes, read_prompt(EXAMPLES / path.name).heard.notes)
+
+
+@pytest.mark.parametrize(
+    "change", [{"sampling": [1]}, {"sampling": 3}, {"limits": 3}, {"colour": 1}, {"bars": "x"}]
+)
+def test_damaged_options_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(InputError, match="options of the recipe"):
+        options_in({**EARLIER, **change}, "the recipe")
 
 
 def test_a_file_without_a_recipe() -> None:

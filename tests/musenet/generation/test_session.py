@@ -18,15 +18,14 @@ import pretty_midi
 import pytest
 
 from musenet.decoding.engines import resolve_engine
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, Prompt, read_prompt
-from musenet.generation.recipe import RECIPE
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import Prompt, read_prompt
+from musenet.generation.recipe import RECIPE, options_in
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling import finale
 from musenet.sampling.ending import judged
-from musenet.sampling.filters import Sampling
-from musenet.sampling.grammar import Limits
 from musenet.sampling.style_penalty import Manner
 from tokenizer.errors import InputError
 from tokenizer.score.score import Score
@@ -37,7 +36,7 @@ PROMPTS = sorted(EXAMPLES.glob("*.mid"))
 Message = tuple[int, bytes]
 
 
-def compose(tiny: Checkpoint, prompt: Prompt | None, options: Options) -> list[Result]:
+def compose(tiny: Checkpoint, prompt: Prompt | None, options: GenerateOptions) -> list[Result]:
     composition = Composition(tiny, prompt, options)
     for _ in composition.steps():
         pass
@@ -81,7 +80,7 @@ def check_notes(data: bytes) -> int:
 @pytest.mark.parametrize("path", PROMPTS, ids=lambda path: path.stem)
 def test_the_prompt_is_the_users_file(tiny: Checkpoint, path: Path) -> None:
     prompt = read_prompt(path)
-    (result,) = compose(tiny, prompt, Options(bars=1, seed=1))
+    (result,) = compose(tiny, prompt, GenerateOptions(bars=1, seed=1))
     old, new = messages(path.read_bytes()), messages(result.data)
     recipe = next(m for m in new[0] if RECIPE.encode() in m[1])
     assert new[0][recipe] == 1
@@ -122,7 +121,7 @@ def test_every_kind_of_event_of_the_prompt_survives(tiny: Checkpoint, tmp_path: 
     midi.tracks += [head, part]
     path = tmp_path / "all.mid"
     midi.save(path)
-    (result,) = compose(tiny, read_prompt(path), Options(bars=3, seed=2))
+    (result,) = compose(tiny, read_prompt(path), GenerateOptions(bars=3, seed=2))
     assert result.boundary == 576
     for before, after in zip(messages(path.read_bytes()), messages(result.data), strict=False):
         assert not before - after
@@ -136,7 +135,7 @@ def test_every_kind_of_event_of_the_prompt_survives(tiny: Checkpoint, tmp_path: 
 
 def test_new_music_lies_in_the_bars_asked_for(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "piano.mid", stop=Place(bar=4))
-    (result,) = compose(tiny, prompt, Options(bars=3, seed=3))
+    (result,) = compose(tiny, prompt, GenerateOptions(bars=3, seed=3))
     bar = 3 * 480
     assert (result.boundary, result.end) == (4 * bar, 7 * bar)
     new = [n for n in result.score.notes if n["start"] >= result.boundary]
@@ -149,7 +148,7 @@ def test_new_music_lies_in_the_bars_asked_for(tiny: Checkpoint) -> None:
 def test_notes_are_what_the_rows_say(tiny: Checkpoint) -> None:
     """24 steps a quarter against 480 ticks: a step is 20 ticks."""
     prompt = read_prompt(EXAMPLES / "quartet.mid", stop=Place(bar=2))
-    composition = Composition(tiny, prompt, Options(bars=2, seed=4))
+    composition = Composition(tiny, prompt, GenerateOptions(bars=2, seed=4))
     for _ in composition.steps():
         pass
     (result,) = composition.results()
@@ -172,22 +171,22 @@ def test_notes_are_what_the_rows_say(tiny: Checkpoint) -> None:
 
 def test_the_players_of_the_prompt_stay_unless_others_are_let_in(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "quartet.mid", stop=Place(bar=4))
-    held = compose(tiny, prompt, Options(bars=3, seed=1))[0].score
+    held = compose(tiny, prompt, GenerateOptions(bars=3, seed=1))[0].score
     assert set(held.notes["program"].tolist()) <= {40, 41, 42}
-    asked = compose(tiny, prompt, Options(bars=6, seed=1, instruments=(73,)))[0].score
+    asked = compose(tiny, prompt, GenerateOptions(bars=6, seed=1, instruments=(73,)))[0].score
     assert set(asked.notes["program"].tolist()) == {40, 41, 42, 73}
     assert "Flute" in [track.name for track in asked.tracks]
-    free = compose(tiny, prompt, Options(bars=3, seed=1, new_instruments=True))[0].score
+    free = compose(tiny, prompt, GenerateOptions(bars=3, seed=1, new_instruments=True))[0].score
     assert len(set(free.notes["program"].tolist()) - {40, 41, 42}) > 3
-    only = Options(bars=3, seed=1, only_instruments=(73,))
+    only = GenerateOptions(bars=3, seed=1, only_instruments=(73,))
     data = compose(tiny, prompt, only)[0]
     new = data.score.notes[data.score.notes["start"] >= data.boundary]
     assert set(new["program"].tolist()) == {73}
 
 
 def test_many_instruments_never_need_more_than_sixteen_channels(tiny: Checkpoint) -> None:
-    wild = (Sampling(temperature=3.0),) * 5
-    (result,) = compose(tiny, None, Options(bars=8, seed=5, sampling=wild))
+    wild = GenerateOptions(bars=8, seed=5, temperature=3.0, top_p=1.0)
+    (result,) = compose(tiny, None, wild)
     programs: dict[int, set[int]] = {}
     for track in mido.MidiFile(file=io.BytesIO(result.data)).tracks:
         for message in track:
@@ -199,7 +198,9 @@ def test_many_instruments_never_need_more_than_sixteen_channels(tiny: Checkpoint
 
 
 def test_music_without_a_prompt(tiny: Checkpoint) -> None:
-    options = Options(bars=4, seed=6, composer="bach", tempo=72, meter=(3, 4), instruments=(0,))
+    options = GenerateOptions(
+        bars=4, seed=6, composer="bach", tempo=72, meter=(3, 4), instruments=(0,)
+    )
     (result,) = compose(tiny, None, options)
     score = result.score
     assert score.tempos["microseconds"].tolist() == [round(60e6 / 72)]
@@ -211,17 +212,17 @@ def test_music_without_a_prompt(tiny: Checkpoint) -> None:
 
 def test_same_seed_same_bytes_and_variations_stand_alone(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "pop.mid", stop=Place(bar=2))
-    three = compose(tiny, prompt, Options(bars=2, seed=7, variations=(1, 2, 3)))
-    again = compose(tiny, prompt, Options(bars=2, seed=7, variations=(1, 2, 3)))
+    three = compose(tiny, prompt, GenerateOptions(bars=2, seed=7, variations=(1, 2, 3)))
+    again = compose(tiny, prompt, GenerateOptions(bars=2, seed=7, variations=(1, 2, 3)))
     assert [r.data for r in three] == [r.data for r in again]
     assert len({r.data for r in three}) == 3
-    (second,) = compose(tiny, prompt, Options(bars=2, seed=7, variations=(2,)))
+    (second,) = compose(tiny, prompt, GenerateOptions(bars=2, seed=7, variations=(2,)))
     assert second.data == three[1].data
 
 
 def test_the_recipe_says_how_to_make_it_again(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "jazz.mid", stop=Place(bar=2))
-    options = Options(bars=2, seed=8, composer="chopin", variations=(3,))
+    options = GenerateOptions(bars=2, seed=8, composer="chopin", variations=(3,))
     (result,) = compose(tiny, prompt, options)
     texts = [
         message.text
@@ -232,15 +233,16 @@ def test_the_recipe_says_how_to_make_it_again(tiny: Checkpoint) -> None:
     record = json.loads(texts[0].removeprefix(RECIPE))
     assert record["weights"] == tiny.hash
     assert (record["options"]["seed"], record["options"]["variations"]) == (8, [3])
-    told = Options.from_json(json.dumps(record["options"]))
-    assert told == replace(options, engine=resolve_engine(options.engine, tiny.model))
+    told = options_in(record["options"], "the recipe")
+    written = options.completed(fresh=False)
+    assert told == replace(written, engine=resolve_engine(options.engine, tiny.model))
     (again,) = compose(tiny, prompt, told)
     assert again.data == result.data
 
 
 def test_markers_stand_at_the_boundary_and_every_eight_bars(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "folk.mid", stop=Place(bar=2))
-    (result,) = compose(tiny, prompt, Options(bars=17, seed=9))
+    (result,) = compose(tiny, prompt, GenerateOptions(bars=17, seed=9))
     bar = 3 * 480
     markers = [(int(row["time"]), row["text"]) for row in result.score.markers]
     assert markers == [(2 * bar, "Continuation"), (10 * bar, "Bar 11"), (18 * bar, "Bar 19")]
@@ -248,7 +250,7 @@ def test_markers_stand_at_the_boundary_and_every_eight_bars(tiny: Checkpoint) ->
 
 def test_what_is_there_can_be_written_at_any_step(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "piano.mid")
-    composition = Composition(tiny, prompt, Options(bars=8, seed=10))
+    composition = Composition(tiny, prompt, GenerateOptions(bars=8, seed=10))
     empty = composition.results()[0]
     assert empty.notes == 0
     steps = composition.steps()
@@ -261,7 +263,7 @@ def test_what_is_there_can_be_written_at_any_step(tiny: Checkpoint) -> None:
 
 def test_an_ending_comes_within_two_bars(tiny: Checkpoint) -> None:
     for seed in range(3):
-        (result,) = compose(tiny, None, Options(bars=4, seed=seed, ending=True))
+        (result,) = compose(tiny, None, GenerateOptions(bars=4, seed=seed, ending=True))
         assert int(result.score.notes["start"].max()) < 5 * 4 * 480
         assert result.score.end <= 6 * 4 * 480
 
@@ -270,7 +272,7 @@ def test_of_many_ends_the_one_that_closes_best_is_kept(
     tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def closes() -> float:
-        options = Options(bars=4, seed=3, ending=True, key=Key(0, False))
+        options = GenerateOptions(bars=4, seed=3, ending=True, key=Key(0, False))
         (result,) = compose(tiny, None, options)
         late = result.score.end / (4 * 480) - 4
         return sum(nats for nats, _ in judged(result.score.notes, Key(0, False), late))
@@ -282,11 +284,11 @@ def test_of_many_ends_the_one_that_closes_best_is_kept(
 
 def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "orchestra.mid")
-    composition = Composition(tiny, prompt, Options(bars=1))
+    composition = Composition(tiny, prompt, GenerateOptions(bars=1))
     heard = len(prompt.heard.notes) - composition.unheard
     assert tiny.config.context // 2 < heard <= tiny.config.context
     short = read_prompt(EXAMPLES / "orchestra.mid", stop=Place(bar=1))
-    assert Composition(tiny, short, Options(bars=1)).unheard == 0
+    assert Composition(tiny, short, GenerateOptions(bars=1)).unheard == 0
 
 
 @pytest.mark.parametrize(
@@ -295,7 +297,7 @@ def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
         ({"composer": "chopan"}, "did you mean 'chopin'"),
         ({"styles": ("barock",)}, "did you mean 'baroque'"),
         ({"meter": (3, 4)}, "without a prompt"),
-        ({"bars": None, "seconds": 5.0}, "already as long as that"),
+        ({"length": 5.0}, "already as long as that"),
     ],
 )
 def test_requests_that_cannot_be_met(
@@ -303,30 +305,30 @@ def test_requests_that_cannot_be_met(
 ) -> None:
     prompt = read_prompt(EXAMPLES / "piano.mid")
     with pytest.raises(InputError, match=sentence):
-        Composition(tiny, prompt, Options(**given))  # type: ignore[arg-type]
+        Composition(tiny, prompt, GenerateOptions(**given))  # type: ignore[arg-type]
 
 
 def test_a_new_tempo_from_the_boundary_on(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "folk.mid", stop=Place(bar=2))
-    (result,) = compose(tiny, prompt, Options(bars=1, tempo=150))
+    (result,) = compose(tiny, prompt, GenerateOptions(bars=1, tempo=150))
     assert result.score.tempos.tolist() == [(0, 600_000), (2 * 3 * 480, 400_000)]
 
 
 def test_length_in_seconds_is_of_the_whole_piece(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "folk.mid", stop=Place(bar=2))
-    (result,) = compose(tiny, prompt, Options(bars=None, seconds=9.5, seed=3))
+    (result,) = compose(tiny, prompt, GenerateOptions(length=9.5, seed=3))
     # Bars of three quarters at 100 a minute last 1.8 s; 9.5 s lie in the sixth.
     assert result.end == 6 * 3 * 480
     assert np.all(result.score.notes["start"] < result.end)
 
 
 def test_a_new_piece_for_nobody_is_for_piano(tiny: Checkpoint) -> None:
-    (unasked,) = compose(tiny, None, Options(bars=1, seed=4))
-    (piano,) = compose(tiny, None, Options(bars=1, seed=4, instruments=(0,)))
+    (unasked,) = compose(tiny, None, GenerateOptions(bars=1, seed=4))
+    (piano,) = compose(tiny, None, GenerateOptions(bars=1, seed=4, instruments=(0,)))
     assert unasked.recipe.options.instruments == (0,)
     assert unasked.data == piano.data
     for asked in ({"composer": "bach"}, {"only_instruments": (40,)}, {"instruments": (40, 42)}):
-        (result,) = compose(tiny, None, Options(bars=1, seed=4, **asked))
+        (result,) = compose(tiny, None, GenerateOptions(bars=1, seed=4, **asked))
         assert 0 not in result.recipe.options.instruments
 
 
@@ -340,8 +342,8 @@ def fullest(score: Score) -> int:
 def test_a_new_piece_becomes_as_full_as_is_usual_unless_more_is_asked_for(
     tiny: Checkpoint,
 ) -> None:
-    usual = Options(bars=8, instruments=(0,), seed=2)
-    freely = replace(usual, limits=Limits(density=60, polyphony=60))
+    usual = GenerateOptions(bars=8, instruments=(0,), seed=2)
+    freely = replace(usual, density=60, polyphony=60)
     (kept,), (free,) = (compose(tiny, None, options) for options in (usual, freely))
     # Weights that learned nothing pile up notes, on which the test rests.
     assert fullest(kept.score) <= 8 < fullest(free.score)
@@ -360,5 +362,5 @@ def test_another_key_frees_the_pitch_classes_and_keeps_the_rest_of_the_manner(
     monkeypatch.setattr("musenet.sampling.sampler.Manner", Noted)
     prompt = read_prompt(PROMPTS[0])
     for begin, key in ((prompt, None), (prompt, Key(3, False)), (None, Key(3, False))):
-        compose(tiny, begin, Options(bars=1, key=key))
+        compose(tiny, begin, GenerateOptions(bars=1, key=key))
     assert made == [(1.0, True), (1.0, False), (1.0, True)]

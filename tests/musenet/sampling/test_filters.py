@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.sampling.filters import Sampling, draw, filtered, per_field
+from musenet.sampling.filters import Sampling, draw, filtered
 from tokenizer.errors import InputError
 
 
@@ -109,26 +109,3 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
 def test_numbers_that_are_none_are_the_weights_fault() -> None:
     with pytest.raises(InputError, match="weights"):
         filtered(np.array([[np.nan, 1.0]]), np.ones((1, 2), dtype=bool), Sampling())
-
-
-def test_settings_for_single_fields() -> None:
-    default = (Sampling(),) * 5
-    got = per_field(default, temperature="0.9,pitch=0.8", top_k="duration=12", top_p=None)
-    assert [how.temperature for how in got] == [0.9, 0.9, 0.8, 0.9, 0.9]
-    assert [how.top_k for how in got] == [0, 0, 0, 12, 0]
-
-
-@pytest.mark.parametrize(
-    ("given", "sentence"),
-    [
-        ({"temperature": "warm"}, "--temperature takes a number"),
-        ({"top_k": "2.5"}, "--top-k takes a whole number"),
-        ({"temperature": "pich=0.8"}, "did you mean 'pitch'"),
-        ({"top_p": "1.5"}, "outside 0 to 1"),
-        ({"temperature": "-1"}, "outside 0 to 10"),
-        ({"temperature": "nan"}, "outside 0 to 10"),
-    ],
-)
-def test_settings_that_mean_nothing_are_refused(given: dict[str, str], sentence: str) -> None:
-    with pytest.raises(InputError, match=sentence):
-        per_field((Sampling(),) * 5, **given)

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.generation.options import Options
+from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.heads import CascadeHead
@@ -186,8 +186,7 @@ def test_a_model_that_would_repeat_for_ever_is_stopped(folder: Path) -> None:
     checkpoint = stubborn(folder)
 
     def longest(strength: float) -> int:
-        still = (Sampling(temperature=0.0),) * 5
-        options = Options(bars=8, seed=1, sampling=still, repetition=strength)
+        options = GenerateOptions(bars=8, seed=1, temperature=0.0, top_p=1.0, loop_penalty=strength)
         composition = Composition(checkpoint, None, options)
         for _ in composition.steps():
             pass

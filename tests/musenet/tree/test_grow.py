@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from musenet.api import generate
-from musenet.generation.options import Options
-from musenet.generation.prompt import Place, read_prompt
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint
 from musenet.tree import grow as tree_growth
@@ -22,7 +22,6 @@ from tokenizer.midi.read import read
 
 PROMPTS = Path(__file__).parents[3] / "examples" / "prompts"
 FOLK = PROMPTS / "folk.mid"
-Part = tuple[Place | None, Place | None]
 Messages = Callable[[bytes], list[list[tuple[int, bytes]]]]
 
 
@@ -31,21 +30,18 @@ def run(composition: Composition, steps: Iterator[float]) -> None:
         pass
 
 
-def grown(
-    tree: Tree, tiny: Checkpoint, number: int, options: Options, part: Part = (None, None)
-) -> Tree:
-    return tree.joined(grow(tree.nodes[number], ("tiny", tiny), options, part, run))
+def grown(tree: Tree, tiny: Checkpoint, number: int, options: GenerateOptions) -> Tree:
+    return tree.joined(grow(tree.nodes[number], ("tiny", tiny), options, run))
 
 
 @pytest.fixture(scope="module")
 def folk(tiny: Checkpoint) -> Tree:
     """1 the prompt; 2 and 3 two variations; 4 from the middle of 2; 5 from the end of 4."""
     tree = Tree().joined([Node(0, None, "folk", FOLK.read_bytes())])
-    tree = grown(tree, tiny, 1, Options(bars=3, seed=1, variations=(1, 2)))
-    tree = grown(
-        tree, tiny, 2, Options(bars=2, seed=2, instruments=(73,)), (Place(bar=2), Place(bar=9))
-    )
-    return grown(tree, tiny, 4, Options(bars=1, seed=3, tempo=80.0))
+    tree = grown(tree, tiny, 1, GenerateOptions(bars=3, seed=1, variations=(1, 2)))
+    part = GenerateOptions(bars=2, seed=2, instruments=(73,), begin=Place(bar=2), stop=Place(bar=9))
+    tree = grown(tree, tiny, 2, part)
+    return grown(tree, tiny, 4, GenerateOptions(bars=1, seed=3, tempo=80.0))
 
 
 @pytest.fixture
@@ -55,7 +51,7 @@ def tiny_is_mini(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_node_is_what_generate_makes(folk: Tree, tiny: Checkpoint) -> None:
-    songs = generate(tiny, FOLK, Options(bars=3, seed=1, variations=(1, 2)))
+    songs = generate(tiny, FOLK, GenerateOptions(bars=3, seed=1, variations=(1, 2)))
     assert [folk.nodes[k].data for k in (2, 3)] == [song.result.data for song in songs]
 
 
@@ -64,8 +60,9 @@ def test_a_deeper_node_is_what_generate_makes_of_the_exported_file(
 ) -> None:
     path = tmp_path / "folk.mid"
     path.write_bytes(folk.nodes[2].data)
-    prompt = read_prompt(path, begin=Place(bar=2), stop=Place(bar=9))
-    (song,) = generate(tiny, prompt, Options(bars=2, seed=2, instruments=(73,)))
+    growth = folk.nodes[4].growth
+    assert growth is not None
+    (song,) = generate(tiny, path, growth.options)
     assert folk.nodes[4].data == song.result.data
 
 
@@ -78,7 +75,7 @@ def test_every_node_is_made_again(folk: Tree, tiny_is_mini: None) -> None:
 def test_a_node_that_was_changed_is_found_out(
     folk: Tree, tiny: Checkpoint, tiny_is_mini: None
 ) -> None:
-    other = grown(folk, tiny, 1, Options(bars=1, seed=9)).nodes[6]
+    other = grown(folk, tiny, 1, GenerateOptions(bars=1, seed=9)).nodes[6]
     forged = {**folk.nodes, 3: replace(folk.nodes[3], data=other.data)}
     found = {n.number: d for n, d in changed(Tree(forged, 6), forged.values(), (), run)}
     assert found == {2: False, 3: True, 4: False, 5: False}
@@ -106,23 +103,23 @@ def test_a_parents_music_is_its_childs_up_to_the_branch(folk: Tree) -> None:
 
 def test_music_from_nothing_and_on_from_there(tiny: Checkpoint, tiny_is_mini: None) -> None:
     tree = Tree().joined([Node(0, None, "", b"")])
-    tree = grown(tree, tiny, 1, Options(bars=2, seed=5, meter=(3, 4)))
-    tree = grown(tree, tiny, 2, Options(bars=2, seed=6))
+    tree = grown(tree, tiny, 1, GenerateOptions(bars=2, seed=5, meter=(3, 4)))
+    tree = grown(tree, tiny, 2, GenerateOptions(bars=2, seed=6))
     assert (
         tree.nodes[2].data
-        == generate(tiny, None, Options(bars=2, seed=5, meter=(3, 4)))[0].result.data
+        == generate(tiny, None, GenerateOptions(bars=2, seed=5, meter=(3, 4)))[0].result.data
     )
     score = read(tree.nodes[3].data)
     assert score.time_signatures.tolist() == [(0, 3, 4)]
     assert score.end <= 4 * 3 * score.ticks_per_quarter
     assert not any(differs for _, differs in changed(tree, tree.nodes.values(), (), run))
     with pytest.raises(InputError, match="node 1 is empty"):
-        grown(tree, tiny, 1, Options(bars=1), (None, Place(bar=2)))
+        grown(tree, tiny, 1, GenerateOptions(bars=1, stop=Place(bar=2)))
 
 
 def test_a_branch_where_there_is_no_music(folk: Tree, tiny: Checkpoint) -> None:
     with pytest.raises(InputError, match=r"node 2 has no notes from --from to --to"):
-        grown(folk, tiny, 2, Options(bars=1), (Place(bar=90), None))
+        grown(folk, tiny, 2, GenerateOptions(bars=1, begin=Place(bar=90)))
 
 
 def test_changed_weights_are_refused(

@@ -1,0 +1,42 @@
+"""The keywords of `generate` and `notes` with their types, for editors; a test compares them."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+from tokenizer.theory import Key
+
+from .parse import Names, PerField, Place, WholePerField
+
+
+class Keywords(TypedDict, total=False):
+    """What each option may be as a keyword; `GenerateOptions` says what it does."""
+
+    bars: int | None
+    length: float | str | None
+    ending: bool
+    begin: Place | int | str | None
+    stop: Place | int | str | None
+    composer: str | None
+    styles: tuple[str, ...] | Names
+    instruments: tuple[int, ...] | Names
+    new_instruments: bool
+    tempo: float | None
+    meter: tuple[int, int] | str | None
+    key: Key | str | None
+    instrument_balance: float
+    style_penalty: float
+    only_instruments: tuple[int, ...] | Names | None
+    polyphony: int | None
+    density: int | None
+    unisons: bool
+    scale: tuple[int, ...] | str | None
+    temperature: PerField | str | None
+    top_k: WholePerField | str | None
+    top_p: PerField | str | None
+    min_p: PerField | str | None
+    loop_penalty: float
+    overlap: float
+    seed: int
+    engine: str
+    variations: tuple[int, ...] | int

@@ -1,0 +1,122 @@
+"""Options declared once: what a dataclass field says of itself to every way of setting it.
+
+A field `Annotated[type, Knob(…)]` is an option of the command line, a keyword in Python, a range
+that is checked and an entry of the JSON. The functions here read such fields of any dataclass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from tokenizer.errors import InputError, unknown
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What a field says of itself.
+
+    Attributes:
+        help: one sentence for `--help`.
+        panel: the group of options that it stands with there.
+        low: the smallest value, or None.
+        high: the largest value, or None.
+        unit: of the value, for the error that names the range.
+        parse: makes a value of what was typed or given as a keyword; None takes it as it is.
+        accepts: what a keyword may be besides the field's own type.
+        typed: what the command line hands to `parse`: str, int or list[str].
+        flags: the command line's names; by default the field's with dashes.
+        shown: the default in `--help` where it is not the field's.
+        drawn: gives the command line's default where it is not the field's.
+    """
+
+    help: str
+    panel: str
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
+    parse: Callable[[Any], Any] | None = None
+    accepts: Any = None
+    typed: Any = str
+    flags: tuple[str, ...] = ()
+    shown: str | None = None
+    drawn: Callable[[], Any] | None = None
+
+
+_known: dict[Any, dict[str, tuple[Any, Knob]]] = {}
+
+
+def knobs(kind: type[Any]) -> dict[str, tuple[Any, Knob]]:
+    """The type and the knob of each field of a dataclass, in their order.
+
+    Raises:
+        TypeError: if a field has no knob.
+    """
+    if kind in _known:
+        return _known[kind]
+    hints = get_type_hints(kind, include_extras=True)
+    found = {}
+    for field in fields(kind):
+        hint = hints[field.name]
+        said = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
+        knob = next((each for each in said if isinstance(each, Knob)), None)
+        if knob is None:
+            raise TypeError(f"{kind.__name__}.{field.name} has no Knob")
+        found[field.name] = (get_args(hint)[0], knob)
+    _known[kind] = found
+    return found
+
+
+def keywords(kind: type[Any]) -> dict[str, Any]:
+    """The type that each keyword takes: the field's own, and what its knob accepts besides."""
+    return {
+        name: own if knob.accepts is None else own | knob.accepts
+        for name, (own, knob) in knobs(kind).items()
+    }
+
+
+def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
+    """A record from keywords or from what was typed; None stands for the default.
+
+    Raises:
+        InputError: if a value cannot be.
+        TypeError: for an unknown keyword, with the nearest one.
+    """
+    values = {}
+    known = knobs(kind)
+    for name, value in given.items():
+        if name not in known:
+            raise TypeError(unknown("keyword", name, known))
+        if value is not None:
+            parse = known[name][1].parse
+            values[name] = value if parse is None else parse(value)
+    return kind(**values)
+
+
+def check_ranges(record: Any) -> None:
+    """Refuse a record with a number outside its range.
+
+    Raises:
+        InputError: naming the option, the number and the range.
+    """
+    for name, (_, knob) in knobs(type(record)).items():
+        value = getattr(record, name)
+        if value is None or knob.low is None or knob.high is None:
+            continue
+        if not knob.low <= value <= knob.high:
+            label = name.replace("_", " ")
+            raise InputError(f"{label} {_number(value)} is outside {range_of(knob)}")
+
+
+def range_of(knob: Knob) -> str:
+    """The range of a knob that has one, in words: "10 to 400 quarters per minute"."""
+    if knob.low is None or knob.high is None:
+        return ""
+    return f"{_number(knob.low)} to {_number(knob.high)} {knob.unit}".rstrip()
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
