@@ -33,7 +33,7 @@ def run(
 ) -> Run:
     """Run the command in an empty folder with the tiny model; exit code, output and errors."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(grow, "load", lambda name: tiny)
+    monkeypatch.setattr(grow, "load_checkpoint", lambda name: tiny)
 
     def go(*arguments: str | Path | int) -> tuple[int, str, str]:
         code = 0

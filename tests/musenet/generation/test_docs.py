@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from musenet import api
 from musenet.cli.main import main
-from musenet.model import checkpoint as checkpoints
 from musenet.model.checkpoint import Checkpoint
 from musenet.tree import grow
 from tokenizer.midi.read import read
@@ -28,7 +28,7 @@ def test_the_examples_run(
     assert len(blocks) == 6
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(checkpoints, "load", lambda name: tiny)
+    monkeypatch.setattr(api, "load", lambda name: api.Model(tiny))
     names: dict[str, object] = {}
     for block in blocks:
         exec(block, names)
@@ -52,7 +52,7 @@ def test_the_tree_grows_as_it_is_printed(
     commands, drawing = re.findall(r"```(?:sh)?\n(.*?)```", branches, flags=re.DOTALL)[:2]
     (tmp_path / "examples").symlink_to(ROOT / "examples")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(grow, "load", lambda name: tiny)
+    monkeypatch.setattr(grow, "load_checkpoint", lambda name: tiny)
     shown = ""
     for line in commands.splitlines():
         with pytest.raises(SystemExit) as stop:

@@ -47,7 +47,7 @@ def folk(tiny: Checkpoint) -> Tree:
 @pytest.fixture
 def tiny_is_mini(tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever checkpoint is asked for, the tiny one comes."""
-    monkeypatch.setattr(tree_growth, "load", lambda name: tiny)
+    monkeypatch.setattr(tree_growth, "load_checkpoint", lambda name: tiny)
 
 
 def test_a_node_is_what_generate_makes(folk: Tree, tiny: Checkpoint) -> None:
@@ -126,7 +126,9 @@ def test_changed_weights_are_refused(
     folk: Tree, tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = replace(tiny, hash="ffffffffffff")
-    monkeypatch.setattr(tree_growth, "load", lambda name: tiny if name == "old" else other)
+    monkeypatch.setattr(
+        tree_growth, "load_checkpoint", lambda name: tiny if name == "old" else other
+    )
     with pytest.raises(InputError, match=f"weights {tiny.hash}, and tiny holds ffffffffffff now"):
         model_for(folk.nodes[2], None)
     assert model_for(folk.nodes[2], "new") == ("new", other)
