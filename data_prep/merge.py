@@ -33,7 +33,8 @@ def merge(
 ) -> DatasetReport:
     """Write the pieces of several datasets as one.
 
-    Every piece keeps its split. The vocabulary is the first dataset's with the others' labels.
+    Every piece keeps its split. The vocabulary is the first dataset's, with the labels of the
+    others added.
 
     Args:
         folders: dataset folders; where they share a piece, the first one's is kept.

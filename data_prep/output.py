@@ -1,7 +1,4 @@
-"""Writing a dataset folder: beside the old one, then into its place.
-
-Work goes on in the folder `.work` inside the dataset's, which is gone when the dataset is whole.
-"""
+"""Writing a dataset folder: into its subfolder `.work`, then into place when it is complete."""
 
 from __future__ import annotations
 

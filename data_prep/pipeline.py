@@ -4,9 +4,10 @@
     chunks ─▶ survey ─▶ duplicates, groups, splits, labels                    all files together
     chunks ─▶ shards, table, tokenizer, report                                one pass, in order
 
-The first line is the long one. Its chunks stay in a folder of their own until the dataset is whole,
-so that a run that was stopped anywhere goes on from there. Everything follows the order of the
-inputs, never that in which workers finish: the bytes are the same for any workers and engine.
+The first line takes most of the time. Its chunks stay in the folder `.work` until the dataset is
+complete, so that a run that was stopped anywhere continues from there. Everything follows the
+order of the inputs, never that in which workers finish: the bytes are the same for any number of
+workers and any engine.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def no_progress(_stage: str, _done: int) -> None:
 
 @dataclass(frozen=True)
 class Run:
-    """How the work is done; nothing here changes a byte of the result.
+    """How the work is carried out; nothing here changes a byte of the result.
 
     Attributes:
         engine: one of `ENGINES`.
@@ -79,10 +80,10 @@ def prepare(
 
     Args:
         inputs: folders, archives, globs, or lists of files (`.jsonl`, `.csv`, `.parquet`).
-        out: the folder to write; if an earlier run there was stopped, it goes on.
-        exclude: music of which no near-duplicate may get into the dataset.
-        preprocessing: what is done to each file; by default the compound tokenizer and its rules.
-        plan: what is decided over all files.
+        out: the folder to write; a run that was stopped there is continued.
+        exclude: music whose near-duplicates are left out of the dataset.
+        preprocessing: what is done to each file; by default the compound tokenizer, all rules.
+        plan: how splits and labels are decided, given all files.
         run: engine, workers and limits.
         overwrite: whether a finished dataset in `out` is replaced.
 
@@ -148,7 +149,7 @@ def _examined(
 
 
 def preprocessing_key(preprocessing: Preprocessing, limits: Limits) -> str:
-    """A name for all that a chunk depends on beside its files."""
+    """A hash of all that a chunk depends on beside its files."""
     plain = {
         "tokenizer": preprocessing.tokenizer.to_json(),
         "thresholds": vars(preprocessing.thresholds),

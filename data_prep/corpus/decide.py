@@ -1,7 +1,7 @@
-"""What is known of all files together, and the decisions that need it.
+"""Decisions that need all files: duplicates, groups, splits and labels.
 
 Files are examined one by one; which of them repeat each other, which belong together and which
-composers are common enough for a label can only be said once all have been seen.
+composers are common enough for a label can only be decided once all have been read.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ LEAK = "near_duplicate_of_held_out"
 
 @dataclass(frozen=True)
 class Plan:
-    """What is decided once all files are known.
+    """How splits and labels are decided, once all files are known.
 
     Attributes:
         shares: of the groups that go to validation and test where no manifest says.
         split_by: whether a composer's pieces stay together too.
-        stated_splits: whether the splits that manifests state are kept.
+        stated_splits: whether the splits given in manifests are kept.
         label_pieces: a composer or style needs this many training pieces to become a label.
         path_labels: a pattern that reads labels from paths, or None.
     """
@@ -55,9 +55,9 @@ class Plan:
 
 @dataclass
 class Survey:
-    """Every accepted file in order: what the decisions look at, a list entry a file.
+    """What the decisions depend on: a list entry for every accepted file, in order.
 
-    `sketches` goes on, after the accepted files', with those of music that is to be excluded.
+    The sketches of the accepted files are followed by those of music to be excluded.
     """
 
     sketches: SketchStore
@@ -68,7 +68,7 @@ class Survey:
     _same: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
 
     def add(self, record: FileRecord, metadata: Metadata, *, stated_splits: bool) -> None:
-        """Note an accepted file."""
+        """Add an accepted file."""
         self.contents.append(record.content_hash)
         self.sketches.append(np.frombuffer(record.sketch, dtype="<u4"))
         self.stated.append(metadata.split if stated_splits else None)
@@ -76,7 +76,7 @@ class Survey:
         self.styles.append(self._same.setdefault(metadata.styles, metadata.styles))
 
     def exclude(self, record: FileRecord) -> None:
-        """Note a piece to be excluded, after all accepted files."""
+        """Add a piece to be excluded, after all accepted files."""
         self.sketches.append(np.frombuffer(record.sketch, dtype="<u4"))
 
 

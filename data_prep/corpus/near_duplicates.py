@@ -1,8 +1,8 @@
 """Which pieces are near-duplicates: pairs of sketches that contain each other, and their groups.
 
 Two pieces are near-duplicates when the longer holds at least `CONTAINMENT` of the shorter's
-hashes, and at least `SHARED` of them; or when their sketches are the same. Hashes that many pieces
-share (a scale, a cadence) say nothing by themselves and are left out.
+hashes, and at least `SHARED` of them; or when their sketches are equal. Hashes that many pieces
+share (a scale, a cadence) are no evidence and are left out.
 
 Hashes are taken in parts that fit in memory, and the pairs that share one go through files, sorted
 by piece: what is held at a time does not grow with the corpus.
@@ -27,7 +27,7 @@ from .sketch_store import SketchStore
 CONTAINMENT = 0.5
 SHARED = 8
 COMMONPLACE = 48
-"""A hash found in more pieces than this is a commonplace of music."""
+"""A hash found in more pieces than this is no evidence."""
 
 PART = 1 << 18
 """Hashes taken at a time, about."""

@@ -1,4 +1,4 @@
-"""The sketches of many pieces as one file of hashes, so that memory does not grow with them."""
+"""The sketches of many pieces in one memory-mapped file, so that memory does not grow with them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tokenizer.typing import Ints
 
 
 class SketchStore:
-    """An appended file of sketches: all `append`s first, then reading."""
+    """A file of sketches: all are appended first, then read."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

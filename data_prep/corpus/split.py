@@ -1,9 +1,9 @@
 """Splitting: which pieces are trained on, and which are kept for validation and test.
 
 Pieces that are near-duplicates of each other, however many steps apart, are one group, and a group
-is never divided: no arrangement of a held-out piece is trained on. A group's place is a hash of
-what is in it, so that it stays there when other pieces come or go. Where a manifest says the
-split, that is kept, and what would leak is left out.
+is never divided: no arrangement of a held-out piece is trained on. The split of a group follows
+from a hash of its content, so that it stays the same when other pieces are added or removed. A
+split given in a manifest is kept, and what would leak is left out.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from data_prep.sources.label import SPLITS
 from tokenizer import InputError
 from tokenizer.typing import Ints
 
+from .near_duplicates import Links, groups
+
 SplitBy = Literal["piece", "composer"]
 
 
 @dataclass(frozen=True)
 class Shares:
-    """The share of the groups that goes to validation and to test; the rest is for training."""
+    """The shares of the groups for validation and test; the rest is for training."""
 
     validation: float = 0.03
     test: float = 0.03
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none."""
+        """Refuse negative shares and those over 1."""
         if min(self.validation, self.test) < 0 or self.validation + self.test > 1:
             raise InputError(
                 f"validation takes {self.validation:g} and test {self.test:g} of the pieces; "
@@ -40,7 +42,7 @@ class Shares:
 
 TRAIN, VALIDATION, TEST = range(3)
 LEAKS = -1
-"""In place of a split: a piece that its source would train on beside a held-out relative."""
+"""Instead of a split: its source has it in `train`, and a near-duplicate in another split."""
 
 
 def split(
@@ -54,8 +56,8 @@ def split(
     Args:
         group: `(N,)`, the same number for pieces that belong together.
         content: `(N,)`, the first eight bytes of each piece's content hash.
-        stated: the split that the piece's source says, or None.
-        shares: of the groups whose source says nothing.
+        stated: the split given in the piece's manifest, or None.
+        shares: of the groups without a given split.
     """
     place = np.array([-1 if name is None else SPLITS.index(name) for name in stated], dtype=np.int8)
     most_held_out = np.full(len(group), -1, dtype=np.int8)
@@ -80,12 +82,10 @@ def _by_hash(key: npt.NDArray[np.uint64], shares: Shares) -> npt.NDArray[np.int8
 
 
 def joined(group: Ints, other: Ints) -> Ints:
-    """Groups in which pieces that share either number stand together (-1 in `other` shares none).
+    """Groups of pieces linked by an equal number in `group` or `other` (-1 in `other` links none).
 
-    Numbers of the result are the lowest index in each group.
+    The number of a resulting group is the lowest index in it.
     """
-    from .near_duplicates import Links, groups
-
     first: list[int] = []
     second: list[int] = []
     for labels in (group, other):

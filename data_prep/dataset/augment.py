@@ -1,7 +1,7 @@
-"""Augmentation at load time: pitch, volume and tempo, as arrays, drawn anew for each window.
+"""Augmentation at load time: pitch, dynamics and tempo, changed at random in each window.
 
-What is drawn for a window follows from the window's seed alone. `Augmentation` says how often and
-how far; `Change` is what was drawn for one stretch of music, and can be printed.
+What is drawn for a window follows from its seed alone. `Augmentation` sets how often and how far;
+`Change` is what was drawn for one passage, and can be printed.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from tokenizer.instruments import DRUMS, range_of
 from tokenizer.theory import Key
 from tokenizer.typing import Tokens
 
-# Columns by value of the instrument field. A drum's pitch is no pitch and never moves: it sets no
-# bound, no more than a row that is no note.
+# Indexed by the instrument field. A drum's pitch names a drum and never moves: like a row that is
+# no note, it sets no bound.
 _FAR = 1000
 _RANGES = [(-_FAR, _FAR), *(range_of(program) for program in range(DRUMS)), (-_FAR, _FAR)]
 _LOW, _HIGH = np.array(_RANGES, dtype=np.int16).T.copy()
@@ -42,7 +42,7 @@ class Augmentation:
 
     Attributes:
         transpose_rate: share of windows that are transposed.
-        transpose: most semitones down and up. What leaves an instrument's range is not drawn.
+        transpose: most semitones down and up. Notes are not moved out of their instruments' ranges.
         volume_rate: share of windows whose volume is changed.
         volume_scale: most by which velocities are scaled: 1.25 means 0.8 … 1.25 times.
         volume_offset: most that is added to or taken from velocities, of 127.
@@ -60,12 +60,12 @@ class Augmentation:
 
 
 NO_AUGMENTATION = Augmentation(transpose_rate=0.0, volume_rate=0.0, tempo_rate=0.0)
-"""Nothing is changed: for evaluation."""
+"""Nothing is changed."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What was drawn for one stretch of music.
+    """What was drawn for one passage.
 
     Attributes:
         semitones: transposition.

@@ -1,4 +1,4 @@
-"""The pieces of a dataset folder as a loader reads them: tokens, labels, structure."""
+"""The pieces of a dataset folder, to be read one at a time: tokens and labels."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class Pieces:
         return shard[offset : offset + self.lengths[piece]]
 
     def labels(self, piece: int) -> Labels:
-        """What the table says of a piece."""
+        """The labels of a piece, from the table."""
         composer, styles, instruments, tempo, meter, fifths, minor = (
             column[piece].as_py() for column in self._labels
         )

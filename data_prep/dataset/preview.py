@@ -1,4 +1,4 @@
-"""Listening to a dataset: its pieces, and the windows that training sees, as scores."""
+"""Previews of a dataset: its pieces, and the windows that training sees, as scores to listen to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .pieces import Pieces
 from .windows import Dataset
 
 Preview = tuple[list[str], Score]
-"""What it is and what was done to it, a line each, and the music."""
+"""Lines that say what it is and how it was augmented, and the music."""
 
 
 def piece_scores(
@@ -37,7 +37,7 @@ def window_scores(
         InputError: if the count is not positive.
     """
     if count < 1:
-        raise InputError(f"{count} windows are none; ask for 1 or more")
+        raise InputError(f"cannot write {count} windows; ask for 1 or more")
     dataset = Dataset(folder, split, context, seed=seed, pack=False)
     for k in range(count):
         yield dataset.describe(k), dataset.tokenizer.decode(dataset[k].tokens)

@@ -18,7 +18,7 @@ from .shards import Index, file_hash, open_shards, read_index, table_rows
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
-    """What is wrong with a dataset, a sentence each; nothing if it is whole.
+    """What is wrong with a dataset, a sentence each; nothing if it is undamaged.
 
     Raises:
         InputError: if the folder is no dataset or lacks a shard.

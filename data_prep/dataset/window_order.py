@@ -1,7 +1,7 @@
-"""In which order a dataset's rows are read: drawn at random, or everything once an epoch.
+"""The order in which a dataset's rows are read: at random, or everything once per epoch.
 
-An order says for a window's number which passages of which pieces stand in it. Both orders follow
-from a seed alone, so that any window can be made at any time, by any process.
+An order gives the passages that a window of a given number contains. Both orders follow from a seed
+alone, so that any window can be made at any time, by any process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHORTEST = 32
 
 
 class Passage(NamedTuple):
-    """Rows of a piece that are to stand in a window, as far as they fit behind their prefix."""
+    """Rows of a piece for a window, as far as they fit behind their prefix."""
 
     piece: int
     start: int
@@ -30,7 +30,7 @@ class Passage(NamedTuple):
 
 
 class WindowOrder(Protocol):
-    """Says which passages stand in a window."""
+    """Chooses the passages of each window."""
 
     def passages(self, k: int, random: np.random.Generator) -> Iterator[Passage]:
         """The passages of window k, one after another; as many as the window has room for."""
@@ -38,9 +38,9 @@ class WindowOrder(Protocol):
 
 
 class RandomOrder:
-    """Windows drawn at random, every row as likely as every other but for its corpus's weight.
+    """Windows drawn at random, with every row equally likely except for its corpus's weight.
 
-    A window may hang over either end of its piece by half, and is then moved inside: a piece's
+    A window may extend over either end of its piece by half, and is then moved inside: a piece's
     first and last rows are drawn as often as its others.
     """
 
@@ -51,7 +51,7 @@ class RandomOrder:
 
     def passages(self, k: int, random: np.random.Generator) -> Iterator[Passage]:
         """A passage from anywhere, then beginnings of pieces without end."""
-        del k  # the generator is the window's own
+        del k  # the generator depends on it
         piece, where = self._drawn(random), random.random()
         length = int(self._pieces.lengths[piece])
         last = length - self._rows + self._pieces.most_prefix_rows(piece)
@@ -66,7 +66,7 @@ class RandomOrder:
 
 
 class EpochOrder:
-    """Everything once an epoch, in an order and with cuts that are other in each epoch.
+    """Everything once per epoch, in an order and with cuts that differ between epochs.
 
     Pieces are laid end to end in a random order and cut into windows, which are then shuffled.
     """
@@ -82,7 +82,7 @@ class EpochOrder:
 
     def passages(self, k: int, random: np.random.Generator) -> Iterator[Passage]:
         """The passages of window k."""
-        del random  # all is in the plan
+        del random  # the epoch is planned as a whole
         epoch = self.epoch_of(k)
         return iter(self._planned(epoch)[k - self._first[epoch]])
 

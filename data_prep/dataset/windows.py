@@ -1,11 +1,11 @@
-"""Windows on a dataset: what a training loop and an evaluation read.
+"""Windows on a dataset: what a training loop reads.
 
     row     0 … p−1          p … T
             control prefix   rows of a piece, from its beginning or from its middle
 
 A window has T + 1 rows, and row i predicts row i + 1. Labels of the prefix are dropped at random,
-so that a model learns to do with any of them. What stands in a window follows from the dataset's
-seed and the window's number alone: windows can be asked for in any order, by any process.
+so that a model learns to work with any subset of them. The content of a window follows from the
+dataset's seed and the window's number alone: windows can be read in any order, by any process.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Window(NamedTuple):
     Attributes:
         tokens: `(…, T + 1, 5)`, 0 where there is nothing.
         structure: `(…, T + 1, 6)`, that of the whole piece at these rows.
-        counted: `(…, T + 1, 5)`, which fields a model is asked for.
+        counted: `(…, T + 1, 5)`, which fields the loss counts.
     """
 
     tokens: Tokens
@@ -45,12 +45,12 @@ class Window(NamedTuple):
 
 @dataclass(frozen=True)
 class Dropout:
-    """How often what is told of a piece is left out, each for itself.
+    """How often each piece of information about the music is left out, independently.
 
     Attributes:
         composer, styles, instruments, tempo, time_signature, key: labels of the prefix.
         everything: all labels at once.
-        length: how far the piece has come and how long it still is (PART and COUNTDOWN).
+        length: the position within the piece and what is left of it (PART and COUNTDOWN).
     """
 
     composer: float = 0.3
@@ -80,7 +80,7 @@ NO_DROPOUT = Dropout(*(0.0,) * 8)
 
 
 class PlacedPassage(NamedTuple):
-    """A run of rows of one piece in a window, and what was done to it."""
+    """Rows of one piece in a window, and how they were augmented."""
 
     piece: int
     start: int
@@ -90,7 +90,7 @@ class PlacedPassage(NamedTuple):
 
 
 class Dataset:
-    """Windows on a split of a dataset folder, for training, without end.
+    """Endless windows on a split of a dataset folder, for training.
 
     Attributes:
         pieces: the pieces of the split.
@@ -117,15 +117,15 @@ class Dataset:
             path: the dataset folder.
             split: `train`, `validation` or `test`.
             context: T.
-            seed: of all that is drawn.
-            weights: factors for the chance of a corpus's notes to be drawn, by corpus; 1 where
-                not named.
+            seed: of all random choices.
+            weights: factors for the chance that a corpus's notes are drawn, by corpus; 1 for
+                those not named.
             augmentation: what is changed, how often and how far.
             dropout: what is left out, how often.
-            pack: whether the room behind a piece's end is filled with the beginning of another.
-            epochs: whether everything is visited once before anything comes again, instead of
+            pack: whether the space after a piece's end is filled with the beginning of another.
+            epochs: whether everything is visited once before anything is repeated, instead of
                 being drawn at random. (On the `seconds` clock a slower tempo makes passages
-                longer, and what then hangs over a window's end is left out.)
+                longer, and what then extends over a window's end is left out.)
 
         Raises:
             InputError: if it is no dataset, the split is empty, or a weight names no corpus or is
@@ -166,7 +166,7 @@ class Dataset:
         return self._windows(range(k * size, (k + 1) * size))
 
     def describe(self, k: int) -> list[str]:
-        """What stands in window k and what was done to it, a line a stretch."""
+        """What window k contains and how it was augmented, one line per passage."""
         _, stretches = self._filled(k, _empty_windows(1, self.context), 0)
         return [
             f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} "
@@ -203,7 +203,7 @@ class Dataset:
     def _stretch(
         self, passage: Passage, random: np.random.Generator, tokens: Tokens, columns: Structure
     ) -> PlacedPassage:
-        """Put a passage into rows of a window, as much of it as fits."""
+        """Write as much of a passage into rows of a window as fits."""
         piece, start, stop = passage
         room = len(tokens)
         labels = self.pieces.labels(piece)

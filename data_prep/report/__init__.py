@@ -1,1 +1,1 @@
-"""What was done to a corpus, as figures and as a page."""
+"""The report of a run, as figures and as a page."""

@@ -1,4 +1,4 @@
-"""HTML for reports: one page with one style sheet, and the tables and figures that stand in it.
+"""HTML for reports: a page with one style sheet, and the tables and figures in it.
 
 A page needs nothing else: pictures are inside it. It is laid out for A4 as well as for a screen.
 Text is escaped wherever it comes in, unless it is `Html` already.
@@ -10,7 +10,7 @@ import base64
 from collections.abc import Container, Iterable, Sequence
 from html import escape
 
-# Colours stand in the marks themselves: not every printer of HTML applies styles inside SVG.
+# Colours are set on the marks themselves: not every printer of HTML applies styles inside SVG.
 INK, GREY, LINE = "#1b1d22", "#646a73", "#dcdfe4"
 BLUE, ORANGE, GREEN = "#39618f", "#c2703d", "#8a9a5b"
 
@@ -82,7 +82,7 @@ def text(content: str) -> Html:
 
 
 def section(title: str, *parts: str, level: int = 2) -> Html:
-    """A heading and what stands below it: `Html` as it is, text as a paragraph."""
+    """A heading and what follows it: `Html` as it is, text as a paragraph."""
     below = (part if isinstance(part, Html) else f"<p>{escape(part)}</p>" for part in parts)
     return Html(f"<h{level}>{escape(title)}</h{level}>\n{''.join(below)}")
 
@@ -141,7 +141,7 @@ def legend(entries: Iterable[tuple[str, str]]) -> Html:
 
 
 def svg(label: str, width: float, height: float, marks: Iterable[str]) -> Html:
-    """A drawing of SVG elements in a box of `width` × `height`, as wide as its place."""
+    """A drawing of SVG elements in a box of `width` × `height`, scaled to the width of the page."""
     return Html(
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(label)}">'
         f'<g font-family="{_FONT}" font-size="11" fill="{INK}">{"".join(marks)}</g></svg>'

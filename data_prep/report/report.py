@@ -1,4 +1,4 @@
-"""The report of a run: what came in, what stayed, and why the rest did not."""
+"""The report of a run: what came in, what was kept, and why the rest was not."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class DatasetReport:
             named.append({"file": f"{record.corpus}/{record.name}", "detail": detail})
 
     def keep(self, record: FileRecord, metadata: Metadata, split: str, group: str) -> None:
-        """Count a piece that stays."""
+        """Count a piece that is kept."""
         self.files += 1
         self.groups[group] += 1
         self.total.add(record)
@@ -91,7 +91,7 @@ class DatasetReport:
         self.clipped += record.clipped
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain data; every table in a fixed order."""
+        """The report as plain data, summed up for reading; every table in a fixed order."""
         return {
             "files": self.files,
             "kept": self.total.to_json(),

@@ -93,7 +93,7 @@ class MidiFile(NamedTuple):
 
 
 class ManifestEntry(NamedTuple):
-    """What a manifest says of one file."""
+    """A manifest's row about one file."""
 
     corpus: str
     name: str
@@ -321,7 +321,7 @@ def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
             member = archive.extractfile(info) if info.isreg() else None
             if member is not None:
                 yield info.name, info.size, member
-            # tarfile remembers every member it saw; a stream never goes back to one.
+            # tarfile keeps every member; a stream never goes back to one.
             archive.members = []  # type: ignore[attr-defined]
 
 

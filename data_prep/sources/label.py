@@ -1,8 +1,8 @@
-"""Labels: what a manifest, a path and the file itself say of a piece, in one form.
+"""Labels: what a manifest and a path say of a piece, in one form.
 
 Names differ between sources ("BachJS", "Bach, Johann Sebastian"); they are normalised by
-`tokenizer.labels`, so that one composer is one label. What a manifest says wins over what the path
-says, and the path over the file.
+`tokenizer.labels`, so that one composer is one label. Where a manifest and the path disagree, the
+manifest wins.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ PATH_FIELDS = ("composer", "title", "style", "split")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a piece from outside its notes.
+    """What is known of a piece beside its notes.
 
     Attributes:
         composer: normalised name, or None.
@@ -57,14 +57,14 @@ class Metadata:
 
 
 NO_METADATA = Metadata(composer=None, title="", styles=(), licence="", split=None)
-"""What is known of a piece of which nobody says anything."""
+"""The metadata of a piece without any."""
 
 
 def metadata_of(row: ManifestRow, path_labels: ManifestRow) -> Metadata:
     """The labels of one file from its manifest row and from its path, either of them empty.
 
     Raises:
-        InputError: if the manifest names a split that is none.
+        InputError: if the manifest names an unknown split.
     """
     if not row and not path_labels:
         return NO_METADATA

@@ -1,4 +1,4 @@
-"""Manifests: tables that say of each file who wrote it, what it is, and on what terms.
+"""Manifests: tables with each file's composer, title, style and licence.
 
 A manifest is JSON lines, CSV or Parquet with a column `file`; every other column is optional and
 is read by `label`. During a run the rows wait in a small database on disk, because an archive may
@@ -97,7 +97,7 @@ def _parquet_rows(stream: Any, where: str) -> Iterator[ManifestRow]:
 class ManifestStore:
     """Manifest rows on disk, by corpus and file; a later row of the same file wins.
 
-    A row that says nothing of its file, as in a plain list of files, is not kept.
+    A row that has nothing but its file, as in a plain list of files, is not kept.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,8 +1,9 @@
 """Chunks: the records of one batch of files as one file, written whole or not at all.
 
-They are what a run has already done: a run that is started again finds its chunks by name. A chunk
-is one line of JSON, a list a column, and after it the columns that are bytes, tokens last; the line
-has their lengths.
+They are the finished work of a run: a run that is started again finds its chunks by name. A chunk
+is one line of JSON, with a list for each column, followed by the columns that are bytes, tokens
+last; the line has their lengths. Plain `json` reads and writes it: a record object for each of
+millions of files would cost time, and nobody but this module reads them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Cleaning: rules with names and thresholds that say which files are not music to learn from.
+"""Cleaning: named rules with thresholds that exclude files unsuitable for training.
 
-A rule looks at many scores at once and gives a sentence for each that breaks it. The first rule
+A rule checks many scores at once and gives a sentence for each that breaks it. The first rule
 broken is the reason that the report counts.
 """
 
@@ -46,7 +46,7 @@ class Thresholds:
 
 
 class Violation(NamedTuple):
-    """A rule that a score breaks: its name, and how, as a sentence's end."""
+    """A rule that a score breaks: its name, and how, to end a sentence."""
 
     rule: str
     detail: str
@@ -164,7 +164,7 @@ RULES: dict[str, Rule] = {
     "silent_gap": _silent_gap,
     "out_of_range": _out_of_range,
 }
-"""Every rule by name, in the order in which they are asked."""
+"""Every rule by name, in the order in which they are checked."""
 
 
 def violations(music: Together, thresholds: Thresholds) -> dict[int, Violation]:

@@ -8,8 +8,8 @@ and hashed. The set of hashes is the piece, and the piece's *sketch* is the hash
 scaled MinHash, Brown & Irber 2016). Two sketches tell how much of the shorter piece the longer one
 contains, so that a movement is found in a whole, and an arrangement in its original.
 
-A piece of drums alone has no harmonies: there a dozen strokes, each the drums struck together, and
-roughly when in the run its middle comes, take their place.
+A piece for drums alone has no harmonies: there a dozen onsets, each the set of drums played
+together, and roughly when in the run its middle comes, take their place.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ LONGEST_RUN = 12
 """Harmonies in a run, at most."""
 
 DRUM_RUN = 12
-"""Strokes in a run."""
+"""Onsets of drums in a run."""
 
 DRUM_SPREAD = 0.3
-"""As `CHORD_SPREAD`: a drummer's hands fall less together than a score's notes."""
+"""As `CHORD_SPREAD`, for drums, whose onsets spread wider than those of a score's chords."""
 
 SKETCH_SIZE = 256
 """A sketch keeps at most about this many hashes: the threshold halves until it does."""
@@ -48,8 +48,8 @@ CHORD_SPREAD = 0.15
 """Onsets closer than this share of the mean time between notes are one onset."""
 
 OVERLAP = 0.5
-"""A note that ends within this share of the mean time between notes after an onset is over by then:
-a legato is no harmony."""
+"""A note that ends within this share of the mean time between notes after an onset does not sound
+there: overlapping legato makes no harmony."""
 
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 _SEED_HARMONY = np.uint64(0x8CB92BA72F3D8DD7)
@@ -128,8 +128,8 @@ def threshold(sketch: Sketch) -> int:
 def _harmonies(music: Together, chosen: Ints | slice, size: Ints) -> tuple[Harmonies, Ints]:
     """The pitch classes sounding at each onset of the chosen notes, as bits, repeats left out.
 
-    A note sounds at every onset from its own to the last one before its end: a count that goes up
-    and down for each pitch class, summed over onsets.
+    A note sounds at every onset from its start to the last one before its end: a count that goes
+    up and down for each pitch class, summed over onsets.
 
     Args:
         music: the pieces.
@@ -174,7 +174,7 @@ def _harmony_hashes(masks: Harmonies, piece: Ints) -> tuple[npt.NDArray[np.uint6
     """A hash for each run of harmonies whose first has one canonical rotation, and its piece.
 
     A run that the piece's end cuts short is none, unless the whole piece is shorter than a run;
-    nor is a scale, which is in everybody's music.
+    nor is a scale, which is in all music.
     """
     count = len(masks)
     size = _SIZE[masks]
@@ -221,7 +221,7 @@ def _is_step(masks: Harmonies) -> Mask:
 
 
 def _drum_hashes(music: Together, chosen: Ints, size: Ints) -> tuple[npt.NDArray[np.uint64], Ints]:
-    """A hash for each run of strokes, and of the eighth of its time in which its middle comes.
+    """A hash for each run of onsets, and of the eighth of its time in which its middle comes.
 
     Args:
         music: the pieces.
@@ -234,20 +234,20 @@ def _drum_hashes(music: Together, chosen: Ints, size: Ints) -> tuple[npt.NDArray
     start = music.start[chosen]
     apart = np.floor(DRUM_SPREAD * _mean_gaps(start, size)).astype(np.int64).repeat(size)
     first = np.append(True, start[1:] - start[:-1] > apart[1:]).nonzero()[0]
-    struck = np.add.reduceat(_mixed(music.pitch[chosen].astype(np.uint64) + _SEED_DRUMS), first)
+    played = np.add.reduceat(_mixed(music.pitch[chosen].astype(np.uint64) + _SEED_DRUMS), first)
     times = start[first]
-    piece, lead, strokes = np.unique(piece_of(times), return_index=True, return_counts=True)
-    run = np.minimum(DRUM_RUN, strokes)
-    windows = strokes - run + 1
-    begin = np.arange(windows.sum()) + (lead - windows.cumsum() + windows).repeat(windows)
-    run = run.repeat(windows)
+    piece, lead, onsets = np.unique(piece_of(times), return_index=True, return_counts=True)
+    run = np.minimum(DRUM_RUN, onsets)
+    runs = onsets - run + 1
+    begin = np.arange(runs.sum()) + (lead - runs.cumsum() + runs).repeat(runs)
+    run = run.repeat(runs)
     hashes = _SEED_DRUMS + run.astype(np.uint64)
     for step in range(int(run.max())):
         going = (run > step).nonzero()[0]
-        hashes[going] = _mixed(hashes[going] ^ struck[begin[going] + step])
+        hashes[going] = _mixed(hashes[going] ^ played[begin[going] + step])
     whole = times[begin + run - 1] - times[begin]
     part = np.rint(8 * (times[begin + run // 2] - times[begin]) / np.maximum(whole, 1))
-    return _mixed(hashes ^ part.astype(np.uint64)), piece.repeat(windows)
+    return _mixed(hashes ^ part.astype(np.uint64)), piece.repeat(runs)
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -100,9 +100,9 @@ class FileBatch:
 
     Attributes:
         number: its place in the whole run.
-        target: the file that `examine_batch` writes.
+        target: the chunk to write.
         files: what to read.
-        refused: reasons for files that are not to be read again, by place: they hung or crashed.
+        refused: why files that hung or crashed are not to be read again, by index.
         alone: whether each file is worked on by itself, to find the one at fault.
     """
 
@@ -114,7 +114,7 @@ class FileBatch:
 
 
 TOGETHER = -2
-"""In place of a file's: the work goes on with several files that have been read."""
+"""Instead of a file's index: several files that have been read are worked on."""
 
 
 def examine_batch(
@@ -123,12 +123,13 @@ def examine_batch(
     """The records of a batch's files, in their order.
 
     Files are read one by one, and what was read is worked on together. Where that fails, each file
-    is worked on alone: one file in a million must not end the run.
+    is worked on alone: one bad file in a million must not end the run.
 
     Args:
         batch: the files.
         preprocessing: what is done to them.
-        begun: hears the place of each file as it is begun, and `TOGETHER` when several are.
+        begun: called with the index of each file as it is begun, and with `TOGETHER` when work
+            on several begins.
     """
     if not batch.alone:
         try:
