@@ -5,7 +5,7 @@ Above the form, below the parts: `lines`, `comping`, `drums` and `melody` turn a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
@@ -110,22 +110,3 @@ class Repertoire:
         if section.occurrence and self._random.randrange(100) < 22:
             return self._random.choice(options)
         return self._chosen[kind]
-
-
-def disjoint(notes: Iterable[Note]) -> list[Note]:
-    """Notes in order of time, none of a pitch that still sounds: the earlier one is cut."""
-    found: list[Note] = []
-    latest: dict[int, int] = {}
-    for note in sorted(notes):
-        place = latest.get(note.pitch)
-        if place is not None:
-            before = found[place]
-            if before.start == note.start:
-                if note.duration > before.duration:
-                    found[place] = note
-                continue
-            if before.stop > note.start:
-                found[place] = before._replace(duration=note.start - before.start)
-        latest[note.pitch] = len(found)
-        found.append(note)
-    return found

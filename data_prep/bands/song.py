@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from tokenizer import Score, Track
-from tokenizer.score.columns import DRUMS, KEY_SIGNATURES, NOTES, TEMPOS, TIME_SIGNATURES
+from tokenizer.score.columns import (
+    DRUMS,
+    KEY_SIGNATURES,
+    NOTES,
+    TEMPOS,
+    TIME_SIGNATURES,
+    disjoint_notes,
+)
+from tokenizer.typing import Notes
 
 from . import arrange, harmony, kit
 from .chords import Key, pitch_class
@@ -21,7 +29,7 @@ from .humanise import humanised
 from .lines import Line
 from .melody import Singer
 from .pattern import TICKS, Swing
-from .playing import Chart, Note, Player, disjoint
+from .playing import Chart, Note, Player
 from .solo import Soloist, answers, counter
 from .style import Part, Style
 
@@ -99,7 +107,7 @@ def _played(chart: Chart, tempo: int, random: Random) -> list[PlayedTrack]:
             steady=part.role in ("chords", "pad"),
         )
         if made:
-            found.append(PlayedTrack(Track(player.name, player.program), part.role, disjoint(made)))
+            found.append(PlayedTrack(Track(player.name, player.program), part.role, made))
     drums = _drums(chart, per_ms, alone or not found, random)
     return [*found, *drums]
 
@@ -138,15 +146,10 @@ def _drums(chart: Chart, per_ms: float, needed: bool, random: Random) -> list[Pl
         steady=True,
     )
     track = Track("Drums", DRUMS, True, kit.KITS[random.choice(drums.kits)])
-    return [PlayedTrack(track, "drums", disjoint(made))] if made else []
+    return [PlayedTrack(track, "drums", made)] if made else []
 
 
 def _score(tracks: list[PlayedTrack], form: Form, tempo: int, random: Random) -> Score:
-    rows = [
-        (note.start, note.duration, note.pitch, note.velocity, part.track.program, number)
-        for number, part in enumerate(tracks)
-        for note in part.notes
-    ]
     keys: list[tuple[int, Key]] = []
     for section in form.sections:
         if not keys or section.key != keys[-1][1]:
@@ -154,11 +157,18 @@ def _score(tracks: list[PlayedTrack], form: Form, tempo: int, random: Random) ->
     return Score(
         TICKS,
         tuple(part.track for part in tracks),
-        notes=np.array(rows, NOTES),
+        notes=np.concatenate([_rows(part, number) for number, part in enumerate(tracks)]),
         tempos=np.array(_tempos(form, tempo, random), TEMPOS),
         time_signatures=np.array([(0, *form.meter)], TIME_SIGNATURES),
         key_signatures=np.array([(t, k.fifths, k.is_minor) for t, k in keys], KEY_SIGNATURES),
     )
+
+
+def _rows(part: PlayedTrack, number: int) -> Notes:
+    """A track's notes as a column, none of a pitch that still sounds."""
+    program = part.track.program
+    rows = [(n.start, n.duration, n.pitch, n.velocity, program, number) for n in part.notes]
+    return disjoint_notes(np.array(sorted(rows), NOTES), {})[0]
 
 
 def _tempos(form: Form, tempo: int, random: Random) -> list[tuple[int, int]]:

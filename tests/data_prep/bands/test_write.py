@@ -9,7 +9,7 @@ import pytest
 
 from data_prep.bands.write import Order, write
 from data_prep.pipeline import prepare
-from data_prep.sources.label import describe
+from data_prep.sources.label import metadata_of
 from tokenizer import read
 from tokenizer.errors import InputError
 
@@ -43,7 +43,7 @@ def test_the_manifest_describes_the_files(tmp_path: Path) -> None:
         score = read(tmp_path / row["file"])
         assert {track.name for track in score.tracks} == set(row["roles"])
         assert row["licence"] == "CC0-1.0"
-        described = describe(row, {})
+        described = metadata_of(row, {})
         assert described.styles
         assert described.title == row["title"]
         assert described.licence == "CC0-1.0"
