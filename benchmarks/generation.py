@@ -211,7 +211,8 @@ def whole(model: Checkpoint, pieces: int) -> None:
         f"{count} pieces in {took:.0f} s ({worked:.0f} s of CPU): "
         f"{', '.join(f'{n} {fault}' for fault, n in wrong.items()) or 'no fault'}; "
         f"{kept} with instruments guaranteed; {near} of {endings} endings within two bars, "
-        f"{sum(c.home for c in chords)} of {len(chords)} with the tonic in the bass, a last chord "
+        f"{sum(c.tonic_in_bass for c in chords)} of {len(chords)} with "
+        "the tonic in the bass, a last chord "
         f"{2 ** median(c.held for c in chords):.1f} times as long as the middle note; "
         f"{loops} with a figure that goes round more than 99 of 100 real passages let one"
     )

@@ -6,7 +6,7 @@ From each folder (without any, the tests' few files) so many pieces are drawn; o
 passages of 16 bars that follow one another are measured. Printed are the mean and the standard
 deviation of every measure, the standard deviation of its change from the first passage to the
 second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
-`musenet.sampling.loop_penalty` would break, and by number of instruments how many notes begin
+`musenet.sampling.loop_penalty` would penalise, and by number of instruments how many notes begin
 within a quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). Last
 come the chords with which whole pieces close, beside four others of each
 (`musenet.sampling.ending`).
@@ -19,6 +19,7 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -27,9 +28,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
 from musenet.generation.reranking import measures, signs  # noqa: E402
-from musenet.sampling.constraints import most_at_once, within  # noqa: E402
+from musenet.sampling.constraints import max_polyphony, starts_within  # noqa: E402
 from musenet.sampling.ending import Chord, chord_at, last_chord  # noqa: E402
-from musenet.sampling.loop_penalty import LONGEST, NOTES, REPEATS  # noqa: E402
+from musenet.sampling.loop_penalty import LoopPenalty  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
 from tokenizer.instruments import DRUMS  # noqa: E402
 from tokenizer.score.bars import Bars  # noqa: E402
@@ -60,24 +61,25 @@ def passages(score: Score, generator: random.Random) -> tuple[Score, Score] | No
     return both if min(len(part.notes) for part in both) >= FEWEST_NOTES else None
 
 
-def broken(score: Score, tokenizer: Tokenizer) -> tuple[int, int]:
+def looping(score: Score, tokenizer: Tokenizer) -> tuple[int, int]:
     """How many rows of a piece would have been made less likely, and how many it has."""
     rows = tokenizer.body(score).astype(np.int64)
     keys = (rows[:, 0] * 256 + rows[:, 1]) * 256 + rows[:, 2]
     over = np.zeros(len(keys), dtype=bool)
-    for period in range(1, min(LONGEST, len(keys) - 1) + 1):
+    penalty = LoopPenalty()
+    for period in range(1, min(penalty.longest, len(keys) - 1) + 1):
         place = np.arange(len(keys) - period)
         same = keys[period:] == keys[:-period]
         run = place - np.maximum.accumulate(np.where(same, -1, place))
-        over[period:] |= run > max(REPEATS * period, NOTES)
+        over[period:] |= run > max(penalty.repeats * period, penalty.rows)
     return int(over.sum()), len(keys)
 
 
 def fullest(score: Score) -> tuple[int, int, int]:
     """How many instruments play; the most notes that begin within a quarter, and sound at once."""
     starts = score.notes["start"].astype(np.int64)
-    in_a_quarter = int(within(starts, score.ticks_per_quarter).max())
-    return len(np.unique(score.notes["program"])), in_a_quarter, most_at_once(score.notes)
+    in_a_quarter = int(starts_within(starts, score.ticks_per_quarter).max())
+    return len(np.unique(score.notes["program"])), in_a_quarter, max_polyphony(score.notes)
 
 
 def closing(score: Score, generator: random.Random) -> tuple[Chord, list[Chord]] | None:
@@ -96,14 +98,13 @@ def print_closing(chords: list[tuple[Chord, list[Chord]]]) -> None:
     last = [one for one, _ in chords]
     others = [one for _, some in chords for one in some]
     print(f"\n{'chord':24s} {'last':>8s} {'any':>8s}   of {len(chords)} pieces")
-    for home in (True, False):
-        for pure in (True, False):
-            name = f"{'tonic' if home else 'else'} in the bass, {'pure' if pure else 'not'}"
-            shares = [
-                np.mean([(one.home, one.pure) == (home, pure) for one in some])
-                for some in (last, others)
-            ]
-            print(f"{name:24s} {shares[0]:8.2f} {shares[1]:8.2f}")
+    for kind in product((True, False), repeat=2):
+        bass, notes = "tonic" if kind[0] else "other", "triad alone" if kind[1] else "others too"
+        shares = [
+            np.mean([(one.tonic_in_bass, one.tonic_triad) == kind for one in some])
+            for some in (last, others)
+        ]
+        print(f"{f'{bass} in bass, {notes}':24s} {shares[0]:8.2f} {shares[1]:8.2f}")
     held = [np.array([one.held for one in some]) for some in (last, others)]
     print(f"{'held, octaves':24s} {held[0].mean():8.2f} {held[1].mean():8.2f}")
     print(f"{'its deviation':24s} {held[0].std():8.2f} {held[1].std():8.2f}")
@@ -126,7 +127,7 @@ def main() -> None:
             if both is not None:
                 found.append(both)
                 full.append(fullest(score))
-                loops += broken(score, tokenizer)
+                loops += looping(score, tokenizer)
                 chords += [closing(score, generator)]
                 taken += 1
             if taken == arguments.pieces:

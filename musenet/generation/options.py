@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
-from musenet.sampling.filters import FieldSampling, Sampling
-from musenet.sampling.grammar import MOST_NOTES, Limits
+from musenet.sampling.constraints import MOST_NOTES, Constraints
+from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
@@ -28,13 +28,13 @@ DEFAULT_BARS = 16
 MOST_VARIATIONS = 64
 _PIANO = 0
 
-NATURAL: FieldSampling = tuple(
-    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
+NATURAL: tuple[FieldFilter, ...] = tuple(
+    FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
 )
 """How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
 
-FRESH: FieldSampling = tuple(
-    Sampling(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.98, 0.96, 0.96)
+FRESH: tuple[FieldFilter, ...] = tuple(
+    FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.98, 0.96, 0.96)
 )
 """The same where there is no prompt whose pitches are as varied as the piece's: more pitches."""
 
@@ -336,16 +336,16 @@ class GenerateOptions:
         """
         return from_keywords(cls, given)
 
-    def limits(self) -> Limits:
+    def limits(self) -> Constraints:
         """What the music may not break."""
-        return Limits(
+        return Constraints(
             polyphony=self.polyphony,
             density=self.density,
             unisons=self.unisons,
             pitch_classes=self.scale,
         )
 
-    def sampling(self, *, fresh: bool) -> FieldSampling:
+    def sampling(self, *, fresh: bool) -> tuple[FieldFilter, ...]:
         """How each field of a note is drawn, without a prompt (`fresh`) or with one."""
         given = {name: getattr(self, name) for name in _FILTERS}
         found = []

@@ -26,7 +26,7 @@ from typing import NamedTuple
 import numpy as np
 
 from musenet.evaluation import statistics
-from musenet.sampling.ending import judged
+from musenet.sampling.ending import ending_evidence
 from musenet.sampling.loop_penalty import longest_runs
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
@@ -158,7 +158,7 @@ def rank(
     for index, score in enumerate(scores):
         found = _found(score, before, wanted)
         if late is not None:
-            for finding in judged(score.notes, key, late[index]):
+            for finding in ending_evidence(score.notes, key, late[index]):
                 found.add("ending", *finding)
         if critic is not None:
             found.evidence = {"critic": critic[index], **found.evidence}

@@ -17,11 +17,12 @@ from musenet import __version__
 from musenet.decoding.engines import resolve_engine
 from musenet.export import excerpts, merge
 from musenet.model.checkpoint import Checkpoint
-from musenet.sampling.constraints import accustomed, usual
-from musenet.sampling.ending import judged
-from musenet.sampling.finale import Finale
-from musenet.sampling.grammar import Limits
-from musenet.sampling.sampler import Plan, Sampler, Step, kept_rows, rows_of
+from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
+from musenet.sampling.ending import EndingSampler, ending_evidence
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, kept_rows, rows_of
+from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
@@ -122,14 +123,14 @@ class Composition:
         grid = self._tokenizer.vocabulary.grid
         self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
         self._labels = labels(self.options, self.prompt, self._tokenizer)
-        self._plan = self._planned()
+        self._config = self._sampler_config()
         model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
         self._sampler = (
-            Finale(model, vocabulary, self._plan, self._closes)
+            EndingSampler(model, vocabulary, self._config, self._ending_score)
             if options.ending
-            else Sampler(model, vocabulary, self._plan)
+            else Sampler(model, vocabulary, self._config)
         )
-        self._steps: list[Step] = []
+        self._sampled: list[SampledRows] = []
 
     @property
     def title(self) -> str:
@@ -145,7 +146,7 @@ class Composition:
     def unheard(self) -> int:
         """How many of the prompt's first notes lie before what the context holds."""
         context = self._checkpoint.config.context
-        early = self._plan.body[: len(self._plan.body) - kept_rows(self._plan, context)]
+        early = self._config.prompt[: len(self._config.prompt) - kept_rows(self._config, context)]
         return int(self._tokenizer.vocabulary.is_note(early).sum())
 
     @property
@@ -176,9 +177,9 @@ class Composition:
 
     def steps(self) -> Iterator[float]:
         """Make the music step by step; a step gives the tick that every variation has reached."""
-        for step in self._sampler.steps():
-            self._steps.append(step)
-            behind = step.times[step.live].min()
+        for new in self._sampler.sample():
+            self._sampled.append(new)
+            behind = new.times[new.live].min()
             yield float(self._clock.ticks(np.array([behind]))[0])
 
     def latest(self) -> Notes:
@@ -186,10 +187,10 @@ class Composition:
 
         The column `track` holds each note's place in the variations.
         """
-        step = self._steps[-1]
+        new = self._sampled[-1]
         vocabulary = self._tokenizer.vocabulary
-        sounding = step.live & vocabulary.is_note(step.rows)
-        notes = self._tokenizer.decode_notes(step.rows[sounding], step.times[sounding], self._clock)
+        sounding = new.live & vocabulary.is_note(new.rows)
+        notes = self._tokenizer.decode_notes(new.rows[sounding], new.times[sounding], self._clock)
         notes["track"] = np.flatnonzero(sounding)
         return notes
 
@@ -199,11 +200,11 @@ class Composition:
 
     def rows(self, index: int) -> Tokens:
         """The new rows `(T, 5)` of a variation, by its place in the options."""
-        return rows_of(self._steps, index)
+        return rows_of(self._sampled, index)
 
     def piece(self, index: int) -> Tokens:
         """A variation from the beginning of the prompt, with its prefix, `(T, 5)`."""
-        return np.concatenate([self._plan.prefix, self._plan.body, self.rows(index)])
+        return np.concatenate([self._config.prefix, self._config.prompt, self.rows(index)])
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -214,7 +215,7 @@ class Composition:
         players = np.unique(self.prompt.heard.notes["program"]).tolist()
         return tuple(dict.fromkeys((*options.instruments, *players)))
 
-    def _planned(self) -> Plan:
+    def _sampler_config(self) -> SamplerConfig:
         options, prompt = self.options, self.prompt
         vocabulary = self._tokenizer.vocabulary
         body = self._tokenizer.body(prompt.heard)
@@ -225,23 +226,23 @@ class Composition:
         # An ending may come two bars early, and its last chord start within the bar after.
         bar = self.bars.number(self.end)
         early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
-        return Plan(
+        return SamplerConfig(
             prefix=self._tokenizer.prefix(self._labels),
-            body=body,
+            prompt=body,
             not_before=max(clock.step(prompt.boundary), earliest),
             until=late if options.ending else until,
-            sampling=options.sampling(fresh=self.fresh),
-            limits=_limits(options, prompt),
+            filters=options.sampling(fresh=self.fresh),
+            constraints=_constraints(options, prompt),
             seed=options.seed,
             variations=options.variations,
             length=until if options.ending else None,
             may_end_at=early if options.ending else None,
             overlap=options.overlap,
-            balance=options.instrument_balance,
-            manner=options.style_penalty,
-            keep_key=options.key is None or self.fresh,
-            asked=options.instruments,
-            repetition=options.loop_penalty,
+            processors=(
+                InstrumentBalance(options.instrument_balance, options.instruments),
+                StylePenalty(options.style_penalty, keep_key=options.key is None or self.fresh),
+                LoopPenalty(options.loop_penalty),
+            ),
             engine=options.engine,
         )
 
@@ -278,18 +279,18 @@ class Composition:
 
     def _placed(self, rows: Tokens) -> Notes:
         """The notes of new rows, in the file's ticks."""
-        vocabulary, body = self._tokenizer.vocabulary, self._plan.body
+        vocabulary, body = self._tokenizer.vocabulary, self._config.prompt
         times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
         playing = vocabulary.is_note(rows)
         notes = self._tokenizer.decode_notes(rows[playing], times[playing], self._clock)
         notes["start"] = np.maximum(notes["start"], self.prompt.boundary)
         return notes
 
-    def _closes(self, rows: Tokens) -> float:
+    def _ending_score(self, rows: Tokens) -> float:
         """How well new rows end the piece, in nats."""
         notes = self._placed(rows)
         end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
-        return sum(nats for nats, _ in judged(notes, self.key, self.late(end)))
+        return sum(nats for nats, _ in ending_evidence(notes, self.key, self.late(end)))
 
     def _drift(self, new: Notes) -> Drift:
         prompt = self.prompt
@@ -359,24 +360,24 @@ def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> La
     )
 
 
-def _limits(options: GenerateOptions, prompt: Prompt) -> Limits:
-    """The limits asked for; a prompt's players and their habits stay while nobody else is asked.
+def _constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
+    """The constraints asked for, and those that the prompt or the number of instruments implies.
 
-    A piece from nothing becomes as full as is usual for the players asked for.
+    A prompt's instruments stay, and how full it is, where no others are asked for.
     """
     limits = options.limits()
     parts = merge.parts_of(prompt.file)
     present = {part.program for part in parts}
     players = {*(options.only_instruments or ()), *options.instruments}
     if players and not present:
-        limits = usual(limits, len(players))
+        limits = usual_for(limits, len(players))
     if options.only_instruments is not None:
         limits = replace(limits, programs=options.only_instruments)
     elif present and not options.new_instruments and limits.programs is None:
         heard = np.unique(prompt.heard.notes["program"]).tolist()
         limits = replace(limits, programs=tuple(sorted({*heard, *options.instruments})))
         if not options.instruments:
-            limits = accustomed(limits, prompt.heard.notes, prompt.heard.ticks_per_quarter)
+            limits = implied_by_prompt(limits, prompt.heard.notes, prompt.heard.ticks_per_quarter)
     room = len(present) + len(merge.free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
 

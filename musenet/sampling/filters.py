@@ -17,8 +17,8 @@ from tokenizer.typing import Floats, Ints, Logits, Mask
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """How adventurous a draw is.
+class FieldFilter:
+    """How the values of a field are filtered before one is drawn.
 
     Attributes:
         temperature: 1 draws as the model thinks, lower is safer, 0 takes the likeliest.
@@ -44,11 +44,7 @@ class Sampling:
             raise InputError(f"min-p {self.min_p:g} is outside 0 to 1; 0 keeps everything")
 
 
-FieldSampling = tuple[Sampling, ...]
-"""One `Sampling` for each field of a token, in the order of `FIELDS` of the vocabulary."""
-
-
-def filtered(logits: Logits, allowed: Mask, how: Sampling) -> Floats:
+def filtered(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
     """Probabilities `(B, V)` after mask, temperature and filters; each row sums to 1.
 
     Args:
@@ -67,7 +63,7 @@ def filtered(logits: Logits, allowed: Mask, how: Sampling) -> Floats:
 def draw(
     logits: Logits,
     allowed: Mask,
-    how: Sampling,
+    how: FieldFilter,
     uniform: Floats,
 ) -> Ints:
     """Draw one value a row, `(B,)`, by inverting the distribution function.
@@ -87,7 +83,7 @@ def draw(
     return (cumulative > target).argmax(axis=1)
 
 
-def _weights(logits: Logits, allowed: Mask, how: Sampling) -> Floats:
+def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
     """What `filtered` gives, times a number for each row."""
     z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
     top = z.max(axis=1, keepdims=True)

@@ -1,15 +1,14 @@
-"""Which values may come next: every sampled row is a valid row, inside the limits asked for.
+"""Which values may come next: every sampled row is a valid row that keeps the constraints.
 
 Two layers of masks. The grammar itself is never given up: a row is a note or a rest, time never
 runs backwards, notes of one time stand in order of instrument and pitch (so none stands twice),
-and nothing starts before the continuation does. `Limits` are the composer's: where one of them
-would leave nothing to draw, it is let go for that draw, and counted in `Grammar.relaxed`.
+and nothing starts before the continuation does. `Constraints` are the user's: where one of them
+would leave nothing to draw, it is relaxed for that draw, and counted in `Grammar.relaxed`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,49 +21,15 @@ from tokenizer.encoding.vocabulary import (
     WAIT,
     Vocabulary,
 )
-from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.typing import Integers, Mask, Steps, Tokens
 
+from .constraints import MOST_NOTES, Constraints
+from .processor import RowState
+
 PROGRAMS = 129
-MOST_NOTES = 128
-"""Notes that are remembered, hence the largest limit of polyphony and density."""
 
 _NEVER = -(1 << 40)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a composer will not have broken.
-
-    Attributes:
-        programs: the only instruments (0–128), or None for any.
-        instruments: how many different instruments may sound, the prompt's included. 16 is what
-            the channels of a MIDI file hold.
-        in_range: whether each instrument keeps to the pitches that it can play.
-        unisons: whether two instruments may strike the same pitch at the same time.
-        polyphony: how many notes may sound at once, or None for any number.
-        density: how many notes may start within a quarter note, or None for any number.
-        pitch_classes: the only pitch classes (0 is C), drums aside, or None for any.
-    """
-
-    programs: tuple[int, ...] | None = None
-    instruments: int = 16
-    in_range: bool = True
-    unisons: bool = True
-    polyphony: int | None = None
-    density: int | None = None
-    pitch_classes: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse limits that leave no music."""
-        for name, value in (("polyphony", self.polyphony), ("density", self.density)):
-            if value is not None and not 1 <= value <= MOST_NOTES:
-                raise InputError(f"--{name} {value} is outside 1 to {MOST_NOTES}")
-        if self.programs is not None and not self.programs:
-            raise InputError("no instrument is left to play; name at least one")
-        if self.pitch_classes is not None and not self.pitch_classes:
-            raise InputError("the scale has no note; name at least one")
 
 
 class Grammar:
@@ -72,11 +37,10 @@ class Grammar:
 
     Args:
         vocabulary: what the values mean.
-        limits: the composer's limits.
+        constraints: what the user set.
         batch: how many continuations.
-        time: the time reached, in steps.
-        not_before: the first step at which a note may start; later than `time`, or 0 with it.
-        heard: the prompt's note rows `(T, 5)`; the range of an instrument reaches as far as the
+        not_before: the first step at which a note may start; later than the prompt reaches, or 0.
+        prompt: the prompt's rows `(T, 5)`; the range of an instrument reaches as far as the
             prompt takes it, and its instruments count among the instruments allowed.
         may_end_at: the first step at which the piece may end by itself, or None if it may not.
     """
@@ -84,24 +48,23 @@ class Grammar:
     def __init__(
         self,
         vocabulary: Vocabulary,
-        limits: Limits,
+        constraints: Constraints,
         batch: int,
         *,
-        time: int = 0,
         not_before: int = 0,
-        heard: Tokens | None = None,
+        prompt: Tokens | None = None,
         may_end_at: int | None = None,
     ) -> None:
         self.relaxed: Counter[str] = Counter()
-        self._limits = limits
+        self._constraints = constraints
         self._not_before = not_before
         self._may_end_at = may_end_at
         self._end = vocabulary.end
         self._waits = slice(1, vocabulary.first_rest)
         self._rests = slice(vocabulary.first_rest, vocabulary.first_control)
         self._wait_count, self._beat = vocabulary.grid.wait_count, vocabulary.grid.beat
-        notes = heard[vocabulary.is_note(heard)] if heard is not None else _no_rows()
-        playable = _playable(limits, notes)
+        notes = prompt[vocabulary.is_note(prompt)] if prompt is not None else _no_rows()
+        playable = _playable(constraints, notes)
         self._highest = np.where(playable.any(axis=1), 127 - playable[:, ::-1].argmax(axis=1), -1)
         self._can = np.tile(self._highest >= 0, (batch, 1))
         self._used = np.zeros((batch, PROGRAMS), dtype=bool)
@@ -116,29 +79,24 @@ class Grammar:
         self._short = np.zeros(vocabulary.sizes[WAIT], dtype=bool)
         self._short[vocabulary.first_rest : vocabulary.first_control - 1] = True
         self._lengths = np.maximum(np.concatenate([[0], vocabulary.grid.durations]), 1)
-        self._time = np.full(batch, time, dtype=np.int64)
         self._program = np.full(batch, -1, dtype=np.int64)
         self._pitch = np.full(batch, -1, dtype=np.int64)
         self._lowest = np.zeros(batch, dtype=np.int64)
         self._after_short_rest = np.zeros(batch, dtype=np.int64)
-        self._struck = np.zeros((batch, 128), dtype=bool)
+        self._sounded = np.zeros((batch, 128), dtype=bool)
         self._starts = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
         self._ends = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
         self._count = 0
-        self._meet()
+        self._update_usable()
 
-    @property
-    def time(self) -> Steps:
-        """The time `(B,)` reached, in steps."""
-        return self._time
-
-    def allowed(self, field: int, rows: Integers) -> Mask:
-        """The values `(B, V)` that `field` may take, given the fields of `rows` before it.
+    def allowed(self, field: int, state: RowState) -> Mask:
+        """The values `(B, V)` that `field` may take, given the fields before it.
 
         Of the first field these are the values up to `end`; no control after it may come.
         """
+        rows = state.rows
         if field == WAIT:
-            return self._first_field()
+            return self._first_field(state.time)
         if field == INSTRUMENT:
             return self._instruments(rows)
         if field == PITCH:
@@ -146,12 +104,11 @@ class Grammar:
         table = self._durations_of if field == DURATION else self._velocities_of
         return table[rows[:, INSTRUMENT]]
 
-    def push(self, rows: Integers) -> None:
-        """Go on by the sampled rows `(B, 5)`."""
+    def push(self, state: RowState) -> None:
+        """Go on by the sampled rows."""
+        rows, note = state.rows, state.note
         first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
-        passed, note = self._steps[first], program >= 0
-        moved = passed > 0
-        self._time = self._time + passed
+        moved = self._steps[first] > 0
         self._program = np.where(note, program, np.where(moved, -1, self._program))
         self._pitch = np.where(note, rows[:, PITCH] - 1, np.where(moved, -1, self._pitch))
         self._lowest = self._program + (self._pitch >= self._highest[self._program])
@@ -159,28 +116,28 @@ class Grammar:
         index = np.flatnonzero(note)
         if not self._used[index, program[index]].all():
             self._used[index, program[index]] = True
-            self._meet()
-        if not self._limits.unisons:
-            self._struck[moved] = False
-            self._struck[index, self._pitch[index]] = True
+            self._update_usable()
+        if not self._constraints.unisons:
+            self._sounded[moved] = False
+            self._sounded[index, self._pitch[index]] = True
         slot = self._count % MOST_NOTES
         self._count += 1
-        self._starts[:, slot] = np.where(note, self._time, _NEVER)
-        ends = self._time + self._lengths[rows[:, DURATION]]
+        self._starts[:, slot] = np.where(note, state.time, _NEVER)
+        ends = state.time + self._lengths[rows[:, DURATION]]
         self._ends[:, slot] = np.where(note, ends, _NEVER)
 
-    def _meet(self) -> None:
+    def _update_usable(self) -> None:
         """Note which instruments may play: those that can, and for which there is room."""
-        room = (self._used.sum(axis=1) < self._limits.instruments)[:, None]
+        room = (self._used.sum(axis=1) < self._constraints.instruments)[:, None]
         usable = self._can & (self._used | room)
         self._roomless = ~usable.any(axis=1)
         usable[self._roomless] = self._can[self._roomless]
         self._usable = usable
         self._top = PROGRAMS - 1 - usable[:, ::-1].argmax(axis=1)
 
-    def _first_field(self) -> Mask:
+    def _first_field(self, time: Steps) -> Mask:
         """Waits that reach the start and have a note to play; rests; the end where it may come."""
-        time, count = self._time, self._wait_count
+        count = self._wait_count
         mask = self._first[self._after_short_rest]
         waits, rests = mask[:, self._waits], mask[:, self._rests]
         waits &= np.arange(count) >= (self._earliest() - time)[:, None]
@@ -201,12 +158,12 @@ class Grammar:
         Fewer than n notes sound from the n-th latest end on, and fewer than n have started within
         a quarter from a quarter after the n-th latest start on.
         """
-        limits = self._limits
+        constraints = self._constraints
         earliest: Steps | int = self._not_before
-        if limits.polyphony is not None:
-            earliest = np.maximum(earliest, _latest(self._ends, limits.polyphony))
-        if limits.density is not None:
-            earliest = np.maximum(earliest, _latest(self._starts, limits.density) + self._beat)
+        if constraints.polyphony is not None:
+            earliest = np.maximum(earliest, _latest(self._ends, constraints.polyphony))
+        if constraints.density is not None:
+            earliest = np.maximum(earliest, _latest(self._starts, constraints.density) + self._beat)
         return earliest
 
     def _instruments(self, rows: Integers) -> Mask:
@@ -222,14 +179,14 @@ class Grammar:
         return mask
 
     def _pitches(self, rows: Integers) -> Mask:
-        """Pitches that the instrument can play, above the one that it has just struck."""
+        """Pitches that the instrument can play, above the last that it plays at this time."""
         instrument, now = rows[:, INSTRUMENT], rows[:, WAIT] == 1
         mask = self._pitches_of[instrument]
         above = np.where(now & (instrument == self._program + 1), self._pitch + 1, -1)
         mask &= np.arange(129) > above[:, None]
-        if not self._limits.unisons:
+        if not self._constraints.unisons:
             free = np.ones_like(mask)
-            free[:, 1:] = ~(self._struck & now[:, None])
+            free[:, 1:] = ~(self._sounded & now[:, None])
             free[instrument == DRUMS + 1] = True
             mask = self._narrowed(mask, free, "no unisons")
         return mask
@@ -248,20 +205,20 @@ def _no_rows() -> Tokens:
     return np.empty((0, 5), dtype=np.int16)
 
 
-def _playable(limits: Limits, notes: Tokens) -> Mask:
+def _playable(constraints: Constraints, notes: Tokens) -> Mask:
     """Which instrument may play which pitch, `(129, 128)`."""
     playable = np.ones((PROGRAMS, 128), dtype=bool)
     pitches = np.arange(128)
-    if limits.in_range:
+    if constraints.in_range:
         for program in range(PROGRAMS):
             low, high = range_of(program)
-            own = notes[notes[:, INSTRUMENT] == program + 1, PITCH] - 1
-            low, high = min([low, *own.tolist()]), max([high, *own.tolist()])
+            played = (notes[notes[:, INSTRUMENT] == program + 1, PITCH] - 1).tolist()
+            low, high = min([low, *played]), max([high, *played])
             playable[program] = (pitches >= low) & (pitches <= high)
-    if limits.pitch_classes is not None:
-        playable[:DRUMS] &= np.isin(pitches % 12, limits.pitch_classes)
-    if limits.programs is not None:
-        others = np.setdiff1d(np.arange(PROGRAMS), limits.programs)
+    if constraints.pitch_classes is not None:
+        playable[:DRUMS] &= np.isin(pitches % 12, constraints.pitch_classes)
+    if constraints.programs is not None:
+        others = np.setdiff1d(np.arange(PROGRAMS), constraints.programs)
         playable[others] = False
     return playable
 

@@ -1,152 +1,147 @@
-"""Keeping the players together: those who have played less than before are let in.
+"""Instrument balance: an instrument that has fallen silent becomes likelier to play again.
 
 A small model that has begun to write drums alone goes on with drums alone, for much of what it
-learned from is that; a combination that it seldom met it gives one chance in a million. The prompt
-says how the notes are shared out among its instruments. How far the last notes are shared out
-otherwise (half the sum of the differences, 0 to 1) times a strength is the chance that a note's
-instrument is drawn from what is missing instead of from the model:
+learned from is that; a combination that it seldom met gets one chance in a million. The prompt
+says what share of the notes each of its instruments has. By how much the recent notes differ (half
+the sum of the differences, 0 to 1) times a strength is the chance λ that a note's instrument is
+drawn from what is missing instead of from the model:
 
-    p = (1 − λ) p_model + λ max(0, share before − share of late) / (the sum of these)
+    p = (1 − λ) p_model + λ max(0, share in the prompt − recent share) / (the sum of these)
 
-While shares agree, λ is 0 and the model is as it is. An instrument that pauses for longer than it
-ever did in the prompt is let in with a chance of its own wherever something begins, for so long a
-silence is rare in what real players go on to do. The pitch, length and loudness of the note are the
-model's in any case.
+While shares agree, λ is 0 and the model is as it is. An instrument that rests for longer than it
+ever did in the prompt gets a chance of its own wherever a note starts, for so long a rest is rare
+in what real musicians play next. Pitch, length and velocity of the note are the model's in any
+case.
 
-A piece from nothing has no shares to keep. If instruments are asked for, the others are made less
-likely by a fixed factor; to shut them out is a limit's business (`musenet.sampling.grammar`).
+A piece without prompt has no shares to keep. If instruments are asked for, the others are made less
+likely by a fixed factor; ruling them out is what `musenet.sampling.constraints` are for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Vocabulary
-from tokenizer.typing import Floats, Integers, Logits, Mask, Tokens
+from tokenizer.encoding.vocabulary import INSTRUMENT, Vocabulary
+from tokenizer.typing import Floats, Logits, Mask, Tokens
 
-from .grammar import PROGRAMS
-
-_HALF_LIFE = 48
-_MOST = 0.9
-_PAUSED = 0.2
-"""The chance with which a player is let in who pauses for too long, at strength 1."""
-
-_STROKES = 8
-"""Times at which an instrument must have played in the prompt for its pauses to be known."""
-
-_SHORTEST = 2
-"""Quarter notes (or half seconds) that any player may pause."""
-
-_UNASKED = 2.0
-"""Nats by which an instrument is less likely that nobody asked for, at strength 1."""
+from .histogram import Histogram
+from .processor import RowState, SamplerContext
 
 
-class Balance:
-    """The balance of `batch` continuations side by side.
+@dataclass(frozen=True)
+class InstrumentBalance:
+    """Strength and constants; what they do is counted by `benchmarks/generation.py`, table `asked`.
 
-    Args:
-        heard: the prompt's rows `(T, 5)`; without notes there are no shares to keep.
-        asked: programs asked for: beside the prompt's each counts like its average instrument;
-            without a prompt the others are held back.
-        only: the programs that may play, or None for any.
-        vocabulary: what the rows mean.
-        batch: how many continuations.
+    Attributes:
         strength: 0 is none; 1 makes up for what is missing as fast as it went missing.
+        instruments: programs asked for: beside the prompt's each counts like its average
+            instrument; without a prompt the others become less likely.
+        half_life: notes after which one counts half among the recent ones.
+        most: the highest chance λ.
+        rested: the chance of an instrument that has rested for too long, at strength 1.
+        onsets: times at which an instrument must have played in the prompt for its rests to count.
+        rest: quarter notes (or half seconds) that any instrument may rest.
+        unasked: nats by which an instrument that nobody asked for is less likely, at strength 1.
     """
 
-    def __init__(
-        self,
-        heard: Tokens,
-        asked: Iterable[int],
-        only: Iterable[int] | None,
-        vocabulary: Vocabulary,
-        batch: int,
-        strength: float,
-    ) -> None:
-        played = heard[vocabulary.is_note(heard), INSTRUMENT].astype(np.int64) - 1
-        asked = list(asked)
-        counts = np.bincount(played, minlength=PROGRAMS).astype(np.float64)
-        present = counts > 0
+    strength: float = 1.0
+    instruments: tuple[int, ...] = ()
+    half_life: float = 48
+    most: float = 0.9
+    rested: float = 0.2
+    onsets: int = 8
+    rest: int = 2
+    unasked: float = 2.0
+
+    def build(self, context: SamplerContext) -> InstrumentBalanceProcessor:
+        """The processor of a batch."""
+        return InstrumentBalanceProcessor(self, context)
+
+
+class InstrumentBalanceProcessor:
+    """The balance of the continuations of a context; columns are values of the instrument field."""
+
+    def __init__(self, config: InstrumentBalance, context: SamplerContext) -> None:
+        prompt, vocabulary, batch = context.prompt, context.vocabulary, context.batch
+        size = vocabulary.sizes[INSTRUMENT]
+        played = prompt[vocabulary.is_note(prompt), INSTRUMENT]
+        counts = np.bincount(played, minlength=size).astype(np.float64)
+        present, asked = counts > 0, [program + 1 for program in config.instruments]
         if present.any():
-            counts[[program for program in asked if not present[program]]] = counts[present].mean()
-        self._held_back = np.zeros(vocabulary.sizes[INSTRUMENT])
+            counts[[value for value in asked if not present[value]]] = counts[present].mean()
+        self._unasked = np.zeros(size)
         if asked and not present.any():
-            self._held_back[1:] = _UNASKED * strength
-            self._held_back[[program + 1 for program in asked]] = 0.0
-        if only is not None:
-            counts[np.setdiff1d(np.arange(PROGRAMS), list(only))] = 0
-        self._strength = strength if (counts > 0).sum() > 1 else 0.0
-        self._share = counts / max(1.0, counts.sum())
-        self._keep = 0.5 ** (1 / _HALF_LIFE)
-        # As if the prompt had gone on for ever: the late shares begin as, and stay, a whole.
-        self._late = np.tile(self._share, (batch, 1))
-        self._let_in = np.zeros((batch, vocabulary.sizes[INSTRUMENT]))
-        self._steps = vocabulary.steps
-        self._pause, last = _pauses(heard, vocabulary)
-        self._pause[counts == 0] = np.inf
+            self._unasked[1:] = config.unasked * config.strength
+            self._unasked[asked] = 0.0
+        if context.constraints.programs is not None:
+            allowed = [program + 1 for program in context.constraints.programs]
+            counts[np.setdiff1d(np.arange(size), allowed)] = 0
+        self._config = config
+        self._strength = config.strength if (counts > 0).sum() > 1 else 0.0
+        self._histogram = Histogram([counts], batch, config.half_life)
+        self._missing = np.zeros((batch, size))
+        self._rest, last = _rests(prompt, vocabulary, config)
+        self._rest[counts == 0] = np.inf
         self._last = np.tile(last, (batch, 1))
 
     @property
     def missing(self) -> Floats:
-        """The chance `(B, 129)` with which each instrument is let in; rows sum to λ."""
-        return self._let_in[:, 1:]
+        """The chance `(B, 130)` of each instrument that is missing; a row's sum is λ."""
+        return self._missing
 
-    def applied(self, logits: Logits, allowed: Mask, rows: Integers, times: Integers) -> Logits:
-        """Logits `(B, 130)` of the instrument field with what is missing mixed in.
-
-        Args:
-            logits: of the model.
-            allowed: which values may be.
-            rows: the new rows `(B, 5)`, whose waits are known.
-            times: the times `(B,)` in steps that the rows before have reached.
-        """
+    def apply(self, field: int, logits: Logits, allowed: Mask, state: RowState) -> Logits:
+        """The logits `(B, 130)` of the instrument field with what is missing mixed in."""
+        if field != INSTRUMENT:
+            return logits
         if self._strength == 0:
-            return logits - self._held_back if self._held_back.any() else logits
+            return logits - self._unasked if self._unasked.any() else logits
         z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
         p = np.exp(z - z.max(axis=1, keepdims=True))
         p /= p.sum(axis=1, keepdims=True)
-        let_in = self._let_in
-        now = times + self._steps[rows[:, WAIT]]
-        paused = now[:, None] - self._last > self._pause
-        if paused.any():
-            let_in = let_in + np.pad(self._strength * _PAUSED * paused, ((0, 0), (1, 0)))
-            let_in *= _MOST / np.maximum(_MOST, let_in.sum(axis=1, keepdims=True))
-        let_in = let_in * allowed
-        # A row that is no note (its one value is 0) lets nobody in and stays as it is.
-        p = p * (1 - let_in.sum(axis=1, keepdims=True)) + let_in
+        chance = self._missing
+        rested = state.time[:, None] - self._last > self._rest
+        if rested.any():
+            most = self._config.most
+            chance = chance + self._strength * self._config.rested * rested
+            chance *= most / np.maximum(most, chance.sum(axis=1, keepdims=True))
+        chance = chance * allowed
+        # A row that is no note (its one value is 0) has no chance of another and stays as it is.
+        p = p * (1 - chance.sum(axis=1, keepdims=True)) + chance
         with np.errstate(divide="ignore"):
             return np.log(p)
 
-    def push(self, rows: Integers, note: Mask, times: Integers) -> None:
-        """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
+    def push(self, state: RowState) -> None:
+        """Count the instruments of rows that are notes."""
         if self._strength == 0:
             return
-        index = np.flatnonzero(note)
-        self._last[index, rows[index, INSTRUMENT] - 1] = times[index]
-        self._late[index] *= self._keep
-        self._late[index, rows[index, INSTRUMENT] - 1] += 1 - self._keep
-        gap = np.maximum(self._share - self._late, 0.0)
+        index = np.flatnonzero(state.note)
+        self._last[index, state.rows[index, INSTRUMENT]] = state.time[index]
+        self._histogram.push(state.rows[:, INSTRUMENT, None], state.note[:, None])
+        gap = np.maximum(self._histogram.share - self._histogram.recent, 0.0)
         # The gaps sum to half the differences, so that λ is strength times their sum.
         total = gap.sum(axis=1, keepdims=True)
-        chance = np.minimum(self._strength * total, _MOST)
-        self._let_in[:, 1:] = gap * (chance / np.maximum(total, 1e-12))
+        chance = np.minimum(self._strength * total, self._config.most)
+        self._missing = gap * (chance / np.maximum(total, 1e-12))
 
 
-def _pauses(heard: Tokens, vocabulary: Vocabulary) -> tuple[Floats, Floats]:
-    """The longest pause of each program in the prompt, in steps, and when it played last, `(129,)`.
+def _rests(
+    prompt: Tokens, vocabulary: Vocabulary, config: InstrumentBalance
+) -> tuple[Floats, Floats]:
+    """The longest rest of each instrument in the prompt, in steps, and its last onset, `(130,)`.
 
-    A pause reaches from one time at which it plays to the next, from the prompt's beginning to the
-    first, and from the last to the prompt's last row. Where it is not known it is endless.
+    A rest reaches from one onset to the next, from the prompt's beginning to the first, and from
+    the last to the prompt's last row. Where it is not known it is endless.
     """
-    longest, last = np.full(PROGRAMS, np.inf), np.zeros(PROGRAMS)
-    note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
-    for program in np.unique(heard[note, INSTRUMENT] - 1):
-        own = np.unique(times[note & (heard[:, INSTRUMENT] == program + 1)])
-        if len(own) >= _STROKES:
-            between = np.diff(own, prepend=0, append=times[-1])
-            longest[program] = max(int(between.max()), _SHORTEST * vocabulary.grid.beat)
-            last[program] = own[-1]
+    size = vocabulary.sizes[INSTRUMENT]
+    longest, last = np.full(size, np.inf), np.zeros(size)
+    note, times = vocabulary.is_note(prompt), row_times(prompt, vocabulary)
+    for value in np.unique(prompt[note, INSTRUMENT]):
+        onsets = np.unique(times[note & (prompt[:, INSTRUMENT] == value)])
+        if len(onsets) >= config.onsets:
+            between = np.diff(onsets, prepend=0, append=times[-1])
+            longest[value] = max(int(between.max()), config.rest * vocabulary.grid.beat)
+            last[value] = onsets[-1]
     return longest, last

@@ -1,29 +1,31 @@
-"""Keeping the prompt's manner: what has come to be played much more than before is held back.
+"""Style penalty: what is played much more often than in the prompt becomes less likely.
 
-A small model that has slipped out of the key, off the beat, into ever shorter or softer notes goes
-on there, for it hears itself. The prompt says how its notes are shared out among
+A small model that has slipped out of the key, off the beat, into ever shorter or softer notes stays
+there, for it reads its own notes. The prompt says how notes are distributed over
 
-    the twelve pitch classes                    (held when the pitch is drawn)
-    pitches struck again, and others            (the same)
-    each drum, and half octaves by instrument   (the same; of the prompt's instruments)
-    note lengths, two classes an octave         (when the duration is)
-    eight degrees of loudness                   (when the velocity is)
-    the places within a beat where they start   (when the wait is)
+    the twelve pitch classes                          (applied when the pitch is drawn)
+    pitches that an instrument repeats, and others    (the same)
+    each drum, and half octaves of each instrument    (the same; of the prompt's instruments)
+    durations, two classes an octave                  (when the duration is)
+    eight classes of velocity                         (when the velocity is)
+    the places within a beat where notes start        (when the wait is)
 
-and a class that takes a larger share of the late notes than that is held back by as much
-(`musenet.sampling.histogram`): its logit is
+and a class that has a larger share of the recent notes than that is penalised by as much:
 
-    logit − strength · max(0, ln (share of late + ε) / (share before + ε))
+    logit − strength · max(0, ln (recent share + ε) / (share in the prompt + ε))
 
 So a chromatic note or a triplet costs nothing, and a foreign key or a broken rhythm establishes
-itself only where the model is sure of it. Drums have neither key nor length: of them only places,
-loudness and which drum it is count.
+itself only where the model is sure of it. Drums have neither key nor duration.
 
-A piece from nothing has its own opening for a prompt: what its first notes were like is its manner
-from then on. Until then one thing is known of it: how often real music strikes a pitch again.
+In a piece without prompt its first notes take the prompt's place once there are enough of them.
+Until then one thing is known: how often an instrument of real music repeats a pitch.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -38,165 +40,304 @@ from tokenizer.encoding.vocabulary import (
     Vocabulary,
 )
 from tokenizer.instruments import DRUMS
-from tokenizer.typing import Integers, Logits, Mask, Tokens
+from tokenizer.typing import Integers, Ints, Logits, Mask
 
-from .histogram import Shares
-from .struck import MOVED, REPEATED, Struck
+from .histogram import Histogram
+from .processor import RowState, SamplerContext
 
-_OPENING = 64
-"""Notes of a piece from nothing that are its opening."""
-
-_ORDINARY = np.repeat([MOVED, REPEATED], [39, 11])
-"""Strokes of real music, for a piece that has none yet: 22 % of them strike a pitch again."""
-
-_PLACE, _LOUDNESS, _REGISTER, _PITCH_CLASS, _LENGTH, _REPEAT = range(6)
-_WAYS = 6
-_OF_ALL, _OF_PITCHED = slice(_PLACE, _PITCH_CLASS), slice(_PITCH_CLASS, _REPEAT)
-
-_DRUM_VALUE = DRUMS + 1
-_DEGREES = 8
-_DEGREE_OF_VALUE = np.arange(-1, VELOCITY_BINS).clip(0) * _DEGREES // VELOCITY_BINS
+_DRUMS_VALUE = DRUMS + 1
+_LAST, _BEFORE = 0, 1
 
 
-class Manner:
-    """The manner of `batch` continuations side by side.
+@dataclass(frozen=True)
+class StylePenalty:
+    """Strength and constants.
 
-    Args:
-        heard: the prompt's rows `(T, 5)`; without notes the opening of each takes their place.
-        vocabulary: what the rows mean.
-        batch: how many continuations.
+    `benchmarks/ranges.py` counts how often real music repeats a pitch. The other constants are such
+    that the measures of `musenet evaluate` are the same for continuations of held-out pieces as
+    for the pieces themselves.
+
+    Attributes:
         strength: 0 is none.
-        keep_key: whether the prompt's pitch classes are part of it.
+        keep_key: whether the prompt's pitch classes count.
+        nats: penalty for an e-fold excess at strength 1, after a long prompt.
+        half_life: notes after which one counts half among the recent ones.
+        floor: the share ε.
+        enough: notes after which a prompt counts half as much as a long one.
+        opening: notes of a piece without prompt that take the prompt's place.
+        repeats: pitches of real music that do not repeat one, and that do, in proportion.
+        register: semitones of a class of register.
+        durations: classes of duration an octave.
+        velocities: classes of velocity.
     """
 
-    def __init__(
-        self,
-        heard: Tokens,
-        vocabulary: Vocabulary,
-        batch: int,
-        strength: float,
-        keep_key: bool = True,
-    ) -> None:
-        self._on = strength > 0
-        note, times = vocabulary.is_note(heard), row_times(heard, vocabulary)
-        self._opening = np.full(batch, 0 if note.any() else _OPENING)
-        self._beat, self._steps = vocabulary.grid.beat, vocabulary.steps
-        notes, times = heard[note], times[note]
-        pitched = notes[:, INSTRUMENT] != _DRUM_VALUE
-        tunes = notes[pitched]
-        self._struck = Struck(tunes, times[pitched], vocabulary, batch)
-        registers, lengths = _registers(notes, vocabulary), _lengths(vocabulary)
-        ways = (
-            (times % self._beat, self._beat),
-            (_DEGREE_OF_VALUE[notes[:, VELOCITY]], _DEGREES),
-            (registers[notes[:, INSTRUMENT], notes[:, PITCH]], int(registers.max()) + 1),
-            (_pitch_class(tunes[:, PITCH] if keep_key else tunes[:0, PITCH]), 12),
-            (lengths[tunes[:, DURATION]], int(lengths.max()) + 1),
-            (self._struck.classes if note.any() else _ORDINARY, 2),
-        )
-        heard_classes, counts = zip(*ways, strict=True)
-        self._shares = Shares(heard_classes, counts, batch, strength)
-        first = self._shares.first
-        # The columns of a field's values, by what else they depend on.
-        place = np.arange(self._beat)[:, None] + np.arange(vocabulary.grid.wait_count)
-        self._place_columns = first[_PLACE] + place % self._beat
-        self._loudness_columns = first[_LOUDNESS] + _DEGREE_OF_VALUE
-        self._register_columns = np.where(registers < 0, 0, first[_REGISTER] + registers)
-        classes = _pitch_class(np.arange(vocabulary.sizes[PITCH]))
-        self._class_columns = _but_for_drums(first[_PITCH_CLASS] + classes)
-        self._length_columns = _but_for_drums(first[_LENGTH] + lengths)
-        self._moved_column = first[_REPEAT]
+    strength: float = 1.0
+    keep_key: bool = True
+    nats: float = 1.5
+    half_life: float = 32
+    floor: float = 0.04
+    enough: float = 24
+    opening: int = 64
+    repeats: tuple[int, int] = (39, 11)
+    register: int = 6
+    durations: int = 2
+    velocities: int = 8
 
-    def applied(self, field: int, logits: Logits, rows: Integers, times: Integers) -> Logits:
-        """Logits `(B, V)` of a field with what is too much held back.
+    def build(self, context: SamplerContext) -> StylePenaltyProcessor:
+        """The processor of a batch."""
+        return StylePenaltyProcessor(self, context)
 
-        Args:
-            field: which one.
-            logits: of the model.
-            rows: the new rows `(B, 5)` up to this field.
-            times: the times `(B,)` in steps from the prompt's beginning that the rows before have
-                reached.
-        """
-        if not self._on or field == INSTRUMENT:
+
+@dataclass(frozen=True)
+class Feature:
+    """One way in which notes fall into classes, numbered from 1; class 0 is never penalised.
+
+    Attributes:
+        field: at whose draw its classes are penalised.
+        prompt: how often each class is in the prompt, `(C,)`.
+        classes_of_value: the classes of the field's first values, `(B, V)` or `(V,)`, given the
+            fields before.
+        classes_of_row: the classes `(B,)` of notes.
+        counted: which rows it counts, `(B,)`.
+    """
+
+    field: int
+    prompt: Ints
+    classes_of_value: Callable[[RowState], Integers]
+    classes_of_row: Callable[[RowState], Integers]
+    counted: Callable[[RowState], Mask]
+
+
+class StylePenaltyProcessor:
+    """The style of the continuations of a context."""
+
+    def __init__(self, config: StylePenalty, context: SamplerContext) -> None:
+        vocabulary, batch = context.vocabulary, context.batch
+        note = vocabulary.is_note(context.prompt)
+        notes, times = context.prompt[note], row_times(context.prompt, vocabulary)[note]
+        prompt = RowState.of(notes, times, vocabulary)
+        self._config = config
+        self._repeated = RepeatedPitches(prompt, vocabulary, batch, config.repeats)
+        self._features = _features(config, prompt, vocabulary, self._repeated)
+        self._opening = np.full(batch, 0 if note.any() else config.opening)
+        self._histogram = Histogram([f.prompt for f in self._features], batch, config.half_life)
+        first = self._histogram.first
+        self._width = len(self._histogram.group)
+        self._column = first + (np.arange(batch) * self._width)[:, None]  # in the flat array
+        self._penalty = np.zeros((batch, self._width))
+        self._settle()
+
+    def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
+        """The logits `(B, V)` of a field less the penalties of its values' classes."""
+        penalties = [
+            self._penalty.take(self._column[:, index, None] + feature.classes_of_value(state))
+            for index, feature in enumerate(self._features)
+            if feature.field == field
+        ]
+        if not penalties or self._config.strength == 0:
             return logits
-        held = self._shares.held_at
-        if field == WAIT:
-            columns = self._place_columns[times % self._beat]
-            logits = logits.astype(np.float64)
-            logits[:, 1 : 1 + columns.shape[1]] -= held(columns)
-            return logits
-        if field == VELOCITY:
-            return logits - held(self._loudness_columns)
-        instruments = rows[:, INSTRUMENT]
-        if field == DURATION:
-            return logits - held(self._length_columns[instruments])
-        again = self._struck.repeated(instruments, times + self._steps[rows[:, WAIT]])
-        strokes = (self._moved_column + again) * (instruments != _DRUM_VALUE)[:, None]
-        both = held(self._class_columns[instruments]) + held(strokes)
-        return logits - (both + held(self._register_columns[instruments]))
+        penalty = reduce(np.add, penalties)
+        logits = logits.astype(np.float64)
+        logits[:, : penalty.shape[1]] -= penalty
+        return logits
 
-    def push(self, rows: Integers, note: Mask, times: Integers) -> None:
-        """Go on by rows `(B, 5)`, of which `note` says which are notes, that begin at `times`."""
-        if not self._on:
+    def push(self, state: RowState) -> None:
+        """Count the classes of rows that are notes."""
+        if self._config.strength == 0:
             return
-        instruments, pitches = rows[:, INSTRUMENT], rows[:, PITCH]
-        pitched = note & (instruments != _DRUM_VALUE)
-        columns = np.zeros((len(rows), _WAYS), dtype=np.int64)
-        columns[:, _PLACE] = self._place_columns[times % self._beat, 0]
-        columns[:, _LOUDNESS] = self._loudness_columns[rows[:, VELOCITY]]
-        columns[:, _REGISTER] = self._register_columns[instruments, pitches]
-        columns[:, _PITCH_CLASS] = self._class_columns[instruments, pitches]
-        columns[:, _LENGTH] = self._length_columns[instruments, rows[:, DURATION]]
-        counted = np.zeros((len(rows), _WAYS), dtype=bool)
-        counted[:, _OF_ALL] = note[:, None]
-        counted[:, _OF_PITCHED] = pitched[:, None]
-        lanes = np.flatnonzero(pitched)
-        again, strokes = self._struck.push(lanes, instruments[lanes], pitches[lanes], times[lanes])
-        columns[again, _REPEAT] = self._moved_column + strokes
-        counted[again, _REPEAT] = True
+        classes = np.stack([f.classes_of_row(state) for f in self._features], axis=1)
+        counted = np.stack([f.counted(state) for f in self._features], axis=1)
+        self._repeated.push(state)
         if self._opening.any():
-            self._open(columns, counted, note)
-        self._shares.push(columns, counted)
+            self._open(classes, counted, state.note)
+        self._histogram.push(classes, counted)
+        config, histogram = self._config, self._histogram
+        excess = (histogram.recent + config.floor) / (histogram.share + config.floor)
+        self._penalty = self._nats * np.log(np.maximum(excess, 1.0))
 
-    def _open(self, columns: Integers, counted: Mask, note: Mask) -> None:
-        """A note of openings: the last of an opening makes it the manner."""
-        counted = counted & (self._opening > 0)[:, None]
-        self._shares.add(columns, counted)
+    def _settle(self) -> None:
+        """Work out how much an e-fold excess of each class costs, in nats."""
+        config, total = self._config, self._histogram.total
+        self._nats = config.strength * config.nats * total / (total + config.enough)
+        self._nats[:, self._histogram.first] = 0.0
+
+    def _open(self, classes: Integers, counted: Mask, note: Mask) -> None:
+        """Count a note of an opening; the last one makes it what a prompt would be."""
+        self._histogram.count(classes, counted & (self._opening > 0)[:, None])
         last = note & (self._opening == 1)
         self._opening = np.maximum(self._opening - note, 0)
         if last.any():
-            self._shares.settle(np.flatnonzero(last))
+            self._histogram.settle(np.flatnonzero(last))
+            self._settle()
 
 
-def _registers(notes: Tokens, vocabulary: Vocabulary) -> Integers:
-    """Classes of instruments' and pitches' values: half octaves, and drums; −1 where not heard.
+class RepeatedPitches:
+    """Which pitches each instrument played at its last onset, of `batch` pieces.
+
+    A chord is one onset: its notes repeat what they share with the onset before.
 
     Args:
-        notes: the prompt's `(N, 5)`, whose instruments have classes.
+        prompt: the notes with which all pieces begin.
         vocabulary: what the rows mean.
+        batch: how many pieces.
+        usual: how many notes of a piece without prompt are taken not to repeat a pitch, and to.
+
+    Attributes:
+        prompt: how many notes after an instrument's first onset are of each class.
     """
-    pitches = np.arange(vocabulary.sizes[PITCH])
-    halves = (pitches - 1).clip(0) // 6
-    registers = np.full((vocabulary.sizes[INSTRUMENT], len(pitches)), -1)
-    count = 0
-    for instrument in np.unique(notes[:, INSTRUMENT]):
-        registers[instrument] = count + (pitches if instrument == _DRUM_VALUE else halves)
-        count = int(registers[instrument].max()) + 1
-    return registers
+
+    MOVED, REPEATED = 1, 2
+
+    def __init__(
+        self, prompt: RowState, vocabulary: Vocabulary, batch: int, usual: tuple[int, int]
+    ) -> None:
+        instruments, pitches = vocabulary.sizes[INSTRUMENT], vocabulary.sizes[PITCH]
+        pitched = _pitched(prompt)
+        by = prompt.rows[pitched, INSTRUMENT].astype(np.int64)
+        pitch, times = prompt.rows[pitched, PITCH], prompt.time[pitched]
+        # Onsets numbered instrument after instrument, so that each one's are consecutive.
+        _, onset = np.unique(np.stack([by, times]), axis=1, return_inverse=True)
+        first, latest = np.full(instruments, len(by)), np.full(instruments, -1)
+        np.minimum.at(first, by, onset)
+        np.maximum.at(latest, by, onset)
+        played = onset * pitches + pitch
+        repeated = np.isin(played - pitches, played)[onset > first[by]]
+        self.classes = self.MOVED + repeated.astype(np.int64)
+        counts = np.bincount(self.classes, minlength=3)
+        self.prompt = counts if len(prompt.rows) else np.array([0, *usual])
+        self._lanes = np.arange(batch)
+        self._onsets = np.zeros((batch, 2, instruments, pitches), dtype=bool)
+        self._time = np.full((batch, instruments), -1, dtype=np.int64)
+        now, ago = onset == latest[by], (onset == latest[by] - 1) & (onset >= first[by])
+        self._onsets[:, _LAST, by[now], pitch[now]] = True
+        self._onsets[:, _BEFORE, by[ago], pitch[ago]] = True
+        self._time[:, by[now]] = times[now]
+
+    def before(self, state: RowState) -> Mask:
+        """The pitches `(B, 129)` of the onset before that at which each row's instrument plays."""
+        instruments = state.rows[:, INSTRUMENT]
+        again = state.time <= self._time[self._lanes, instruments]
+        return self._onsets[self._lanes, again.astype(np.int64), instruments]
+
+    def classes_of_value(self, state: RowState) -> Ints:
+        """The classes `(B, 129)` of pitches; 0 for drums."""
+        pitched = state.rows[:, INSTRUMENT] != _DRUMS_VALUE
+        return (self.MOVED + self.before(state)) * pitched[:, None]
+
+    def classes_of_row(self, state: RowState) -> Ints:
+        """The classes `(B,)` of notes."""
+        return self.classes_of_value(state)[self._lanes, state.rows[:, PITCH]]
+
+    def counted(self, state: RowState) -> Mask:
+        """Which rows `(B,)` are notes after an onset of their pitched instrument."""
+        return _pitched(state) & self.before(state).any(axis=1)
+
+    def push(self, state: RowState) -> None:
+        """Go on by a row in each piece."""
+        lanes = np.flatnonzero(_pitched(state))
+        by, times = state.rows[lanes, INSTRUMENT], state.time[lanes]
+        new = times > self._time[lanes, by]
+        if new.any():
+            self._onsets[lanes[new], _BEFORE, by[new]] = self._onsets[lanes[new], _LAST, by[new]]
+            self._onsets[lanes[new], _LAST, by[new]] = False
+            self._time[lanes[new], by[new]] = times[new]
+        self._onsets[lanes, _LAST, by, state.rows[lanes, PITCH]] = True
 
 
-def _but_for_drums(columns: Integers) -> Integers:
-    """The same columns `(V,)` for every value of the instrument field, and column 0 for drums."""
-    return np.outer(np.arange(_DRUM_VALUE + 1) != _DRUM_VALUE, columns)
+def _features(
+    config: StylePenalty, prompt: RowState, vocabulary: Vocabulary, repeated: RepeatedPitches
+) -> list[Feature]:
+    """All features, with how often their classes are in a prompt's notes."""
+    found = [
+        _place_in_beat(prompt, vocabulary),
+        _velocity(prompt, config),
+        _duration(prompt, vocabulary, config),
+        _pitch_class(prompt, vocabulary),
+        Feature(
+            PITCH,
+            repeated.prompt,
+            repeated.classes_of_value,
+            repeated.classes_of_row,
+            repeated.counted,
+        ),
+        _register(prompt, vocabulary, config),
+    ]
+    return found if config.keep_key else [*found[:3], *found[4:]]
 
 
-def _pitch_class(values: Integers) -> Integers:
-    """Pitch classes of the pitch field's values, 0 being C."""
-    return (values - 1) % 12
+def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
+    """The steps since the last beat; a rest has no place."""
+    beat, waits = vocabulary.grid.beat, np.arange(vocabulary.grid.wait_count)
+    places = 1 + (np.arange(beat)[:, None] + waits) % beat
+    table = np.pad(places, ((0, 0), (1, 0)))
+
+    def of_row(state: RowState) -> Ints:
+        return 1 + state.time % beat
+
+    counts = np.bincount(of_row(prompt), minlength=1 + beat)
+    return Feature(WAIT, counts, lambda state: table[state.time % beat], of_row, _note)
 
 
-def _lengths(vocabulary: Vocabulary) -> Integers:
-    """Two classes an octave for each value of the duration field; the shortest is half a step."""
-    steps = np.maximum(vocabulary.grid.durations, 0.5)
-    classes = np.rint(2 * np.log2(steps / 0.5)).astype(np.int64)
-    return np.concatenate([[0], classes])
+def _velocity(prompt: RowState, config: StylePenalty) -> Feature:
+    """Velocity in a few classes."""
+    classes = 1 + np.arange(VELOCITY_BINS) * config.velocities // VELOCITY_BINS
+    table = np.concatenate([[0], classes])
+
+    def of_row(state: RowState) -> Ints:
+        return table[state.rows[:, VELOCITY]]
+
+    counts = np.bincount(of_row(prompt), minlength=1 + config.velocities)
+    return Feature(VELOCITY, counts, lambda _: table, of_row, _note)
+
+
+def _duration(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
+    """Durations on a scale of octaves; the shortest is half a step."""
+    octaves = np.log2(np.maximum(vocabulary.grid.durations, 0.5) / 0.5)
+    classes = 1 + np.rint(config.durations * octaves).astype(np.int64)
+    return _by_instrument(DURATION, prompt, _for_pitched(classes), _pitched)
+
+
+def _pitch_class(prompt: RowState, vocabulary: Vocabulary) -> Feature:
+    """Pitch classes; C is 1."""
+    classes = 1 + np.arange(vocabulary.sizes[PITCH] - 1) % 12
+    return _by_instrument(PITCH, prompt, _for_pitched(classes), _pitched)
+
+
+def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
+    """Registers of each instrument that the prompt has; every drum is one."""
+    pitches = np.arange(vocabulary.sizes[PITCH] - 1)
+    table = np.zeros((vocabulary.sizes[INSTRUMENT], 1 + len(pitches)), dtype=np.int64)
+    for instrument in np.unique(prompt.rows[:, INSTRUMENT]):
+        classes = pitches if instrument == _DRUMS_VALUE else pitches // config.register
+        table[instrument, 1:] = table.max() + 1 + classes
+    return _by_instrument(PITCH, prompt, table, _note)
+
+
+def _by_instrument(
+    field: int, prompt: RowState, table: Ints, counted: Callable[[RowState], Mask]
+) -> Feature:
+    """A feature whose classes are a table by instrument and value of its field."""
+
+    def of_value(state: RowState) -> Ints:
+        return table[state.rows[:, INSTRUMENT]]
+
+    def of_row(state: RowState) -> Ints:
+        return table[state.rows[:, INSTRUMENT], state.rows[:, field]]
+
+    counts = np.bincount(of_row(prompt)[counted(prompt)], minlength=1 + int(table.max()))
+    return Feature(field, counts, of_value, of_row, counted)
+
+
+def _for_pitched(classes: Ints) -> Ints:
+    """The classes of a field's values from 1 on, by instrument; 0 for drums."""
+    instruments = np.arange(_DRUMS_VALUE + 1)
+    return np.outer(instruments != _DRUMS_VALUE, np.concatenate([[0], classes]))
+
+
+def _note(state: RowState) -> Mask:
+    return state.note
+
+
+def _pitched(state: RowState) -> Mask:
+    """Which rows are notes that have a key: drums have none."""
+    return state.note & (state.rows[:, INSTRUMENT] != _DRUMS_VALUE)

@@ -24,7 +24,7 @@ import numpy as np
 
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
-from tokenizer.typing import Ints, Mask, Tokens
+from tokenizer.typing import Integers, Ints, Mask, Tokens
 
 from .grid import REST_UNITS, Grid
 
@@ -164,7 +164,7 @@ class Vocabulary:
         """The control that closes a piece."""
         return self._values["end"]
 
-    def is_note(self, tokens: Tokens) -> Mask:
+    def is_note(self, tokens: Integers) -> Mask:
         """Which rows of tokens `(…, F)` are notes."""
         return tokens[..., INSTRUMENT] > 0
 

@@ -11,7 +11,7 @@ from musenet.generation.keywords import Keywords
 from musenet.generation.knob import keywords, knobs
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
-from musenet.sampling.filters import Sampling
+from musenet.sampling.filters import FieldFilter
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
@@ -139,7 +139,7 @@ def test_a_new_piece_is_drawn_in_another_way() -> None:
     options = GenerateOptions.from_keywords(top_p="wait=0.5", temperature="pitch=0.5")
     assert [how.top_p for how in options.sampling(fresh=False)] == [0.5, 0.98, 0.95, 0.96, 0.96]
     assert [how.top_p for how in options.sampling(fresh=True)] == [0.5, 0.98, 0.98, 0.96, 0.96]
-    assert options.sampling(fresh=True)[2] == Sampling(temperature=0.5, top_p=0.98)
+    assert options.sampling(fresh=True)[2] == FieldFilter(temperature=0.5, top_p=0.98)
 
 
 def test_what_is_completed_no_longer_depends_on_a_prompt() -> None:

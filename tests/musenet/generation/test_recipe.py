@@ -15,7 +15,7 @@ from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import RECIPE, Recipe, options_in, prompt_in, read_recipe
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint
-from musenet.sampling.filters import Sampling
+from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
@@ -113,7 +113,7 @@ def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> No
         loop_penalty=2.0, overlap=0.4, seed=9, variations=(2,), engine="int8",
     )  # fmt: skip
     assert read.sampling(fresh=True) == tuple(
-        Sampling(temperature=0.5 + k / 8, top_k=k, top_p=0.9) for k in range(5)
+        FieldFilter(temperature=0.5 + k / 8, top_k=k, top_p=0.9) for k in range(5)
     )
 
 

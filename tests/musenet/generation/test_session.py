@@ -24,9 +24,9 @@ from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import RECIPE, options_in
 from musenet.generation.session import Composition, Result
 from musenet.model.checkpoint import Checkpoint
-from musenet.sampling import finale
-from musenet.sampling.ending import judged
-from musenet.sampling.style_penalty import Manner
+from musenet.sampling import ending
+from musenet.sampling.ending import ending_evidence
+from musenet.sampling.style_penalty import StylePenalty, StylePenaltyProcessor
 from tokenizer.errors import InputError
 from tokenizer.score.score import Score
 from tokenizer.theory import Key
@@ -275,10 +275,10 @@ def test_of_many_ends_the_one_that_closes_best_is_kept(
         options = GenerateOptions(bars=4, seed=3, ending=True, key=Key(0, False))
         (result,) = compose(tiny, None, options)
         late = result.score.end / (4 * 480) - 4
-        return sum(nats for nats, _ in judged(result.score.notes, Key(0, False), late))
+        return sum(nats for nats, _ in ending_evidence(result.score.notes, Key(0, False), late))
 
     best = closes()
-    monkeypatch.setattr(finale, "TRIES", 1)  # the first of the many
+    monkeypatch.setattr(ending, "CANDIDATES", 1)  # the first of the many
     assert best > closes()
 
 
@@ -354,12 +354,12 @@ def test_another_key_frees_the_pitch_classes_and_keeps_the_rest_of_the_manner(
 ) -> None:
     made: list[tuple[float, bool]] = []
 
-    class Noted(Manner):
-        def __init__(self, *given: Any) -> None:
-            made.append(given[3:])
-            super().__init__(*given)
+    class Noted(StylePenaltyProcessor):
+        def __init__(self, config: StylePenalty, context: Any) -> None:
+            made.append((config.strength, config.keep_key))
+            super().__init__(config, context)
 
-    monkeypatch.setattr("musenet.sampling.sampler.Manner", Noted)
+    monkeypatch.setattr("musenet.sampling.style_penalty.StylePenaltyProcessor", Noted)
     prompt = read_prompt(PROMPTS[0])
     for begin, key in ((prompt, None), (prompt, Key(3, False)), (None, Key(3, False))):
         compose(tiny, begin, GenerateOptions(bars=1, key=key))

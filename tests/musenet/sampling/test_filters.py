@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.sampling.filters import Sampling, draw, filtered
+from musenet.sampling.filters import FieldFilter, draw, filtered
 from tokenizer.errors import InputError
 
 
-def by_definition(logits: list[float], allowed: list[bool], how: Sampling) -> list[float]:
+def by_definition(logits: list[float], allowed: list[bool], how: FieldFilter) -> list[float]:
     """The filters in plain Python, straight from the papers."""
     top = max(z for z, ok in zip(logits, allowed, strict=True) if ok)
     weight = [
@@ -57,7 +57,7 @@ def test_filters_follow_their_definitions(
     min_p: float,
 ) -> None:
     mask[3] = True
-    how = Sampling(temperature, top_k, top_p, min_p)
+    how = FieldFilter(temperature, top_k, top_p, min_p)
     got = filtered(np.array(rows), np.tile(mask, (len(rows), 1)), how)
     want = np.array([by_definition(row, mask, how) for row in rows])
     np.testing.assert_allclose(got, want, atol=1e-12)
@@ -69,7 +69,7 @@ def test_draws_come_as_often_as_they_should() -> None:
     values = draw(
         np.tile(logits, (count, 1)),
         np.ones((count, 4), dtype=bool),
-        Sampling(),
+        FieldFilter(),
         np.random.default_rng(5).random(count),
     )
     frequency = np.bincount(values, minlength=4) / count
@@ -81,14 +81,14 @@ def test_masked_values_are_never_drawn_even_at_the_edges() -> None:
     logits = np.array([[9.0, 1.0, 1.0, 9.0]])
     allowed = np.array([[False, True, True, False]])
     for uniform in (0.0, 0.25, 0.5, np.nextafter(1.0, 0.0)):
-        value = draw(logits, allowed, Sampling(), np.array([uniform]))
+        value = draw(logits, allowed, FieldFilter(), np.array([uniform]))
         assert value[0] == (1 if uniform < 0.5 else 2)
 
 
 def test_temperature_zero_takes_the_likeliest_that_is_allowed() -> None:
     logits = np.array([[3.0, 2.0, 1.0], [0.0, 5.0, 9.0]])
     allowed = np.array([[False, True, True], [True, True, True]])
-    value = draw(logits, allowed, Sampling(temperature=0), np.array([0.99, 0.99]))
+    value = draw(logits, allowed, FieldFilter(temperature=0), np.array([0.99, 0.99]))
     assert value.tolist() == [1, 2]
 
 
@@ -97,7 +97,7 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
     logits = rng.normal(size=(16, 130)).astype(np.float32)
     uniform = rng.random(16)
     allowed = rng.random((16, 130)) < 0.7
-    how = Sampling(0.9, 40, 0.95, 0.01)
+    how = FieldFilter(0.9, 40, 0.95, 0.01)
     together = draw(logits, allowed, how, uniform)
     alone = [
         int(draw(logits[i : i + 1], allowed[i : i + 1], how, uniform[i : i + 1])[0])
@@ -108,4 +108,4 @@ def test_a_row_does_not_depend_on_its_neighbours() -> None:
 
 def test_numbers_that_are_none_are_the_weights_fault() -> None:
     with pytest.raises(InputError, match="weights"):
-        filtered(np.array([[np.nan, 1.0]]), np.ones((1, 2), dtype=bool), Sampling())
+        filtered(np.array([[np.nan, 1.0]]), np.ones((1, 2), dtype=bool), FieldFilter())

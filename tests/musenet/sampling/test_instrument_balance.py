@@ -1,38 +1,49 @@
-"""The balance of players, against its formula worked out by hand and in what it does."""
+"""Instrument balance, against its formula worked out by hand and in what it does."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from musenet.sampling.instrument_balance import Balance
+from musenet.sampling.constraints import Constraints
+from musenet.sampling.instrument_balance import InstrumentBalance, InstrumentBalanceProcessor
+from musenet.sampling.processor import RowState, SamplerContext
 from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import INSTRUMENT
 from tokenizer.typing import Tokens
 
 VOCABULARY = Tokenizer.default().vocabulary
 BAND = [128] * 50 + [0] * 30 + [33] * 20
 
 
-NOW = np.zeros(1, dtype=np.int64)
-
-
 def rows(*programs: int) -> Tokens:
     return np.array([[2, p + 1, 61, 5, 10] for p in programs], dtype=np.int16)
 
 
-def balance(heard: Tokens, strength: float = 1.0, asked: tuple[int, ...] = ()) -> Balance:
-    return Balance(heard, asked, None, VOCABULARY, 1, strength)
+def balance(
+    prompt: Tokens,
+    strength: float = 1.0,
+    asked: tuple[int, ...] = (),
+    only: tuple[int, ...] | None = None,
+) -> InstrumentBalanceProcessor:
+    context = SamplerContext(prompt, Constraints(programs=only), VOCABULARY, 1)
+    return InstrumentBalance(strength, asked).build(context)
 
 
-def pushed(state: Balance, program: int, times: int) -> None:
+def state_of(row: Tokens, time: int = 0) -> RowState:
+    return RowState.of(row, np.array([time]), VOCABULARY)
+
+
+def pushed(state: InstrumentBalanceProcessor, program: int, times: int) -> None:
     for _ in range(times):
-        row = rows(program)
-        state.push(row, VOCABULARY.is_note(row), NOW)
+        state.push(state_of(rows(program)))
 
 
-def applied(state: Balance, logits: np.ndarray, allowed: np.ndarray, time: int = 0) -> np.ndarray:
+def applied(
+    state: InstrumentBalanceProcessor, logits: np.ndarray, allowed: np.ndarray, time: int = 0
+) -> np.ndarray:
     """The logits of a note that begins at a time."""
-    return np.asarray(state.applied(logits, allowed, rows(0) * 0 + 1, np.array([time])))
+    return np.asarray(state.apply(INSTRUMENT, logits, allowed, state_of(rows(0) * 0 + 1, time)))
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -53,7 +64,7 @@ def test_what_is_missing_is_let_in() -> None:
     state = balance(rows(*BAND))
     pushed(state, 128, 48)
     # After one half-life half of what is remembered is drums alone: shares 0.75, 0.15, 0.10.
-    missing = state.missing[0]
+    missing = state.missing[0, 1:]
     assert missing[[128, 0, 33]] == pytest.approx([0, 0.15, 0.10], abs=0.01)
     assert missing.sum() == pytest.approx(0.25, abs=0.01)
     # The model gives drums all and the others one chance in e^30; they get the mixture's.
@@ -102,41 +113,43 @@ def test_a_band_stays_a_band_with_a_model_of_drums_alone() -> None:
 def test_an_instrument_asked_for_counts_like_the_average_of_the_others() -> None:
     state = balance(rows(*[0] * 10, *[40] * 30), asked=(73,))
     pushed(state, 0, 10_000)
-    assert state.missing[0, [73, 40]] == pytest.approx(
+    assert state.missing[0, [74, 41]] == pytest.approx(
         [20 / 60 * 50 / 60 / (50 / 60), 30 / 60], abs=0.01
     )
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.5, 0.0])
-def test_without_a_prompt_those_whom_nobody_asked_for_are_less_likely(strength: float) -> None:
-    nobody = rows().reshape(0, 5)
+def test_without_a_prompt_instruments_that_nobody_asked_for_are_less_likely(
+    strength: float,
+) -> None:
+    nothing = rows().reshape(0, 5)
     logits = np.random.default_rng(0).normal(size=(1, 130))
     allowed = np.ones((1, 130), dtype=bool)
-    with_wish = applied(balance(nobody, strength, asked=(0, 40)), logits, allowed)
+    with_wish = applied(balance(nothing, strength, asked=(0, 40)), logits, allowed)
     others = np.setdiff1d(np.arange(130), [0, 1, 41])
     np.testing.assert_allclose(with_wish[0, [0, 1, 41]], logits[0, [0, 1, 41]])
     np.testing.assert_allclose(with_wish[0, others], logits[0, others] - 2.0 * strength)
-    assert balance(nobody).applied(logits, allowed, rows(0), NOW) is logits
+    assert applied(balance(nothing), logits, allowed) is logits
 
 
 def test_an_instrument_that_may_not_play_is_not_missing() -> None:
-    state = Balance(rows(*BAND), (), (0, 33), VOCABULARY, 1, 1.0)
+    state = balance(rows(*BAND), only=(0, 33))
     pushed(state, 0, 100)
-    missing = state.missing[0]
+    missing = state.missing[0, 1:]
     assert missing[128] == 0
     assert missing[33] > 0
 
 
-@pytest.mark.parametrize(("heard", "strength"), [(rows(0, 0), 1.0), (rows(0, 40), 0.0)])
-def test_with_one_player_or_no_strength_there_is_nothing_to_do(
-    heard: Tokens, strength: float
+@pytest.mark.parametrize(("prompt", "strength"), [(rows(0, 0), 1.0), (rows(0, 40), 0.0)])
+def test_with_one_instrument_or_no_strength_there_is_nothing_to_do(
+    prompt: Tokens, strength: float
 ) -> None:
     logits = np.zeros((1, 130))
-    assert balance(heard, strength).applied(logits, logits == 0, rows(0), NOW) is logits
+    assert applied(balance(prompt, strength), logits, logits == 0) is logits
 
 
 def chorus(rests: int) -> Tokens:
-    """Drums and bass on every beat, and a piano that pauses for some beats after each stroke."""
+    """Drums and bass on every beat, and a piano that rests for some beats after each onset."""
     found = []
     for beat in range(8 * (rests + 1)):
         programs = [0, 33, 128] if beat % (rests + 1) == 0 else [33, 128]
@@ -146,9 +159,9 @@ def chorus(rests: int) -> Tokens:
 
 
 @pytest.mark.parametrize(("rests", "pause"), [(0, 2), (1, 2), (5, 6)])
-def test_a_player_who_pauses_longer_than_ever_is_let_in(rests: int, pause: int) -> None:
-    heard = chorus(rests)
-    state = balance(heard)
+def test_an_instrument_that_rests_longer_than_ever_is_let_in(rests: int, pause: int) -> None:
+    prompt = chorus(rests)
+    state = balance(prompt)
     logits = np.full((1, 130), -30.0)
     logits[0, 129] = 0.0
     allowed = np.ones((1, 130), dtype=bool)
@@ -158,6 +171,6 @@ def test_a_player_who_pauses_longer_than_ever_is_let_in(rests: int, pause: int) 
         bass = 0.2 if time > last + 48 else 0.0
         p = softmax(applied(state, logits, allowed, time)[0])
         assert p[[1, 34]] == pytest.approx([chance, bass], abs=1e-6)
-    state.push(rows(0), np.ones(1, dtype=bool), np.array([piano + 24 * pause]))
+    state.push(state_of(rows(0), piano + 24 * pause))
     p = softmax(applied(state, logits, allowed, piano + 24 * pause + 1)[0])
-    assert p[1] == pytest.approx(state.missing[0, 0], abs=1e-6)
+    assert p[1] == pytest.approx(state.missing[0, 1], abs=1e-6)

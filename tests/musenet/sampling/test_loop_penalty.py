@@ -14,14 +14,17 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.heads import CascadeHead
-from musenet.sampling.filters import Sampling, draw
-from musenet.sampling.loop_penalty import LONGEST, NOTES, REPEATS, Repetition, longest_runs
+from musenet.sampling.constraints import Constraints
+from musenet.sampling.filters import FieldFilter, draw
+from musenet.sampling.loop_penalty import LoopPenalty, LoopPenaltyProcessor, longest_runs
+from musenet.sampling.processor import RowState, SamplerContext
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, PITCH, WAIT
 from tokenizer.typing import Tokens
 
 VOCABULARY = Tokenizer.default().vocabulary
 PITCHES = VOCABULARY.sizes[PITCH]
+DEFAULT = LoopPenalty()
 Keys = list[tuple[int, int, int]]
 
 
@@ -44,9 +47,9 @@ def by_definition(prompt: Keys, new: Keys, wait: int, instrument: int) -> dict[i
     """Pitch value: how many times round too many it would be, straight from the module's words."""
     keys = prompt + new
     over: dict[int, float] = {}
-    for period in range(1, min(LONGEST, len(keys)) + 1):
+    for period in range(1, min(DEFAULT.longest, len(keys)) + 1):
         in_prompt = max([run_at_end(prompt[:n], period, 0) for n in range(len(prompt) + 1)])
-        allowed = max(REPEATS * period, NOTES, in_prompt)
+        allowed = max(DEFAULT.repeats * period, DEFAULT.rows, in_prompt)
         beyond = run_at_end(keys, period, len(prompt)) + 1 - allowed
         w, i, pitch = keys[len(keys) - period]
         if beyond > 0 and (w, i) == (wait, instrument):
@@ -58,10 +61,30 @@ def figure(pitches: list[int], wait: int = 13) -> Tokens:
     return np.array([[wait, 1, pitch, 10, 20] for pitch in pitches], dtype=np.int16)
 
 
-def pushed(repetition: Repetition, rows: Tokens) -> Repetition:
+NOTHING = figure([]).reshape(0, 5)
+
+
+def penalty(prompt: Tokens, strength: float, batch: int = 1) -> LoopPenaltyProcessor:
+    context = SamplerContext(prompt, Constraints(), VOCABULARY, batch)
+    return LoopPenalty(strength).build(context)
+
+
+def state_of(rows: Tokens) -> RowState:
+    return RowState.of(rows, np.zeros(len(rows), dtype=np.int64), VOCABULARY)
+
+
+def pushed(loops: LoopPenaltyProcessor, rows: Tokens) -> LoopPenaltyProcessor:
     for row in rows:
-        repetition.push(row[None])
-    return repetition
+        loops.push(state_of(row[None]))
+    return loops
+
+
+def applied(
+    loops: LoopPenaltyProcessor, so_far: Tokens, logits: np.ndarray | None = None
+) -> np.ndarray:
+    """The logits of the pitch; of a model that has no opinion if none are given."""
+    logits = np.zeros((len(so_far), PITCHES)) if logits is None else logits
+    return np.asarray(loops.apply(PITCH, logits, np.ones(logits.shape, bool), state_of(so_far)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -75,10 +98,10 @@ def test_it_is_what_the_definition_says(data: st.DataObject) -> None:
         rows[place, data.draw(st.sampled_from([WAIT, PITCH, DURATION]))] += 1
     cut = data.draw(st.integers(0, len(rows)))
     strength = data.draw(st.sampled_from([1.2, 3.0]))
-    repetition = pushed(Repetition(rows[:cut], VOCABULARY, 1, strength), rows[cut:])
+    loops = pushed(penalty(rows[:cut], strength), rows[cut:])
     wait = data.draw(st.sampled_from([13, 14]))
     so_far = np.array([[wait, 1, 0, 0, 0]])
-    got = repetition.applied(np.zeros((1, PITCHES)), so_far)[0]
+    got = applied(loops, so_far)[0]
     expected = np.zeros(PITCHES)
     for pitch, times in by_definition(keys_of(rows[:cut]), keys_of(rows[cut:]), wait, 1).items():
         expected[pitch] = -times * np.log(strength)
@@ -88,56 +111,55 @@ def test_it_is_what_the_definition_says(data: st.DataObject) -> None:
 def test_a_long_loop_is_found_and_its_rhythm_kept() -> None:
     """40 rows round and round: allowed 8 times more, halved from the first row of the ninth."""
     loop = figure(list(range(30, 70)))
-    repetition = Repetition(loop[:0], VOCABULARY, 1, 2.0)
-    nothing = np.zeros((1, PITCHES))
-    pushed(repetition, np.tile(loop, (9, 1)))
+    loops = penalty(NOTHING, 2.0)
+    pushed(loops, np.tile(loop, (9, 1)))
     so_far = np.array([[13, 1, 0, 0, 0]])
-    once = repetition.applied(nothing, so_far)[0]
+    once = applied(loops, so_far)[0]
     assert once[30] == pytest.approx(-np.log(2) / 40)
     assert np.flatnonzero(once).tolist() == [30]
-    pushed(repetition, loop)
-    assert repetition.applied(nothing, so_far)[0][30] == pytest.approx(-np.log(2) * 41 / 40)
-    other_rhythm = repetition.applied(nothing, np.array([[7, 1, 0, 0, 0]]))
+    pushed(loops, loop)
+    assert applied(loops, so_far)[0][30] == pytest.approx(-np.log(2) * 41 / 40)
+    other_rhythm = applied(loops, np.array([[7, 1, 0, 0, 0]]))
     assert not other_rhythm.any()
 
 
 def test_accompaniment_is_left_alone() -> None:
     """An Alberti bass of eight quavers for eight bars, and the same figure a tone higher."""
     alberti = [48, 55, 52, 55, 48, 55, 52, 55]
-    repetition = Repetition(figure([]).reshape(0, 5), VOCABULARY, 1, 5.0)
+    loops = penalty(NOTHING, 5.0)
     so_far = np.array([[13, 1, 0, 0, 0]])
     for row in np.concatenate([np.tile(figure(alberti), (8, 1)), figure([p + 2 for p in alberti])]):
-        assert not repetition.applied(np.zeros((1, PITCHES)), so_far).any()
-        repetition.push(row[None])
+        assert not applied(loops, so_far).any()
+        loops.push(state_of(row[None]))
 
 
 def test_a_prompt_that_loops_may_be_continued_so() -> None:
     loop = figure([40, 47, 45])
     prompt = np.tile(loop, (60, 1))
-    repetition = pushed(Repetition(prompt, VOCABULARY, 1, 2.0), np.tile(loop, (50, 1)))
+    loops = pushed(penalty(prompt, 2.0), np.tile(loop, (50, 1)))
     so_far = np.array([[13, 1, 0, 0, 0]])
-    assert not repetition.applied(np.zeros((1, PITCHES)), so_far).any()
-    pushed(repetition, np.tile(loop, (20, 1)))
-    assert repetition.applied(np.zeros((1, PITCHES)), so_far)[0][40] < 0
+    assert not applied(loops, so_far).any()
+    pushed(loops, np.tile(loop, (20, 1)))
+    assert applied(loops, so_far)[0][40] < 0
 
 
 def test_a_distribution_is_never_emptied() -> None:
     """Where the grammar leaves one pitch, it is drawn however often it was."""
-    repetition = Repetition(figure([]).reshape(0, 5), VOCABULARY, 2, 100.0)
+    loops = penalty(NOTHING, 100.0, 2)
     for _ in range(400):
-        repetition.push(np.repeat(figure([60]), 2, axis=0))
+        loops.push(state_of(np.repeat(figure([60]), 2, axis=0)))
     so_far = np.array([[13, 1, 0, 0, 0]] * 2)
-    logits = repetition.applied(np.zeros((2, PITCHES)), so_far)
+    logits = applied(loops, so_far)
     assert np.isfinite(logits).all()
     only = np.zeros((2, PITCHES), dtype=bool)
     only[:, 60] = True
-    assert draw(logits, only, Sampling(top_p=0.9), np.array([0.1, 0.9])).tolist() == [60, 60]
+    assert draw(logits, only, FieldFilter(top_p=0.9), np.array([0.1, 0.9])).tolist() == [60, 60]
 
 
 def test_strength_one_is_the_model_itself() -> None:
-    repetition = pushed(Repetition(figure([60] * 9), VOCABULARY, 1, 1.0), figure([60] * 300))
+    loops = pushed(penalty(figure([60] * 9), 1.0), figure([60] * 300))
     logits = np.random.default_rng(0).normal(size=(1, PITCHES))
-    assert repetition.applied(logits, np.array([[13, 1, 0, 0, 0]])) is logits
+    assert applied(loops, np.array([[13, 1, 0, 0, 0]]), logits) is logits
 
 
 def test_lanes_do_not_touch() -> None:
@@ -145,12 +167,12 @@ def test_lanes_do_not_touch() -> None:
     music = generator.integers(40, 90, (200, 1))
     loop = np.full((200, 1), 60)
     both = np.concatenate([music, loop], axis=1)
-    together = Repetition(figure([]).reshape(0, 5), VOCABULARY, 2, 2.0)
+    together = penalty(NOTHING, 2.0, 2)
     for pair in both:
-        together.push(figure(pair.tolist()))
-    got = together.applied(np.zeros((2, PITCHES)), np.array([[13, 1, 0, 0, 0]] * 2))
+        together.push(state_of(figure(pair.tolist())))
+    got = applied(together, np.array([[13, 1, 0, 0, 0]] * 2))
     assert not got[0].any()
-    assert got[1, 60] == pytest.approx(-np.log(2) * (200 - NOTES))
+    assert got[1, 60] == pytest.approx(-np.log(2) * (200 - DEFAULT.rows))
 
 
 def test_the_longest_runs_of_a_prompt() -> None:
@@ -195,4 +217,4 @@ def test_a_model_that_would_repeat_for_ever_is_stopped(folder: Path) -> None:
         return int(longest_runs(rows[:, PITCH].astype(np.int64))[0]) + 1
 
     assert longest(1.0) == 127, "8 bars of 16 less the rest that the first wait is"
-    assert NOTES < longest(20.0) < 100
+    assert DEFAULT.rows < longest(20.0) < 100

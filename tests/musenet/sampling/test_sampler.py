@@ -13,9 +13,9 @@ from torch import Tensor
 from musenet.attention.kv_cache import Cache
 from musenet.decoding.int8 import missing
 from musenet.model.checkpoint import Checkpoint
-from musenet.sampling.filters import Sampling
-from musenet.sampling.grammar import Limits
-from musenet.sampling.sampler import Plan, Sampler, kept_rows
+from musenet.sampling.constraints import Constraints
+from musenet.sampling.filters import FieldFilter
+from musenet.sampling.sampler import Sampler, SamplerConfig, kept_rows, rows_of
 from tokenizer.encoding.structure import structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.labels import Labels
@@ -27,74 +27,71 @@ def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
 
 
 @pytest.fixture
-def plan(tiny: Checkpoint) -> Plan:
+def config(tiny: Checkpoint) -> SamplerConfig:
     tokenizer = tokenizer_of(tiny)
     prefix = tokenizer.prefix(Labels(instruments=(0, 40), time_signature=(3, 4), tempo=90))
     body = np.array(
         [[1, 1, 61, 13, 20], [1, 41, 70, 25, 20], [13, 1, 63, 13, 18], [13, 41, 72, 13, 21]],
         dtype=np.int16,
     )
-    return Plan(
+    return SamplerConfig(
         prefix=prefix,
-        body=body,
+        prompt=body,
         not_before=36,
         until=36 + 72 * 2,
-        sampling=(Sampling(top_p=0.95),) * 5,
-        limits=Limits(),
+        filters=(FieldFilter(top_p=0.95),) * 5,
+        constraints=Constraints(),
         seed=5,
         variations=(1,),
     )
 
 
-def sampled(checkpoint: Checkpoint, plan: Plan) -> list[Tokens]:
+def sampled(checkpoint: Checkpoint, config: SamplerConfig) -> list[Tokens]:
     """The live rows of each variation."""
-    sampler = Sampler(checkpoint.model, tokenizer_of(checkpoint).vocabulary, plan)
-    steps = list(sampler.steps())
-    return [
-        np.array([s.rows[lane] for s in steps if s.live[lane]])
-        for lane in range(len(plan.variations))
-    ]
+    sampler = Sampler(checkpoint.model, tokenizer_of(checkpoint).vocabulary, config)
+    made = list(sampler.sample())
+    return [rows_of(made, lane) for lane in range(len(config.variations))]
 
 
-def test_music_starts_and_stops_where_asked(tiny: Checkpoint, plan: Plan) -> None:
+def test_music_starts_and_stops_where_asked(tiny: Checkpoint, config: SamplerConfig) -> None:
     vocabulary = tokenizer_of(tiny).vocabulary
-    (rows,) = sampled(tiny, plan)
-    times = np.cumsum(vocabulary.steps[np.concatenate([plan.body, rows])[:, 0]])[4:]
+    (rows,) = sampled(tiny, config)
+    times = np.cumsum(vocabulary.steps[np.concatenate([config.prompt, rows])[:, 0]])[4:]
     assert len(rows) > 8
-    assert times.min() >= plan.not_before
-    assert times.max() < plan.until
+    assert times.min() >= config.not_before
+    assert times.max() < config.until
 
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("engine", ["eager", "int8"])
 def test_a_variation_is_the_same_alone_and_in_company(
-    tiny: Checkpoint, plan: Plan, threads: int, engine: str
+    tiny: Checkpoint, config: SamplerConfig, threads: int, engine: str
 ) -> None:
     if engine == "int8" and missing():
         pytest.skip("onnx and onnxruntime are not installed")
     # Past the context, so that windows are begun for each variation by itself, too.
-    plan = replace(plan, engine=engine, until=1_800)
+    config = replace(config, engine=engine, until=1_800)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        together = sampled(tiny, replace(plan, variations=tuple(range(1, 10))))
+        together = sampled(tiny, replace(config, variations=tuple(range(1, 10))))
         for k in (1, 4, 9):
-            alone = sampled(tiny, replace(plan, variations=(k,)))[0]
+            alone = sampled(tiny, replace(config, variations=(k,)))[0]
             assert np.array_equal(alone, together[k - 1])
     finally:
         torch.set_num_threads(before)
     assert len({rows.tobytes() for rows in together}) == 9
 
 
-def test_the_seed_decides(tiny: Checkpoint, plan: Plan) -> None:
-    first, again = sampled(tiny, plan)[0], sampled(tiny, plan)[0]
-    other = sampled(tiny, replace(plan, seed=6))[0]
+def test_the_seed_decides(tiny: Checkpoint, config: SamplerConfig) -> None:
+    first, again = sampled(tiny, config)[0], sampled(tiny, config)[0]
+    other = sampled(tiny, replace(config, seed=6))[0]
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
 
 def inputs(
-    checkpoint: Checkpoint, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Checkpoint, config: SamplerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Tensor, Tensor, bool]]:
     """Every call of the trunk while sampling: rows, structure, and whether a cache was empty."""
     calls: list[tuple[Tensor, Tensor, bool]] = []
@@ -105,54 +102,54 @@ def inputs(
         return trunk(tokens, columns, cache)
 
     monkeypatch.setattr(checkpoint.model, "trunk", spied)
-    sampled(checkpoint, replace(plan, engine="eager"))
+    sampled(checkpoint, replace(config, engine="eager"))
     yield from calls
 
 
 def test_the_model_reads_the_rows_and_structure_of_the_whole_piece(
-    tiny: Checkpoint, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    tiny: Checkpoint, config: SamplerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was fed row by row is what `structure` says of all rows at once."""
     vocabulary = tokenizer_of(tiny).vocabulary
-    plan = replace(plan, length=plan.until)
-    calls = list(inputs(tiny, plan, monkeypatch))
+    config = replace(config, length=config.until)
+    calls = list(inputs(tiny, config, monkeypatch))
     rows = torch.cat([tokens[0] for tokens, _, _ in calls]).numpy().astype(np.int16)
     columns = torch.cat([column[0] for _, column, _ in calls]).numpy()
-    music = sampled(tiny, replace(plan, engine="eager"))[0]
-    whole = np.concatenate([plan.prefix, plan.body, music])
+    music = sampled(tiny, replace(config, engine="eager"))[0]
+    whole = np.concatenate([config.prefix, config.prompt, music])
     assert np.array_equal(rows, whole[: len(rows)])
-    assert np.array_equal(columns, structure(whole, vocabulary, plan.length)[: len(rows)])
+    assert np.array_equal(columns, structure(whole, vocabulary, config.length)[: len(rows)])
 
 
 def test_windows_go_on_past_the_context(
-    tiny: Checkpoint, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    tiny: Checkpoint, config: SamplerConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A new window is the prefix without `start` and the last rows, with their true structure."""
     vocabulary = tokenizer_of(tiny).vocabulary
-    plan = replace(plan, until=3_500, variations=(1, 2))
+    config = replace(config, until=3_500, variations=(1, 2))
     context = tiny.config.context
-    calls = list(inputs(tiny, plan, monkeypatch))
+    calls = list(inputs(tiny, config, monkeypatch))
     fills = [call for call in calls if call[2]]
     assert len(fills) >= 3
-    prefix = plan.prefix[1:]
-    music = sampled(tiny, replace(plan, engine="eager"))[0]
-    whole = np.concatenate([plan.prefix, plan.body, music])
+    prefix = config.prefix[1:]
+    music = sampled(tiny, replace(config, engine="eager"))[0]
+    whole = np.concatenate([config.prefix, config.prompt, music])
     columns = structure(whole, vocabulary)
-    keep = int((context - len(prefix)) * plan.overlap)
-    seen = context - len(plan.prefix) - len(plan.body) + 1
+    keep = int((context - len(prefix)) * config.overlap)
+    seen = context - len(config.prefix) - len(config.prompt) + 1
     tokens, given, _ = fills[1]
     assert np.array_equal(tokens[0, : len(prefix)].numpy(), prefix)
-    last = len(plan.prefix) + len(plan.body) + seen
+    last = len(config.prefix) + len(config.prompt) + seen
     assert np.array_equal(tokens[0, len(prefix) :].numpy(), whole[last - keep : last])
     assert np.array_equal(given[0, len(prefix) :].numpy(), columns[last - keep : last])
 
 
-def test_long_prompts_leave_room_for_what_comes(tiny: Checkpoint, plan: Plan) -> None:
-    body = np.repeat(plan.body[-1:], 5000, axis=0)
-    long = replace(plan, body=body, not_before=12 * 5000, until=12 * 5000 + 96)
+def test_long_prompts_leave_room_for_what_comes(tiny: Checkpoint, config: SamplerConfig) -> None:
+    body = np.repeat(config.prompt[-1:], 5000, axis=0)
+    long = replace(config, prompt=body, not_before=12 * 5000, until=12 * 5000 + 96)
     context = tiny.config.context
-    assert kept_rows(long, context) == (context - len(plan.prefix)) * 3 // 4
-    assert kept_rows(plan, context) == len(plan.body)
+    assert kept_rows(long, context) == (context - len(config.prefix)) * 3 // 4
+    assert kept_rows(config, context) == len(config.prompt)
     vocabulary = tokenizer_of(tiny).vocabulary
     rows = sampled(tiny, long)[0]
     assert vocabulary.is_note(rows).any()
