@@ -30,8 +30,9 @@ _ALIGNED = 8
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether xformers runs on `device`, found out by running it once; logs what was found."""
+    """Whether xformers runs on `device`, found out by running it once; logs what was found, once."""
     if device.type != "cuda":
+        _log.info("attention runs on PyTorch on %s: xformers needs a CUDA device", device)
         return False
     try:
         ops = operators()
@@ -45,7 +46,7 @@ def available(device: torch.device) -> bool:
     if works:
         _log.info("attention runs on xformers on %s", device)
     else:
-        _log.warning("xformers cannot run on %s (%s); PyTorch's attention is used", device, reason)
+        _log.warning("attention runs on PyTorch on %s: xformers cannot run (%s)", device, reason)
     return works
 
 

@@ -220,8 +220,18 @@ def test_a_probe_that_fails_is_logged_and_falls_back(
     xformers.available.cache_clear()
     lines = [record.message for record in caplog.records]
     assert lines == [
-        "xformers cannot run on cuda (its library does not load); PyTorch's attention is used"
+        "attention runs on PyTorch on cuda: xformers cannot run (its library does not load)"
     ]
+
+
+def test_auto_says_once_what_it_takes_on_a_cpu_and_why(caplog: pytest.LogCaptureFixture) -> None:
+    xformers.available.cache_clear()
+    with caplog.at_level("INFO", logger="musenet"):
+        for _ in range(2):
+            attend(*tensors(8), "dense", 4, "auto")
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert record.message == "attention runs on PyTorch on cpu: xformers needs a CUDA device"
 
 
 @pytest.fixture(scope="module")
