@@ -30,7 +30,7 @@ _ALIGNED = 8
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether xformers runs on `device`, found out by running it once; logs what was found, once."""
+    """Whether xformers runs on `device`, found out by running it once; logs what it found."""
     if device.type != "cuda":
         _log.info("attention runs on PyTorch on %s: xformers needs a CUDA device", device)
         return False

@@ -23,7 +23,7 @@ from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints
 
 from .decode_step import DecodeStep, is_fixed_shape
-from .decoder import Choose, Peek
+from .decoder import Choose, InFlight, Peek
 
 _WARM_UP = 3  # runs before a recording, in which libraries allocate what they need
 
@@ -32,6 +32,9 @@ def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with CUDA graphs, or None if it can."""
     if model.embedding.weight.device.type != "cuda":
         return "the graphs engine runs on CUDA GPUs; take --engine auto here"
+    if not isinstance(model.head, CascadeHead):
+        head = model.config.head
+        return f"the graphs engine knows the cascade head alone, not {head}; take --engine auto"
     if not is_fixed_shape(model):
         return "the graphs engine does not know this network; take --engine eager"
     return None
@@ -45,6 +48,8 @@ class GraphDecoder:
     Raises:
         InputError: if the model is not `is_fixed_shape`.
     """
+
+    in_flight = InFlight()
 
     def __init__(self, model: Transformer, batch: int) -> None:
         weight, config, head = model.embedding.weight, model.config, model.head

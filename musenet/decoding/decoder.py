@@ -6,7 +6,7 @@ Shape suffixes: B batch, N one or B, T positions, F fields, S structural feature
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tokenizer.typing import Integers, Ints, Logits
 
@@ -17,8 +17,26 @@ Peek = Callable[[Ints], Integers]
 """peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
 
 
+class InFlight(NamedTuple):
+    """The rows around the one being drawn of which fields are still missing; only `delay` has any.
+
+    Attributes:
+        before: the rows [B, F] before it that were begun after the last whole one, in order.
+        drawn: how many fields of each of them have been drawn, the first ones.
+        next_first: field 0 [B] of the row after it where that has been drawn, else None.
+    """
+
+    before: tuple[Ints, ...] = ()
+    drawn: tuple[int, ...] = ()
+    next_first: Ints | None = None
+
+
 class Decoder(Protocol):
     """Sequences side by side, each independent of the others."""
+
+    @property
+    def in_flight(self) -> InFlight:
+        """What else is being drawn while `sample` calls its callbacks."""
 
     @property
     def position(self) -> int:

@@ -1,96 +1,125 @@
-"""Sampling row after row where a row's fields come from several steps of the trunk.
+"""The decoder of `delay` and `flatten` heads, where a row's fields come from several steps.
 
-With `delay`, the first fields of later rows are chosen before the last fields of this one, so the
-decoder keeps rows that are begun; it gives a row out when all its fields are there.
+With `delay`, the first fields of later rows are drawn before the last fields of this one. They stay
+begun when a row is whole and given out, and are on show as `in_flight` while they are drawn.
+Shape suffixes as in `musenet.decoding.decoder`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from musenet.attention.block_attention import wide
-from musenet.model.heads import Choose, FieldsHead
+from musenet.model.heads import FieldsHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
+from tokenizer.typing import Integers, Ints
 
-Advance = Callable[[Tensor], Tensor]
-"""advance(field 0 [B]) gives the structure [B, S] of the next row, and goes there; once a row."""
+from .decode_step import DecodeStep
+from .decoder import Choose, InFlight, Peek
 
 
-class StepDecoder:
-    """A model with a `parallel`, `delay` or `flatten` head, at work on a batch of sequences.
+class DelayedDecoder:
+    """A model with a `delay` or `flatten` head in its own precision; see `Decoder`.
 
-    Args:
-        model: its head is a `FieldsHead`.
-        tokens_BTF: rows to go on from, at least one.
-        structure_BTS: their structure.
+    Attributes:
+        position: rows so far.
+        in_flight: see `Decoder`.
 
     Raises:
         InputError: for another head.
     """
 
-    def __init__(self, model: Transformer, tokens_BTF: Tensor, structure_BTS: Tensor) -> None:
+    def __init__(self, model: Transformer, batch: int) -> None:
         if not isinstance(model.head, FieldsHead):
             raise InputError("only parallel, delay and flatten heads are sampled in steps")
         self._model, self._head = model, model.head
         self._order = model.head.interleaving
-        self._rows, self._structure = tokens_BTF.clone(), structure_BTS.clone()
-        self._given = np.ones(tokens_BTF.shape[1:], dtype=bool)
-        self._next_row = tokens_BTF.shape[1]
-        self._next_step = self._order.step(self._next_row, 0)
-        self._cache = model.new_cache(tokens_BTF.shape[0])
+        self._batch = batch
+        self._device = model.embedding.weight.device
+        self._cache = model.new_cache(batch)
+        self._step = DecodeStep(model) if DecodeStep.supports(model) else None
+        self._state = torch.empty(0)
+        self._rows: list[Ints] = []
+        self._columns: list[Integers] = []
+        self._drawn: list[int] = []
+        self._next_step = 0
+        self.position = 0
+        self.in_flight = InFlight()
 
-    @torch.inference_mode()
-    def next(self, choose: Choose, advance: Advance) -> Tensor:
-        """The next row of each sequence, [B, F]; it is part of the sequence from then on.
+    def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
+        """See `Decoder.start`."""
+        count, length = rows_NTF.shape[:2]
+        self.position, self._next_step = length, self._order.step(length, 0)
+        lanes = np.resize(np.arange(count), self._batch)
+        self._rows = list(rows_NTF[lanes].astype(np.int64).swapaxes(0, 1))
+        self._columns = list(columns_NTS[lanes].swapaxes(0, 1))
+        self._drawn = [self._order.fields] * length
+        steps = self._order.build(self._tensor(rows_NTF))[:, : self._next_step]
+        begun = torch.from_numpy(self._order.rows_begun(length)[: self._next_step])
+        columns = self._tensor(columns_NTS)[:, begun.to(self._device)]
+        states = []
+        for lane in range(count):
+            single = self._model.new_cache(1)
+            here = slice(lane, lane + 1)
+            states.append(self._model.trunk(steps[here], columns[here], single)[:, -1])
+            self._cache.copy_sequence(single, torch.from_numpy(np.flatnonzero(lanes == lane)))
+        self._state = torch.cat(states)[torch.from_numpy(lanes).to(self._device)]
 
-        Args:
-            choose: picks a field's values from its logits [B, V] and the row so far.
-            advance: called with field 0 of every row in turn, possibly some rows ahead.
-        """
-        row = self._next_row
-        while row >= len(self._given) or not self._given[row].all():
-            state = self._feed()
-            for later, field in self._coordinates(self._next_step):
-                self._choose(later, field, state, choose, advance)
+    def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
+        """See `Decoder.advance`; a row that was not the one drawn takes back what came after it."""
+        row, taken = self.position, self.position < len(self._rows)
+        if not (taken and np.array_equal(self._rows[row], rows_BF)):
+            del self._rows[row:], self._columns[row:], self._drawn[row:]
+            self._rows.append(rows_BF.astype(np.int64))
+            self._columns.append(columns_BS)
+            self._drawn.append(self._order.fields)
+            self._cache.position = min(self._cache.position, self._order.step(row, 0))
+            self._next_step = self._order.step(row + 1, 0)
+        self.position += 1
+
+    def sample(self, choose: Choose, peek: Peek) -> Ints:
+        """See `Decoder.sample`."""
+        row = self.position
+        while row >= len(self._rows) or self._drawn[row] < self._order.fields:
+            self._feed()
+            for later, field in self._order.coordinates_of(self._next_step):
+                if later >= row:
+                    self._draw(later, field, choose, peek)
             self._next_step += 1
-        self._next_row += 1
-        return self._rows[:, row].clone()
+        self.in_flight = InFlight()
+        return self._rows[row].copy()
 
-    def _coordinates(self, step: int) -> list[tuple[int, int]]:
-        """What is not yet given of a step."""
-        rows = step + 1 if self._order.name != "flatten" else step // self._order.fields + 1
-        first = max(0, rows - 2 * self._order.fields)
-        places = np.argwhere(self._order.steps_of(rows)[first:] == step)
-        found = [(first + int(row), int(field)) for row, field in places]
-        return sorted(
-            (row, field)
-            for row, field in found
-            if row >= len(self._given) or not self._given[row, field]
-        )
-
-    def _feed(self) -> Tensor:
-        """The state after all steps before the next one."""
-        start, stop = self._cache.position, self._next_step
-        steps = self._order.build(self._rows)[:, start:stop]
-        begun = self._order.rows_begun(self._rows.shape[1])[start:stop]
-        structure = self._structure[:, torch.from_numpy(begun).to(self._structure.device)]
-        return self._model.trunk(steps, structure, self._cache)[:, -1]
-
-    def _choose(
-        self, row: int, field: int, state: Tensor, choose: Choose, advance: Advance
-    ) -> None:
-        if row == len(self._given):
-            batch, _, fields = self._rows.shape
-            self._given = np.concatenate([self._given, np.zeros((1, fields), dtype=bool)])
-            self._rows = torch.cat([self._rows, self._rows.new_zeros((batch, 1, fields))], 1)
-        logits = self._head.logits(state, field)
-        self._rows[:, row, field] = choose(field, logits.to(wide(logits.dtype)), self._rows[:, row])
-        self._given[row, field] = True
+    def _draw(self, row: int, field: int, choose: Choose, peek: Peek) -> None:
+        if row == len(self._rows):
+            self._rows.append(np.zeros((self._batch, self._order.fields), np.int64))
+            self._drawn.append(0)
+        begun = slice(self.position, row)
+        following = self._rows[row + 1][:, 0] if row + 1 < len(self._rows) else None
+        self.in_flight = InFlight(tuple(self._rows[begun]), tuple(self._drawn[begun]), following)
+        logits = self._head.logits(self._state, field).float().numpy(force=True)
+        self._rows[row][:, field] = choose(field, logits, self._rows[row])
+        self._drawn[row] += 1
         if field == 0:
-            new = advance(self._rows[:, row, 0])[:, None].to(self._structure)
-            self._structure = torch.cat([self._structure, new], 1)
+            self._columns.append(peek(self._rows[row][:, 0]))
+
+    def _feed(self) -> None:
+        """Take in all steps before the next one."""
+        model, cache = self._model, self._cache
+        while cache.position < self._next_step:
+            step = cache.position
+            values = np.zeros((self._batch, self._order.fields), np.int64)
+            for later, field in self._order.coordinates_of(step):
+                values[:, field] = self._rows[later][:, field]
+            begun = step // self._order.fields if self._order.name == "flatten" else step
+            row, columns = self._tensor(values), self._tensor(self._columns[begun])
+            rotation = model.rotations(step, step + 1, model.embedding.weight)
+            if self._step is None or rotation is None:
+                self._state = model.trunk(row[:, None], columns[:, None], cache)[:, -1]
+                continue
+            self._state = self._step(row, columns, rotation, cache)
+            cache.position += 1
+
+    def _tensor(self, values: Integers) -> Tensor:
+        return torch.from_numpy(values.astype(np.int64)).to(self._device)

@@ -13,7 +13,7 @@ from musenet.model.transformer import Transformer
 from tokenizer.typing import Integers, Ints
 
 from .decode_step import DecodeStep
-from .decoder import Choose, Peek
+from .decoder import Choose, InFlight, Peek
 
 
 class EagerDecoder:
@@ -23,6 +23,8 @@ class EagerDecoder:
     summed in another order. So, on one thread, many CPUs give each sequence the same numbers alone
     and among others; on the rest, such as those with AMX, they agree to rounding.
     """
+
+    in_flight = InFlight()
 
     def __init__(self, model: Transformer, batch: int) -> None:
         self._model = model

@@ -1,6 +1,7 @@
 """The choice of a decoder by the name of an engine; all have one interface, `decoder.Decoder`.
 
-eager    PyTorch, in the model's own precision, on any device (musenet.decoding.eager)
+eager    PyTorch, in the model's precision, on any device (musenet.decoding.eager; for `delay` and
+         `flatten` heads musenet.decoding.delayed)
 int8     ONNX Runtime on a CPU, int8 weights (musenet.decoding.int8)
 graphs   PyTorch on a CUDA GPU, a row's kernels replayed at once (musenet.decoding.cuda_graphs)
 auto     int8 where it can be had, else eager
@@ -15,6 +16,7 @@ from tokenizer.errors import InputError, unknown
 
 from . import cuda_graphs, int8
 from .decoder import Decoder
+from .delayed import DelayedDecoder
 from .eager import EagerDecoder
 
 ENGINES = ("auto", "eager", "int8", "graphs")
@@ -45,7 +47,7 @@ def make_decoder(model: Transformer, batch: int, engine: str) -> Decoder:
         InputError: see `resolve_engine`.
     """
     made: dict[str, Callable[[Transformer, int], Decoder]] = {
-        "eager": EagerDecoder,
+        "eager": EagerDecoder if model.head.interleaving.name == "parallel" else DelayedDecoder,
         "int8": int8.Int8Decoder,
         "graphs": cuda_graphs.GraphDecoder,
     }

@@ -25,7 +25,7 @@ from tokenizer.errors import InputError
 from tokenizer.typing import Array, Integers, Ints
 
 from .decode_step import is_fixed_shape
-from .decoder import Choose, Peek
+from .decoder import Choose, InFlight, Peek
 
 Floats = npt.NDArray[np.float32]
 
@@ -41,6 +41,9 @@ def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with int8 weights, or None if it can."""
     if model.embedding.weight.device.type != "cpu":
         return "the int8 engine runs on CPUs; take --engine eager here"
+    if not isinstance(model.head, CascadeHead):
+        head = model.config.head
+        return f"the int8 engine knows the cascade head alone, not {head}; take --engine auto"
     if not is_fixed_shape(model):
         return "the int8 engine does not know this network; take --engine eager"
     return missing()
@@ -48,6 +51,8 @@ def hindrance(model: Transformer) -> str | None:
 
 class Int8Decoder:
     """Sequences side by side, up to the model's context; see `musenet.decoding.decoder.Decoder`."""
+
+    in_flight = InFlight()
 
     def __init__(self, model: Transformer, batch: int) -> None:
         reason = hindrance(model)

@@ -53,6 +53,14 @@ class Interleaving:
         }
         return orders[self.name]
 
+    def coordinates_of(self, step: int) -> Coordinates:
+        """The coordinates of one step of a sequence without end, rows in order."""
+        if self.name == "flatten":
+            return [divmod(step, self.fields)]
+        if self.name == "parallel":
+            return [(step, field) for field in range(self.fields)]
+        return [(step - k, k) for k in reversed(range(self.fields)) if k <= step]
+
     def length(self, rows: int) -> int:
         """Steps that `rows` rows need."""
         return int(self.steps_of(rows).max()) + 1 if rows else 0

@@ -8,7 +8,7 @@ A head has two faces: `nll` for training and `sample` for generating.
     flatten    one field a step: it knows everything before it, at F times the steps
 
 The last two go through the trunk in steps (see `musenet.model.codebook_patterns`); they are sampled
-by `musenet.decoding.delayed.StepDecoder`, because a row needs several states.
+by `musenet.decoding.delayed.DelayedDecoder`, because a row needs several states.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class FieldsHead(nn.Module):
         if self.interleaving.name != "parallel":
             raise InputError(
                 f"rows of a {self.interleaving.name} head come from several states; sample them "
-                "with musenet.decoding.delayed.StepDecoder"
+                "with musenet.decoding.delayed.DelayedDecoder"
             )
         rows = hidden_BD.new_zeros((hidden_BD.shape[0], len(self.out)), dtype=torch.long)
         for field in range(len(self.out)):

@@ -141,6 +141,11 @@ class Transformer(nn.Module):
         ]
         return Cache(layers)
 
+    @property
+    def context_rows(self) -> int:
+        """Rows that fit in the context: fewer than positions where a row takes several steps."""
+        return self.head.interleaving.rows_within(self.config.context)
+
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices between hidden states, which Muon is for; AdamW trains the others."""
         inside = [p for p in self.blocks.parameters() if p.ndim == 2]

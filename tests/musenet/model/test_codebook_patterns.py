@@ -8,7 +8,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musenet.decoding.delayed import StepDecoder
 from musenet.model.codebook_patterns import INTERLEAVINGS, Interleaving
 from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
@@ -49,6 +48,14 @@ def test_revert_undoes_build(name: str, rows: int, fields: int) -> None:
 
 
 @pytest.mark.parametrize("name", INTERLEAVINGS)
+def test_a_step_by_itself_has_the_coordinates_of_the_pattern(name: str) -> None:
+    order = Interleaving(name, 3)
+    whole = order.coordinates(9)
+    for step in range(7):
+        assert sorted(order.coordinates_of(step)) == sorted(whole[step])
+
+
+@pytest.mark.parametrize("name", INTERLEAVINGS)
 def test_rows_begun_never_runs_ahead_of_field_0(name: str) -> None:
     order = Interleaving(name, 3)
     begun = order.rows_begun(4)
@@ -77,39 +84,6 @@ def random_rows(rows: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack(tokens, -1), torch.stack(structure, -1)
 
 
-@pytest.mark.parametrize("head", INTERLEAVINGS)
-def test_sampling_in_steps_asks_for_the_likelihoods_of_the_full_pass(head: str) -> None:
-    model = small(head)
-    tokens, structure = random_rows(9)
-    expected = model.nll(tokens, structure)
-    begun = 3
-    decoder = StepDecoder(model, tokens[:, :begun], structure[:, :begun])
-    found = torch.full_like(expected, float("nan"))
-    counts = [begun] * len(FIELDS)
-    rows_asked = iter(range(begun, 99))
-
-    def choose(field: int, logits: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        row = counts[field]
-        counts[field] += 1
-        if row >= tokens.shape[1]:
-            return torch.zeros(2, dtype=torch.long)
-        assert torch.equal(rows[:, :field], tokens[:, row, :field])
-        values = tokens[:, row, field]
-        found[:, row - 1, field] = -logits.log_softmax(-1).gather(1, values[:, None])[:, 0]
-        return values
-
-    def advance(first: torch.Tensor) -> torch.Tensor:
-        row = next(rows_asked)
-        if row >= tokens.shape[1]:
-            return structure[:, -1]
-        assert torch.equal(first, tokens[:, row, 0])
-        return structure[:, row]
-
-    for row in range(begun, tokens.shape[1]):
-        assert torch.equal(decoder.next(choose, advance), tokens[:, row])
-    assert torch.allclose(found[:, begun - 1 :], expected[:, begun - 1 :], atol=1e-11, rtol=0)
-
-
 @pytest.mark.parametrize(
     ("head", "sees_earlier_fields"),
     [("parallel", False), ("delay", True), ("flatten", True), ("cascade", True)],
@@ -127,12 +101,6 @@ def test_what_a_field_is_conditioned_on(head: str, sees_earlier_fields: bool) ->
             assert torch.equal(before, after)
         elif field < 2:
             assert torch.allclose(before, after, atol=1e-12) != sees_earlier_fields
-
-
-def test_a_cascade_is_not_sampled_in_steps() -> None:
-    tokens, structure = random_rows(3)
-    with pytest.raises(InputError, match="in steps"):
-        StepDecoder(small("cascade"), tokens, structure)
 
 
 def test_interleaved_heads_do_not_sample_from_one_state() -> None:
