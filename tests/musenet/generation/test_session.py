@@ -271,15 +271,15 @@ def test_an_ending_comes_within_two_bars(tiny: Checkpoint) -> None:
 def test_of_many_ends_the_one_that_closes_best_is_kept(
     tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def closes() -> float:
-        options = GenerateOptions(bars=4, seed=3, ending=True, key=Key(0, False))
+    def closes(seed: int) -> float:
+        options = GenerateOptions(bars=4, seed=seed, ending=True, key=Key(0, False))
         (result,) = compose(tiny, None, options)
         late = result.score.end / (4 * 480) - 4
         return sum(nats for nats, _ in ending_evidence(result.score.notes, Key(0, False), late))
 
-    best = closes()
-    monkeypatch.setattr(ending, "CANDIDATES", 1)  # the first of the many
-    assert best > closes()
+    best = [closes(seed) for seed in range(8)]
+    monkeypatch.setattr(ending, "CANDIDATES", 1)  # the first of the many, which may be the best
+    assert sum(best) > sum(closes(seed) for seed in range(8))
 
 
 def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
