@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +184,44 @@ def test_what_cannot_be_written_or_used_is_said(corpus: Path, tmp_path: Path) ->
         made(corpus / "b" / "piece07.mid", tmp_path / "none")
     with pytest.raises(InputError, match="did you mean 'threads'"):
         made(corpus, tmp_path / "e", run=Run("thread"))
+
+
+SCRIPT = """
+import sys
+from data_prep import prepare
+from data_prep.worker.engines import Limits
+from data_prep.pipeline import Run
+def main():
+    prepare([sys.argv[1]], sys.argv[2], run=Run(sys.argv[3], Limits(2)))
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(corpus: Path, tmp_path: Path) -> None:
+    for copy in range(12):  # enough for several chunks
+        shutil.copytree(corpus / "a", corpus / f"copy{copy}")
+    script = tmp_path / "run.py"
+    script.write_text(SCRIPT)
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
+
+    def start(out: Path) -> subprocess.Popen[Any]:
+        command = [sys.executable, str(script), str(corpus), str(out), "threads"]
+        return subprocess.Popen(command, env=environment)
+
+    begun = time.monotonic()
+    assert start(tmp_path / "whole").wait() == 0
+    took = time.monotonic() - begun
+    for attempt in range(1, 7):
+        process = start(tmp_path / "killed")
+        time.sleep(took * attempt / 7)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    start(tmp_path / "killed").wait()
+    for path in sorted((tmp_path / "whole").rglob("*")):
+        if path.is_file():
+            other = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
+            assert other.read_bytes() == path.read_bytes(), path.name
+    assert not (tmp_path / "killed/.work").exists()
