@@ -29,6 +29,7 @@ from tokenizer.score.tempo_map import TempoMap
 
 from .errors import InputError
 from .score import columns
+from .theory import MAJOR_TONICS, MINOR_TONICS, fewest_accidentals
 from .typing import Array
 
 if TYPE_CHECKING:
@@ -40,11 +41,10 @@ if TYPE_CHECKING:
 Rows = defaultdict[str, list[tuple[Any, ...]]]
 
 PRETTY_MIDI_TICKS = 10_000_000  # pretty_midi takes a longer file for a corrupt one
-MAJOR = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
-MINOR = tuple(f"{key}m" for key in (*MAJOR[3:], "G#", "D#", "A#"))
-KEYS = {
+_MINOR = tuple(f"{tonic}m" for tonic in MINOR_TONICS)
+_KEYS = {
     name: (fifths - 7, minor)
-    for minor, names in ((False, MAJOR), (True, MINOR))
+    for minor, names in ((False, MAJOR_TONICS), (True, _MINOR))
     for fifths, name in enumerate(names)
 }
 
@@ -148,7 +148,7 @@ def from_miditoolkit(midi: miditoolkit.MidiFile) -> Score:
         (t.time, t.numerator, t.denominator) for t in midi.time_signature_changes
     ]
     rows["key_signatures"] = [
-        (k.time, *(KEYS.get(k.key_name) or _key_of_number(k.key_number)))
+        (k.time, *(_KEYS.get(k.key_name) or _key_of_number(k.key_number)))
         for k in midi.key_signature_changes
     ]
     rows["lyrics"] = [(event.time, NO_TRACK, event.text) for event in midi.lyrics]
@@ -181,7 +181,7 @@ def to_miditoolkit(score: Score) -> miditoolkit.MidiFile:
         for time, numerator, denominator in score.time_signatures.tolist()
     ]
     midi.key_signature_changes = [
-        of.KeySignature((MINOR if minor else MAJOR)[fifths + 7], time)
+        of.KeySignature((_MINOR if minor else MAJOR_TONICS)[fifths + 7], time)
         for time, fifths, minor in score.key_signatures.tolist()
     ]
     midi.lyrics = [of.Lyric(text, time) for time, _, text in score.lyrics.tolist()]
@@ -277,8 +277,7 @@ def _track(name: str, program: int, is_drum: bool) -> Track:
 def _key_of_number(number: int) -> tuple[int, bool]:
     """(fifths, minor) of pretty_midi's key: 0–11 major from C, 12–23 minor from C minor."""
     minor = number >= 12
-    fifths = 7 * number - (3 if minor else 0)
-    return (fifths + 5) % 12 - 5, minor
+    return fewest_accidentals(7 * number - (3 if minor else 0)), minor
 
 
 def _score(ticks_per_quarter: int, tracks: list[Track], rows: Rows) -> Score:

@@ -1,8 +1,9 @@
-"""The key of a piece, estimated from how long each pitch class sounds.
+"""Keys, scales and note names; and the key of a piece, estimated from how long pitch classes sound.
 
-The method is Krumhansl and Schmuckler's (C. L. Krumhansl, *Cognitive Foundations of Musical Pitch*,
-Oxford 1990, chapter 4): correlate the durations of the twelve pitch classes with a profile of each
-of the 24 keys and take the best. It is offered with the profiles of three studies:
+A key is estimated by the method of Krumhansl and Schmuckler (C. L. Krumhansl, *Cognitive
+Foundations of Musical Pitch*, Oxford 1990, chapter 4): correlate the durations of the twelve pitch
+classes with a profile of each of the 24 keys and take the best. It is offered with the profiles of
+three studies:
 
 - `krumhansl`: Krumhansl and Kessler's probe-tone ratings (Psychological Review 89, 1982);
 - `temperley`: Temperley's Kostka–Payne frequencies (*Music and Probability*, MIT Press 2007);
@@ -26,14 +27,47 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from .errors import unknown
+from .instruments import DRUMS
+from .typing import Ints
 
-DRUMS = 128
 PITCHES = 132  # eleven octaves
+
+PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+"""The usual name of each pitch class, where no key says how to spell it."""
+
+MAJOR_TONICS = ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#")
+"""Tonics of the major keys of seven flats … seven sharps: `MAJOR_TONICS[fifths + 7]`."""
+
+MINOR_TONICS = (*MAJOR_TONICS[3:], "G#", "D#", "A#")
+"""Tonics of the minor keys of seven flats … seven sharps."""
+
+SCALES = {
+    "major": (0, 2, 4, 5, 7, 9, 11),
+    "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11),
+    "natural minor": (0, 2, 3, 5, 7, 8, 10),
+    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
+    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
+    "dorian": (0, 2, 3, 5, 7, 9, 10),
+    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+    "lydian": (0, 2, 4, 6, 7, 9, 11),
+    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
+    "locrian": (0, 1, 3, 5, 6, 8, 10),
+    "major pentatonic": (0, 2, 4, 7, 9),
+    "minor pentatonic": (0, 3, 5, 7, 10),
+    "blues": (0, 3, 5, 6, 7, 10),
+    "whole tone": (0, 2, 4, 6, 8, 10),
+}
+"""Semitones above the tonic; "minor" has its sixth and seventh both natural and raised."""
+
+_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_ACCIDENTALS = {"": 0, "#": 1, "b": -1}
+
+Fifths = TypeVar("Fifths", int, Ints)
 
 
 class Key(NamedTuple):
@@ -46,6 +80,38 @@ class Key(NamedTuple):
     def tonic(self) -> int:
         """The tonic's pitch class, 0 being C."""
         return (7 * self.fifths + (9 if self.minor else 0)) % 12
+
+
+def key_name(fifths: int, minor: bool) -> str:
+    """A key by the name with the fewest accidentals: `key_name(-3, True)` is "C minor"."""
+    number = key_on(Key(fifths, minor).tonic, minor).fifths + 7
+    return f"{MINOR_TONICS[number]} minor" if minor else f"{MAJOR_TONICS[number]} major"
+
+
+def key_on(tonic: int, minor: bool) -> Key:
+    """The key on a pitch class, spelled with the fewest accidentals; six are flats in minor."""
+    fifths = 7 * tonic - (3 if minor else 0)
+    return Key((fifths + 6) % 12 - 6 if minor else fewest_accidentals(fifths), minor)
+
+
+def fewest_accidentals(fifths: Fifths) -> Fifths:
+    """The signature, −5 … 6, of the key that sounds the same."""
+    return (fifths + 5) % 12 - 5
+
+
+def pitch_class(note: str) -> int:
+    """The pitch class, 0 being C, of a letter with or without one accidental: "Bb" is 10."""
+    return (_LETTERS[note[0]] + _ACCIDENTALS[note[1:]]) % 12
+
+
+def pitch_name(pitch: int) -> str:
+    """The name of a MIDI pitch, with middle C (60) as C4."""
+    return f"{PITCH_CLASSES[pitch % 12]}{pitch // 12 - 1}"
+
+
+def typeset(name: str) -> str:
+    """The name of a note or key with the signs of printed music: "Bb" is "B♭"."""
+    return name[0] + name[1:].replace("#", "♯").replace("b", "♭")
 
 
 PROFILES: dict[str, np.ndarray] = {
@@ -68,10 +134,6 @@ PROFILES: dict[str, np.ndarray] = {
 """Two rows each, major and minor, from the tonic upwards in semitones."""
 
 DEFAULT_PROFILE = "albrecht"
-
-# Signature of the major key on each pitch class, spelled with the fewest accidentals.
-_MAJOR_FIFTHS = (0, -5, 2, -3, 4, -1, 6, 1, -4, 3, -2, 5)
-_MINOR_FIFTHS = (-3, 4, -1, -6, 1, -4, 3, -2, 5, 0, -5, 2)
 
 
 def pitch_class_weights(notes: np.ndarray) -> np.ndarray:
@@ -157,7 +219,7 @@ def best_key(correlations: list[float]) -> Key | None:
     if best <= 0:
         return None
     minor, tonic = divmod(correlations.index(best), 12)
-    return Key((_MINOR_FIFTHS if minor else _MAJOR_FIFTHS)[tonic], bool(minor))
+    return key_on(tonic, bool(minor))
 
 
 def key_of_signature(correlations: list[float], fifths: int) -> tuple[Key, float]:

@@ -23,7 +23,7 @@ from tokenizer.encoding.vocabulary import (
     Vocabulary,
 )
 from tokenizer.instruments import DRUMS, range_of
-from tokenizer.theory import Key
+from tokenizer.theory import Key, fewest_accidentals
 from tokenizer.typing import Tokens
 
 # Indexed by the instrument field. A drum's pitch names a drum and never moves: like a row that is
@@ -133,7 +133,7 @@ def changed_labels(labels: Labels, change: Change) -> Labels:
     """The labels of music after a change: key and tempo move along."""
     if change.semitones and labels.key is not None:
         fifths, minor = labels.key
-        moved = (fifths + 7 * change.semitones + 5) % 12 - 5
+        moved = fewest_accidentals(fifths + 7 * change.semitones)
         labels = replace(labels, key=Key(moved, minor))
     if change.tempo != 1.0 and labels.tempo is not None:
         labels = replace(labels, tempo=labels.tempo * change.tempo)

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
 
-from tokenizer.encoding.vocabulary import key_name
 from tokenizer.instruments import PROGRAM_NAMES
 from tokenizer.labels import composer_name
+from tokenizer.theory import key_name
 
 from . import html
 from .html import Html

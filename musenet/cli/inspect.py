@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from tokenizer import Score
     from tokenizer.midi.repair import Report
 
-NOTE_NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -212,12 +210,15 @@ def _shortened(words: list[str], most: int = 8) -> str:
 
 
 def _pitch(number: int) -> str:
-    return f"{NOTE_NAMES[number % 12]}{number // 12 - 1}"
+    from tokenizer.theory import pitch_name, typeset
+
+    return typeset(pitch_name(number))
 
 
 def _key(fifths: int, minor: bool) -> str:
-    names = "C♭ G♭ D♭ A♭ E♭ B♭ F C G D A E B F♯ C♯ G♯ D♯ A♯"
-    tonic = names.split()[fifths + (10 if minor else 7)]
+    from tokenizer.theory import MAJOR_TONICS, MINOR_TONICS, typeset
+
+    tonic = typeset((MINOR_TONICS if minor else MAJOR_TONICS)[fifths + 7])
     return f"{tonic} {'minor' if minor else 'major'}"
 
 

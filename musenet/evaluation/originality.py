@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Vocabulary
+from tokenizer.instruments import DRUMS
 from tokenizer.typing import Ints, Mask, Tokens
 
 Hashes = npt.NDArray[np.uint64]
@@ -31,7 +32,6 @@ COVERED = 16
 """Steps of a run that counts as covered by the library."""
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
-_DRUMS = 129
 _GROWTH = 1.25
 
 
@@ -56,7 +56,7 @@ class Shared:
 
 def steps_of(tokens: Tokens, vocabulary: Vocabulary) -> Hashes:
     """The steps from note to note of tokens `(T, 5)`, each as one mixed number."""
-    note = vocabulary.is_note(tokens) & (tokens[:, INSTRUMENT] != _DRUMS)
+    note = vocabulary.is_note(tokens) & (tokens[:, INSTRUMENT] != DRUMS + 1)
     time, pitch = row_times(tokens, vocabulary)[note], tokens[note, PITCH].astype(np.int64)
     order = np.lexsort((pitch, time))
     wait, interval = np.diff(time[order]), np.diff(pitch[order])

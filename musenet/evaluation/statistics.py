@@ -31,6 +31,7 @@ import numpy as np
 
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import DRUMS, Score
+from tokenizer.theory import SCALES
 from tokenizer.typing import Floats, Integers, Ints, Mask
 
 RESOLUTION = 24
@@ -40,10 +41,6 @@ POSITIONS = 64
 """Positions in a bar for MusDr's groove."""
 
 _SLOTS = 16
-
-
-_MAJOR = (0, 2, 4, 5, 7, 9, 11)
-_MINOR = (0, 2, 3, 5, 7, 8, 10)
 
 
 @dataclass(frozen=True)
@@ -140,7 +137,7 @@ def scale_consistency(grid: Grid) -> float:
         return math.nan
     inside = [
         count[[(root + s) % 12 for s in scale]].sum()
-        for scale in (_MAJOR, _MINOR)
+        for scale in (SCALES["major"], SCALES["natural minor"])
         for root in range(12)
     ]
     return float(max(inside) / count.sum())

@@ -19,6 +19,7 @@ from tokenizer.midi.events import META, Event, File, meta, text, words
 from tokenizer.midi.smf import (
     BEND,
     CONTROL,
+    DRUM_CHANNEL,
     KEY,
     MARKER,
     NAME,
@@ -32,7 +33,6 @@ from tokenizer.midi.smf import (
 from tokenizer.score.columns import disjoint_notes
 from tokenizer.typing import Floats, Ints, Notes
 
-DRUM_CHANNEL = 9
 _SUSTAIN, _SOSTENUTO = 64, 66
 _CENTRE = b"\x00\x40"
 

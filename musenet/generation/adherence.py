@@ -9,9 +9,8 @@ import numpy as np
 
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
+from tokenizer.theory import SCALES
 from tokenizer.typing import Floats, Mask, Notes
-
-_MAJOR = (0, 2, 4, 5, 7, 9, 11)
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _scale(fifths: int, minor: bool) -> Mask:
     """The pitch classes of a key: its signature's, and in minor the raised sixth and seventh."""
     tonic = 7 * fifths % 12
     inside = np.zeros(12, dtype=bool)
-    inside[(np.array(_MAJOR) + tonic) % 12] = True
+    inside[(np.array(SCALES["major"]) + tonic) % 12] = True
     if minor:
         inside[(tonic + np.array([6, 8])) % 12] = True
     return inside

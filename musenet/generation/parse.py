@@ -15,7 +15,7 @@ from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import program
 from tokenizer.labels import normalise_composer, normalise_style
-from tokenizer.theory import Key
+from tokenizer.theory import MAJOR_TONICS, MINOR_TONICS, SCALES, Key, pitch_class
 
 Number = TypeVar("Number", int, float)
 Names = str | int | Sequence[str | int]
@@ -25,28 +25,6 @@ WholePerField = int | dict[str, int]
 """The same of whole numbers."""
 
 _MOST_DENOMINATOR = 32
-_TONICS = {
-    "major": ("Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#"),
-    "minor": ("Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B", "F#", "C#", "G#", "D#", "A#"),
-}
-
-SCALES = {
-    "major": (0, 2, 4, 5, 7, 9, 11),
-    "minor": (0, 2, 3, 5, 7, 8, 9, 10, 11),
-    "natural minor": (0, 2, 3, 5, 7, 8, 10),
-    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
-    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
-    "dorian": (0, 2, 3, 5, 7, 9, 10),
-    "phrygian": (0, 1, 3, 5, 7, 8, 10),
-    "lydian": (0, 2, 4, 6, 7, 9, 11),
-    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
-    "locrian": (0, 1, 3, 5, 6, 8, 10),
-    "major pentatonic": (0, 2, 4, 7, 9),
-    "minor pentatonic": (0, 3, 5, 7, 10),
-    "blues": (0, 3, 5, 6, 7, 10),
-    "whole tone": (0, 2, 4, 6, 8, 10),
-}
-"""Semitones above the tonic; "minor" has its sixth and seventh both natural and raised."""
 
 
 @dataclass(frozen=True)
@@ -190,10 +168,11 @@ def key(given: str | Key) -> Key:
     words = given.strip().replace("♯", "#").replace("♭", "b")
     found = re.fullmatch(r"([A-Ga-g])(#|b|)\s*(major|maj|minor|min|m|)", words)
     if found:
-        mode = "minor" if found[3] in ("minor", "min", "m") else "major"
+        minor = found[3] in ("minor", "min", "m")
+        tonics = MINOR_TONICS if minor else MAJOR_TONICS
         tonic = found[1].upper() + found[2]
-        if tonic in _TONICS[mode]:
-            return Key(_TONICS[mode].index(tonic) - 7, mode == "minor")
+        if tonic in tonics:
+            return Key(tonics.index(tonic) - 7, minor)
     raise InputError(f"--key takes a key such as 'D major' or 'F# minor', not '{given}'")
 
 
@@ -211,7 +190,7 @@ def scale(given: str | Sequence[int]) -> tuple[int, ...]:
     kind = " ".join(found[3].casefold().split()) or "major"
     if kind not in SCALES:
         raise unknown("scale", kind, SCALES)
-    tonic = "C D EF G A B".index(found[1].upper()) + {"#": 1, "b": -1, "": 0}[found[2]]
+    tonic = pitch_class(found[1].upper() + found[2])
     return tuple(sorted((tonic + step) % 12 for step in SCALES[kind]))
 
 

@@ -1,18 +1,32 @@
-"""Key estimation: published examples, symmetry under transposition, and the vectorised form."""
+"""Names of notes and keys, scales, and key estimation.
+
+Estimates are held against published examples, transposition and the form without vectors.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+import pretty_midi
 import pytest
 
 from tokenizer.errors import InputError
 from tokenizer.theory import (
+    MAJOR_TONICS,
+    MINOR_TONICS,
+    PITCH_CLASSES,
     PROFILES,
+    SCALES,
     Key,
     estimate_key,
+    fewest_accidentals,
     key_correlations,
+    key_name,
     key_of_signature,
+    key_on,
+    pitch_class,
     pitch_class_weights,
+    pitch_name,
+    typeset,
 )
 
 # Subject of the C minor fugue, Well-Tempered Clavier I (BWV 847), in sixteenths.
@@ -81,3 +95,33 @@ def test_drums_have_no_pitch() -> None:
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(InputError, match="did you mean 'krumhansl'"):
         key_correlations(np.ones(12), "krumhansel")
+
+
+def test_names_of_notes_are_those_of_another_library() -> None:
+    assert [pretty_midi.note_name_to_number(pitch_name(p)) for p in range(128)] == [*range(128)]
+    assert [pitch_class(name) for name in PITCH_CLASSES] == list(range(12))
+    assert typeset("Bb minor") == "B♭ minor"
+    assert typeset(pitch_name(61)) == "C♯4"
+
+
+@pytest.mark.parametrize("minor", [False, True])
+def test_keys_have_the_tonics_that_another_library_gives_their_names(minor: bool) -> None:
+    for fifths in range(-7, 8):
+        key = Key(fifths, minor)
+        assert pitch_class((MINOR_TONICS if minor else MAJOR_TONICS)[fifths + 7]) == key.tonic
+        again = key_on(key.tonic, minor)
+        assert again.tonic == key.tonic
+        assert abs(again.fifths) <= abs(fifths)
+        tonic, mode = key_name(fifths, minor).split()
+        assert pitch_class(tonic) == key.tonic
+        number = pretty_midi.key_name_to_key_number(f"{tonic} {mode}")
+        assert number == key.tonic + 12 * minor
+    near = [fewest_accidentals(fifths) for fifths in range(-14, 15)]
+    assert max(map(abs, near)) == 6
+    assert [(near_ - fifths) % 12 for fifths, near_ in enumerate(near, -14)] == [0] * 29
+
+
+def test_modes_are_the_major_scale_from_another_note() -> None:
+    modes = ("major", "dorian", "phrygian", "lydian", "mixolydian", "natural minor", "locrian")
+    for tonic, mode in zip(SCALES["major"], modes, strict=True):
+        assert {(tonic + step) % 12 for step in SCALES[mode]} == set(SCALES["major"])

@@ -6,19 +6,13 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from tokenizer.instruments import name
+from tokenizer.theory import pitch_name
 from tokenizer.typing import Tokens
 
 from .compound import row_times
 from .structure import bar_positions
 from .tokenizer import Tokenizer
 from .vocabulary import VELOCITIES
-
-_PITCHES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-
-
-def pitch_name(pitch: int) -> str:
-    """The name of a MIDI pitch, with middle C (60) as C4."""
-    return f"{_PITCHES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def lines(tokens: Tokens, tokenizer: Tokenizer) -> Iterator[str]:

@@ -25,6 +25,7 @@ from tokenizer.score.batch import Pieces, batches
 from tokenizer.score.columns import DEFAULT_TEMPO, DTYPES, prepared
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import LAST_TICK, NOTES, TIMED, Score, Track
+from tokenizer.theory import key_name
 from tokenizer.typing import Array, Steps, Tokens
 
 from . import controls
@@ -39,7 +40,6 @@ from .vocabulary import (
     VELOCITY,
     WAIT,
     Vocabulary,
-    key_name,
 )
 
 # The columns of a score that has nothing in them, and its tempos where ticks are real time.

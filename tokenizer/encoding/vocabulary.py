@@ -23,7 +23,7 @@ from functools import cached_property
 import numpy as np
 
 from tokenizer.errors import InputError
-from tokenizer.theory import Key
+from tokenizer.theory import key_name, key_on
 from tokenizer.typing import Integers, Ints, Mask, Tokens
 
 from .grid import REST_UNITS, Grid
@@ -59,15 +59,6 @@ METRONOME = (
 
 _NUMERATORS = {1: 8, 2: 12, 4: 24, 8: 32, 16: 32, 32: 32}
 
-MAJOR = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
-MINOR = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
-
-
-def key_name(fifths: int, minor: bool) -> str:
-    """The key with so many sharps (or flats, if negative): `key_name(-3, True)` is "C minor"."""
-    tonic = Key(fifths, minor).tonic
-    return f"{MINOR[tonic]} minor" if minor else f"{MAJOR[tonic]} major"
-
 
 def closed_controls() -> tuple[str, ...]:
     """Every control of the kinds that no corpus adds to."""
@@ -76,8 +67,11 @@ def closed_controls() -> tuple[str, ...]:
         "end",
         *(f"tempo:{bpm}" for bpm in METRONOME),
         *(f"time_signature:{n}/{d}" for d, most in _NUMERATORS.items() for n in range(1, most + 1)),
-        *(f"key:{tonic} major" for tonic in MAJOR),
-        *(f"key:{tonic} minor" for tonic in MINOR),
+        *(
+            f"key:{key_name(*key_on(tonic, minor))}"
+            for minor in (False, True)
+            for tonic in range(12)
+        ),
         "pedal:down",
         "pedal:up",
         *(f"instrument:{program}" for program in range(129)),

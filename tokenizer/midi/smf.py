@@ -19,6 +19,7 @@ SYSTEM_DATA_BYTES = {0xF1: 1, 0xF2: 2, 0xF3: 1, 0xF6: 0} | dict.fromkeys(
     (0xF8, 0xFA, 0xFB, 0xFC, 0xFE), 0
 )
 TEXT, NAME, LYRIC, MARKER, PORT, END, TEMPO, TIME, KEY = 1, 3, 5, 6, 0x21, 0x2F, 0x51, 0x58, 0x59
+DRUM_CHANNEL = 9  # counted from 0
 NO_END = "no end-of-track event"
 KARAOKE = b"@KMIDI KARAOKE"
 FRAMES_PER_SECOND = (24, 25, 29, 30)  # 29 stands for 30000/1001

@@ -25,8 +25,6 @@ from .repair import SharedChannel
 
 Place = tuple[int, int, int]  # file track, channel, program
 
-PERCUSSION = 9
-
 
 def assembled(layout: smf.Layout, parsed: list[smf.Events], by_channel: bool) -> Score:
     """A score of the parsed tracks of a file.
@@ -190,7 +188,7 @@ def _sorted_notes(
             duration,
             pitch,
             velocity,
-            DRUMS if channel == PERCUSSION else program,
+            DRUMS if channel == smf.DRUM_CHANNEL else program,
             numbers[file_track, channel, program],
         )
         for (file_track, channel, program), notes in groups.items()
@@ -225,7 +223,9 @@ def _column(kind: str, rows: Sequence[tuple[Any, ...]]) -> Array:
 def _track(place: Place, parsed: list[smf.Events]) -> Track:
     number, channel, program = place
     name = text_of(parsed[number].name)
-    return Track(name, DRUMS, True, program) if channel == PERCUSSION else Track(name, program)
+    if channel == smf.DRUM_CHANNEL:
+        return Track(name, DRUMS, True, program)
+    return Track(name, program)
 
 
 def _rest(

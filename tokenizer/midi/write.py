@@ -15,9 +15,10 @@ from tokenizer.score.columns import NO_TRACK, SUSTAIN
 from tokenizer.score.score import Score, Track
 from tokenizer.typing import Ints
 
+from .smf import DRUM_CHANNEL
+
 Meta = tuple[int, bytes]  # the tick, and the event's bytes without delta
 
-DRUM_CHANNEL = 9
 MELODIC_CHANNELS = tuple(channel for channel in range(16) if channel != DRUM_CHANNEL)
 END_OF_TRACK = b"\x00\xff\x2f\x00"
 LONGEST_DELTA = 2**28 - 1

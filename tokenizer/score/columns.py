@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
 from tokenizer.typing import Array, Ints, Notes
 
-DRUMS = 128
 NO_TRACK = 0xFFFF  # the track of markers, and of lyrics that stand in a track without notes
 LAST_TICK = 2**31 - 1
 DEFAULT_TEMPO = 500_000  # microseconds a quarter: 120 quarters a minute, where a file says nothing

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.theory import fewest_accidentals
 from tokenizer.typing import Array, Floats, Ints
 
 from . import columns
@@ -226,9 +227,8 @@ class Score:
             )
         notes["pitch"][tuned] = pitches
         keys = self.key_signatures.copy()
-        moved = keys["fifths"].astype(np.int64) + 7 * semitones
-        near = (moved + 5) % 12 - 5  # −5…6: the spelling with the fewest accidentals
-        keys["fifths"] = keys["fifths"] if semitones % 12 == 0 else near
+        if semitones % 12:
+            keys["fifths"] = fewest_accidentals(keys["fifths"].astype(np.int64) + 7 * semitones)
         return self._with({"notes": notes, "key_signatures": keys})
 
     def select(

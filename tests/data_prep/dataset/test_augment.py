@@ -19,10 +19,9 @@ from data_prep.dataset.augment import (
     velocity_table,
 )
 from tokenizer import Grid, Labels, Score, Tokenizer, Vocabulary
-from tokenizer.encoding.vocabulary import key_name
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.score.score import NOTES, TEMPOS
-from tokenizer.theory import Key
+from tokenizer.theory import Key, key_name
 
 BEATS = Tokenizer.default()
 SECONDS = Tokenizer(Vocabulary.create(Grid.seconds()))

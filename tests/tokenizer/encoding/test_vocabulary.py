@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenizer.encoding.grid import Grid
-from tokenizer.encoding.vocabulary import METRONOME, Vocabulary, key_name
+from tokenizer.encoding.vocabulary import METRONOME, Vocabulary
 from tokenizer.errors import InputError
+from tokenizer.theory import key_name
 
 BEATS = Vocabulary.create(Grid.beats(), composers=["bach", "chopin"], styles=["baroque"])
 SECONDS = Vocabulary.create(Grid.seconds())
