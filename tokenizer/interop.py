@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.instruments import DRUMS
 from tokenizer.midi.read import read, to_bytes
 from tokenizer.midi.to_score import pedals_of
-from tokenizer.score.columns import DRUMS, NO_TRACK, SUSTAIN
+from tokenizer.score.columns import NO_TRACK, SUSTAIN
 from tokenizer.score.score import Score, Track
 from tokenizer.score.tempo_map import TempoMap
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tokenizer import Score, Track
+from tokenizer.instruments import DRUMS
 from tokenizer.score.columns import (
-    DRUMS,
     KEY_SIGNATURES,
     NOTES,
     TEMPOS,

@@ -1,17 +1,15 @@
-"""What many tests begin with: small models, messages as mido reads them, and a SoundFont.
+"""What many tests begin with: small models and a SoundFont.
 
 The SoundFont has some hundred bytes, written by hand after the SoundFont 2.04 specification.
 """
 
 from __future__ import annotations
 
-import io
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mido
 import numpy as np
 import pytest
 import torch
@@ -69,24 +67,6 @@ def _opened(config: ModelConfig) -> Transformer:
 def opened() -> Callable[[ModelConfig], Transformer]:
     """A function that makes a model of a configuration: see `_opened`."""
     return _opened
-
-
-def _messages(data: bytes) -> list[list[tuple[int, bytes]]]:
-    found = []
-    for track in mido.MidiFile(file=io.BytesIO(data)).tracks:
-        now, own = 0, []
-        for message in track:
-            now += message.time
-            if message.type != "end_of_track":
-                own.append((now, bytes(message.bytes())))
-        found.append(own)
-    return found
-
-
-@pytest.fixture(scope="session")
-def messages() -> Callable[[bytes], list[list[tuple[int, bytes]]]]:
-    """Absolute times and bytes of a file's messages as mido reads them, ends of tracks left out."""
-    return _messages
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -18,8 +18,9 @@ import numpy as np
 import symusic.core
 
 from tokenizer.errors import MidiError
+from tokenizer.instruments import DRUMS
 from tokenizer.score import columns
-from tokenizer.score.columns import DRUMS, NOTES
+from tokenizer.score.columns import NOTES
 from tokenizer.score.score import Score, Track
 from tokenizer.typing import Array, Ints
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from tokenizer.errors import MidiError
+from tokenizer.instruments import DRUMS
 from tokenizer.score import columns
-from tokenizer.score.columns import DRUMS, LAST_TICK, NO_TRACK, SUSTAIN
+from tokenizer.score.columns import LAST_TICK, NO_TRACK, SUSTAIN
 from tokenizer.score.score import Score, Track
 from tokenizer.typing import Array
 

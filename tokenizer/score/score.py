@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
 from tokenizer.theory import fewest_accidentals
 from tokenizer.typing import Array, Floats, Ints
 
 from . import columns
 from .columns import (
     CONTROLS,
-    DRUMS,
     KEY_SIGNATURES,
     LAST_TICK,
     NO_TRACK,

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
 from tokenizer.typing import Array
 
-from .columns import DRUMS, NO_TRACK
+from .columns import NO_TRACK
 
 
 class Track(NamedTuple):
