@@ -16,7 +16,7 @@ _TRIO, _SMALL, _FULL = 14, 34, 84  # percent of songs up to which a band is so l
 
 def players(chart: Chart, random: Random) -> list[Player]:
     """The pitched players of a song, with the sections in which each plays."""
-    parts = _band(chart, random)
+    parts = _with_lead(_band(chart, random), chart)
     if not parts:
         return []
     names: dict[str, int] = {}
@@ -65,6 +65,14 @@ def _band(chart: Chart, random: Random) -> list[Part]:
         options = [part for part in by_chance or able if part.role in roles and part not in chosen]
         chosen += options[:1]
     return [part for part in able if part in chosen[:few]]
+
+
+def _with_lead(parts: list[Part], chart: Chart) -> list[Part]:
+    """The band, with a lead where there is a tune to play."""
+    if not chart.themes or any(part.role == "lead" for part in parts):
+        return parts
+    lead = next(part for part in chart.style.parts if part.role == "lead")
+    return [part for part in chart.style.parts if part in parts or part is lead]
 
 
 def _has_music(part: Part, chart: Chart) -> bool:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import NamedTuple
 
 from .chords import scale_of
 from .form import Bar, Section
 from .pattern import Meter, Step, drum_bars
-from .playing import ACCENT, PLAIN, SOFT, Chart, Note, Player, for_section
+from .playing import ACCENT, PLAIN, SOFT, Chart, Note, Player, Tone, for_section
 from .style import Part, Pattern
 
 PHRASE = 4
@@ -25,14 +24,6 @@ _CONTOURS = (
     (0, 1, 2, -1), (0, -3, 1, 1),
 )  # fmt: skip
 _ARC = (0, 1, 2, -1)  # how the bars of a phrase lie to its middle, in thirds
-
-
-class Tone(NamedTuple):
-    """A melody note: start in ticks of its section, duration, pitch."""
-
-    start: int
-    duration: int
-    pitch: int
 
 
 @dataclass(frozen=True)
@@ -83,6 +74,10 @@ class Singer:
     def _tones(self, section: Section, bars: tuple[Bar, ...]) -> list[Tone]:
         """The theme of the section, composed the first time and varied from then on."""
         known = self._themes.get((section.theme, len(bars)))
+        given = self._chart.themes.get(section.theme)
+        if known is None and given is not None:
+            self._themes[section.theme, len(bars)] = (list(given), section)
+            return list(given)
         if known is None:
             lift = {"chorus": 3, "prechorus": 2, "drop": 3, "bridge": 1}.get(section.kind, 0)
             composer = Composer(self._part, self._chart, self._random, self._rhythms, lift)
@@ -109,7 +104,9 @@ class Singer:
                 number + 1 < len(tones) and tones[number + 1].start <= tone.start + tone.duration
             )
             length = tone.duration * (gate if tight else 100) // 100
-            notes.append(Note(bars[0].start + tone.start, max(40, length), tone.pitch, velocity))
+            notes.append(
+                Note(max(0, bars[0].start + tone.start), max(40, length), tone.pitch, velocity)
+            )
         return notes
 
     def _end(self, bar: Bar, notes: list[Note]) -> list[Note]:
@@ -288,7 +285,7 @@ def varied(
     """A theme sung again: a note early, one divided, one left out, one decorated; chords obeyed."""
     found: list[Tone] = []
     for tone in tones:
-        bar = bars[min(tone.start // _bar_size(bars, beat), len(bars) - 1)]
+        bar = bars[max(0, min(tone.start // _bar_size(bars, beat), len(bars) - 1))]
         chord = bar.chord_at(tone.start - (bar.start - bars[0].start))
         pitch = tone.pitch
         scale = scale_of(chord, bar.section.key)

@@ -5,8 +5,8 @@ Above the form, below the parts: `lines`, `comping`, `drums` and `melody` turn a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
@@ -29,6 +29,14 @@ class Note(NamedTuple):
         return self.start + self.duration
 
 
+class Tone(NamedTuple):
+    """A melody note: start in ticks of its section (before 0 in an upbeat), duration, pitch."""
+
+    start: int
+    duration: int
+    pitch: int
+
+
 PLAIN, ACCENT, SOFT, GHOST = 82, 100, 66, 42
 
 
@@ -39,6 +47,8 @@ class Chart:
     style: Style
     form: Form
     swing: Swing
+    themes: Mapping[str, Sequence[Tone]] = field(default_factory=dict)
+    """Melodies that are given, by the sections' theme."""
 
     @property
     def meter(self) -> Meter:

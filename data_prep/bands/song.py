@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -32,9 +32,11 @@ from .pattern import TICKS, Swing
 from .playing import Chart, Note, Player
 from .solo import Soloist, answers, counter
 from .style import Part, Style
+from .tunes import Tune, arranged, lead_of
 
 LICENCE = "CC0-1.0"
 _DRUMS_ALONE = 2  # percent of songs
+_TUNES = 50  # percent of songs, where tunes are given
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,32 @@ class PlayedTrack:
     notes: list[Note]
 
 
-def compose(style: Style, seed: str) -> Song:
-    """The song of a style that a seed stands for; the same one on every machine."""
+def compose(style: Style, seed: str, tunes: Sequence[Tune] = ()) -> Song:
+    """The song of a style that a seed stands for; the same one on every machine.
+
+    Args:
+        style: what the band plays.
+        seed: any text.
+        tunes: half of the songs arrange one of these, where one suits the style.
+    """
     random = Random(seed)
     meter = random.choice(style.all_meters)
     tempo = random.randint(*style.tempo)
     key = _key(style, random)
     swing = Swing(random.randint(*style.swing), 4 * TICKS // style.swing_unit)
-    form = planned(style, meter, key, tempo, random)
-    chart = Chart(style, form, swing)
+    suited = [tune for tune in tunes if tune.suits(meter)] if lead_of(style) else []
+    tune = random.choice(suited) if suited and random.randrange(100) < _TUNES else None
+    if tune is None:
+        chart = Chart(style, planned(style, meter, key, tempo, random), swing)
+    else:
+        found = arranged(tune, style, meter, tempo, swing, random)
+        chart = Chart(style, found.form, swing, found.themes)
     tracks = _played(chart, tempo, random)
-    score = _score(tracks, form, tempo, random)
-    return Song(score, _row(chart, tempo, tracks))
+    score = _score(tracks, chart.form, tempo, random)
+    row = _row(chart, tempo, tracks)
+    if tune is not None:
+        row |= {"tune": tune.sheet.title, "tune_composer": tune.composer}
+    return Song(score, row)
 
 
 def _key(style: Style, random: Random) -> Key:
@@ -78,7 +94,7 @@ def _key(style: Style, random: Random) -> Key:
 def _played(chart: Chart, tempo: int, random: Random) -> list[PlayedTrack]:
     """Everybody plays: first those who keep to the chart, then those who listen to the lead."""
     style = chart.style
-    alone = style.drums is not None and random.randrange(100) < _DRUMS_ALONE
+    alone = style.drums is not None and not chart.themes and random.randrange(100) < _DRUMS_ALONE
     band = [] if alone else arrange.players(chart, random)
     notes: dict[int, list[Note]] = {}
     for number, player in enumerate(band):

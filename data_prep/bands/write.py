@@ -20,6 +20,7 @@ from tokenizer.midi.write import score_to_bytes
 
 from .song import compose
 from .style import load
+from .tunes import Tune
 
 MANIFEST = "manifest.jsonl"
 _FILES_A_FOLDER = 1000
@@ -33,11 +34,13 @@ class Order(NamedTuple):
         styles: names, or paths of TOML files, of the styles to choose from.
         seed: of the whole folder.
         out: the folder.
+        tunes: lead sheets for half of the songs.
     """
 
     styles: tuple[str, ...]
     seed: int
     out: Path
+    tunes: tuple[Tune, ...] = ()
 
 
 def write(
@@ -94,8 +97,9 @@ def _song(order: Order, number: int) -> dict[str, Any]:
     """Make and write song `number`; its row."""
     seed = f"{order.seed}/{number}"
     style = load(Random(seed).choice(order.styles))
-    song = compose(style, seed)
+    song = compose(style, seed, order.tunes)
     folder = f"{number // _FILES_A_FOLDER:03d}"
     file = f"{folder}/{number:06d}-{style.name}.mid"
     write_bytes(order.out / file, score_to_bytes(song.score))
-    return {"file": file, "title": f"{style.title} no. {number + 1}", **song.row}
+    title = song.row.get("tune") or f"{style.title} no. {number + 1}"
+    return {"file": file, "title": title, **song.row}

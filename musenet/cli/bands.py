@@ -20,6 +20,12 @@ def bands(
             help="A style's name or the path of a style file; repeatable. All, if left out."
         ),
     ] = None,
+    tunes: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder or .tar archive of lead sheets in ABC: half of the songs arrange one."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Songs made at a time; 0 is all cores.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write a folder that is finished again.")
@@ -32,6 +38,7 @@ def bands(
     import os
 
     from data_prep.bands.style import load, names
+    from data_prep.bands.tunes import read_tunes
     from data_prep.bands.write import Order, write
     from tokenizer.errors import InputError
 
@@ -48,7 +55,7 @@ def bands(
     with Progress(transient=True) as bars:
         task = bars.add_task("songs", total=pieces)
         manifest = write(
-            Order(tuple(style or names()), seed, out),
+            Order(tuple(style or names()), seed, out, read_tunes(tunes) if tunes else ()),
             pieces,
             workers=workers or os.cpu_count() or 1,
             progress=lambda done: bars.update(task, completed=done),
