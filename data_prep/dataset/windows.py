@@ -167,11 +167,11 @@ class Dataset:
 
     def describe(self, k: int) -> list[str]:
         """What window k contains and how it was augmented, one line per passage."""
-        _, stretches = self._filled(k, _empty_windows(1, self.context), 0)
+        _, placed = self._filled(k, _empty_windows(1, self.context), 0)
         return [
             f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} "
             f"rows {s.start}–{s.stop}: {s.change}"
-            for s in stretches
+            for s in placed
         ]
 
     def _windows(self, numbers: range) -> Window:
@@ -187,20 +187,20 @@ class Dataset:
         random = np.random.Generator(np.random.Philox(key=[self._seed, k]))
         rows = self.context + 1
         music = np.zeros(rows, dtype=bool)
-        stretches: list[PlacedPassage] = []
+        placed: list[PlacedPassage] = []
         filled = 0
         for passage in self.order.passages(k, random):
             if filled and (not self._pack or rows - filled < SHORTEST):
                 break
             room = windows.tokens[place, filled:], windows.structure[place, filled:]
-            stretch = self._stretch(passage, random, *room)
-            stretches.append(stretch)
-            end = filled + stretch.prefix + stretch.stop - stretch.start
-            music[filled + stretch.prefix : end] = True
+            found = self._write_passage(passage, random, *room)
+            placed.append(found)
+            end = filled + found.prefix + found.stop - found.start
+            music[filled + found.prefix : end] = True
             filled = end
-        return music, stretches
+        return music, placed
 
-    def _stretch(
+    def _write_passage(
         self, passage: Passage, random: np.random.Generator, tokens: Tokens, columns: Structure
     ) -> PlacedPassage:
         """Write as much of a passage into rows of a window as fits."""
