@@ -1,7 +1,6 @@
 """Scores from and to the objects of pretty_midi, miditoolkit, mido and symusic.
 
-On the ground floor, behind the `from_…` and `to_…` methods of `Score`; each library is imported
-only when its own methods are called. What a library cannot hold is lost in it:
+Each library is imported only when it is used. What a library cannot hold is lost in it:
 
 library      loses
 pretty_midi  the tracks of lyrics, markers, the flats of key signatures, notes without length,

@@ -16,7 +16,7 @@ import pretty_midi
 import pytest
 import symusic
 
-from tokenizer import InputError, Score, Track, read, to_bytes
+from tokenizer import InputError, Score, Track, interop, read, to_bytes
 from tokenizer.score.columns import KEY_SIGNATURES, NO_TRACK, NOTES
 
 REAL = sorted((Path(__file__).parent.parent / "fixtures" / "midi").glob("*.mid"))
@@ -42,30 +42,30 @@ def changes(score: Score) -> list[tuple[int, int]]:
 @files
 def test_mido_keeps_everything(path: Path) -> None:
     score = read(path)
-    assert Score.from_mido(score.to_mido()) == score
-    assert Score.from_mido(mido.MidiFile(path, charset="utf-8")) == score
+    assert interop.from_mido(interop.to_mido(score)) == score
+    assert interop.from_mido(mido.MidiFile(path, charset="utf-8")) == score
 
 
 @files
 def test_symusic_keeps_everything(path: Path) -> None:
     score = read(path)
-    assert Score.from_symusic(score.to_symusic()) == score
+    assert interop.from_symusic(interop.to_symusic(score)) == score
 
 
 @files
 def test_from_symusic_has_the_notes_that_symusic_has(path: Path) -> None:
     theirs = symusic.Score(path)
-    score = Score.from_symusic(theirs)
+    score = interop.from_symusic(theirs)
     assert notes_of(score) == notes_of(read(path))
     assert score.ticks_per_quarter == theirs.tpq
-    assert notes_of(Score.from_symusic(theirs.to("Second"))).total() == theirs.note_num()
+    assert notes_of(interop.from_symusic(theirs.to("Second"))).total() == theirs.note_num()
 
 
 @files
 def test_to_symusic_is_what_symusic_reads(path: Path) -> None:
     score = read(path)
     theirs = symusic.Score(path)
-    ours = score.to_symusic()
+    ours = interop.to_symusic(score)
     assert ours.note_num() == theirs.note_num()
     assert ours.tempos == theirs.tempos
     assert [t.name for t in ours.tracks if len(t.notes)] == [
@@ -78,10 +78,10 @@ def test_miditoolkit_gives_what_it_reads_itself(path: Path) -> None:
     score = read(path)
     theirs = miditoolkit.MidiFile(path, charset="utf-8")
     points = sum(score.notes["duration"] == 0)
-    assert notes_of(Score.from_miditoolkit(theirs)).total() == len(score.notes) - points
+    assert notes_of(interop.from_miditoolkit(theirs)).total() == len(score.notes) - points
     if not points:
-        assert notes_of(Score.from_miditoolkit(theirs)) == notes_of(score)
-    ours = score.to_miditoolkit()
+        assert notes_of(interop.from_miditoolkit(theirs)) == notes_of(score)
+    ours = interop.to_miditoolkit(score)
     assert ours.ticks_per_beat == theirs.ticks_per_beat
     assert {t.time for t in ours.tempo_changes} >= {t.time for t in theirs.tempo_changes[1:]}
     tempi = {t.time: t.tempo for t in ours.tempo_changes}
@@ -95,7 +95,7 @@ def test_miditoolkit_gives_what_it_reads_itself(path: Path) -> None:
 @files
 def test_miditoolkit_keeps_all_but_the_tracks_of_lyrics(path: Path) -> None:
     score = read(path)
-    again = Score.from_miditoolkit(score.to_miditoolkit())
+    again = interop.from_miditoolkit(interop.to_miditoolkit(score))
     lyrics = score.lyrics.copy()
     lyrics["track"] = NO_TRACK
     columns = {**score.columns(), "lyrics": lyrics}
@@ -108,7 +108,7 @@ def test_pretty_midi_gives_what_it_reads_itself(path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # tempos in later tracks are read anyway
         theirs = pretty_midi.PrettyMIDI(str(path))
-    ours = score.to_pretty_midi()
+    ours = interop.to_pretty_midi(score)
 
     def notes(midi: pretty_midi.PrettyMIDI) -> Rows:
         return Counter(
@@ -119,7 +119,7 @@ def test_pretty_midi_gives_what_it_reads_itself(path: Path) -> None:
 
     assert notes(ours) == notes(theirs)
     assert ours.get_end_time() == pytest.approx(theirs.get_end_time())
-    again = Score.from_pretty_midi(ours)
+    again = interop.from_pretty_midi(ours)
     kept = score.notes[score.notes["duration"] > 0]
     assert notes_of(again) == Counter(row[:5] for row in kept.tolist())
     assert again.tempos.tolist() == changes(score)
@@ -136,7 +136,7 @@ def test_pretty_midi_made_by_hand() -> None:
     midi.instruments.append(drums)
     midi.key_signature_changes.append(pretty_midi.KeySignature(12 + 9, 0.0))
     midi.time_signature_changes.append(pretty_midi.TimeSignature(6, 8, 0.0))
-    score = Score.from_pretty_midi(midi)
+    score = interop.from_pretty_midi(midi)
     assert score.tracks == (Track("room", 128, True, 8),)
     assert score.notes.tolist() == [(0, 480, 36, 100, 128, 0)]
     assert score.tempos.tolist() == [(0, 666667)]
@@ -155,12 +155,12 @@ def test_keys_have_the_names_that_mido_gives(fifths: int, minor: bool) -> None:
         for message in mido.MidiFile(file=io.BytesIO(to_bytes(score))).tracks[0]
         if message.type == "key_signature"
     )
-    assert score.to_miditoolkit().key_signature_changes[0].key_name == name
-    (key,) = score.to_pretty_midi().key_signature_changes
+    assert interop.to_miditoolkit(score).key_signature_changes[0].key_name == name
+    (key,) = interop.to_pretty_midi(score).key_signature_changes
     assert pretty_midi.key_number_to_key_name(key.key_number).endswith(
         "minor" if minor else "Major"
     )
-    back = Score.from_pretty_midi(score.to_pretty_midi()).key_signatures[0]
+    back = interop.from_pretty_midi(interop.to_pretty_midi(score)).key_signatures[0]
     assert (back["fifths"] - fifths) % 12 == 0
     assert back["minor"] == minor
 
@@ -168,7 +168,7 @@ def test_keys_have_the_names_that_mido_gives(fifths: int, minor: bool) -> None:
 def test_too_long_for_pretty_midi() -> None:
     score = Score(480, (), np.array([(10_000_001, 1, 60, 64, 0, 0)], NOTES))
     with pytest.raises(InputError, match="resample"):
-        score.to_pretty_midi()
+        interop.to_pretty_midi(score)
 
 
 def test_values_that_midi_cannot_hold() -> None:
@@ -177,7 +177,7 @@ def test_values_that_midi_cannot_hold() -> None:
     track.notes.append(symusic.Note(0, 10, 60, 0))
     theirs.tracks.append(track)
     with pytest.raises(InputError, match="velocity of 0"):
-        Score.from_symusic(theirs)
+        interop.from_symusic(theirs)
 
 
 def test_libraries_are_imported_only_when_used() -> None:

@@ -142,7 +142,7 @@ def meta(kind: int, data: bytes) -> bytes:
 
 def text(kind: int, words: str) -> bytes:
     """A meta event with text, in UTF-8: 1 text, 3 track name, 5 lyric, 6 marker."""
-    return meta(kind, words.encode())
+    return meta(kind, words.encode("utf-8", "surrogateescape"))
 
 
 def dump(file: File) -> bytes:

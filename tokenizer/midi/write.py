@@ -1,6 +1,6 @@
 """From a score to the bytes of a type-1 MIDI file.
 
-On the ground floor, behind `tokenizer.midi.read.write`. Written here and not by symusic, whose
+Written here and not by symusic, whose
 writer knows 15 channels and no ports, and so lets two instruments share a channel in larger scores.
 The events of a track are rows of a byte matrix; sorting and flattening it is NumPy's work.
 """
@@ -15,7 +15,8 @@ from tokenizer.score.columns import NO_TRACK, SUSTAIN
 from tokenizer.score.score import Score, Track
 from tokenizer.typing import Ints
 
-from .smf import DRUM_CHANNEL
+from .events import text
+from .smf import DRUM_CHANNEL, LYRIC, MARKER, NAME
 
 Meta = tuple[int, bytes]  # the tick, and the event's bytes without delta
 
@@ -64,12 +65,6 @@ def channels(tracks: tuple[Track, ...]) -> list[tuple[int, int]]:
     return places
 
 
-def meta(kind: int, text: str) -> bytes:
-    """A meta event that holds a text, as UTF-8."""
-    data = text.encode("utf-8", "surrogateescape")
-    return bytes((0xFF, kind)) + _variable_length(len(data)) + data
-
-
 def _conductor(score: Score) -> bytes:
     """Tempos, signatures, markers, and the lyrics that belong to no track."""
     metas: list[Meta] = []
@@ -81,8 +76,8 @@ def _conductor(score: Score) -> bytes:
     for time, microseconds in score.tempos.tolist():
         metas.append((time, b"\xff\x51\x03" + int(microseconds).to_bytes(3, "big")))
     free = score.lyrics[score.lyrics["track"] == NO_TRACK]
-    metas += [(time, meta(0x06, text)) for time, _, text in score.markers.tolist()]
-    metas += [(time, meta(0x05, text)) for time, _, text in free.tolist()]
+    metas += [(time, text(MARKER, words)) for time, _, words in score.markers.tolist()]
+    metas += [(time, text(LYRIC, words)) for time, _, words in free.tolist()]
     metas.sort(key=lambda event: event[0])
     return _assembled(np.empty((0, 3), np.uint8), np.empty(0, np.int64), metas)
 
@@ -90,12 +85,12 @@ def _conductor(score: Score) -> bytes:
 def _track(score: Score, number: int, port: int, channel: int) -> bytes:
     """One track's name, port, program, controls, bends, notes and lyrics."""
     track = score.tracks[number]
-    start = b"\x00" + meta(0x03, track.name) if track.name else b""
+    start = b"\x00" + text(NAME, track.name) if track.name else b""
     start += b"\x00\xff\x21\x01" + bytes((port,)) if port else b""
     program = track.kit if track.is_drum else track.program
     start += bytes((0, 0xC0 | channel, program))
     lyrics = score.lyrics[score.lyrics["track"] == number]
-    texts = [(time, meta(0x05, text)) for time, _, text in lyrics.tolist()]
+    texts = [(time, text(LYRIC, words)) for time, _, words in lyrics.tolist()]
     rows, times = _channel_events(score, number, channel)
     return start + _assembled(rows, times, texts)
 
@@ -173,10 +168,3 @@ def _with_fillers(times: Ints, metas: list[Meta]) -> list[Meta]:
         for tick in range(int(ticks[i]) + LONGEST_DELTA, int(ticks[i + 1]), LONGEST_DELTA)
     ]
     return sorted([*metas, *added], key=lambda event: event[0])
-
-
-def _variable_length(value: int) -> bytes:
-    data = [value & 0x7F]
-    while value := value >> 7:
-        data.append(value & 0x7F | 0x80)
-    return bytes(reversed(data))

@@ -35,12 +35,6 @@ from .columns import (
 from .tempo_map import TempoMap
 from .tracks import Track, check_tracks, tracks_of
 
-if TYPE_CHECKING:
-    import miditoolkit
-    import mido
-    import pretty_midi
-    import symusic
-
 __all__ = [
     "CONTROLS",
     "DRUMS",
@@ -297,58 +291,6 @@ class Score:
             for kind, array in self.columns().items()
         }
         return Score(ticks_per_quarter, self.tracks, **scaled)
-
-    @classmethod
-    def from_pretty_midi(cls, midi: pretty_midi.PrettyMIDI) -> Score:
-        """Make a score of a `pretty_midi.PrettyMIDI`; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.from_pretty_midi(midi)
-
-    def to_pretty_midi(self) -> pretty_midi.PrettyMIDI:
-        """Make a `pretty_midi.PrettyMIDI`; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.to_pretty_midi(self)
-
-    @classmethod
-    def from_miditoolkit(cls, midi: miditoolkit.MidiFile) -> Score:
-        """Make a score of a `miditoolkit.MidiFile`; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.from_miditoolkit(midi)
-
-    def to_miditoolkit(self) -> miditoolkit.MidiFile:
-        """Make a `miditoolkit.MidiFile`; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.to_miditoolkit(self)
-
-    @classmethod
-    def from_mido(cls, midi: mido.MidiFile) -> Score:
-        """Make a score of a `mido.MidiFile`; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.from_mido(midi)
-
-    def to_mido(self) -> mido.MidiFile:
-        """Make a `mido.MidiFile`; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.to_mido(self)
-
-    @classmethod
-    def from_symusic(cls, score: symusic.types.Score) -> Score:
-        """Make a score of a `symusic.Score` in ticks; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.from_symusic(score)
-
-    def to_symusic(self) -> symusic.types.Score:
-        """Make a `symusic.Score` in ticks; see `tokenizer.interop`."""
-        from tokenizer import interop
-
-        return interop.to_symusic(self)
 
     def columns(self) -> Columns:
         """Every column by its name."""
