@@ -26,9 +26,9 @@ class InFlight(NamedTuple):
         next_first: field 0 [B] of the row after it where that has been drawn, else None.
     """
 
-    before: tuple[Ints, ...] = ()
+    before: tuple[Integers, ...] = ()
     drawn: tuple[int, ...] = ()
-    next_first: Ints | None = None
+    next_first: Integers | None = None
 
 
 class Decoder(Protocol):

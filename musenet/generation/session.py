@@ -145,7 +145,7 @@ class Composition:
     @property
     def unheard(self) -> int:
         """How many of the prompt's first notes lie before what the context holds."""
-        context = self._checkpoint.config.context
+        context = self._checkpoint.model.context_rows
         early = self._config.prompt[: len(self._config.prompt) - kept_rows(self._config, context)]
         return int(self._tokenizer.vocabulary.is_note(early).sum())
 

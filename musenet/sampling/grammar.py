@@ -104,6 +104,12 @@ class Grammar:
         table = self._durations_of if field == DURATION else self._velocities_of
         return table[rows[:, INSTRUMENT]]
 
+    def room_after(self, rows: Integers) -> Mask:
+        """The pitches `(B, 129)` of the last rows above which another note of their time fits."""
+        program = rows[:, INSTRUMENT].astype(np.int64) - 1
+        lower = np.arange(129) <= self._highest[program][:, None]
+        return lower | (program < self._top)[:, None]
+
     def push(self, state: RowState) -> None:
         """Go on by the sampled rows."""
         rows, note = state.rows, state.note

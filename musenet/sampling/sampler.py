@@ -27,7 +27,8 @@ from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 from .constraints import Constraints
 from .filters import FieldFilter, draw
 from .grammar import Grammar
-from .processor import ProcessorConfig, RowState, SamplerContext
+from .history import History
+from .processor import ProcessorConfig, SamplerContext
 
 _DRAWN_AHEAD = 256
 
@@ -97,8 +98,7 @@ class Sampler:
         self._config = config
         self._batch = len(config.variations)
         self._uniforms = _Uniforms(config.seed, config.variations)
-        self._uniform = self._uniforms.next()
-        self._grammar = Grammar(
+        grammar = Grammar(
             vocabulary,
             config.constraints,
             self._batch,
@@ -107,11 +107,12 @@ class Sampler:
             may_end_at=config.may_end_at,
         )
         context = SamplerContext(config.prompt, config.constraints, vocabulary, self._batch)
-        self._processors = [processor.build(context) for processor in config.processors]
+        processors = [processor.build(context) for processor in config.processors]
         whole = np.concatenate([config.prefix, config.prompt])
-        self._structure = _structure_after(whole, vocabulary, config.length)
-        self._structure.select(np.zeros(self._batch, dtype=np.int64))
-        first = len(config.prompt) - kept_rows(config, model.config.context)
+        state = _structure_after(whole, vocabulary, config.length)
+        state.select(np.zeros(self._batch, dtype=np.int64))
+        self._history = History(vocabulary, state, grammar, processors)
+        first = len(config.prompt) - kept_rows(config, model.context_rows)
         self._prefix = config.prefix if first == 0 else self._later_prefix()
         columns = structure(whole, vocabulary, config.length)[len(config.prefix) :]
         # Time first: a list of what each lane has at a row.
@@ -121,7 +122,7 @@ class Sampler:
     @property
     def relaxed(self) -> Counter[str]:
         """How often each constraint had to be relaxed."""
-        return self._grammar.relaxed
+        return self._history.grammar.relaxed
 
     def sample(self) -> Iterator[SampledRows]:
         """Row after row until every variation is full or has ended."""
@@ -141,14 +142,10 @@ class Sampler:
         self._fill(slice(1))
         live = np.ones(self._batch, dtype=bool)
         while True:
-            self._uniform = self._uniforms.next()
-            new = self._decoder.sample(self._choose, self._structure.peek).astype(np.int16)
-            columns = self._structure.push(new)
-            times = self._structure.time
-            state = RowState.of(new, times, self._vocabulary)
-            self._grammar.push(state)
-            for processor in self._processors:
-                processor.push(state)
+            new = self._decoder.sample(self._choose, self._peek).astype(np.int16)
+            columns = self._history.push(new)
+            times = self._history.structure.time
+            self._uniforms.next()
             live = live & (times < self._config.until) & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return
@@ -157,23 +154,25 @@ class Sampler:
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:
         """Draw the values `(B,)` of a field from logits `(B, V)`."""
-        time = self._structure.time + self._vocabulary.steps[rows[:, WAIT]]
-        state = RowState.of(rows, time, self._vocabulary)
-        allowed = self._grammar.allowed(field, state)
-        logits = logits[:, : allowed.shape[1]]
-        for processor in self._processors:
-            logits = processor.apply(field, logits, allowed, state)
-        return draw(logits, allowed, self._config.filters[field], self._uniform[:, field])
+        flight = self._decoder.in_flight
+        history = self._history.ahead(flight)
+        logits, allowed = history.process(field, logits, rows, flight.next_first)
+        uniform = self._uniforms.ahead(len(flight.before))[:, field]
+        return draw(logits, allowed, self._config.filters[field], uniform)
+
+    def _peek(self, first: Ints) -> Structure:
+        """The structure `(B, 6)` of the row whose field 0 is `first`."""
+        return self._history.ahead(self._decoder.in_flight).structure.peek(first)
 
     def _advance(self, new: Tokens, columns: Structure) -> None:
         """Take in new rows, in this window or in the next."""
         self._rows.append(new)
         self._columns.append(columns)
-        if self._decoder.position < self._model.config.context:
+        if self._decoder.position < self._model.context_rows:
             self._decoder.advance(new, columns)
             return
         self._prefix = self._later_prefix()
-        room = self._model.config.context - len(self._prefix)
+        room = self._model.context_rows - len(self._prefix)
         keep = max(1, int(room * self._config.overlap))
         del self._rows[:-keep], self._columns[:-keep]
         self._fill(slice(None))
@@ -201,16 +200,20 @@ class _Uniforms:
             for k in variations
         ]
         self._drawn = np.empty((0, len(variations), len(FIELDS)))
-        self._next = 0
+        self._row = 0
 
-    def next(self) -> Floats:
-        """The numbers `(B, 5)` of the next row."""
-        if self._next == len(self._drawn):
-            ahead = [g.random((_DRAWN_AHEAD, len(FIELDS))) for g in self._generators]
-            self._drawn = np.stack(ahead, axis=1)
-            self._next = 0
-        self._next += 1
-        return self._drawn[self._next - 1]
+    def next(self) -> None:
+        """Go on to the next row."""
+        self._row += 1
+        if self._row == _DRAWN_AHEAD:
+            self._drawn, self._row = self._drawn[_DRAWN_AHEAD:], 0
+
+    def ahead(self, rows: int) -> Floats:
+        """The numbers `(B, 5)` of the row that comes so many rows after this one."""
+        if self._row + rows >= len(self._drawn):
+            more = [g.random((_DRAWN_AHEAD, len(FIELDS))) for g in self._generators]
+            self._drawn = np.concatenate([self._drawn, np.stack(more, axis=1)])
+        return self._drawn[self._row + rows]
 
 
 def kept_rows(config: SamplerConfig, context: int) -> int:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
-from musenet.attention.kv_cache import Cache
+from musenet.decoding.eager import EagerDecoder
 from musenet.decoding.int8 import missing
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.constraints import Constraints
@@ -19,7 +17,7 @@ from musenet.sampling.sampler import Sampler, SamplerConfig, kept_rows, rows_of
 from tokenizer.encoding.structure import structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.labels import Labels
-from tokenizer.typing import Tokens
+from tokenizer.typing import Integers, Tokens
 
 
 def tokenizer_of(checkpoint: Checkpoint) -> Tokenizer:
@@ -91,18 +89,23 @@ def test_the_seed_decides(tiny: Checkpoint, config: SamplerConfig) -> None:
 
 def inputs(
     checkpoint: Checkpoint, config: SamplerConfig, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Tensor, Tensor, bool]]:
-    """Every call of the trunk while sampling: rows, structure, and whether a cache was empty."""
-    calls: list[tuple[Tensor, Tensor, bool]] = []
-    trunk = checkpoint.model.trunk
+) -> list[tuple[Integers, Integers, bool]]:
+    """What the decoder is given: a lane's rows and structure, and whether they begin a window."""
+    calls: list[tuple[Integers, Integers, bool]] = []
+    start, advance = EagerDecoder.start, EagerDecoder.advance
 
-    def spied(tokens: Tensor, columns: Tensor, cache: Cache | None = None) -> Tensor:
-        calls.append((tokens.clone(), columns.clone(), cache is not None and cache.position == 0))
-        return trunk(tokens, columns, cache)
+    def started(decoder: EagerDecoder, rows: Integers, columns: Integers) -> None:
+        calls.extend((rows[lane], columns[lane], True) for lane in range(len(rows)))
+        start(decoder, rows, columns)
 
-    monkeypatch.setattr(checkpoint.model, "trunk", spied)
+    def advanced(decoder: EagerDecoder, rows: Integers, columns: Integers) -> None:
+        calls.append((rows[:1], columns[:1], False))
+        advance(decoder, rows, columns)
+
+    monkeypatch.setattr(EagerDecoder, "start", started)
+    monkeypatch.setattr(EagerDecoder, "advance", advanced)
     sampled(checkpoint, replace(config, engine="eager"))
-    yield from calls
+    return calls
 
 
 def test_the_model_reads_the_rows_and_structure_of_the_whole_piece(
@@ -111,9 +114,9 @@ def test_the_model_reads_the_rows_and_structure_of_the_whole_piece(
     """What was fed row by row is what `structure` says of all rows at once."""
     vocabulary = tokenizer_of(tiny).vocabulary
     config = replace(config, length=config.until)
-    calls = list(inputs(tiny, config, monkeypatch))
-    rows = torch.cat([tokens[0] for tokens, _, _ in calls]).numpy().astype(np.int16)
-    columns = torch.cat([column[0] for _, column, _ in calls]).numpy()
+    calls = inputs(tiny, config, monkeypatch)
+    rows = np.concatenate([tokens for tokens, _, _ in calls])
+    columns = np.concatenate([column for _, column, _ in calls])
     music = sampled(tiny, replace(config, engine="eager"))[0]
     whole = np.concatenate([config.prefix, config.prompt, music])
     assert np.array_equal(rows, whole[: len(rows)])
@@ -127,7 +130,7 @@ def test_windows_go_on_past_the_context(
     vocabulary = tokenizer_of(tiny).vocabulary
     config = replace(config, until=3_500, variations=(1, 2))
     context = tiny.config.context
-    calls = list(inputs(tiny, config, monkeypatch))
+    calls = inputs(tiny, config, monkeypatch)
     fills = [call for call in calls if call[2]]
     assert len(fills) >= 3
     prefix = config.prefix[1:]
@@ -137,10 +140,10 @@ def test_windows_go_on_past_the_context(
     keep = int((context - len(prefix)) * config.overlap)
     seen = context - len(config.prefix) - len(config.prompt) + 1
     tokens, given, _ = fills[1]
-    assert np.array_equal(tokens[0, : len(prefix)].numpy(), prefix)
+    assert np.array_equal(tokens[: len(prefix)], prefix)
     last = len(config.prefix) + len(config.prompt) + seen
-    assert np.array_equal(tokens[0, len(prefix) :].numpy(), whole[last - keep : last])
-    assert np.array_equal(given[0, len(prefix) :].numpy(), columns[last - keep : last])
+    assert np.array_equal(tokens[len(prefix) :], whole[last - keep : last])
+    assert np.array_equal(given[len(prefix) :], columns[last - keep : last])
 
 
 def test_long_prompts_leave_room_for_what_comes(tiny: Checkpoint, config: SamplerConfig) -> None:
