@@ -39,8 +39,8 @@ from musenet.evaluation.likelihood import spans
 from musenet.model.config import ModelConfig
 from musenet.model.fused_ops import negative_log_likelihood
 from musenet.model.transformer import Transformer
-from musenet.training.optimizers import create
-from musenet.training.schedule import rate
+from musenet.training.loop import rate_factor
+from musenet.training.optimizers import create_optimizers
 from musenet.training.settings import Settings
 from tokenizer.errors import InputError
 from tokenizer.malloc import keep_freed_memory
@@ -203,13 +203,13 @@ def train(
     settings = Settings(
         muon_rate=recipe.muon_rate, adam_rate=recipe.adam_rate, weight_decay=recipe.weight_decay
     )
-    optimizers = create(model.net, settings)
+    optimizers = create_optimizers(model.net, settings)
     best, kept = math.inf, mean.state_dict()
     stream = batches(pieces, recipe, np.random.default_rng(seed))
     budget, reports, step = 60 * recipe.minutes, 1, 0
     begun, spent = time.process_time(), 0.0
     while spent < budget:
-        optimizers.set_rate(rate(spent / budget, step, warmup=50, decay=0.9))
+        optimizers.set_rate(rate_factor(spent / budget, step, warmup=50, decay=0.9))
         tokens, inputs = next(stream)
         nats = model.nll(tokens, inputs, recipe.drop).sum() / (tokens[:, 1:] == END).sum()
         torch.autograd.backward(nats)

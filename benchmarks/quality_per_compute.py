@@ -44,14 +44,12 @@ from musenet.evaluation.likelihood import score
 from musenet.model.likelihood import BITS
 from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
-from musenet.training import optimizers
 from musenet.training.batches import Batches, training_windows
-from musenet.training.checkpoints import Progress
+from musenet.training.checkpoints import TrainingState
 from musenet.training.distributed import Cost, Group
-from musenet.training.loop import Parts, Stop, fit
-from musenet.training.metrics import Row
+from musenet.training.loop import RunLength, StepsReported, StopSignal, TrainingLoop
 from musenet.training.objective import NoteCost
-from musenet.training.schedule import Length
+from musenet.training.optimizers import create_optimizers
 from musenet.training.settings import Settings
 from musenet.training.start import model_config
 from tokenizer.errors import InputError
@@ -77,13 +75,13 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class CpuLength(Length):
+class CpuLength(RunLength):
     """How long a run is in CPU seconds of its turns, whatever passes between them."""
 
     clock: Clock
 
-    def progress(self, step: int, seconds: float) -> float:  # noqa: ARG002
-        """The part of the run that is done."""
+    def fraction_done(self, step: int, seconds: float) -> float:  # noqa: ARG002
+        """How much of the run is done, from 0 to 1."""
         return min(1.0, self.clock.spent / (self.seconds or 1.0))
 
 
@@ -117,34 +115,28 @@ class OurRun:
             model_config(settings, self.tokenizer), matmul_dtype(settings.precision)
         )
         group = Group()
-        self.progress = Progress()
+        self.state = TrainingState()
         self._clock = Clock()
-        self._turn = 0.0
-        self._stop = Stop()
         windows = training_windows(dataset, settings, transpose=0)
-        self._parts = Parts(
+        self._loop = TrainingLoop(
             settings=settings,
             group=group,
             cost=Cost(NoteCost(self.model), settings, group),
-            optimizers=optimizers.create(self.model, settings),
+            optimizers=create_optimizers(self.model, settings),
             batches=Batches(windows, settings.batch),
-            late_windows=None,
+            final_windows=None,
             length=CpuLength(None, seconds, self._clock),
             device=torch.device("cpu"),
-            report=self._report,
-            validate=lambda _: None,
-            save=lambda _: None,
-            sample=lambda _: None,
-            flops_per_token=0.0,
-            peak=0.0,
         )
 
     def turn(self, seconds: float) -> None:
         """Train for about so much CPU time, or until the run's end."""
         self._clock.begun = time.process_time()
-        self._turn = self._clock.before + seconds
-        self._stop = Stop()
-        fit(self._parts, self.progress, self._stop)
+        until = self._clock.before + seconds
+        for event in self._loop.events(self.state, StopSignal()):
+            # The loop reports every few seconds; a turn ends at the first report after its time.
+            if isinstance(event, StepsReported) and self._clock.spent >= until:
+                break
         self._clock.before = self._clock.spent
 
     @property
@@ -152,13 +144,9 @@ class OurRun:
         """CPU seconds of all turns."""
         return self._clock.before
 
-    def _report(self, _: Row) -> None:
-        # The loop reports every few seconds; a turn ends at the first report after its time.
-        self._stop.signal = int(self._clock.spent >= self._turn)
-
     def close(self) -> None:
         """End the thread that makes batches."""
-        self._parts.batches.close()
+        self._loop.batches.close()
 
 
 @dataclass(frozen=True)
@@ -220,8 +208,8 @@ def _scored_ours(run: OurRun, pieces: list[OurPiece]) -> Result:
         "ours: compound, cascade, mini",
         count(run.model),
         run.spent / 60,
-        run.progress.step,
-        run.progress.notes,
+        run.state.step,
+        run.state.notes,
         int(found.notes.sum()),
         found.bits_per_note,
     )

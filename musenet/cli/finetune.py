@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .train import show_metrics
+
 
 def finetune(
     inputs: Annotated[
@@ -43,12 +45,12 @@ def finetune(
 ) -> None:
     """Adapt a model to a folder of one's own music; Ctrl-C saves, and --resume goes on."""
     from musenet.training import finetune as tuning
-    from musenet.training import settings
+    from musenet.training.settings import from_override, merged
 
     asked = {"minutes": minutes, "threads": threads, "seed": seed}
-    changes = settings.merged(
+    changes = merged(
         {key: value for key, value in asked.items() if value is not None},
-        *(settings.from_override(text) for text in override or []),
+        *(from_override(text) for text in override or []),
     )
     work = run or out.with_name(f"{out.name}-run")
     if resume and tuning.is_begun(work):
@@ -57,7 +59,7 @@ def finetune(
         if not resume:
             tuning.check_free(work, out)
         session = tuning.begin(inputs, work, from_, changes, composer, path_labels)
-    stopped = session.train()
+    stopped = session.train(show_metrics)
     if stopped:
         print(f"Stopped; what it has learned so far is in {work / 'last'}. --resume goes on.")
         raise typer.Exit(128 + stopped)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +18,15 @@ Override = Annotated[
         help="Any setting (docs/training.md lists them), such as batch=8 or weights.groove=2.",
     ),
 ]
+
+
+def show_metrics(row: dict[str, Any]) -> None:
+    """Print a row of metrics; at a terminal, training's rows take each other's place."""
+    from musenet.training.metrics import describe_row
+
+    moves = sys.stderr.isatty() and row["kind"] == "train"
+    start = "\n" if sys.stderr.isatty() and row["kind"] == "validation" else ""
+    print(start + describe_row(row), end="\r" if moves else "\n", file=sys.stderr, flush=True)
 
 
 def train(
@@ -46,9 +56,9 @@ def train(
 ) -> None:
     """Train a model on a dataset; Ctrl-C saves, and --resume goes on."""
     from musenet.model.precision import device_of
-    from musenet.training import settings as tables
-    from musenet.training import start as runs
     from musenet.training.distributed import joined
+    from musenet.training.settings import from_override, from_toml, merged, settings_of
+    from musenet.training.start import resume_run, start_run
     from tokenizer.errors import InputError
 
     if hours is not None and minutes is not None:
@@ -63,17 +73,19 @@ def train(
         "seed": seed,
     }
     options = {key: value for key, value in given.items() if value is not None}
-    changes = [tables.from_toml(config)] if config else []
-    changes += [options, *(tables.from_override(text) for text in override or [])]
-    settings = tables.resolve(*changes)
+    changes = [from_toml(config)] if config else []
+    changes += [options, *(from_override(text) for text in override or [])]
+    settings = settings_of(*changes)
     with joined(device_of(settings.device)) as group:
         if resume:
-            session = runs.resume(out, dataset, tables.merged(*changes), group)
+            session = resume_run(out, dataset, merged(*changes), group)
         elif dataset is None:
             raise InputError("name the dataset to train on: musenet train DATASET --out RUN")
         else:
-            session = runs.start(dataset, out, settings, group)
-        stopped = session.train()
+            session = start_run(dataset, out, settings, group)
+        if session.is_over:
+            print(f"{out} has come to its end; give it more steps or minutes to go on")
+        stopped = session.train(show_metrics)
     if stopped:
         raise typer.Exit(128 + stopped)
     if export is not None:

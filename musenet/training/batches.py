@@ -24,7 +24,7 @@ from musenet.model.likelihood import Batch
 from .settings import Settings
 
 
-class Numbered(Protocol):
+class WindowSource(Protocol):
     """Numbered windows: the same number gives the same window, whenever it is asked for."""
 
     def batch(self, k: int, size: int) -> Window:
@@ -34,7 +34,7 @@ class Numbered(Protocol):
 
 def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Dataset:
     """The windows that a run trains on: of all corpora by their weights, augmented."""
-    told = settings.label_dropout
+    each = settings.label_dropout
     return Dataset(
         dataset,
         "train",
@@ -47,11 +47,11 @@ def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Da
             tempo_rate=Augmentation.tempo_rate if settings.timing else 0.0,
         ),
         dropout=Dropout(
-            composer=told,
-            styles=told,
-            instruments=told,
-            tempo=told,
-            key=told,
+            composer=each,
+            styles=each,
+            instruments=each,
+            tempo=each,
+            key=each,
             everything=settings.all_labels_dropout,
             length=settings.length_dropout,
         ),
@@ -80,12 +80,12 @@ class Batches:
 
     def __init__(
         self,
-        windows: Numbered,
+        windows: WindowSource,
         size: int,
         *,
         first_step: int = 0,
         share: tuple[int, int] = (0, 1),
-        late: tuple[int, Numbered] | None = None,
+        final: tuple[int, WindowSource] | None = None,
     ) -> None:
         """Begin to draw.
 
@@ -94,11 +94,11 @@ class Batches:
             size: windows a step and process.
             first_step: the step that the first batch is for.
             share: rank and number of processes.
-            late: a step, and where batches come from at that step and later.
+            final: a step, and where batches come from at that step and later.
         """
         self.waited = 0.0
         self._windows = windows
-        self._late = late
+        self._final = final
         self._size = size
         self._rank, self._processes = share
         self._queue: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=AHEAD)
@@ -118,9 +118,9 @@ class Batches:
             raise batch
         return batch
 
-    def change(self, step: int, windows: Numbered) -> None:
+    def change(self, step: int, windows: WindowSource) -> None:
         """Draw from other windows from a step on that lies more than `AHEAD` + 1 steps ahead."""
-        self._late = (step, windows)
+        self._final = (step, windows)
 
     def close(self) -> None:
         """End the thread."""
@@ -130,8 +130,8 @@ class Batches:
     def _fill(self, step: int) -> None:
         try:
             while not self._stopped.is_set():
-                late = self._late
-                windows = late[1] if late and step >= late[0] else self._windows
+                final = self._final
+                windows = final[1] if final and step >= final[0] else self._windows
                 number = step * self._processes + self._rank
                 self._put(to_batch(windows.batch(number, self._size)))
                 step += 1

@@ -11,14 +11,12 @@ is killed at any moment leaves only whole ones. Nothing is pickled.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -26,13 +24,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tokenizer.errors import InputError
+from tokenizer.records import from_json, to_json
 
 GENERATOR = "generator"
 """The optimizer file's entry for the state of torch's random generator."""
 
 
 @dataclass
-class Progress:
+class TrainingState:
     """How far a run is.
 
     Attributes:
@@ -40,63 +39,64 @@ class Progress:
         notes: notes seen.
         tokens: tokens seen, padding left out.
         seconds: wall-clock seconds in the training loop, over all sessions.
-        best: lowest validation bits per note so far.
-        best_step: its step, or −1 before the first validation.
+        best: lowest validation bits per note so far; None before the first validation.
+        best_step: its step.
         sessions: how often the run was started.
-        late_from: the first step of the run's end, where augmentation changes; −1 is not yet.
+        final_from: the first step of the run's final part, in which augmentation changes; None
+            where that is not decided yet.
     """
 
     step: int = 0
     notes: int = 0
     tokens: int = 0
     seconds: float = 0.0
-    best: float = float("inf")
-    best_step: int = -1
+    best: float | None = None
+    best_step: int | None = None
     sessions: int = 0
-    late_from: int = -1
+    final_from: int | None = None
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A checkpoint in memory."""
+    """A training checkpoint in memory."""
 
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor]
-    progress: Progress
+    state: TrainingState
 
 
-def folder(run: Path) -> Path:
+def snapshots_folder(run: Path) -> Path:
     """Where a run's checkpoints are."""
     return run / "checkpoints"
 
 
-def steps(run: Path) -> list[int]:
+def snapshot_steps(run: Path) -> list[int]:
     """The steps of a run's whole checkpoints, ascending."""
-    if not folder(run).is_dir():
+    folder = snapshots_folder(run)
+    if not folder.is_dir():
         return []
-    return sorted(int(p.name) for p in folder(run).iterdir() if p.name.isdigit())
+    return sorted(int(p.name) for p in folder.iterdir() if p.name.isdigit())
 
 
-def path(run: Path, step: int) -> Path:
+def snapshot_path(run: Path, step: int) -> Path:
     """The folder of a step's checkpoint."""
-    return folder(run) / f"{step:08d}"
+    return snapshots_folder(run) / f"{step:08d}"
 
 
-def save(run: Path, snapshot: Snapshot) -> Path:
+def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
     """Write a checkpoint whole or not at all.
 
     Raises:
         InputError: if the disk is full or cannot be written; what was there stays.
     """
-    target = path(run, snapshot.progress.step)
+    target = snapshot_path(run, snapshot.state.step)
     try:
         with filling(target) as fresh:
             save_file(_contiguous(snapshot.weights), fresh / "model.safetensors")
             save_file(_contiguous(snapshot.optimizer), fresh / "optimizer.safetensors")
-            state = json.dumps(_finite(asdict(snapshot.progress)), indent=1)
-            (fresh / "state.json").write_text(state, encoding="utf-8")
+            (fresh / "state.json").write_text(to_json(snapshot.state, indent=1), encoding="utf-8")
     except (OSError, SafetensorError) as error:
-        kept = steps(run)
+        kept = snapshot_steps(run)
         last = f"the last good one is step {kept[-1]}" if kept else "there is no earlier one"
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(
@@ -138,34 +138,33 @@ def _sync(file: Path) -> None:
             os.close(handle)
 
 
-def load(run: Path, step: int) -> Snapshot:
+def read_snapshot(run: Path, step: int) -> Snapshot:
     """Read a checkpoint.
 
     Raises:
         InputError: if it is damaged.
     """
-    source = path(run, step)
+    folder = snapshot_path(run, step)
     try:
-        state = json.loads((source / "state.json").read_text(encoding="utf-8"))
-        state["best"] = float("inf") if state["best"] is None else state["best"]
+        state = (folder / "state.json").read_bytes()
         return Snapshot(
-            load_file(source / "model.safetensors"),
-            load_file(source / "optimizer.safetensors"),
-            Progress(**state),
+            load_file(folder / "model.safetensors"),
+            load_file(folder / "optimizer.safetensors"),
+            from_json(TrainingState, state, str(folder / "state.json")),
         )
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, InputError) as error:
         raise InputError(
-            f"the checkpoint {source} is damaged ({error}); delete that folder and resume "
+            f"the checkpoint {folder} is damaged ({error}); delete that folder and resume "
             "from the one before"
         ) from error
 
 
-def prune(run: Path, keep: int, best_step: int) -> None:
+def prune_snapshots(run: Path, keep: int, best_step: int | None) -> None:
     """Delete all checkpoints but the last `keep` and the best, and what broken saves left."""
-    for step in steps(run)[:-keep]:
+    for step in snapshot_steps(run)[:-keep]:
         if step != best_step:
-            shutil.rmtree(path(run, step))
-    for leftover in folder(run).glob(".*-*"):
+            shutil.rmtree(snapshot_path(run, step))
+    for leftover in snapshots_folder(run).glob(".*-*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -176,8 +175,3 @@ def generator_state() -> Tensor:
 
 def _contiguous(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _finite(state: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no infinity: None stands for it."""
-    return {k: None if v == float("inf") else v for k, v in state.items()}

@@ -40,13 +40,11 @@ class Group:
         """Whether this process writes files and speaks to the terminal."""
         return self.rank == 0
 
-    def total(self, values: Sequence[float]) -> list[float]:
-        """The sums of numbers over all processes."""
-        if self.size == 1:
-            return list(values)
-        tensor = torch.tensor(values, dtype=torch.float64, device=self._device)
-        dist.all_reduce(tensor)
-        return [float(value) for value in tensor.tolist()]
+    def total(self, values: Tensor) -> Tensor:
+        """The sums of numbers over all processes, in place, on the device where they are."""
+        if self.size > 1:
+            dist.all_reduce(values)
+        return values
 
     def agreed(self, values: Sequence[float]) -> list[float]:
         """The numbers of the first process."""

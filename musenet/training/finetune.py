@@ -25,10 +25,12 @@ from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoin
 from musenet.model.likelihood import BITS
 from tokenizer.errors import InputError
 
-from . import finetune_data, settings, start
+from . import finetune_data
 from .card import card
 from .publish import data_facts
 from .session import Session
+from .settings import settings_of
+from .start import resume_run, start_run
 
 MINUTES = 10.0
 
@@ -87,7 +89,7 @@ def begin(
     """
     initial = load_checkpoint(weights)
     minutes = changes.get("minutes") or MINUTES
-    resolved = settings.resolve(
+    resolved = settings_of(
         {
             **GENTLE,
             "minutes": minutes,
@@ -102,12 +104,12 @@ def begin(
     report = finetune_data.dataset(inputs, work / "data", initial.tokenizer, plan)
     pieces = ", ".join(f"{part.pieces} for {name}" for name, part in sorted(report.splits.items()))
     print(f"{report.files:,} files read, {report.total.pieces:,} pieces kept: {pieces}")
-    return start.start(work / "data", work, resolved)
+    return start_run(work / "data", work, resolved)
 
 
 def resume(work: Path, changes: Mapping[str, Any]) -> Session:
     """Go on with a run that was stopped, with settings changed where they are given."""
-    return start.resume(work, None, changes)
+    return resume_run(work, None, changes)
 
 
 @dataclass(frozen=True)

@@ -77,20 +77,22 @@ class HalfAdam(torch.optim.Optimizer):
         """Take what `extra` gave."""
         self.loss_scale, self._good = extra["loss_scale"], int(extra["good_steps"])
 
-    def norm(self) -> float:
+    @torch.no_grad()
+    def norm(self) -> Tensor:
         """The norm of all gradients, without the loss scale; not finite where one overflowed."""
-        total = 0.0
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    total += float(parameter.grad.float().square().sum(dtype=torch.float64))
-        return math.sqrt(total) / self.loss_scale
+        squares = [
+            parameter.grad.float().square().sum(dtype=torch.float64)
+            for group in self.param_groups
+            for parameter in group["params"]
+            if parameter.grad is not None
+        ]
+        return torch.stack(squares).sum().sqrt() / self.loss_scale
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Move the parameters, or halve the loss scale where a gradient overflowed."""
         loss = None if closure is None else closure()
-        norm = self.norm()
+        norm = float(self.norm())
         if not math.isfinite(norm):
             self.loss_scale, self._good = max(1.0, self.loss_scale / 2), 0
             return loss

@@ -1,7 +1,8 @@
-"""The training loop: a batch, a gradient, a step; and now and then a report.
+"""The training loop: a batch, a gradient, a step; and now and then an event.
 
-Everything that the loop needs is built in `run` and handed over in `Parts`; it knows neither
-files of settings nor the command line.
+`TrainingLoop.events` is a generator. Whoever runs through it reports, validates, saves and samples
+when an event says that it is time; the loop itself knows neither files nor the command line. It
+waits for the device once per step, however many parts a batch is run in.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -21,56 +22,88 @@ from torch import Tensor
 from musenet.model.likelihood import Batch
 from tokenizer.errors import InputError
 
-from .batches import AHEAD, Batches, Numbered
-from .checkpoints import Progress
+from .batches import AHEAD, Batches, WindowSource
+from .checkpoints import TrainingState
 from .distributed import Cost, Group
-from .metrics import Meter, Row, memory_mb
-from .mixup import draw
+from .metrics import Meter, MetricsRow, memory_mb
+from .mixup import draw_mixups
 from .optimizers import Optimizers
-from .schedule import Length, rate
 from .settings import Settings
 
 REPORT_SECONDS = 5.0
 
 
-@dataclass
-class Parts:
-    """What the loop works with.
+@dataclass(frozen=True)
+class StepsReported:
+    """The metrics of the steps since the last report."""
 
-    Attributes:
-        settings: of the run.
-        group: the processes that run it.
-        cost: the model with its objective.
-        optimizers: of the model's parameters.
-        batches: training batches from the current step on.
-        late_windows: where batches come from at the end of the run, if not from there.
-        length: of the run.
-        device: where the model is.
-        report: called with each row of training metrics.
-        validate: scores held-out music and reports it.
-        save: writes a checkpoint.
-        sample: writes a sampled piece.
-        flops_per_token: floating-point operations of a training step, a token.
-        peak: operations a second of the machine, for MFU.
+    row: MetricsRow
+
+
+@dataclass(frozen=True)
+class ValidationDue:
+    """It is time to score held-out music."""
+
+
+@dataclass(frozen=True)
+class SaveDue:
+    """It is time to write a checkpoint."""
+
+
+@dataclass(frozen=True)
+class SampleDue:
+    """It is time to generate a piece."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The last event: the run's length is reached, or a signal (its number, else 0) ended it."""
+
+    signal: int
+
+
+Event: TypeAlias = StepsReported | ValidationDue | SaveDue | SampleDue | Ended
+
+
+@dataclass(frozen=True)
+class RunLength:
+    """How long a run is: exactly one of optimizer steps and seconds of training is not None.
+
+    With seconds, what counts is the time that all sessions of the run have spent in training, so
+    that stopping and resuming neither lengthens nor shortens the decay of the learning rate.
     """
 
-    settings: Settings
-    group: Group
-    cost: Cost
-    optimizers: Optimizers
-    batches: Batches
-    late_windows: Numbered | None
-    length: Length
-    device: torch.device
-    report: Callable[[Row], None]
-    validate: Callable[[Progress], None]
-    save: Callable[[Progress], None]
-    sample: Callable[[Progress], None]
-    flops_per_token: float
-    peak: float
+    steps: int | None
+    seconds: float | None
+
+    def fraction_done(self, step: int, seconds: float) -> float:
+        """How much of the run is done, from 0 to 1."""
+        if self.steps is not None:
+            return min(1.0, step / self.steps)
+        return min(1.0, seconds / (self.seconds or 1.0))
+
+    def seconds_left(self, step: int, seconds: float) -> float:
+        """An estimate of the rest of the run, in seconds."""
+        if self.seconds is not None:
+            return round(max(0.0, self.seconds - seconds), 1)
+        return round(((self.steps or 0) - step) * seconds / max(1, step), 1)
 
 
-class Stop:
+def rate_factor(fraction_done: float, step: int, *, warmup: int, decay: float) -> float:
+    """The factor on the learning rates: linear up over `warmup` steps, linear down to zero.
+
+    Args:
+        fraction_done: of the run.
+        step: steps done; the factor of step 0 is `1 / warmup`.
+        warmup: steps of the way up.
+        decay: fraction of the run, at its end, that is the way down.
+    """
+    up = min(1.0, (step + 1) / warmup) if warmup else 1.0
+    down = min(1.0, (1.0 - fraction_done) / decay) if decay else 1.0
+    return min(up, down)
+
+
+class StopSignal:
     """Whether the run was asked to end: by Ctrl-C or by the system.
 
     Attributes:
@@ -97,14 +130,14 @@ class Stop:
 
 
 @dataclass
-class _Due:
+class _Timer:
     """When something that is done every so many minutes or steps is to be done next."""
 
     seconds: float
     steps: int
     last: float = field(default_factory=time.monotonic)
 
-    def now(self, step: int) -> bool:
+    def is_due(self, step: int) -> bool:
         by_time = self.seconds > 0 and time.monotonic() - self.last >= self.seconds
         by_step = self.steps > 0 and step % self.steps == 0
         if by_time or by_step:
@@ -112,131 +145,153 @@ class _Due:
         return by_time or by_step
 
 
-def fit(parts: Parts, progress: Progress, stop: Stop) -> None:
-    """Train until the run's length is reached or `stop` is asked for; `progress` is kept true.
+@dataclass
+class TrainingLoop:
+    """All that training works with.
 
-    Raises:
-        InputError: if the loss or the gradient is no longer finite; the weights are then those
-            before the step.
+    Attributes:
+        settings: of the run.
+        group: the processes that run it.
+        cost: the model with its objective.
+        optimizers: of the model's parameters.
+        batches: training batches from the current step on.
+        final_windows: where batches come from at the end of the run, if not from there.
+        length: of the run.
+        device: where the model is.
+        flops_per_token: floating-point operations of a training step, a token.
+        peak_flops: operations a second of the machine, for MFU; 0 where it is not wanted.
     """
-    settings, group = parts.settings, parts.group
-    due = [
-        _Due(REPORT_SECONDS, 0),
-        _Due(60 * settings.validate_minutes, settings.validate_steps),
-        _Due(60 * settings.save_minutes, settings.save_steps),
-        _Due(60 * settings.sample_minutes, 0),
-    ]
-    meter = Meter()
-    clock = time.monotonic()
-    stopped = False
-    while not stopped and parts.length.progress(progress.step, progress.seconds) < 1.0:
-        begin = time.perf_counter()
-        _step(parts, progress, meter)
-        meter.seconds += time.perf_counter() - begin
-        now = time.monotonic()
-        wishes = [d.now(progress.step) for d in due]
-        seconds, asked, *wanted = group.agreed(
-            [progress.seconds + now - clock, stop.signal, *wishes]
+
+    settings: Settings
+    group: Group
+    cost: Cost
+    optimizers: Optimizers
+    batches: Batches
+    final_windows: WindowSource | None
+    length: RunLength
+    device: torch.device
+    flops_per_token: float = 0.0
+    peak_flops: float = 0.0
+
+    def events(self, state: TrainingState, stop: StopSignal) -> Iterator[Event]:
+        """Train until the run's length is reached or `stop` is asked for; `state` is kept true.
+
+        Raises:
+            InputError: if the loss or the gradient is no longer finite; the weights are then those
+                before the step.
+        """
+        settings = self.settings
+        reports = _Timer(REPORT_SECONDS, 0)
+        duties: dict[Event, _Timer] = {
+            ValidationDue(): _Timer(60 * settings.validate_minutes, settings.validate_steps),
+            SaveDue(): _Timer(60 * settings.save_minutes, settings.save_steps),
+            SampleDue(): _Timer(60 * settings.sample_minutes, 0),
+        }
+        meter, clock, stopped = Meter(), time.monotonic(), 0
+        while not stopped and self._fraction_done(state) < 1.0:
+            begin = time.perf_counter()
+            self._step(state, meter)
+            meter.seconds += time.perf_counter() - begin
+            now = time.monotonic()
+            due = [timer.is_due(state.step) for timer in (reports, *duties.values())]
+            # What a clock or a signal says, the first process says for all.
+            state.seconds, asked, report, *wanted = self.group.agreed(
+                [state.seconds + now - clock, stop.signal, *due]
+            )
+            clock, stopped = now, int(asked)
+            self._change_windows(state)
+            done = self._fraction_done(state) >= 1.0
+            if report or done:
+                yield StepsReported(self._row(state, meter))
+                meter = Meter()
+            if not done:
+                yield from (event for event, want in zip(duties, wanted, strict=True) if want)
+        yield Ended(stopped)
+
+    def backward(self, batch: Batch, notes: Tensor, step: int) -> Tensor:
+        """Add up the gradients of the loss over a batch's parts; gives the nats a field, `(F,)`.
+
+        Args:
+            batch: this process's share of the step's windows.
+            notes: those of all processes, a number on the device.
+            step: for what is drawn at random.
+
+        Processes take the mean of their gradients, hence the factor of their number. A mixed window
+        counts for its first piece's notes, whatever it is mixed with: over many batches that is the
+        same.
+        """
+        settings, group = self.settings, self.group
+        factor = (self.optimizers.loss_scale * group.size / notes.clamp_min(1)).float()
+        parts = batch.to(self.device).split(settings.accumulate)
+        first = (step * group.size + group.rank) * settings.accumulate
+        mixups = draw_mixups(
+            len(parts[0].tokens),
+            settings.mixup,
+            settings.seed,
+            range(first, first + len(parts)),
+            self.device,
         )
-        clock, progress.seconds, stopped = now, seconds, asked != 0
-        _begin_end(parts, progress)
-        done = parts.length.progress(progress.step, progress.seconds) >= 1.0
-        if wanted[0] or done:
-            parts.report(_row(parts, progress, meter))
-            meter = Meter()
-        for want, act in zip(wanted[1:], (parts.validate, parts.save, parts.sample), strict=True):
-            if want and not done:
-                act(progress)
+        total = torch.zeros(batch.tokens.shape[-1], device=self.device)
+        for number, (part, mixup) in enumerate(zip(parts, mixups, strict=True), 1):
+            with self.cost.part(last=number == len(parts)):
+                nats, weighted = self.cost(part.tokens, part.structure, part.counted, mixup)
+                torch.autograd.backward(weighted.sum() * factor)
+            total += nats.detach()
+        return total
 
-
-def _begin_end(parts: Parts, progress: Progress) -> None:
-    """Change the augmentation where the end of the run begins."""
-    part = parts.length.progress(progress.step, progress.seconds)
-    if parts.late_windows and progress.late_from < 0 and part >= 1 - parts.settings.late:
-        progress.late_from = progress.step + AHEAD + 2
-        parts.batches.change(progress.late_from, parts.late_windows)
-
-
-def _step(parts: Parts, progress: Progress, meter: Meter) -> None:
-    """One optimizer step."""
-    settings = parts.settings
-    batch = next(parts.batches)
-    part = parts.length.progress(progress.step, progress.seconds)
-    parts.optimizers.set_rate(
-        rate(part, progress.step, warmup=settings.warmup, decay=settings.decay)
-    )
-    notes, tokens = (int(n) for n in parts.group.total([batch.notes, batch.rows]))
-    own = backward(parts, batch, notes, progress.step)
-    nats = torch.tensor(parts.group.total(own.double().tolist()), dtype=torch.float64)
-    norm = parts.optimizers.clip(settings.clip)
-    finite = math.isfinite(norm) or parts.optimizers.skips
-    if not (finite and bool(torch.isfinite(nats).all())):
-        parts.optimizers.zero_grad()
-        raise InputError(
-            f"the loss is no longer a finite number at step {progress.step + 1}; the last "
-            "checkpoint is kept: resume with lower learning rates"
+    def _step(self, state: TrainingState, meter: Meter) -> None:
+        """One optimizer step."""
+        waited = self.batches.waited
+        batch = next(self.batches)
+        meter.waited += self.batches.waited - waited
+        factor = rate_factor(
+            self._fraction_done(state),
+            state.step,
+            warmup=self.settings.warmup,
+            decay=self.settings.decay,
         )
-    parts.optimizers.step()
-    progress.step += 1
-    progress.notes += notes
-    progress.tokens += tokens
-    meter.add(nats, notes, tokens)
+        self.optimizers.set_rate(factor)
+        counts = torch.tensor([batch.notes, batch.rows], dtype=torch.float64, device=self.device)
+        counts = self.group.total(counts)
+        cost = self.group.total(self.backward(batch, counts[0], state.step).double())
+        norm = self.optimizers.clip(self.settings.clip).double().reshape(1)
+        # The only place of a step that waits for the device.
+        notes, rows, length, *nats = torch.cat((counts, norm, cost)).tolist()
+        finite = math.isfinite(length) or self.optimizers.skips
+        if not (finite and all(map(math.isfinite, nats))):
+            self.optimizers.zero_grad()
+            raise InputError(
+                f"the loss is no longer a finite number at step {state.step + 1}; the last "
+                "checkpoint is kept: resume with lower learning rates"
+            )
+        self.optimizers.step()
+        state.step += 1
+        state.notes += int(notes)
+        state.tokens += int(rows)
+        meter.add(nats, int(notes))
 
+    def _fraction_done(self, state: TrainingState) -> float:
+        return self.length.fraction_done(state.step, state.seconds)
 
-def backward(parts: Parts, batch: Batch, notes: int, step: int) -> Tensor:
-    """Add up the gradients of the loss over a batch's parts; gives the nats a field, `(F,)`.
+    def _change_windows(self, state: TrainingState) -> None:
+        """Change the augmentation where the final part of the run begins."""
+        is_final = self._fraction_done(state) >= 1 - self.settings.final_share
+        if self.final_windows and state.final_from is None and is_final:
+            state.final_from = state.step + AHEAD + 2
+            self.batches.change(state.final_from, self.final_windows)
 
-    Args:
-        parts: of the run.
-        batch: this process's share of the step's windows.
-        notes: those of all processes.
-        step: for what is drawn at random.
-
-    Processes take the mean of their gradients, hence the factor of their number. A mixed window
-    counts for the notes of its own, whatever it is mixed with: over many batches that is the same.
-    """
-    settings, group = parts.settings, parts.group
-    factor = parts.optimizers.loss_scale * group.size / max(1, notes)
-    total = torch.zeros(batch.tokens.shape[-1])
-    for number, part in enumerate(batch.split(settings.accumulate)):
-        here = part.to(parts.device)
-        mix = None
-        if settings.mixup:
-            place = (step * group.size + group.rank) * settings.accumulate + number
-            mix = draw(len(here.tokens), settings.mixup, settings.seed, place)
-        with parts.cost.part(last=number == settings.accumulate - 1):
-            nats, weighted = parts.cost(here.tokens, here.structure, here.counted, mix)
-            torch.autograd.backward(weighted.sum() * factor)
-        total += nats.detach().cpu()
-    return total
-
-
-def _row(parts: Parts, progress: Progress, meter: Meter) -> dict[str, Any]:
-    """A row of training metrics."""
-    row = meter.row()
-    size = parts.settings.batch * parts.settings.context
-    rate_ = size * meter.steps * parts.flops_per_token / max(meter.seconds, 1e-9)
-    done = parts.length.progress(progress.step, progress.seconds)
-    return {
-        "kind": "train",
-        "step": progress.step,
-        "notes": progress.notes,
-        "seconds": round(progress.seconds, 1),
-        "part": round(done, 5),
-        "seconds_left": _left(parts.length, progress),
-        **row,
-        "mfu": round(rate_ / parts.peak, 4) if parts.peak else None,
-        "memory_mb": memory_mb(),
-    }
-
-
-def _left(length: Length, progress: Progress) -> float:
-    if length.seconds is not None:
-        return round(max(0.0, length.seconds - progress.seconds), 1)
-    steps = (length.steps or 0) - progress.step
-    return round(steps * progress.seconds / max(1, progress.step), 1)
-
-
-def is_better(bits: float, progress: Progress) -> bool:
-    """Whether a validation beats the best so far."""
-    return math.isfinite(bits) and bits < progress.best
+    def _row(self, state: TrainingState, meter: Meter) -> MetricsRow:
+        """A row of training metrics."""
+        tokens = self.settings.batch * self.settings.context * meter.steps
+        flops = tokens * self.flops_per_token / max(meter.seconds, 1e-9)
+        return {
+            "kind": "train",
+            "step": state.step,
+            "notes": state.notes,
+            "seconds": round(state.seconds, 1),
+            "fraction_done": round(self._fraction_done(state), 5),
+            "seconds_left": self.length.seconds_left(state.step, state.seconds),
+            **meter.row(),
+            "mfu": round(flops / self.peak_flops, 4) if self.peak_flops else None,
+            "memory_mb": memory_mb(),
+        }

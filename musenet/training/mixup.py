@@ -10,6 +10,7 @@ is predicted with its own earlier fields.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ _STREAM = 2
 
 
 @dataclass(frozen=True)
-class Mix:
+class Mixup:
     """How the windows of a batch are mixed.
 
     Attributes:
@@ -32,20 +33,28 @@ class Mix:
     share: Tensor
     other: Tensor
 
-    def weigh(self, own: Tensor, other: Tensor) -> Tensor:
-        """λ·own + (1 − λ)·other for tensors `(B, …)`."""
-        share = self.share.view(-1, *(1,) * (own.ndim - 1)).to(own.device, own.dtype)
-        return share * own + (1 - share) * other
+    def mix(self, first: Tensor, second: Tensor) -> Tensor:
+        """λ·first + (1 − λ)·second for tensors `(B, …)`."""
+        share = self.share.view(-1, *(1,) * (first.ndim - 1)).to(first.dtype)
+        return share * first + (1 - share) * second
 
 
-def draw(windows: int, alpha: float, seed: int, step: int) -> Mix:
-    """The mix of a step's batch: the same whenever it is asked for.
+def draw_mixups(
+    windows: int, alpha: float, seed: int, numbers: Sequence[int], device: torch.device
+) -> Sequence[Mixup | None]:
+    """How batches with these numbers are mixed: the same whenever it is asked for.
 
-    λ is folded to ½ … 1, which changes nothing but the names of a and b.
+    λ is folded to ½ … 1, which changes nothing but the names of a and b. With an `alpha` of 0
+    nothing is mixed. All are moved to the device at once.
     """
-    random = np.random.default_rng([_STREAM, seed, step])
-    share = random.beta(alpha, alpha, windows)
-    other = random.permutation(windows)
-    return Mix(
-        torch.from_numpy(np.maximum(share, 1 - share)).float(), torch.from_numpy(other).long()
-    )
+    if not alpha:
+        return [None] * len(numbers)
+    shares, others = [], []
+    for number in numbers:
+        random = np.random.default_rng([_STREAM, seed, number])
+        share = random.beta(alpha, alpha, windows)
+        shares.append(np.maximum(share, 1 - share))
+        others.append(random.permutation(windows))
+    share_NB = torch.from_numpy(np.stack(shares)).float().to(device)
+    other_NB = torch.from_numpy(np.stack(others)).long().to(device)
+    return [Mixup(share, other) for share, other in zip(share_NB, other_NB, strict=True)]

@@ -17,7 +17,7 @@ from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import COUNTDOWN
 from tokenizer.errors import InputError
 
-from .mixup import Mix
+from .mixup import Mixup
 
 ENDING = 8
 """Whole quarter notes (or half seconds) that an ending has left, at most."""
@@ -43,25 +43,23 @@ class NoteCost(nn.Module):
         self._ending_weight = ending_weight
 
     def forward(
-        self, tokens: Tensor, structure: Tensor, counted: Tensor, mix: Mix | None = None
+        self, tokens: Tensor, structure: Tensor, counted: Tensor, mixup: Mixup | None = None
     ) -> Tensor:
         """Nats of each field, summed over the batch, and the same weighted: `(2, F)` in fp32."""
         batch = Batch(tokens, structure, counted)
-        nats = field_nats(self.model, batch) if mix is None else self._mixed(batch, mix)
+        nats = field_nats(self.model, batch) if mixup is None else self._mixed(batch, mixup)
         weights = 1.0 + (self._ending_weight - 1.0) * ending_mask(batch)
         return torch.stack((nats.sum(dim=(0, 1)), (nats * weights[..., None]).sum(dim=(0, 1))))
 
-    def _mixed(self, batch: Batch, mix: Mix) -> Tensor:
+    def _mixed(self, batch: Batch, mixup: Mixup) -> Tensor:
         """Nats `(B, T, F)` of mixed windows, each mixed like its embeddings."""
         model = self.model
         if model.head.interleaving.name != "parallel":
             raise InputError("mixup needs a head that predicts whole rows: parallel or cascade")
-        device = batch.tokens.device
-        shares = (mix.share.to(device), mix.other.to(device))
-        hidden = model.trunk(batch.tokens[:, :-1], batch.structure[:, :-1], mix=shares)
-        other = batch.at(shares[1])
-        own, theirs = (
+        mix = (mixup.share, mixup.other)
+        hidden = model.trunk(batch.tokens[:, :-1], batch.structure[:, :-1], mix=mix)
+        first, second = (
             model.head.nll(hidden, b.tokens[:, 1:], b.structure[:, 1:]) * b.counted[:, 1:]
-            for b in (batch, other)
+            for b in (batch, batch.at(mixup.other))
         )
-        return mix.weigh(own.float(), theirs.float())
+        return mixup.mix(first.float(), second.float())

@@ -70,11 +70,15 @@ class Optimizers:
         """Whether a step whose gradient is not finite is simply left out."""
         return self._half is not None
 
-    def clip(self, largest: float) -> float:
-        """Scale the gradients so that their joint norm is at most `largest`; the norm before."""
+    def clip(self, largest: float) -> Tensor:
+        """Scale the gradients so that their joint norm is at most `largest`.
+
+        Returns:
+            The norm before, a number on the device.
+        """
         if self._half:
             return self._half.norm()
-        return float(whole(nn.utils.clip_grad_norm_(list(self.parameters()), largest)))
+        return whole(nn.utils.clip_grad_norm_(list(self.parameters()), largest))
 
     @property
     def _half(self) -> HalfAdam | None:
@@ -142,7 +146,7 @@ def _entries(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
     return {key.removeprefix(start): value for key, value in found.items()}
 
 
-def create(model: Transformer, settings: Settings) -> Optimizers:
+def create_optimizers(model: Transformer, settings: Settings) -> Optimizers:
     """The optimizers that the settings ask for."""
     hidden, others = by_kind(model)
     if settings.optimizer == "muon" and hidden:

@@ -3,45 +3,72 @@
     RUN/settings.json    the dataset and the resolved settings
         initial.json     the weights that it began with, if it did
         config.json      the model's whole configuration
-        checkpoints/     to go on from (`snapshots`)
-        metrics.jsonl    every report
+        checkpoints/     to go on from (`checkpoints`)
+        metrics.jsonl    every report (`metrics`)
         curve.png        the same as a picture
-        samples/         music made on the way, where it is asked for
+        samples/         music generated on the way, where it is asked for
         best/  last/     models to use: what `generate.py --weights` takes
 
-How a session begins is `run`'s business.
+How a session begins is the business of `start`.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import math
-import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from data_prep.dataset.windows import Dataset
-from musenet.model.checkpoint import save_checkpoint
+from musenet.export import piano_roll
+from musenet.generation.options import Options
+from musenet.generation.session import Composition
+from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.files import write_bytes
 from tokenizer.malloc import keep_freed_memory
+from tokenizer.records import from_json
 
-from . import checkpoints, curves, metrics, validation
 from .batches import Batches, training_windows
-from .checkpoints import Progress, Snapshot
+from .checkpoints import (
+    GENERATOR,
+    Snapshot,
+    TrainingState,
+    generator_state,
+    prune_snapshots,
+    write_snapshot,
+)
 from .distributed import Cost, Group, share_of, weights
-from .journal import Journal
-from .loop import Parts, Stop, fit, is_better
-from .metrics import Row
+from .loop import (
+    Ended,
+    RunLength,
+    SampleDue,
+    SaveDue,
+    StepsReported,
+    StopSignal,
+    TrainingLoop,
+    ValidationDue,
+)
+from .metrics import Journal, MetricsRow, matmul_flops
 from .optimizers import Optimizers
-from .schedule import Length
-from .settings import Settings, to_table
+from .settings import Settings
+from .validation import Validation, validation_row
+from .warm_start import InitialWeights
+
+SAMPLE_BARS = 8
+
+Show = Callable[[MetricsRow], None]
+
+
+def _silent(_row: MetricsRow) -> None:
+    pass
 
 
 @dataclass
@@ -57,7 +84,7 @@ class Session:
         cost: the model with its objective.
         tokenizer: of the dataset.
         optimizers: of the model's parameters.
-        progress: how far the run is.
+        state: how far the run is.
         held_out: what validations score.
     """
 
@@ -69,175 +96,216 @@ class Session:
     cost: Cost
     tokenizer: Tokenizer
     optimizers: Optimizers
-    progress: Progress
-    held_out: validation.Validation
+    state: TrainingState
+    held_out: Validation
 
     def __post_init__(self) -> None:
         """Open the journal."""
-        self._journal = Journal(self.folder, self.progress.step, self.settings, self.group)
-
-    def report(self, row: Row) -> None:
-        """Write a row of training metrics to the journal and the terminal."""
-        self._journal.write(row)
+        self._show: Show = _silent
+        self._journal: Journal | None = None
         if self.group.is_first:
-            line = metrics.progress_line(row, part=row["part"], seconds_left=row["seconds_left"])
-            end = "\r" if sys.stderr.isatty() else "\n"
-            print(line, end=end, file=sys.stderr, flush=True)
+            tensorboard = self.settings.tensorboard
+            self._journal = Journal(self.folder, self.state.step, tensorboard=tensorboard)
 
-    def validate(self, progress: Progress) -> None:
+    @property
+    def length(self) -> RunLength:
+        """How long the run is."""
+        minutes = self.settings.minutes
+        return RunLength(self.settings.steps, None if minutes is None else 60 * minutes)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run is as long as its settings say, so that nothing is left to train."""
+        return self.length.fraction_done(self.state.step, self.state.seconds) >= 1.0
+
+    def train(self, show: Show = _silent) -> int:
+        """Train to the end or until asked to stop; gives the signal that stopped it, or 0.
+
+        Args:
+            show: called with every row of metrics, in the first process.
+
+        A run that is over stays as it is.
+        """
+        if self.is_over:
+            return 0
+        keep_freed_memory()
+        self._show = show
+        stop, loop = StopSignal(), self._loop()
+        self.model.train()
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(contextlib.closing(loop.batches))
+            if self._journal is not None:
+                stack.enter_context(contextlib.closing(self._journal))
+            stack.enter_context(stop.listening())
+            for event in loop.events(self.state, stop):
+                match event:
+                    case StepsReported(row):
+                        self._report(row)
+                    case ValidationDue():
+                        self.validate()
+                    case SaveDue():
+                        self.save()
+                    case SampleDue():
+                        self._sample()
+                    case Ended(signal):
+                        self._finish(completed=signal == 0)
+        return stop.signal
+
+    def validate(self) -> None:
         """Score the held-out windows; keep the model as `best` where none was better.
 
         A dataset without a validation split is trained on all the same; there is then no best.
         """
         if not self.held_out.windows:
             return
-        start = time.perf_counter()
+        begun, state = time.perf_counter(), self.state
         with self.cost.gathered():
-            row = validation.row(self.held_out.scores(self.model))
-        where = {"step": progress.step, "notes": progress.notes}
-        self._journal.write(
-            {"kind": "validation", **where, "seconds": round(progress.seconds, 1), **row}
+            figures = validation_row(self.held_out.scores(self.model))
+        bits = figures["bits_per_note"]
+        is_best = math.isfinite(bits) and (state.best is None or bits < state.best)
+        if is_best:
+            state.best, state.best_step = bits, state.step
+        self._report(
+            {
+                "kind": "validation",
+                "step": state.step,
+                "notes": state.notes,
+                "seconds": round(state.seconds, 1),
+                **figures,
+                "is_best": is_best,
+                "took": round(time.perf_counter() - begun, 1),
+            }
         )
-        better = is_better(row["bits_per_note"], progress)
-        if better:
-            progress.best, progress.best_step = row["bits_per_note"], progress.step
-            self.save(progress)
+        if is_best:
+            self.save()
             self.write_model("best")
-        self._draw()
-        if self.group.is_first:
-            took = time.perf_counter() - start
-            mark = ", the best so far" if better else ""
-            print(
-                f"\nvalidation at step {progress.step}: {row['bits_per_note']:.4f} bits/note{mark}"
-                f" ({took:.0f} s)",
-                file=sys.stderr,
-                flush=True,
-            )
+        if self._journal is not None:
+            self._journal.draw()
 
-    def save(self, progress: Progress) -> None:
+    def save(self) -> None:
         """Write a checkpoint, and delete those that are no longer kept."""
-        state = {**self.optimizers.tensors(), checkpoints.GENERATOR: checkpoints.generator_state()}
-        snapshot = Snapshot(weights(self.model), state, progress)
+        optimizer = {**self.optimizers.tensors(), GENERATOR: generator_state()}
+        snapshot = Snapshot(weights(self.model), optimizer, self.state)
         if self.group.is_first:
-            checkpoints.save(self.folder, snapshot)
-            checkpoints.prune(self.folder, self.settings.keep, progress.best_step)
+            write_snapshot(self.folder, snapshot)
+            prune_snapshots(self.folder, self.settings.keep, self.state.best_step)
         self.group.wait()
 
     def write_model(self, name: str) -> None:
         """Write the model as it is to `RUN/best` or `RUN/last`, ready to be used."""
-        facts = training_facts(self.settings, self.dataset, self.progress, self.group.size)
-        with contextlib.suppress(FileNotFoundError):
-            facts["initial"] = json.loads((self.folder / "initial.json").read_bytes())
-        state = weights(self.model)
-        if self.group.is_first:
-            plain = Transformer(self.model.config)
-            plain.load_state_dict(state)
-            save_checkpoint(self.folder / name, plain, self.tokenizer, facts)
+        model = self._whole_model()
+        if model is not None:
+            facts = training_facts(self.settings, self.dataset, self.state, self.group.size)
+            file = self.folder / "initial.json"
+            if file.exists():
+                facts["initial"] = asdict(from_json(InitialWeights, file.read_bytes(), str(file)))
+            save_checkpoint(self.folder / name, model, self.tokenizer, facts)
         self.group.wait()
 
-    @property
-    def length(self) -> Length:
-        """How long the run is."""
-        minutes = self.settings.minutes
-        return Length(self.settings.steps, None if minutes is None else 60 * minutes)
+    def _report(self, row: MetricsRow) -> None:
+        """Have a row in the journal, and show it."""
+        if self._journal is not None:
+            self._journal.write(row)
+            self._show(row)
 
-    def train(self) -> int:
-        """Train to the end or until asked to stop; gives the signal that stopped it, or 0.
+    def _finish(self, *, completed: bool) -> None:
+        """Keep what was learned; a run that was stopped is not validated, so that it ends soon."""
+        if completed:
+            self.validate()
+        self.save()
+        self.write_model("last")
+        if self._journal is not None:
+            self._journal.draw()
 
-        A run that has come to its end stays as it is.
-        """
-        if self.length.progress(self.progress.step, self.progress.seconds) >= 1.0:
-            print(f"{self.folder} has come to its end; give it more steps or minutes to go on")
-            return 0
-        keep_freed_memory()
-        stop, batches = Stop(), self._batches()
-        self.model.train()
-        begun = time.perf_counter()
-        with contextlib.closing(batches), contextlib.closing(self._journal), stop.listening():
-            fit(self._parts(batches), self.progress, stop)
-            if not stop.signal:
-                self.validate(self.progress)
-            self.save(self.progress)
-            self.write_model("last")
-        self._draw()
-        waited = batches.waited / max(1e-9, time.perf_counter() - begun)
-        if self.group.is_first:
-            print(f"\nwaiting for data took {100 * waited:.1f} % of the time", file=sys.stderr)
-        return stop.signal
-
-    def _draw(self) -> None:
-        if self.group.is_first:
-            curves.draw(metrics.read(self.folder / "metrics.jsonl"), self.folder / "curve.png")
-
-    def _batches(self) -> Batches:
-        settings, progress = self.settings, self.progress
-        self._late = self._late_windows()
-        return Batches(
-            training_windows(self.dataset, settings, transpose=settings.transpose),
-            share_of(settings, self.group),
-            first_step=progress.step,
-            share=(self.group.rank, self.group.size),
-            late=(progress.late_from, self._late)
-            if self._late and progress.late_from >= 0
-            else None,
-        )
-
-    def _late_windows(self) -> Dataset | None:
-        """The windows of the run's end, where they differ; with steps it is known when it is."""
-        settings = self.settings
-        if settings.late_transpose is None:
-            return None
-        if settings.steps is not None:
-            self.progress.late_from = math.ceil((1 - settings.late) * settings.steps)
-        return training_windows(self.dataset, settings, transpose=settings.late_transpose)
-
-    def _parts(self, batches: Batches) -> Parts:
+    def _loop(self) -> TrainingLoop:
         settings, device = self.settings, self.optimizers.device
-        inside = sum(p.numel() for p in self.model.hidden_matrices())
-        return Parts(
+        final_windows = self._final_windows()
+        return TrainingLoop(
             settings=settings,
             group=self.group,
             cost=self.cost,
             optimizers=self.optimizers,
-            batches=batches,
-            late_windows=self._late,
+            batches=self._batches(final_windows),
+            final_windows=final_windows,
             length=self.length,
             device=device,
-            report=self.report,
-            validate=self.validate,
-            save=self.save,
-            sample=self._sample,
-            flops_per_token=6.0 * inside,
-            peak=metrics.matmul_rate(matmul_dtype(settings.precision), device) * self.group.size,
+            flops_per_token=6.0 * sum(p.numel() for p in self.model.hidden_matrices()),
+            peak_flops=matmul_flops(matmul_dtype(settings.precision), device) * self.group.size,
         )
 
-    def _sample(self, progress: Progress) -> None:
-        """Write a short piece of the model's as MIDI, with its piano roll."""
-        from .samples import sample
+    def _batches(self, final_windows: Dataset | None) -> Batches:
+        final_from = self.state.final_from
+        return Batches(
+            training_windows(self.dataset, self.settings, transpose=self.settings.transpose),
+            share_of(self.settings, self.group),
+            first_step=self.state.step,
+            share=(self.group.rank, self.group.size),
+            final=None
+            if final_windows is None or final_from is None
+            else (final_from, final_windows),
+        )
 
+    def _final_windows(self) -> Dataset | None:
+        """The windows of the final part, where they differ; with steps it is known when it is."""
+        settings = self.settings
+        if settings.final_transpose is None:
+            return None
+        if settings.steps is not None:
+            self.state.final_from = math.ceil((1 - settings.final_share) * settings.steps)
+        return training_windows(self.dataset, settings, transpose=settings.final_transpose)
+
+    def _whole_model(self) -> Transformer | None:
+        """A copy of the model on the CPU, not divided, in the first process; all must ask."""
         state = weights(self.model)
-        if self.group.is_first:
-            plain = Transformer(self.model.config)
-            plain.load_state_dict(state)
-            sample(plain, self.tokenizer, self.folder / "samples", progress.step)
+        if not self.group.is_first:
+            return None
+        model = Transformer(self.model.config)
+        model.load_state_dict(state)
+        return model.eval()
+
+    def _sample(self) -> None:
+        """Write a short piece by the model as MIDI, with its piano roll."""
+        model = self._whole_model()
+        if model is not None:
+            file = self.folder / "samples" / f"{self.state.step:08d}.mid"
+            write_sample(model, self.tokenizer, file, seed=self.state.step)
         self.group.wait()
 
 
+def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: int) -> None:
+    """Generate `SAMPLE_BARS` bars without a prompt: a MIDI file, and its piano roll as PNG."""
+    loaded = Checkpoint(
+        model=model,
+        tokenizer=tokenizer,
+        config=model.config,
+        training={},
+        hash="",
+        folder=file.parent,
+    )
+    composition = Composition(loaded, None, Options(bars=SAMPLE_BARS, seed=seed))
+    for _ in composition.steps():
+        pass
+    (result,) = composition.results()
+    write_bytes(file, result.data)
+    bar_lines = composition.bars.lines(0, max(result.score.end, result.end))
+    piano_roll.save(result.score, bar_lines, file.with_suffix(".png"), title=composition.title)
+
+
 def training_facts(
-    settings: Settings, dataset: Path, progress: Progress, processes: int
+    settings: Settings, dataset: Path, state: TrainingState, processes: int
 ) -> dict[str, Any]:
     """What a model's `training.json` says of how it was made."""
     return {
         "dataset": dataset.name,
         # A folder's place means nothing to those who get the model.
-        "settings": {**to_table(settings), "initial": Path(settings.initial).name},
-        "steps": progress.step,
-        "notes": progress.notes,
-        "tokens": progress.tokens,
-        "hours": round(progress.seconds / 3600, 4),
-        "sessions": progress.sessions,
+        "settings": {**asdict(settings), "initial": Path(settings.initial).name},
+        "steps": state.step,
+        "notes": state.notes,
+        "tokens": state.tokens,
+        "hours": round(state.seconds / 3600, 4),
+        "sessions": state.sessions,
         "processes": processes,
-        "validation_bits_per_note": None if progress.best_step < 0 else progress.best,
-        "validation_step": progress.best_step,
+        "validation_bits_per_note": state.best,
+        "validation_step": state.best_step,
         "torch": torch.__version__,
     }

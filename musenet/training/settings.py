@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
-import types
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from tokenizer.errors import InputError, unknown
 
@@ -50,8 +51,9 @@ class Settings:
         recompute: what the backward pass computes again: `none`, `selective` or `full`.
         shard: whether processes share one copy of the weights (FSDP2) or hold one each (DDP).
         transpose: furthest transposition in semitones, up and down.
-        late_transpose: the same for the end of the run, as MuseNet did; None keeps `transpose`.
-        late: part of the run that is its end.
+        final_transpose: the same for the final part of the run, as MuseNet did; None keeps
+            `transpose`.
+        final_share: how much of the run is that final part, from 0 to 1.
         volume: whether velocities are scaled at random.
         timing: whether the tempo is changed at random.
         mixup: parameter of the Beta distribution of mixup in embedding space; 0 is none.
@@ -94,8 +96,8 @@ class Settings:
     recompute: str = "none"
     shard: bool = False
     transpose: int = 6
-    late_transpose: int | None = None
-    late: float = 0.3
+    final_transpose: int | None = None
+    final_share: float = 0.3
     volume: bool = True
     timing: bool = True
     mixup: float = 0.0
@@ -134,7 +136,13 @@ class Settings:
                 raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
         for name in ("weight_decay", "mixup", "sample_minutes"):
             _at_least(name, getattr(self, name), 0)
-        for name in ("decay", "late", "label_dropout", "all_labels_dropout", "length_dropout"):
+        for name in (
+            "decay",
+            "final_share",
+            "label_dropout",
+            "all_labels_dropout",
+            "length_dropout",
+        ):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
         for name, known in _CHOICES.items():
@@ -214,28 +222,19 @@ def checked(table: Mapping[str, Any], where: str) -> dict[str, Any]:
 
     `hours` stands for 60 times as many `minutes`.
     """
-    hints = typing.get_type_hints(Settings)
+    hints = {**typing.get_type_hints(Settings), "hours": float}
     result = {}
     for key, value in table.items():
-        if key == "hours":
-            result["minutes"] = 60 * _typed(key, value, float, where)
-            continue
         if key not in hints:
             raise InputError(f"{where}: {unknown('setting', key, hints)}")
-        result[key] = _typed(key, value, hints[key], where)
+        try:
+            converted = msgspec.convert(value, hints[key])
+        except msgspec.ValidationError as error:
+            raise InputError(f"{where}: wrong value for {key}: {error}") from error
+        if key == "hours":
+            key, converted = "minutes", 60 * converted
+        result[key] = converted
     return result
-
-
-def _typed(key: str, value: Any, hint: Any, where: str) -> Any:
-    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    plain = tuple(typing.get_origin(kind) or kind for kind in kinds)
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if float in plain and is_number:
-        return float(value)
-    if isinstance(value, plain) and not (isinstance(value, bool) and bool not in plain):
-        return value
-    names = " or ".join("null" if kind is type(None) else kind.__name__ for kind in plain)
-    raise InputError(f"{where}: {key} must be {names}, not {value!r}")
 
 
 def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -254,16 +253,6 @@ def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
-def resolve(*tables: Mapping[str, Any]) -> Settings:
-    """The settings that the tables give over the defaults."""
+def settings_of(*tables: Mapping[str, Any]) -> Settings:
+    """The settings that checked tables give over the defaults, later ones over earlier ones."""
     return replace(Settings(), **merged(*tables))
-
-
-def to_table(settings: Settings) -> dict[str, Any]:
-    """The settings as plain JSON values."""
-    return asdict(settings)
-
-
-def names() -> tuple[str, ...]:
-    """Every key, in order."""
-    return tuple(f.name for f in fields(Settings))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,24 +20,29 @@ from tokenizer.encoding.structure import STRUCTURE_SIZES
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError, unknown
 from tokenizer.files import write_text
+from tokenizer.records import from_json, to_json
 
-from . import checkpoints, optimizers, validation, warm_start
-from .checkpoints import Progress, Snapshot
+from . import warm_start
+from .checkpoints import GENERATOR, Snapshot, TrainingState, read_snapshot, snapshot_steps
 from .distributed import Cost, Group, load_weights, shard, share_of
 from .half_adam import store_in_half
 from .objective import NoteCost
+from .optimizers import create_optimizers
 from .session import Session
-from .settings import Settings, checked, resolve, to_table
+from .settings import Settings, checked, settings_of
+from .validation import choose_windows
 
 
-def start(dataset: Path, folder: Path, settings: Settings, group: Group | None = None) -> Session:
+def start_run(
+    dataset: Path, folder: Path, settings: Settings, group: Group | None = None
+) -> Session:
     """A new run in an empty folder.
 
     Raises:
         InputError: if the folder already holds a run, or the dataset or a setting is no good.
     """
     settings.check_length()
-    if checkpoints.steps(folder) or (folder / "settings.json").exists():
+    if snapshot_steps(folder) or (folder / "settings.json").exists():
         raise InputError(
             f"{folder} already holds a run; go on with --resume, or choose another folder"
         )
@@ -52,16 +57,16 @@ def start(dataset: Path, folder: Path, settings: Settings, group: Group | None =
     group.wait()
     session = _session(dataset, folder, settings, config, tokenizer, group, None, first)
     if group.is_first:
-        _keep(settings, dataset, folder)
+        _write_run(settings, dataset, folder)
         write_text(folder / "config.json", config.to_json())
         if first is not None:
-            record = json.dumps(warm_start.facts(first), indent=1)
+            record = to_json(warm_start.InitialWeights.of(first), indent=1)
             write_text(folder / "initial.json", record + "\n")
     group.wait()
     return session
 
 
-def resume(
+def resume_run(
     folder: Path, dataset: Path | None, overrides: Mapping[str, Any], group: Group | None = None
 ) -> Session:
     """A run that goes on from its last whole checkpoint; it keeps what is changed.
@@ -75,42 +80,48 @@ def resume(
     Raises:
         InputError: if there is no run, or its last checkpoint is damaged.
     """
-    table = _read_table(folder / "settings.json")
-    data = dataset or Path(table.get("dataset", ""))
-    table.pop("dataset", None)
-    before = resolve(checked(table, str(folder / "settings.json")))
-    settings = resolve(table, overrides)
+    before, known = _read_run(folder / "settings.json")
+    data = dataset or Path(known)
+    settings = settings_of(asdict(before), overrides)
     shape = (settings.model, settings.preset, settings.initial)
     if shape != (before.model, before.preset, before.initial):
         raise InputError("a run cannot change its model; start a new run, or leave out the change")
     config = ModelConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
-    found = checkpoints.steps(folder)
-    snapshot = checkpoints.load(folder, found[-1]) if found else None
+    found = snapshot_steps(folder)
+    snapshot = read_snapshot(folder, found[-1]) if found else None
     tokenizer = dataset_tokenizer(data)
     group = group or Group()
     session = _session(data, folder, settings, config, tokenizer, group, snapshot)
     if group.is_first:
-        _keep(settings, data, folder)
+        _write_run(settings, data, folder)
     group.wait()
     return session
 
 
-def _keep(settings: Settings, dataset: Path, folder: Path) -> None:
-    """Write what `resume` reads."""
-    table = {"dataset": str(dataset.resolve()), **to_table(settings)}
-    write_text(folder / "settings.json", json.dumps(table, indent=1) + "\n")
+@dataclass(frozen=True)
+class _RunRecord:
+    """What `settings.json` holds: the path of the dataset, and every setting."""
+
+    dataset: str
+    settings: dict[str, Any]
 
 
-def _read_table(file: Path) -> dict[str, Any]:
+def _write_run(settings: Settings, dataset: Path, folder: Path) -> None:
+    """Write what `resume_run` reads."""
+    record = _RunRecord(str(dataset.resolve()), asdict(settings))
+    write_text(folder / "settings.json", to_json(record, indent=1) + "\n")
+
+
+def _read_run(file: Path) -> tuple[Settings, str]:
+    """The settings of a run, and the path of its dataset."""
     try:
-        table = json.loads(file.read_text(encoding="utf-8"))
+        text = file.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"there is no run in {file.parent} to resume") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} cannot be read ({error})") from error
-    if not isinstance(table, dict):
-        raise InputError(f"{file} holds no settings")
-    return table
+    except OSError as error:
+        raise InputError(f"cannot read {file}: {error.strerror}") from error
+    record = from_json(_RunRecord, text, str(file))
+    return settings_of(checked(record.settings, str(file))), record.dataset
 
 
 def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
@@ -150,7 +161,7 @@ def _session(
     if settings.threads:
         torch.set_num_threads(settings.threads)
     has_some = "validation" in splits_of(dataset)
-    held_out = validation.draw(
+    held_out = choose_windows(
         dataset_pieces(dataset, "validation") if has_some else (),
         tokenizer,
         context=settings.context,
@@ -161,13 +172,13 @@ def _session(
     cost = Cost(NoteCost(model, settings.ending_weight), settings, group)
     if snapshot is not None:
         load_weights(model, snapshot.weights)
-    found = optimizers.create(model, settings)
-    progress = Progress()
+    found = create_optimizers(model, settings)
+    state = TrainingState()
     if snapshot is not None:
-        progress, state = snapshot.progress, dict(snapshot.optimizer)
-        torch.set_rng_state(state.pop(checkpoints.GENERATOR))
-        found.load(state)
-    progress.sessions += 1
+        state, tensors = snapshot.state, dict(snapshot.optimizer)
+        torch.set_rng_state(tensors.pop(GENERATOR))
+        found.load(tensors)
+    state.sessions += 1
     return Session(
         folder=folder,
         dataset=dataset,
@@ -177,7 +188,7 @@ def _session(
         cost=cost,
         tokenizer=tokenizer,
         optimizers=found,
-        progress=progress,
+        state=state,
         held_out=held_out,
     )
 

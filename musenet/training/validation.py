@@ -26,7 +26,7 @@ from musenet.evaluation.likelihood import (
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
 
-from .metrics import Row
+from .metrics import MetricsRow, by_field
 
 _SEED = 20_190_425
 _BATCH = 8
@@ -47,7 +47,7 @@ class Validation:
         }
 
 
-def draw(
+def choose_windows(
     pieces: Sequence[Piece], tokenizer: Tokenizer, *, context: int, windows: int
 ) -> Validation:
     """Choose `windows` windows of each corpus, or all it has."""
@@ -57,13 +57,13 @@ def draw(
     return Validation(
         tokenizer,
         {
-            corpus: _draw(found, tokenizer, context, windows)
+            corpus: _choose(found, tokenizer, context, windows)
             for corpus, found in sorted(by_corpus.items())
         },
     )
 
 
-def _draw(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int) -> list[Rows]:
+def _choose(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int) -> list[Rows]:
     """Windows of as many pieces as there are, and more of each only where they are too few."""
     generator = np.random.default_rng(_SEED)
     cut = [Windows(piece, tokenizer, Conditions()) for piece in pieces]
@@ -90,7 +90,7 @@ def _score(model: Transformer, tokenizer: Tokenizer, windows: Sequence[Rows]) ->
     return Scores(np.concatenate(nats), np.array(notes))
 
 
-def row(scores: Mapping[str, Scores]) -> Row:
+def validation_row(scores: Mapping[str, Scores]) -> MetricsRow:
     """The figures of a validation, in total and by corpus."""
     total = Scores(
         np.concatenate([s.nats for s in scores.values()]),
@@ -98,6 +98,6 @@ def row(scores: Mapping[str, Scores]) -> Row:
     )
     return {
         "bits_per_note": round(total.bits_per_note, 4),
-        "per_field": {name: round(bits, 4) for name, bits in total.per_field.items()},
+        "per_field": by_field(list(total.per_field.values())),
         "per_source": {name: round(s.bits_per_note, 4) for name, s in scores.items()},
     }

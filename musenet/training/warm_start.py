@@ -7,6 +7,7 @@ behind: it has learned to tell the music of those weights, not that of the ones 
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import closed_controls
 from tokenizer.errors import InputError
+from tokenizer.records import from_data
 
 _FIELD_0_TABLES = {"embedding.weight", "head.values.weight", "head.out.0"}
 """The tables that begin with a row for each value of field 0."""
@@ -55,12 +57,39 @@ def load_grown(model: Transformer, initial: Checkpoint) -> None:
     model.load_state_dict(state)
 
 
-def facts(initial: Checkpoint) -> dict[str, Any]:
-    """What the record of a run says of the weights that it began with."""
-    record = initial.training
-    said = {key: record.get(key) for key in ("steps", "notes", "hours", "settings", "initial")}
-    said |= {key: record[key] for key in ("processes", "averaged") if key in record}
-    return {"name": initial.folder.name, "hash": initial.hash, **said}
+@dataclass(frozen=True)
+class InitialWeights:
+    """What the record of a run says of the weights that it began with.
+
+    Attributes:
+        name: of their folder.
+        hash: of their file.
+        steps: optimizer steps that made them; None, like the rest, where their record is silent.
+        notes: notes seen.
+        hours: hours of training.
+        settings: of that training.
+        initial: the weights that it began with, in the same form.
+        processes: how many shared the training.
+        averaged: the runs that they are the mean of.
+    """
+
+    name: str
+    hash: str
+    steps: int | None = None
+    notes: int | None = None
+    hours: float | None = None
+    settings: dict[str, Any] | None = None
+    initial: dict[str, Any] | None = None
+    processes: int = 1
+    averaged: list[dict[str, Any]] | None = None
+
+    @classmethod
+    def of(cls, initial: Checkpoint) -> InitialWeights:
+        """What a checkpoint's own record says."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        known = {key: value for key, value in initial.training.items() if key in names}
+        data = {**known, "name": initial.folder.name, "hash": initial.hash}
+        return from_data(cls, data, str(initial.folder / "training.json"))
 
 
 def _grown(table: Tensor, labels: int, before: int, after: int) -> Tensor:

@@ -32,9 +32,9 @@ def test_only_a_runs_own_turns_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.process_time", lambda: now)
     clock = Clock(before=5.0, begun=98.0)
     length = CpuLength(None, 10.0, clock)
-    assert length.progress(0, 1e9) == pytest.approx(0.7)
+    assert length.fraction_done(0, 1e9) == pytest.approx(0.7)
     clock.before, clock.begun, now = clock.spent, 150.0, 151.0
-    assert length.progress(0, 1e9) == pytest.approx(0.8)
+    assert length.fraction_done(0, 1e9) == pytest.approx(0.8)
 
 
 @needs_peer

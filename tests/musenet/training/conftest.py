@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from data_prep.dataset.shards import ShardWriter, write_index
-from musenet.training.settings import Settings, resolve
+from musenet.training.settings import Settings, settings_of
 from tokenizer import Tokenizer
 from tokenizer.typing import Tokens
 
@@ -88,7 +88,7 @@ def _small(**changes: Any) -> Settings:
         "device": "cpu",
         "model": {"layers": 3, "width": 32, "heads": 2, "row_length": 16, "context": 128},
     }
-    return resolve(base, changes)
+    return settings_of(base, changes)
 
 
 @pytest.fixture(scope="session")

@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from musenet.cli.main import app
 from musenet.model.checkpoint import checkpoint_folder, load_checkpoint, save_checkpoint
-from musenet.training import start as runs
 from musenet.training.average import average
 from musenet.training.publish import export
-from musenet.training.settings import resolve
+from musenet.training.settings import settings_of
+from musenet.training.start import start_run
 from tokenizer.errors import InputError
 
 TINY: dict[str, Any] = {
@@ -31,7 +31,7 @@ TINY: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def first(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("first")
-    runs.start(dataset, work / "run", resolve(TINY)).train()
+    start_run(dataset, work / "run", settings_of(TINY)).train()
     export(work / "run", work / "first", which="last")
     return work / "first"
 
@@ -42,8 +42,8 @@ def branches(first: Path, dataset: Path, tmp_path_factory: pytest.TempPathFactor
     work = tmp_path_factory.mktemp("branches")
     shape = {key: TINY[key] for key in TINY if key != "model"}
     for seed in (7, 8):
-        settings = resolve({**shape, "initial": str(first), "seed": seed})
-        runs.start(dataset, work / f"run-{seed}", settings).train()
+        settings = settings_of({**shape, "initial": str(first), "seed": seed})
+        start_run(dataset, work / f"run-{seed}", settings).train()
         export(work / f"run-{seed}", work / f"{seed}", which="last")
     return [work / "7", work / "8"]
 
@@ -87,8 +87,8 @@ def test_a_run_that_begins_with_a_mean_says_so(
 ) -> None:
     average(branches, tmp_path / "mean")
     shape = {key: TINY[key] for key in TINY if key != "model"}
-    settings = resolve({**shape, "initial": str(tmp_path / "mean")})
-    runs.start(dataset, tmp_path / "run", settings).train()
+    settings = settings_of({**shape, "initial": str(tmp_path / "mean")})
+    start_run(dataset, tmp_path / "run", settings).train()
     export(tmp_path / "run", tmp_path / "out", which="last")
     card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     hash_ = load_checkpoint(tmp_path / "mean").hash

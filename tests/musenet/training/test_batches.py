@@ -10,7 +10,7 @@ import torch
 
 from data_prep.dataset.windows import Window
 from musenet.training.batches import AHEAD, Batches, training_windows
-from musenet.training.settings import resolve
+from musenet.training.settings import settings_of
 from tokenizer.encoding.vocabulary import PITCH
 
 
@@ -51,7 +51,7 @@ def test_no_more_is_made_than_is_wanted() -> None:
 
 
 def test_other_windows_from_a_step_on() -> None:
-    with contextlib.closing(Batches(Counting(), 1, late=(2, Counting(7)))) as batches:
+    with contextlib.closing(Batches(Counting(), 1, final=(2, Counting(7)))) as batches:
         marks = [int(next(batches).tokens[0, 0, 1]) for _ in range(4)]
     assert marks == [0, 0, 7, 7]
     with contextlib.closing(Batches(Counting(), 1)) as batches:
@@ -74,7 +74,7 @@ def test_an_error_in_the_thread_reaches_the_reader() -> None:
 
 
 def test_settings_reach_the_dataset(dataset: Path) -> None:
-    still = resolve({"context": 64, "volume": False, "timing": False, "label_dropout": 1.0})
+    still = settings_of({"context": 64, "volume": False, "timing": False, "label_dropout": 1.0})
     plain = training_windows(dataset, still, transpose=0)
     tokens = torch.from_numpy(plain.batch(0, 64).tokens)
     pitches = tokens[..., PITCH][tokens[..., PITCH] > 0]
@@ -83,5 +83,7 @@ def test_settings_reach_the_dataset(dataset: Path) -> None:
     assert set(tokens[..., 4].flatten().tolist()) == {0, 17}
     moved = training_windows(dataset, still, transpose=6).batch(0, 64).tokens
     assert moved[..., PITCH].max() > 72
-    only = training_windows(dataset, resolve({"context": 64, "weights": {"up": 0.0}}), transpose=0)
+    only = training_windows(
+        dataset, settings_of({"context": 64, "weights": {"up": 0.0}}), transpose=0
+    )
     assert all(line.startswith("down/") for k in range(20) for line in only.describe(k))

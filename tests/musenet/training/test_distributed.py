@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from musenet.training import checkpoints, metrics
-from musenet.training import start as runs
 from musenet.training.publish import export
-from musenet.training.settings import resolve
+from musenet.training.settings import settings_of
+from musenet.training.start import resume_run, start_run
 from tokenizer.errors import InputError
 
 TRAIN = Path(__file__).resolve().parents[3] / "train.py"
@@ -45,18 +45,18 @@ def together(processes: int, *arguments: str, **changes: Any) -> None:
 
 
 def validations(run: Path) -> list[float]:
-    rows = metrics.read(run / "metrics.jsonl")
+    rows = metrics.read_metrics(run / "metrics.jsonl")
     return [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
 
 
 def last(run: Path) -> dict[str, torch.Tensor]:
-    return dict(checkpoints.load(run, checkpoints.steps(run)[-1]).weights)
+    return dict(checkpoints.read_snapshot(run, checkpoints.snapshot_steps(run)[-1]).weights)
 
 
 @pytest.fixture(scope="module")
 def alone(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("alone") / "run"
-    runs.start(dataset, out, resolve(SETTINGS)).train()
+    start_run(dataset, out, settings_of(SETTINGS)).train()
     return out
 
 
@@ -86,7 +86,7 @@ def test_two_processes_are_one(
 @pytest.mark.slow
 def test_muon_on_divided_matrices_gives_the_same_losses(dataset: Path, tmp_path: Path) -> None:
     """Weights are not compared: Muon orthogonalises rounding where a gradient has no full rank."""
-    runs.start(dataset, tmp_path / "one", resolve(SETTINGS, {"optimizer": "muon"})).train()
+    start_run(dataset, tmp_path / "one", settings_of(SETTINGS, {"optimizer": "muon"})).train()
     together(2, str(dataset), "--out", str(tmp_path / "two"), optimizer="muon", shard=True)
     one, two = validations(tmp_path / "one"), validations(tmp_path / "two")
     assert one == pytest.approx(two, rel=1e-4)
@@ -98,26 +98,26 @@ def test_a_run_goes_on_with_another_number_of_processes(
 ) -> None:
     out = tmp_path / "run"
     together(2, str(dataset), "--out", str(out), shard=True, save_steps=3, keep=10)
-    for step in [found for found in checkpoints.steps(out) if found > 3]:
-        for file in checkpoints.path(out, step).iterdir():
+    for step in [found for found in checkpoints.snapshot_steps(out) if found > 3]:
+        for file in checkpoints.snapshot_path(out, step).iterdir():
             file.unlink()
-        checkpoints.path(out, step).rmdir()
-    resumed = runs.resume(out, None, {"shard": False})
-    assert resumed.progress.step == 3
+        checkpoints.snapshot_path(out, step).rmdir()
+    resumed = resume_run(out, None, {"shard": False})
+    assert resumed.state.step == 3
     resumed.train()
     assert_close(alone, out)
 
 
 def test_parts_of_a_batch_are_the_batch(dataset: Path, tmp_path: Path, alone: Path) -> None:
     out = tmp_path / "run"
-    runs.start(dataset, out, resolve(SETTINGS, {"accumulate": 4})).train()
+    start_run(dataset, out, settings_of(SETTINGS, {"accumulate": 4})).train()
     assert_close(alone, out)
 
 
 @pytest.mark.parametrize("how", ["selective", "full"])
 def test_recompute_changes_no_bit(dataset: Path, tmp_path: Path, alone: Path, how: str) -> None:
     out = tmp_path / "run"
-    runs.start(dataset, out, resolve(SETTINGS, {"recompute": how})).train()
+    start_run(dataset, out, settings_of(SETTINGS, {"recompute": how})).train()
     for name, tensor in last(alone).items():
         assert torch.equal(tensor, last(out)[name]), name
 
@@ -126,4 +126,4 @@ def test_a_batch_must_be_shared_equally(dataset: Path, tmp_path: Path) -> None:
     from musenet.training.distributed import Group
 
     with pytest.raises(InputError, match="make it a multiple of 3"):
-        runs.start(dataset, tmp_path / "run", resolve(SETTINGS), Group(0, 3))
+        start_run(dataset, tmp_path / "run", settings_of(SETTINGS), Group(0, 3))

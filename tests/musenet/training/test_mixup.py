@@ -9,7 +9,7 @@ import torch
 from musenet.model.config import preset
 from musenet.model.likelihood import Batch
 from musenet.model.transformer import Transformer
-from musenet.training.mixup import Mix, draw
+from musenet.training.mixup import Mixup, draw_mixups
 from musenet.training.objective import NoteCost
 
 FIELDS = (40, 20, 30, 25, 15)
@@ -38,8 +38,8 @@ def batch() -> Batch:
     return Batch(*(torch.from_numpy(a) for a in (tokens, structure, counted)))
 
 
-def mix(share: float, other: list[int]) -> Mix:
-    return Mix(torch.full((4,), share), torch.tensor(other))
+def mix(share: float, other: list[int]) -> Mixup:
+    return Mixup(torch.full((4,), share), torch.tensor(other))
 
 
 def test_a_share_of_one_changes_nothing(model: Transformer, batch: Batch) -> None:
@@ -76,14 +76,24 @@ def test_embeddings_and_losses_are_mixed_by_the_definition(
     assert torch.allclose(mixed, (found[0] + found[1]).float(), rtol=1e-5)
 
 
+def drawn(alpha: float, numbers: range) -> list[Mixup]:
+    found = draw_mixups(64, alpha, 0, numbers, torch.device("cpu"))
+    return [mixup for mixup in found if mixup is not None]
+
+
 def test_shares_follow_the_folded_beta() -> None:
     alpha = 0.4
-    shares = np.concatenate([draw(64, alpha, 0, step).share.numpy() for step in range(200)])
+    shares = torch.cat([mixup.share for mixup in drawn(alpha, range(200))]).numpy()
     reference = np.random.default_rng(9).beta(alpha, alpha, 100_000)
     folded = np.maximum(reference, 1 - reference)
     assert shares.mean() == pytest.approx(folded.mean(), abs=0.005)
     assert shares.std() == pytest.approx(folded.std(), abs=0.005)
     assert shares.min() >= 0.5
-    again = draw(64, alpha, 0, 3)
-    assert torch.equal(again.share, draw(64, alpha, 0, 3).share)
-    assert sorted(again.other.tolist()) == list(range(64))
+
+
+def test_a_number_gives_the_same_mixup_alone_and_among_others() -> None:
+    (alone,), (_, among) = drawn(0.4, range(3, 4)), drawn(0.4, range(2, 4))
+    assert torch.equal(alone.share, among.share)
+    assert torch.equal(alone.other, among.other)
+    assert sorted(alone.other.tolist()) == list(range(64))
+    assert draw_mixups(64, 0.0, 0, range(2), torch.device("cpu")) == [None, None]

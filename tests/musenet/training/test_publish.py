@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from musenet.model.checkpoint import load_checkpoint
-from musenet.training import start as runs
 from musenet.training.publish import Papers, export
-from musenet.training.settings import resolve
+from musenet.training.settings import settings_of
+from musenet.training.start import start_run
 from tokenizer.errors import InputError
 
 TINY: dict[str, Any] = {
@@ -27,7 +27,7 @@ TINY: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def run(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "run"
-    runs.start(dataset, out, resolve(TINY)).train()
+    start_run(dataset, out, settings_of(TINY)).train()
     return out
 
 
@@ -100,7 +100,7 @@ def test_the_command_in_the_card_can_be_parsed(run: Path, tmp_path: Path) -> Non
     command = card.split("```")[1]
     words = shlex.split(command.replace("\\\n", " "))
     changes = [tables.from_override(words[i + 1]) for i, w in enumerate(words) if w == "--set"]
-    assert tables.resolve(*changes) == resolve(TINY)
+    assert tables.settings_of(*changes) == settings_of(TINY)
 
 
 def test_figures_of_other_weights_are_refused(run: Path, tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ import torch
 
 from musenet.model.checkpoint import load_checkpoint
 from musenet.training import checkpoints, metrics
-from musenet.training import start as runs
 from musenet.training.settings import Settings
+from musenet.training.start import resume_run, start_run
 from tokenizer.errors import InputError
 
 TRAIN = Path(__file__).resolve().parents[3] / "train.py"
@@ -29,7 +29,7 @@ Small = Callable[..., Settings]
 
 
 def final(folder: Path) -> dict[str, torch.Tensor]:
-    last = checkpoints.load(folder, checkpoints.steps(folder)[-1])
+    last = checkpoints.read_snapshot(folder, checkpoints.snapshot_steps(folder)[-1])
     return {**last.weights, **last.optimizer}
 
 
@@ -43,8 +43,8 @@ def test_a_run_learns_and_leaves_what_it_promises(
     dataset: Path, tmp_path: Path, small: Small
 ) -> None:
     out = tmp_path / "run"
-    assert runs.start(dataset, out, small(steps=80, validate_steps=40)).train() == 0
-    rows = metrics.read(out / "metrics.jsonl")
+    assert start_run(dataset, out, small(steps=80, validate_steps=40)).train() == 0
+    rows = metrics.read_metrics(out / "metrics.jsonl")
     held_out = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
     # Uniform values cost Σ log₂(size) ≈ 38 bits; knowing what is constant costs about 9.
     assert held_out[-1] < 12.0
@@ -52,7 +52,7 @@ def test_a_run_learns_and_leaves_what_it_promises(
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")
     loaded = load_checkpoint(out / "last")
     assert loaded.training["steps"] == 80
-    assert checkpoints.steps(out)[-1] == 80
+    assert checkpoints.snapshot_steps(out)[-1] == 80
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "half"])
@@ -61,16 +61,16 @@ def test_resuming_is_bit_for_bit(
 ) -> None:
     whole, parted = tmp_path / "whole", tmp_path / "parted"
     settings = small(steps=12, optimizer=optimizer, precision="bf16", save_steps=7)
-    runs.start(dataset, whole, settings).train()
-    runs.start(dataset, parted, settings).train()
-    for step in checkpoints.steps(parted)[1:]:
-        (checkpoints.path(parted, step) / "state.json").unlink()
-        (checkpoints.path(parted, step) / "model.safetensors").unlink()
-        (checkpoints.path(parted, step) / "optimizer.safetensors").unlink()
-        checkpoints.path(parted, step).rmdir()
-    assert checkpoints.steps(parted) == [7]
-    resumed = runs.resume(parted, None, {})
-    assert resumed.progress.step == 7
+    start_run(dataset, whole, settings).train()
+    start_run(dataset, parted, settings).train()
+    for step in checkpoints.snapshot_steps(parted)[1:]:
+        (checkpoints.snapshot_path(parted, step) / "state.json").unlink()
+        (checkpoints.snapshot_path(parted, step) / "model.safetensors").unlink()
+        (checkpoints.snapshot_path(parted, step) / "optimizer.safetensors").unlink()
+        checkpoints.snapshot_path(parted, step).rmdir()
+    assert checkpoints.snapshot_steps(parted) == [7]
+    resumed = resume_run(parted, None, {})
+    assert resumed.state.step == 7
     resumed.train()
     assert_same(final(whole), final(parted))
 
@@ -80,21 +80,21 @@ def test_a_killed_run_goes_on_to_the_same_weights(
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     settings = small(steps=40, save_steps=3)
-    runs.start(dataset, whole, settings).train()
+    start_run(dataset, whole, settings).train()
     command = [sys.executable, str(TRAIN), str(dataset), "--out", str(killed)]
     for key, value in asdict(settings).items():
         command += ["--set", f"{key}={json.dumps(value)}"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for extra in ([], ["--resume"]):
         process = subprocess.Popen([*command, *extra], stderr=subprocess.DEVNULL, env=environment)
-        before = len(checkpoints.steps(killed))
+        before = len(checkpoints.snapshot_steps(killed))
         deadline = time.monotonic() + 60
-        while len(checkpoints.steps(killed)) <= before and process.poll() is None:
+        while len(checkpoints.snapshot_steps(killed)) <= before and process.poll() is None:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    runs.resume(killed, None, {}).train()
+    resume_run(killed, None, {}).train()
     assert_same(final(whole), final(killed))
 
 
@@ -103,34 +103,31 @@ def test_a_signal_saves_and_stops(
     dataset: Path, tmp_path: Path, number: signal.Signals, small: Small
 ) -> None:
     out = tmp_path / "run"
-    run = runs.start(dataset, out, small(steps=100_000))
-    kept = run.report
+    run = start_run(dataset, out, small(steps=100_000))
 
-    def report(row: dict[str, Any]) -> None:
-        kept(row)
+    def interrupt(_row: dict[str, Any]) -> None:
         signal.raise_signal(number)
 
-    run.report = report  # type: ignore[method-assign]
-    assert run.train() == number
-    assert checkpoints.steps(out)[-1] == run.progress.step > 0
-    assert load_checkpoint(out / "last").training["steps"] == run.progress.step
+    assert run.train(interrupt) == number
+    assert checkpoints.snapshot_steps(out)[-1] == run.state.step > 0
+    assert load_checkpoint(out / "last").training["steps"] == run.state.step
 
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
     dataset: Path, tmp_path: Path, small: Small
 ) -> None:
-    run = runs.start(dataset, tmp_path / "run", small(steps=10, save_steps=1))
+    run = start_run(dataset, tmp_path / "run", small(steps=10, save_steps=1))
     with torch.no_grad():
         run.model.embedding.weight[1] = float("nan")
     with pytest.raises(InputError, match="no longer a finite number at step 1"):
         run.train()
-    assert checkpoints.steps(tmp_path / "run") == []
+    assert checkpoints.snapshot_steps(tmp_path / "run") == []
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
     dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Small
 ) -> None:
-    run = runs.start(dataset, tmp_path / "run", small(steps=4, save_steps=1))
+    run = start_run(dataset, tmp_path / "run", small(steps=4, save_steps=1))
     write = safetensors.torch.save_file
 
     def full(tensors: dict[str, torch.Tensor], file: Path) -> None:
@@ -142,26 +139,26 @@ def test_a_full_disk_keeps_the_last_checkpoint(
     monkeypatch.setattr(checkpoints, "save_file", full)
     with pytest.raises(InputError, match=r"No space left on device; the last good one is step 2"):
         run.train()
-    assert checkpoints.steps(tmp_path / "run") == [1, 2]
-    assert not list(checkpoints.folder(tmp_path / "run").glob(".*"))
+    assert checkpoints.snapshot_steps(tmp_path / "run") == [1, 2]
+    assert not list(checkpoints.snapshots_folder(tmp_path / "run").glob(".*"))
 
 
 def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path, small: Small) -> None:
-    runs.start(dataset, tmp_path / "run", small(steps=1)).train()
+    start_run(dataset, tmp_path / "run", small(steps=1)).train()
     with pytest.raises(InputError, match="already holds a run"):
-        runs.start(dataset, tmp_path / "run", small(steps=1))
+        start_run(dataset, tmp_path / "run", small(steps=1))
     with pytest.raises(InputError, match="cannot change its model"):
-        runs.resume(tmp_path / "run", None, {"model": {"width": 64}})
+        resume_run(tmp_path / "run", None, {"model": {"width": 64}})
     with pytest.raises(InputError, match="no run in"):
-        runs.resume(tmp_path / "none", None, {})
+        resume_run(tmp_path / "none", None, {})
 
 
 def test_a_change_at_resume_is_kept(dataset: Path, tmp_path: Path, small: Small) -> None:
     out = tmp_path / "run"
-    runs.start(dataset, out, small(steps=1)).train()
-    runs.resume(out, None, {"steps": 2, "clip": 0.5}).train()
-    again = runs.resume(out, None, {"steps": 3})
-    assert (again.settings.clip, again.progress.step) == (0.5, 2)
+    start_run(dataset, out, small(steps=1)).train()
+    resume_run(out, None, {"steps": 2, "clip": 0.5}).train()
+    again = resume_run(out, None, {"steps": 3})
+    assert (again.settings.clip, again.state.step) == (0.5, 2)
 
 
 def test_endings_weigh_as_much_as_the_settings_say(
@@ -169,15 +166,15 @@ def test_endings_weigh_as_much_as_the_settings_say(
 ) -> None:
     for name, weight in (("plain", 1.0), ("same", 1.0), ("weighted", 8.0)):
         settings = small(steps=2, ending_weight=weight, length_dropout=0.0)
-        runs.start(dataset, tmp_path / name, settings).train()
+        start_run(dataset, tmp_path / name, settings).train()
     plain, same, weighted = (final(tmp_path / n) for n in ("plain", "same", "weighted"))
     assert_same(plain, same)
     assert any(not torch.equal(plain[name], weighted[name]) for name in plain)
 
 
 def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path, small: Small) -> None:
-    runs.start(dataset, tmp_path / "run", small(steps=2)).train()
-    file = checkpoints.path(tmp_path / "run", 2) / "model.safetensors"
+    start_run(dataset, tmp_path / "run", small(steps=2)).train()
+    file = checkpoints.snapshot_path(tmp_path / "run", 2) / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match="00000002 is damaged"):
-        runs.resume(tmp_path / "run", None, {})
+        resume_run(tmp_path / "run", None, {})

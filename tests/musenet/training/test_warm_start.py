@@ -13,10 +13,10 @@ import torch
 
 from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
-from musenet.training import start as runs
 from musenet.training.card import card
 from musenet.training.publish import export
-from musenet.training.settings import Settings, resolve
+from musenet.training.settings import Settings, settings_of
+from musenet.training.start import resume_run, start_run
 from musenet.training.warm_start import grown_config, load_grown
 from tokenizer.encoding.grid import Grid
 from tokenizer.encoding.structure import structure
@@ -155,7 +155,7 @@ def continued(
     """A run of a few steps that began with other weights, and those."""
     folder = tmp_path_factory.mktemp("continued")
     first = saved(folder / "first", Tokenizer.default())
-    settings = resolve(
+    settings = settings_of(
         {
             "initial": str(folder / "first"),
             "steps": 3,
@@ -169,7 +169,7 @@ def continued(
             "adam_rate": 1e-6,
         }
     )
-    runs.start(dataset, folder / "run", settings).train()
+    start_run(dataset, folder / "run", settings).train()
     return folder / "run", first
 
 
@@ -185,7 +185,7 @@ def test_record_and_card_tell_what_came_before(
     continued: tuple[Path, Checkpoint], tmp_path: Path
 ) -> None:
     run, first = continued
-    expected = {"name": "first", "hash": first.hash, **FACTS}
+    expected = {"name": "first", "hash": first.hash, **FACTS, "processes": 1, "averaged": None}
     assert json.loads((run / "initial.json").read_text(encoding="utf-8")) == expected
     assert load_checkpoint(run / "last").training["initial"] == expected
     export(run, tmp_path / "out", which="last")
@@ -195,11 +195,11 @@ def test_record_and_card_tell_what_came_before(
 
 def test_a_resumed_run_remembers(continued: tuple[Path, Checkpoint]) -> None:
     run, first = continued
-    session = runs.resume(run, None, {"steps": 5})
+    session = resume_run(run, None, {"steps": 5})
     assert session.train() == 0
     assert load_checkpoint(run / "last").training["initial"]["hash"] == first.hash
     with pytest.raises(InputError, match="cannot change its model"):
-        runs.resume(run, None, {"initial": "mini"})
+        resume_run(run, None, {"initial": "mini"})
 
 
 def test_the_card_goes_back_to_the_first_weights(continued: tuple[Path, Checkpoint]) -> None:

@@ -1,0 +1,134 @@
+"""The loop by itself: the learning rate, the order of events, and how often it waits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from musenet.training.checkpoints import TrainingState
+from musenet.training.loop import (
+    Ended,
+    Event,
+    RunLength,
+    SampleDue,
+    SaveDue,
+    StepsReported,
+    StopSignal,
+    TrainingLoop,
+    ValidationDue,
+    rate_factor,
+)
+from musenet.training.metrics import Meter
+from musenet.training.settings import Settings
+from musenet.training.start import start_run
+
+Small = Callable[..., Settings]
+
+
+def test_the_rate_goes_up_stays_and_goes_down() -> None:
+    assert rate_factor(0.0, 0, warmup=10, decay=0.5) == pytest.approx(0.1)
+    assert rate_factor(0.0, 9, warmup=10, decay=0.5) == 1.0
+    assert rate_factor(0.5, 500, warmup=10, decay=0.5) == 1.0
+    assert rate_factor(0.75, 750, warmup=10, decay=0.5) == pytest.approx(0.5)
+    assert rate_factor(1.0, 1000, warmup=10, decay=0.5) == 0.0
+    assert rate_factor(0.99, 1000, warmup=0, decay=0.0) == 1.0
+
+
+def test_minutes_count_over_all_sessions() -> None:
+    length = RunLength(steps=None, seconds=600.0)
+    assert length.fraction_done(5, 150.0) == 0.25
+    assert length.fraction_done(5_000, 700.0) == 1.0
+    assert length.seconds_left(5, 150.0) == 450.0
+    by_steps = RunLength(steps=100, seconds=None)
+    assert by_steps.fraction_done(25, 1e9) == 0.25
+    assert by_steps.seconds_left(25, 10.0) == 30.0
+
+
+@contextlib.contextmanager
+def loop_of(dataset: Path, folder: Path, settings: Settings) -> Iterator[TrainingLoop]:
+    """The loop of a new run."""
+    loop = start_run(dataset, folder, settings)._loop()
+    with contextlib.closing(loop.batches):
+        yield loop
+
+
+def test_events_come_when_their_steps_have_come(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    settings = small(steps=6, validate_steps=2, save_steps=3, sample_minutes=1e-9)
+    state = TrainingState()
+    found: list[tuple[int, Event]] = []
+    with loop_of(dataset, tmp_path / "run", settings) as loop:
+        found = [(state.step, event) for event in loop.events(state, StopSignal())]
+
+    def steps(kind: type[Event]) -> list[int]:
+        return [step for step, event in found if isinstance(event, kind)]
+
+    # What is due at the very end is the business of whoever is told that the run has ended.
+    assert steps(ValidationDue) == [2, 4]
+    assert steps(SaveDue) == [3]
+    assert steps(SampleDue) == [1, 2, 3, 4, 5]
+    assert steps(StepsReported)[-1] == 6
+    assert found[-1] == (6, Ended(0))
+    assert sum(isinstance(event, Ended) for _, event in found) == 1
+
+
+def test_a_signal_ends_the_run_after_the_step(dataset: Path, tmp_path: Path, small: Small) -> None:
+    state, stop = TrainingState(), StopSignal()
+    with loop_of(dataset, tmp_path / "run", small(steps=50, save_steps=2)) as loop:
+        for event in loop.events(state, stop):
+            if isinstance(event, SaveDue):
+                stop.signal = 15
+    assert event == Ended(15)
+    assert state.step == 3
+
+
+class Waits(TorchDispatchMode):
+    """Counts what makes a program wait for a GPU: values and tensors that come to the CPU."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.count = 0
+        for name in ("cpu", "tolist", "numpy", "item"):
+            monkeypatch.setattr(torch.Tensor, name, self._counting(getattr(torch.Tensor, name)))
+
+    def _counting(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(tensor: torch.Tensor, *arguments: Any, **options: Any) -> Any:
+            self.count += 1
+            return method(tensor, *arguments, **options)
+
+        return counted
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"optimizer": "adamw", "mixup": 0.3}, {"optimizer": "half"}]
+)
+def test_a_step_waits_as_often_in_many_parts_as_in_one(
+    dataset: Path,
+    tmp_path: Path,
+    small: Small,
+    changes: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+    for accumulate in (1, 2, 8):
+        settings = small(steps=2, batch=8, accumulate=accumulate, **changes)
+        with loop_of(dataset, tmp_path / f"run-{accumulate}", settings) as loop:
+            loop._step(TrainingState(), Meter())
+            with monkeypatch.context() as patched, Waits(patched) as waits:
+                loop._step(TrainingState(step=1), Meter())
+        found.append(waits.count)
+    assert found[0] == found[1] == found[2] > 0
