@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -38,30 +41,47 @@ def evaluate(
     batch: Annotated[int, typer.Option(min=1, help="Windows at once.")] = 8,
 ) -> None:
     """Say how many bits a note costs, in total, by field and by source, with an interval."""
-    from musenet.evaluation.report import Request, print_table, scored
+    from musenet.evaluation.report import EvaluationRequest, table
+    from musenet.evaluation.report import evaluate as evaluated
     from tokenizer.files import write_text
 
-    result = scored(
-        Request(
-            paths=tuple(paths),
-            weights=weights,
-            split=split,
-            context=context,
-            labels=labels,
-            baselines=baselines,
-            music=tuple(music or ()),
-            library=library,
-            device=device,
-            batch=batch,
-        )
+    request = EvaluationRequest(
+        paths=tuple(paths),
+        weights=weights,
+        split=split,
+        context=context,
+        labels=labels,
+        baselines=baselines,
+        music=tuple(music or ()),
+        library=library,
+        device=device,
+        batch=batch,
     )
-    print_table(result)
+    found = evaluated(request, _window_counter())
+    for line in table(found.figures):
+        print(line)
+    if found.figures["refused"]:
+        print(f"  {len(found.figures['refused'])} files could not be read", file=sys.stderr)
     if json is not None:
         from json import dumps
 
-        write_text(json, dumps(result, indent=1, ensure_ascii=False) + "\n")
+        write_text(json, dumps(found.figures, indent=1, ensure_ascii=False) + "\n")
     if html is not None:
-        from musenet.evaluation.generated import scores_of
         from musenet.evaluation.page import page
 
-        write_text(html, page(result, scores_of(music) if music else ()))
+        write_text(html, page(found))
+
+
+def _window_counter() -> Callable[[int], None] | None:
+    """At a terminal, a line that counts scored windows."""
+    if not sys.stderr.isatty():
+        return None
+    begun, done = time.perf_counter(), 0
+
+    def counted(windows: int) -> None:
+        nonlocal done
+        done += windows
+        speed = done / max(1e-9, time.perf_counter() - begun)
+        print(f"\r{done} windows, {speed:.1f} a second", end="", file=sys.stderr)
+
+    return counted

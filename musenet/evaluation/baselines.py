@@ -30,7 +30,7 @@ ORDER_1 = "last"
 
 
 @dataclass(frozen=True)
-class Rows:
+class CountedRows:
     """The counted rows of a piece, with all that a context can be made of.
 
     Attributes:
@@ -46,7 +46,7 @@ class Rows:
     structure: npt.NDArray[np.int16]
 
 
-def rows_of(piece: Piece, vocabulary: Vocabulary) -> Rows:
+def counted_rows(piece: Piece, vocabulary: Vocabulary) -> CountedRows:
     """The rows of a piece's body."""
     whole = np.concatenate([piece.prefix, piece.body])
     skip = len(piece.prefix)
@@ -57,17 +57,17 @@ def rows_of(piece: Piece, vocabulary: Vocabulary) -> Rows:
         seen = np.maximum.accumulate(np.where(counted[:, field], place, -1))
         before = np.concatenate([[-1], seen[:-1]])
         last[:, field] = np.where(before >= 0, piece.body[before, field], 0)
-    return Rows(piece.body, counted, last, structure(whole, vocabulary)[skip:])
+    return CountedRows(piece.body, counted, last, structure(whole, vocabulary)[skip:])
 
 
-Context = Callable[[Rows, int], Ints]
+Context = Callable[[CountedRows, int], Ints]
 
 
-def _nothing(rows: Rows, _field: int) -> Ints:
+def _nothing(rows: CountedRows, _field: int) -> Ints:
     return np.zeros(len(rows.tokens), dtype=np.int64)
 
 
-def _last(rows: Rows, field: int) -> Ints:
+def _last(rows: CountedRows, field: int) -> Ints:
     return rows.last[:, field].astype(np.int64)
 
 
@@ -143,7 +143,7 @@ class Baseline:
     """One model of pairs: for each field, the name of its context and the counts after it."""
 
     def __init__(
-        self, vocabulary: Vocabulary, training: Iterable[Rows], names: Sequence[str]
+        self, vocabulary: Vocabulary, training: Iterable[CountedRows], names: Sequence[str]
     ) -> None:
         self._names = tuple(names)
         self.vocabulary = vocabulary
@@ -158,30 +158,30 @@ class Baseline:
         """The context of each field."""
         return dict(zip(FIELDS, self._names, strict=True))
 
-    def field_bits(self, rows: Rows, field: int) -> float:
+    def field_bits(self, rows: CountedRows, field: int) -> float:
         """Bits of one field in a piece."""
         return float(self._counts[field].bits(*_columns([rows], field, self._names[field])).sum())
 
-    def scores(self, pieces: Sequence[Rows]) -> Scores:
+    def scores(self, pieces: Sequence[CountedRows]) -> Scores:
         """What pieces cost; in nats, as the network's scores."""
         nats = np.array([[self.field_bits(rows, f) for f in range(len(FIELDS))] for rows in pieces])
         notes = [int((rows.tokens[:, PITCH] > 0).sum()) for rows in pieces]
         return Scores(nats * np.log(2.0), np.array(notes))
 
 
-def _columns(pieces: Sequence[Rows], field: int, name: str) -> tuple[Ints, Ints]:
+def _columns(pieces: Sequence[CountedRows], field: int, name: str) -> tuple[Ints, Ints]:
     contexts = [CONTEXTS[name](rows, field)[rows.counted[:, field]] for rows in pieces]
     values = [rows.tokens[rows.counted[:, field], field] for rows in pieces]
     return np.concatenate(contexts), np.concatenate(values).astype(np.int64)
 
 
-def fit(vocabulary: Vocabulary, training: Sequence[Rows], order: int) -> Baseline:
+def fit(vocabulary: Vocabulary, training: Sequence[CountedRows], order: int) -> Baseline:
     """The order-0 or order-1 model of the training pieces."""
     return Baseline(vocabulary, training, [ORDER_1 if order else ORDER_0] * len(FIELDS))
 
 
 def fit_best(
-    vocabulary: Vocabulary, training: Sequence[Rows], validation: Sequence[Rows]
+    vocabulary: Vocabulary, training: Sequence[CountedRows], validation: Sequence[CountedRows]
 ) -> Baseline:
     """For each field the context that costs least on the validation pieces."""
     best = []

@@ -1,10 +1,10 @@
-"""The critic at work: how likely it finds it that pieces were written by people.
+"""Scoring with the critic: how likely it is that pieces were written by people.
 
-It judges what would stand in a MIDI file, and knows of a piece nothing but its meter:
+The critic reads what would stand in a MIDI file, and knows of a piece nothing but its meter:
 
     tokens ─▶ one note of a pitch at a time ─▶ windows behind `start` and meter ─▶ log-odds a row
 
-So real pieces and generated ones, asked for with whatever labels, come before it alike.
+So real pieces and generated ones, asked for with whatever labels, are read alike.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ from tokenizer.labels import Labels
 from tokenizer.score.columns import disjoint_notes
 from tokenizer.typing import Tokens
 
-from .likelihood import Conditions, Piece, Rows, Windows, batch_of
+from .likelihood import Conditions, Piece, PieceWindows, WindowArrays, batch_of
 
 WARM_UP = 16
-"""Rows at the beginning of a piece that say too little; a shorter piece is judged by its half."""
+"""Rows at the beginning of a piece that say too little to be scored; at most half of a piece."""
 
 _BATCH = 8
 
 
 def log_odds(checkpoint: Checkpoint, pieces: Sequence[Tokens]) -> list[float]:
-    """How real each piece sounds to a checkpoint's critic, beside others more than by itself.
+    """How real each piece sounds to a checkpoint's critic; meant for comparing pieces.
 
     Args:
         checkpoint: with a critic.
@@ -55,7 +55,7 @@ def log_odds(checkpoint: Checkpoint, pieces: Sequence[Tokens]) -> list[float]:
     bodies = [as_written(piece, checkpoint.tokenizer) for piece in pieces]
     for number, body in enumerate(bodies, 1):
         if not checkpoint.tokenizer.vocabulary.is_note(body).any():
-            raise InputError(f"piece {number} of {len(bodies)} has no notes to judge")
+            raise InputError(f"piece {number} of {len(bodies)} has no notes to score")
     sums, counts = np.zeros(len(bodies)), np.zeros(len(bodies), dtype=np.int64)
     with torch.no_grad():
         for index, first, states in row_states(checkpoint.model, checkpoint.tokenizer, bodies):
@@ -67,7 +67,7 @@ def log_odds(checkpoint: Checkpoint, pieces: Sequence[Tokens]) -> list[float]:
 
 
 def warm_up(tokens: Tokens, tokenizer: Tokenizer) -> int:
-    """How many of the first body rows of tokens `(T, 5)` are not judged."""
+    """How many of the first body rows of tokens `(T, 5)` are not scored."""
     rows = len(tokens) - tokenizer.vocabulary.prefix_length(tokens)
     return min(WARM_UP, rows // 2)
 
@@ -106,23 +106,23 @@ def row_states(
     jobs = sorted(_windows(model, tokenizer, pieces), key=lambda job: len(job[2][0]))
     for start in range(0, len(jobs), _BATCH):
         group = jobs[start : start + _BATCH]
-        batch = batch_of([rows for _, _, rows in group]).to(device)
+        batch = batch_of([window for _, _, window in group]).to(device)
         with torch.no_grad():
             hidden = model.trunk(batch.tokens, batch.structure)
         for lane, (index, first, (tokens, _, counted)) in enumerate(group):
-            judged = torch.from_numpy(counted.any(axis=1)).to(device)
-            yield index, first, hidden[lane, : len(tokens)][judged]
+            scored = torch.from_numpy(counted.any(axis=1)).to(device)
+            yield index, first, hidden[lane, : len(tokens)][scored]
 
 
 def _windows(
     model: Transformer, tokenizer: Tokenizer, pieces: Sequence[Tokens]
-) -> Iterator[tuple[int, int, Rows]]:
-    """Windows that judge every body row once, with at least half a context before it."""
+) -> Iterator[tuple[int, int, WindowArrays]]:
+    """Windows that score every body row once, with at least half a context before it."""
     vocabulary = tokenizer.vocabulary
     for index, tokens in enumerate(pieces):
         split = vocabulary.prefix_length(tokens)
         piece = Piece(str(index), "", tokens[:split], tokens[split:])
-        windows = Windows(piece, tokenizer, Conditions())
+        windows = PieceWindows(piece, tokenizer, Conditions())
         # A row's state is there once the row is read: one row less than can be predicted.
         for span in windows.spans(model.config.context - 1):
-            yield index, span.first, windows.rows(span)
+            yield index, span.first, windows.arrays(span)

@@ -18,18 +18,18 @@ from tokenizer.score.score import Score
 from .inputs import dataset_pieces, dataset_tokenizer
 from .likelihood import Piece
 from .originality import COVERED, Library, Shared, steps_of
-from .statistics import compare, describe
+from .statistics import compare_statistics, statistics_of
 
-Named = tuple[str, Score]
+NamedScore = tuple[str, Score]
 
 
-def scores_of(paths: Sequence[Path]) -> list[Named]:
+def read_scores(paths: Sequence[Path]) -> list[NamedScore]:
     """The scores of all MIDI files in folders and archives that can be read and have notes.
 
     Raises:
         InputError: if there are none.
     """
-    found: list[Named] = []
+    found: list[NamedScore] = []
     for file in find_midi_files(paths):
         found += _read(file)
     if not found:
@@ -37,7 +37,7 @@ def scores_of(paths: Sequence[Path]) -> list[Named]:
     return found
 
 
-def _read(file: MidiFile) -> list[Named]:
+def _read(file: MidiFile) -> list[NamedScore]:
     try:
         score = read(file.data if file.data is not None else str(file.path))
     except InputError:
@@ -45,7 +45,7 @@ def _read(file: MidiFile) -> list[Named]:
     return [(file.name, score)] if len(score.notes) else []
 
 
-def decoded(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[Named]:
+def decoded(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[NamedScore]:
     """The scores of tokenized pieces: real music at the model's own resolution."""
     return [
         (piece.name, tokenizer.decode(np.concatenate([piece.prefix, piece.body])))
@@ -53,9 +53,11 @@ def decoded(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[Named]:
     ]
 
 
-def statistics_figures(made: Sequence[Named], real: Sequence[Named]) -> dict[str, Any]:
+def statistics_figures(made: Sequence[NamedScore], real: Sequence[NamedScore]) -> dict[str, Any]:
     """Every statistic of made music beside that of real music, as plain data."""
-    compared = compare([describe(s) for _, s in made], [describe(s) for _, s in real])
+    compared = compare_statistics(
+        [statistics_of(s) for _, s in made], [statistics_of(s) for _, s in real]
+    )
     return {
         "made": len(made),
         "real": len(real),
@@ -71,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def originality_figures(
-    made: Sequence[Named], held_out: Sequence[Piece], dataset: Path
+    made: Sequence[NamedScore], held_out: Sequence[Piece], dataset: Path
 ) -> dict[str, Any]:
     """The longest runs that made music shares with a dataset's training split.
 

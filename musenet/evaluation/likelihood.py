@@ -8,8 +8,7 @@ piece is hidden: the bits are those of music of which nothing is known but its m
 
     bits per note = Σ over pieces of Σ over counted fields of −log₂ p / number of notes
 
-The interval is a percentile bootstrap over pieces (Efron & Tibshirani 1993, ch. 13), because the
-notes of one piece are not independent.
+The interval is a bootstrap over pieces.
 """
 
 from __future__ import annotations
@@ -27,6 +26,8 @@ from tokenizer.encoding.structure import length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, Vocabulary
 from tokenizer.typing import Floats, Ints, Mask, Tokens
+
+from .bootstrap import Interval, bootstrap
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ class Conditions:
     """What the model is told of a piece beside its notes.
 
     Attributes:
-        labels: whether the prefix is the piece's own (composer, instruments, tempo, …), or its
+        labels: whether the prefix is that of the piece (composer, instruments, tempo, …), or its
             meter alone, without which bars could not be counted.
         length: whether its length is known (PART and COUNTDOWN).
     """
@@ -93,7 +94,11 @@ class Conditions:
     length: bool = False
 
 
-class Windows:
+WindowArrays = tuple[Tokens, Tokens, Mask]
+"""What `PieceWindows.arrays` gives."""
+
+
+class PieceWindows:
     """The windows of one piece as arrays for the model."""
 
     def __init__(self, piece: Piece, tokenizer: Tokenizer, conditions: Conditions) -> None:
@@ -121,7 +126,7 @@ class Windows:
         """The windows of the piece."""
         return spans(len(self._piece.body), context, len(self._prefix) + 1)
 
-    def rows(self, span: Span) -> tuple[Tokens, Tokens, Mask]:
+    def arrays(self, span: Span) -> WindowArrays:
         """Tokens, structure and counted mask of a window: `(W, 5)`, `(W, 6)`, `(W, 5)`."""
         prefix = self.prefix(span)
         part = slice(span.start, span.stop)
@@ -139,10 +144,7 @@ def _is_meter(vocabulary: Vocabulary, value: int) -> bool:
     return vocabulary.name(value).startswith("time_signature:")
 
 
-Rows = tuple[Tokens, Tokens, Mask]
-
-
-def batch_of(windows: Sequence[Rows]) -> Batch:
+def batch_of(windows: Sequence[WindowArrays]) -> Batch:
     """Windows of any lengths as one batch, padded at the end with rows that do not count."""
     longest = max(len(tokens) for tokens, _, _ in windows)
 
@@ -174,13 +176,9 @@ class Scores:
         bits = self.nats.sum(axis=0) * BITS / max(1, self.notes.sum())
         return dict(zip(FIELDS, bits.tolist(), strict=True))
 
-    def interval(self, *, seed: int = 0, draws: int = 2000) -> tuple[float, float]:
+    def interval(self) -> Interval:
         """95 % of the bits per note of as many pieces drawn with replacement."""
-        generator = np.random.default_rng(seed)
-        picks = generator.integers(0, len(self.notes), (draws, len(self.notes)))
-        bits = self.nats.sum(axis=1)[picks].sum(axis=1) * BITS
-        low, high = np.percentile(bits / self.notes[picks].sum(axis=1).clip(1), [2.5, 97.5])
-        return float(low), float(high)
+        return bootstrap(self.nats.sum(axis=1) * BITS, self.notes)
 
     def of(self, chosen: Mask) -> Scores:
         """The same for some of the pieces."""
@@ -212,31 +210,37 @@ def score(
     notes = np.zeros(len(pieces), dtype=np.int64)
     told = conditions or Conditions()
     jobs = (
-        (index, windows.rows(span))
+        (index, windows.arrays(span))
         for index, piece in enumerate(pieces)
-        for windows in [Windows(piece, tokenizer, told)]
+        for windows in [PieceWindows(piece, tokenizer, told)]
         for span in windows.spans(context)
     )
     vocabulary = tokenizer.vocabulary
     for group in _by_length(jobs, batch):
-        costs = batch_nats(model, batch_of([rows for _, rows in group])).sum(axis=1)
-        for (index, rows), cost in zip(group, costs, strict=True):
+        costs = batch_nats(model, batch_of([window for _, window in group])).sum(axis=1)
+        for (index, window), cost in zip(group, costs, strict=True):
             nats[index] += cost
-            notes[index] += count_notes(rows, vocabulary)
+            notes[index] += count_notes(window, vocabulary)
         if progress is not None:
             progress(len(group))
     return Scores(nats, notes)
 
 
-def count_notes(rows: Rows, vocabulary: Vocabulary) -> int:
+_Job = tuple[int, WindowArrays]
+"""A window, and the index of its piece."""
+
+
+def count_notes(window: WindowArrays, vocabulary: Vocabulary) -> int:
     """Notes among the rows of a window that count."""
-    tokens, _, counted = rows
+    tokens, _, counted = window
     return int((vocabulary.is_note(tokens) & counted.any(axis=1)).sum())
 
 
-def _by_length(jobs: Iterable[tuple[int, Rows]], batch: int) -> Iterator[list[tuple[int, Rows]]]:
+def _by_length(
+    jobs: Iterable[tuple[int, WindowArrays]], batch: int
+) -> Iterator[list[tuple[int, WindowArrays]]]:
     """Groups of `batch` jobs of similar length, so that little is padding; few are held."""
-    held: list[tuple[int, Rows]] = []
+    held: list[_Job] = []
     for job in jobs:
         held.append(job)
         if len(held) == 16 * batch:

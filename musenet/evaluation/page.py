@@ -2,57 +2,42 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from data_prep.report import html
+from data_prep.report.html import Html
 from tokenizer import to_bytes
-from tokenizer.score.score import Score
+
+from .generated import NamedScore
+from .report import Evaluation
 
 EXCERPTS = 8
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse}td,th{padding:.2rem .8rem;border-bottom:1px solid #ddd;"
-    "text-align:left}td:not(:first-child){text-align:right;font-variant-numeric:tabular-nums}"
-    "img{max-width:100%}"
-)
 
-
-def page(result: Mapping[str, Any], music: Sequence[tuple[str, Score]] = ()) -> str:
-    """The page of figures that `report.scored` gave, with excerpts of made music."""
-    low, high = result["interval"]
+def page(evaluation: Evaluation) -> str:
+    """The page of an evaluation, with excerpts of generated music."""
+    figures = evaluation.figures
+    low, high = figures["interval"]
+    lead = (
+        f"{figures['bits_per_note']:.3f} bits per note ({low:.3f}–{high:.3f}, 95 % over pieces) on "
+        f"{figures['notes']:,} notes of {figures['pieces']:,} pieces; told {figures['told']}; "
+        f"weights {figures['weights_hash']}."
+    )
     parts = [
-        f"<h1>Evaluation of {html.escape(str(result['weights']))}</h1>",
-        f"<p><b>{result['bits_per_note']:.3f} bits per note</b> ({low:.3f}–{high:.3f}, 95 % over "
-        f"pieces) on {result['notes']:,} notes of {result['pieces']:,} pieces; told "
-        f"{html.escape(result['told'])}; weights {html.escape(result['weights_hash'])}.</p>",
-        _plot("By field", result["per_field"], result.get("baselines", {})),
-        _groups("By source", result["per_source"]),
-        _groups("By instrument", result.get("per_instrument", {})),
-        _groups("By composer", result.get("per_composer", {})),
-        _statistics(result.get("music")),
-        _originality(result.get("originality")),
-        _excerpts(music),
+        _fields(figures["per_field"], figures.get("baselines", {})),
+        _groups("By source", figures["per_source"]),
+        _groups("By instrument", figures.get("per_instrument", {})),
+        _groups("By composer", figures.get("per_composer", {})),
+        _statistics(figures.get("music")),
+        _originality(figures.get("originality")),
+        _excerpts(evaluation.music),
     ]
-    return (
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Evaluation</title>"
-        f"<style>{_STYLE}</style>{''.join(parts)}</html>\n"
-    )
+    return html.page(f"Evaluation of {figures['weights']}", lead, [p for p in parts if p])
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    return f"<table><tr>{head}</tr>{body}</table>"
-
-
-def _plot(title: str, fields: Mapping[str, float], baselines: Mapping[str, Any]) -> str:
+def _fields(fields: Mapping[str, float], baselines: Mapping[str, Any]) -> Html:
     """Stacked bars of the fields' bits: the model, and the models of counts beside it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -74,34 +59,34 @@ def _plot(title: str, fields: Mapping[str, float], baselines: Mapping[str, Any])
     axes.legend(ncols=5, loc="upper center", bbox_to_anchor=(0.5, 1.3 if len(models) < 2 else 1.2))
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=120)
-    picture = base64.b64encode(data.getvalue()).decode()
     rows = [(field, f"{value:.3f}") for field, value in fields.items()]
-    return (
-        f"<h2>{title}</h2><img alt='bits per note by field' src='data:image/png;base64,{picture}'>"
-        + _table(("field", "bits per note"), rows)
+    return html.section(
+        "By field",
+        html.png("bits per note by field", data.getvalue()),
+        html.table(("field", "bits per note"), rows),
     )
 
 
-def _groups(title: str, groups: Mapping[str, Any]) -> str:
+def _groups(title: str, groups: Mapping[str, Any]) -> Html:
     if not groups:
-        return ""
+        return Html()
     rows = [
         (
             name,
             f"{part['bits_per_note']:.3f}",
             "{:.2f}–{:.2f}".format(*part["interval"]),
             part["pieces"],
-            f"{part['notes']:,}",
+            part["notes"],
         )
         for name, part in sorted(groups.items(), key=lambda item: -item[1]["notes"])[:40]
     ]
     header = ("", "bits per note", "95 %", "pieces", "notes")
-    return f"<h2>{title}</h2>" + _table(header, rows)
+    return html.section(title, html.table(header, rows))
 
 
-def _statistics(figures: Mapping[str, Any] | None) -> str:
+def _statistics(figures: Mapping[str, Any] | None) -> Html:
     if not figures:
-        return ""
+        return Html()
     rows = [
         (
             name.replace("_", " "),
@@ -113,37 +98,42 @@ def _statistics(figures: Mapping[str, Any] | None) -> str:
         )
         for name, part in figures["statistics"].items()
     ]
-    header = ("", "made", "real", "95 % of real means", "inside", "distance in deviations")
-    lead = f"<p>{figures['made']} made pieces beside {figures['real']} real ones.</p>"
-    return "<h2>Musical statistics</h2>" + lead + _table(header, rows)
+    header = (
+        "",
+        "generated",
+        "real",
+        "95 % of real means",
+        "inside",
+        "distance in standard deviations",
+    )
+    lead = f"{figures['made']} generated pieces beside {figures['real']} real ones."
+    return html.section("Musical statistics", lead, html.table(header, rows))
 
 
-def _originality(figures: Mapping[str, Any] | None) -> str:
+def _originality(figures: Mapping[str, Any] | None) -> Html:
     if not figures:
-        return ""
+        return Html()
     names = ("median_longest", "percentile_99", "longest", "mean_covered")
     rows = [
         (name.replace("_", " "), f"{figures['made'][name]:.3g}", f"{figures['held_out'][name]:.3g}")
         for name in names
     ]
     close = [(p["name"], p["longest"], p["at_note"], p["piece"]) for p in figures["too_close"]]
-    listed = _table(("made", "notes", "at note", "in"), close) if close else "<p>None.</p>"
-    return (
-        "<h2>Originality</h2>"
-        f"<p>Longest runs of notes, in any key, shared with {figures['library']:,} training pieces."
-        "</p>"
-        + _table(("", "made", "held-out real music"), rows)
-        + "<h3>Longer than in 99 % of real music</h3>"
-        + listed
+    header = ("generated", "notes", "at note", "in")
+    listed = html.table(header, close, text_columns=(0, 3)) if close else "None."
+    return html.section(
+        "Originality",
+        f"Longest runs of notes, in any key, shared with {figures['library']:,} training pieces.",
+        html.table(("", "generated", "held-out real music"), rows),
+        html.section("Longer than in 99 % of real music", listed, level=3),
     )
 
 
-def _excerpts(music: Sequence[tuple[str, Score]]) -> str:
+def _excerpts(music: Sequence[NamedScore]) -> Html:
     if not music:
-        return ""
-    links = [
-        f"<li><a download='{html.escape(name, quote=True)}' href='data:audio/midi;base64,"
-        f"{base64.b64encode(to_bytes(score)).decode()}'>{html.escape(name)}</a></li>"
+        return Html()
+    links = (
+        f"<li>{html.download(name, 'audio/midi', to_bytes(score))}</li>"
         for name, score in music[:EXCERPTS]
-    ]
-    return f"<h2>Music</h2><ul>{''.join(links)}</ul>"
+    )
+    return html.section("Music", Html(f"<ul>{''.join(links)}</ul>"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,20 @@ from musenet.model.precision import device_of, matmul_dtype
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 
-from .baselines import Baseline, fit, fit_best, rows_of
-from .generated import decoded, originality_figures, scores_of, statistics_figures
+from .baselines import Baseline, counted_rows, fit, fit_best
+from .generated import (
+    NamedScore,
+    decoded,
+    originality_figures,
+    read_scores,
+    statistics_figures,
+)
 from .inputs import check_same, dataset_pieces, dataset_tokenizer, find_pieces
 from .likelihood import Conditions, Piece, score, summary
 
 
 @dataclass(frozen=True)
-class Request:
+class EvaluationRequest:
     """What is to be scored, and how.
 
     Attributes:
@@ -50,8 +56,27 @@ class Request:
     precision: str = "bf16"
 
 
-def scored(request: Request) -> dict[str, Any]:
-    """The figures that `request` asks for.
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes:
+        figures: plain data, as `musenet evaluate --json` writes it.
+        music: the generated scores that were compared, by name; none where none were given.
+    """
+
+    figures: dict[str, Any]
+    music: tuple[NamedScore, ...] = ()
+
+
+def evaluate(
+    request: EvaluationRequest, progress: Callable[[int], None] | None = None
+) -> Evaluation:
+    """Find the figures that `request` asks for.
+
+    Args:
+        request: what is to be scored, and how.
+        progress: called with the number of windows that were scored since the last call.
 
     Raises:
         InputError: if the model or the music cannot be used.
@@ -73,9 +98,9 @@ def scored(request: Request) -> dict[str, Any]:
         context=context,
         batch=request.batch,
         conditions=Conditions(labels=request.labels),
-        progress=_Progress(),
+        progress=progress,
     )
-    result = {
+    figures = {
         **summary(found.pieces, scores),
         "weights": str(request.weights),
         "weights_hash": loaded.hash,
@@ -85,14 +110,15 @@ def scored(request: Request) -> dict[str, Any]:
         "refused": found.refused,
     }
     if request.baselines is not None:
-        result["baselines"] = baseline_figures(request.baselines, found.pieces, loaded.tokenizer)
-    if request.music:
-        made = scores_of(request.music)
-        result["music"] = statistics_figures(made, decoded(found.pieces, loaded.tokenizer))
-        if request.library is not None:
-            check_same(loaded.tokenizer, dataset_tokenizer(request.library), request.library)
-            result["originality"] = originality_figures(made, found.pieces, request.library)
-    return result
+        figures["baselines"] = baseline_figures(request.baselines, found.pieces, loaded.tokenizer)
+    if not request.music:
+        return Evaluation(figures)
+    made = read_scores(request.music)
+    figures["music"] = statistics_figures(made, decoded(found.pieces, loaded.tokenizer))
+    if request.library is not None:
+        check_same(loaded.tokenizer, dataset_tokenizer(request.library), request.library)
+        figures["originality"] = originality_figures(made, found.pieces, request.library)
+    return Evaluation(figures, tuple(made))
 
 
 def trained_context(training: dict[str, Any], longest: int) -> int:
@@ -107,9 +133,11 @@ def baseline_figures(
     """Bits per note of models of counts, fitted on a dataset's training split."""
     check_same(tokenizer, dataset_tokenizer(dataset), dataset)
     vocabulary = dataset_tokenizer(dataset).vocabulary
-    training = [rows_of(piece, vocabulary) for piece in dataset_pieces(dataset, "train")]
-    validation = [rows_of(piece, vocabulary) for piece in dataset_pieces(dataset, "validation")]
-    held_out = [rows_of(piece, vocabulary) for piece in pieces]
+    training = [counted_rows(piece, vocabulary) for piece in dataset_pieces(dataset, "train")]
+    validation = [
+        counted_rows(piece, vocabulary) for piece in dataset_pieces(dataset, "validation")
+    ]
+    held_out = [counted_rows(piece, vocabulary) for piece in pieces]
     models: dict[str, Baseline] = {
         "order_0": fit(vocabulary, training, 0),
         "order_1": fit(vocabulary, training, 1),
@@ -127,32 +155,20 @@ def baseline_figures(
     return figures
 
 
-def print_table(result: dict[str, Any]) -> None:
-    """Print the figures as a table for the terminal."""
-    low, high = result["interval"]
-    print(
-        f"{result['bits_per_note']:.3f} bits per note ({low:.3f}–{high:.3f}, 95 %) on "
-        f"{result['notes']:,} notes of {result['pieces']:,} pieces"
-    )
-    fields = ", ".join(f"{name} {bits:.3f}" for name, bits in result["per_field"].items())
-    print(f"  {fields}")
-    for source, part in result["per_source"].items():
-        print(f"  {source:<28} {part['bits_per_note']:7.3f}  {part['notes']:>10,} notes")
-    for name, part in result.get("baselines", {}).items():
-        print(f"  {name:<28} {part['bits_per_note']:7.3f}")
-    if result["refused"]:
-        print(f"  {len(result['refused'])} files could not be read", file=sys.stderr)
-
-
-class _Progress:
-    """A line on the terminal that counts windows."""
-
-    def __init__(self) -> None:
-        self._done = 0
-        self._begun = time.perf_counter()
-
-    def __call__(self, windows: int) -> None:
-        self._done += windows
-        if sys.stderr.isatty():
-            speed = self._done / max(1e-9, time.perf_counter() - self._begun)
-            print(f"\r{self._done} windows, {speed:.1f} a second", end="", file=sys.stderr)
+def table(figures: dict[str, Any]) -> list[str]:
+    """The figures as lines of text."""
+    low, high = figures["interval"]
+    fields = ", ".join(f"{name} {bits:.3f}" for name, bits in figures["per_field"].items())
+    return [
+        f"{figures['bits_per_note']:.3f} bits per note ({low:.3f}–{high:.3f}, 95 %) on "
+        f"{figures['notes']:,} notes of {figures['pieces']:,} pieces",
+        f"  {fields}",
+        *(
+            f"  {source:<28} {part['bits_per_note']:7.3f}  {part['notes']:>10,} notes"
+            for source, part in figures["per_source"].items()
+        ),
+        *(
+            f"  {name:<28} {part['bits_per_note']:7.3f}"
+            for name, part in figures.get("baselines", {}).items()
+        ),
+    ]

@@ -34,6 +34,8 @@ from tokenizer.score.score import DRUMS, Score
 from tokenizer.theory import SCALES
 from tokenizer.typing import Floats, Integers, Ints, Mask
 
+from .bootstrap import bootstrap
+
 RESOLUTION = 24
 """Steps a quarter to which times are rounded, MusPy's default."""
 
@@ -44,7 +46,7 @@ _SLOTS = 16
 
 
 @dataclass(frozen=True)
-class Grid:
+class BarGrid:
     """A score on MusPy's grid, with its bars.
 
     Attributes:
@@ -54,7 +56,7 @@ class Grid:
     score: Score
 
     @classmethod
-    def of(cls, score: Score) -> Grid:
+    def of(cls, score: Score) -> BarGrid:
         """Round a score to the grid."""
         return cls(score.resample(RESOLUTION))
 
@@ -118,7 +120,7 @@ def _entropy(count: Integers) -> float:
     return float(-(share * np.log2(share)).sum())
 
 
-def pitch_class_entropy(grid: Grid, bars: int | None = None) -> float:
+def pitch_class_entropy(grid: BarGrid, bars: int | None = None) -> float:
     """Entropy of the pitch classes of all notes, or the mean over runs of bars that have any."""
     count = grid.pitch_classes
     if bars is None:
@@ -130,7 +132,7 @@ def pitch_class_entropy(grid: Grid, bars: int | None = None) -> float:
     return float(np.mean(found)) if found else math.nan
 
 
-def scale_consistency(grid: Grid) -> float:
+def scale_consistency(grid: BarGrid) -> float:
     """The largest share of notes in one major or natural minor scale."""
     count = grid.pitch_classes.sum(axis=0)
     if not count.any():
@@ -143,7 +145,7 @@ def scale_consistency(grid: Grid) -> float:
     return float(max(inside) / count.sum())
 
 
-def groove_consistency(grid: Grid) -> float:
+def groove_consistency(grid: BarGrid) -> float:
     """One less the mean Hamming distance of the onsets of neighbouring bars."""
     width = int(grid.lines[1] - grid.lines[0])
     bars = int(grid.stop.max(initial=0)) // width + 1
@@ -154,7 +156,7 @@ def groove_consistency(grid: Grid) -> float:
     return float(1 - (onsets[1:] != onsets[:-1]).sum() / (width * (bars - 1)))
 
 
-def groove_similarity(grid: Grid) -> float:
+def groove_similarity(grid: BarGrid) -> float:
     """One less the mean Hamming distance of the onsets of all pairs of bars.
 
     At a position where k of n bars have an onset, k·(n − k) pairs differ.
@@ -167,19 +169,19 @@ def groove_similarity(grid: Grid) -> float:
     return float(1 - (k * (n - k)).sum() / (POSITIONS * n * (n - 1) / 2))
 
 
-def polyphony(grid: Grid) -> float:
+def polyphony(grid: BarGrid) -> float:
     """Pitches that sound at a time, over the steps at which any does."""
     together = grid.sounding.sum(axis=1)
     return float(together.sum() / (together > 0).sum()) if together.any() else math.nan
 
 
-def polyphony_rate(grid: Grid) -> float:
+def polyphony_rate(grid: BarGrid) -> float:
     """Share of steps at which more than two pitches sound."""
     together = grid.sounding.sum(axis=1)
     return float((together > 2).mean()) if len(together) else math.nan
 
 
-def empty_beat_rate(grid: Grid) -> float:
+def empty_beat_rate(grid: BarGrid) -> float:
     """Share of quarters in which no note sounds, the end of a note counted in."""
     last = int(grid.stop.max(initial=0))
     if last < 1:
@@ -190,25 +192,25 @@ def empty_beat_rate(grid: Grid) -> float:
     return float((edges.cumsum()[:-1] == 0).mean())
 
 
-def pitch_range(grid: Grid) -> float:
+def pitch_range(grid: BarGrid) -> float:
     """Semitones from the lowest to the highest note."""
     pitch = grid.score.notes["pitch"][grid.pitched].astype(np.int64)
     return float(pitch.max() - pitch.min()) if len(pitch) else math.nan
 
 
-def notes_per_quarter(grid: Grid) -> float:
+def notes_per_quarter(grid: BarGrid) -> float:
     """Notes over the length in quarters."""
     last = int(grid.stop.max(initial=0))
     return len(grid.start) * RESOLUTION / last if last else math.nan
 
 
-def notes_per_second(grid: Grid) -> float:
+def notes_per_second(grid: BarGrid) -> float:
     """Notes over the length in seconds."""
     seconds = float(grid.score.seconds(np.array([grid.score.end]))[0])
     return len(grid.start) / seconds if seconds > 0 else math.nan
 
 
-def self_similarity(grid: Grid) -> float:
+def self_similarity(grid: BarGrid) -> float:
     """The mean over bars of the cosine with the most similar earlier bar."""
     first, length = grid.lines[grid.bar], np.diff(grid.lines)[grid.bar]
     slot = np.minimum((grid.start - first) * _SLOTS // np.maximum(length, 1), _SLOTS - 1)
@@ -225,7 +227,7 @@ def self_similarity(grid: Grid) -> float:
     return float(cosines[1:].max(axis=1).mean())
 
 
-STATISTICS: dict[str, Callable[[Grid], float]] = {
+STATISTICS: dict[str, Callable[[BarGrid], float]] = {
     "pitch_class_entropy": pitch_class_entropy,
     "pitch_class_entropy_1": lambda grid: pitch_class_entropy(grid, 1),
     "pitch_class_entropy_4": lambda grid: pitch_class_entropy(grid, 4),
@@ -242,39 +244,34 @@ STATISTICS: dict[str, Callable[[Grid], float]] = {
 }
 
 
-def describe(score: Score) -> dict[str, float]:
+def statistics_of(score: Score) -> dict[str, float]:
     """Every statistic of a score; NaN where it is not defined."""
     if len(score.notes) == 0:
         return dict.fromkeys(STATISTICS, math.nan)
-    grid = Grid.of(score)
+    grid = BarGrid.of(score)
     return {name: statistic(grid) for name, statistic in STATISTICS.items()}
 
 
-def compare(
+def compare_statistics(
     ours: Sequence[Mapping[str, float]],
     real: Sequence[Mapping[str, float]],
-    *,
-    seed: int = 0,
-    draws: int = 2000,
 ) -> dict[str, dict[str, Any]]:
     """The mean of each statistic beside that of real music.
 
     `interval` holds 95 % of the means of as many real pieces drawn with replacement; `distance` is
     how far our mean lies from the real one in the real music's standard deviations.
     """
-    generator = np.random.default_rng(seed)
     result = {}
     for name in STATISTICS:
         mine, theirs = (_defined(pieces, name) for pieces in (ours, real))
         if len(mine) == 0 or len(theirs) == 0:
             continue
-        picks = generator.integers(0, len(theirs), (draws, len(mine)))
-        low, high = np.percentile(theirs[picks].mean(axis=1), [2.5, 97.5])
+        low, high = bootstrap(theirs, size=len(mine))
         spread = float(theirs.std()) or math.nan
         result[name] = {
             "ours": float(mine.mean()),
             "real": float(theirs.mean()),
-            "interval": [float(low), float(high)],
+            "interval": [low, high],
             "inside": bool(low <= mine.mean() <= high),
             "distance": float((mine.mean() - theirs.mean()) / spread),
         }

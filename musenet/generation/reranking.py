@@ -61,7 +61,7 @@ USUAL: dict[str, Usual] = {
 RARE: dict[str, float] = {"silence": 4.0, "loop": 12.0, "runaway": 2.0}
 """What 99 of 100 passages of real music do not exceed; see `signs` for the units."""
 
-_MEASURES: dict[str, Callable[[statistics.Grid], float]] = {
+_MEASURES: dict[str, Callable[[statistics.BarGrid], float]] = {
     "entropy": statistics.pitch_class_entropy,
     "scale": statistics.scale_consistency,
     "groove": statistics.groove_consistency,
@@ -102,7 +102,7 @@ def measures(score: Score) -> dict[str, float]:
     """The measures of a score; NaN where one is not defined (drums alone have no key)."""
     if not len(score.notes):
         return dict.fromkeys(_MEASURES, math.nan)
-    grid = statistics.Grid.of(score)
+    grid = statistics.BarGrid.of(score)
     return {name: measure(grid) for name, measure in _MEASURES.items()}
 
 

@@ -13,8 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from tokenizer.errors import InputError
+from tokenizer.files import replacing_folder
 from tokenizer.records import from_json, to_json
 
 GENERATOR = "generator"
@@ -91,41 +91,18 @@ def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
     """
     target = snapshot_path(run, snapshot.state.step)
     try:
-        with filling(target) as fresh:
+        with replacing_folder(target) as fresh:
             save_file(_contiguous(snapshot.weights), fresh / "model.safetensors")
             save_file(_contiguous(snapshot.optimizer), fresh / "optimizer.safetensors")
             (fresh / "state.json").write_text(to_json(snapshot.state, indent=1), encoding="utf-8")
-    except (OSError, SafetensorError) as error:
+            for file in fresh.iterdir():
+                _sync(file)
+        _sync(target.parent)
+    except (InputError, SafetensorError) as error:
         kept = snapshot_steps(run)
         last = f"the last good one is step {kept[-1]}" if kept else "there is no earlier one"
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"cannot write the checkpoint {target}: {reason}; {last}; "
-            "make room and start again with --resume"
-        ) from error
+        raise InputError(f"{error}; {last}; make room and start again with --resume") from error
     return target
-
-
-@contextlib.contextmanager
-def filling(target: Path) -> Iterator[Path]:
-    """Give an empty folder beside `target` that takes its place when the block succeeds."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    try:
-        yield fresh
-        for file in fresh.iterdir():
-            _sync(file)
-        fresh.chmod(0o755)
-        if target.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".old-{target.name}-", dir=target.parent))
-            target.replace(old / target.name)
-            fresh.replace(target)
-            shutil.rmtree(old)
-        else:
-            fresh.replace(target)
-        _sync(target.parent)
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def _sync(file: Path) -> None:

@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_prep.dataset.pieces import splits_of
+from musenet.evaluation.bootstrap import Interval, bootstrap
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.evaluation.likelihood import Scores, score
 from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -44,7 +43,6 @@ FEW = 5
 """Held-out pieces below which a figure says little."""
 
 _MOST_PIECES = 40
-_DRAWS = 2000
 
 
 def is_begun(work: Path) -> bool:
@@ -137,14 +135,12 @@ class Comparison:
         return int(self.before.notes.sum())
 
     @property
-    def interval(self) -> tuple[float, float] | None:
+    def interval(self) -> Interval | None:
         """95 % of the change in bits per note over pieces drawn with replacement; None for one."""
         if self.pieces < 2:
             return None
-        picks = np.random.default_rng(0).integers(0, self.pieces, (_DRAWS, self.pieces))
-        change = (self.after.nats - self.before.nats).sum(axis=1)[picks].sum(axis=1) * BITS
-        low, high = np.percentile(change / self.before.notes[picks].sum(axis=1), [2.5, 97.5])
-        return float(low), float(high)
+        change = (self.after.nats - self.before.nats).sum(axis=1) * BITS
+        return bootstrap(change, self.before.notes)
 
     def facts(self) -> dict[str, Any]:
         """The comparison as plain data."""

@@ -26,7 +26,7 @@ import torch
 
 from data_prep.dataset.windows import Dataset
 from musenet.export import piano_roll
-from musenet.generation.options import Options
+from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Composition
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.precision import matmul_dtype
@@ -282,7 +282,7 @@ def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: 
         hash="",
         folder=file.parent,
     )
-    composition = Composition(loaded, None, Options(bars=SAMPLE_BARS, seed=seed))
+    composition = Composition(loaded, None, GenerateOptions(bars=SAMPLE_BARS, seed=seed))
     for _ in composition.steps():
         pass
     (result,) = composition.results()

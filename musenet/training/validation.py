@@ -15,10 +15,10 @@ import numpy as np
 from musenet.evaluation.likelihood import (
     Conditions,
     Piece,
-    Rows,
+    PieceWindows,
     Scores,
     Span,
-    Windows,
+    WindowArrays,
     batch_nats,
     batch_of,
     count_notes,
@@ -37,7 +37,7 @@ class Validation:
     """Held-out windows by corpus."""
 
     tokenizer: Tokenizer
-    windows: Mapping[str, Sequence[Rows]]
+    windows: Mapping[str, Sequence[WindowArrays]]
 
     def scores(self, model: Transformer) -> dict[str, Scores]:
         """What the windows of each corpus cost."""
@@ -63,17 +63,19 @@ def choose_windows(
     )
 
 
-def _choose(pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int) -> list[Rows]:
+def _choose(
+    pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int
+) -> list[WindowArrays]:
     """Windows of as many pieces as there are, and more of each only where they are too few."""
     generator = np.random.default_rng(_SEED)
-    cut = [Windows(piece, tokenizer, Conditions()) for piece in pieces]
+    cut = [PieceWindows(piece, tokenizer, Conditions()) for piece in pieces]
     left = [_shuffled(one.spans(context), generator) for one in cut]
-    chosen: list[Rows] = []
+    chosen: list[WindowArrays] = []
     order = generator.permutation(len(pieces)).tolist()
     while len(chosen) < windows and any(left):
         for index in order:
             if left[index] and len(chosen) < windows:
-                chosen.append(cut[index].rows(left[index].pop()))
+                chosen.append(cut[index].arrays(left[index].pop()))
     return chosen
 
 
@@ -81,12 +83,12 @@ def _shuffled(found: list[Span], generator: np.random.Generator) -> list[Span]:
     return [found[i] for i in generator.permutation(len(found)).tolist()]
 
 
-def _score(model: Transformer, tokenizer: Tokenizer, windows: Sequence[Rows]) -> Scores:
+def _score(model: Transformer, tokenizer: Tokenizer, windows: Sequence[WindowArrays]) -> Scores:
     nats, notes = [], []
     for i in range(0, len(windows), _BATCH):
         group = windows[i : i + _BATCH]
         nats.append(batch_nats(model, batch_of(group)).sum(axis=1))
-        notes += [count_notes(rows, tokenizer.vocabulary) for rows in group]
+        notes += [count_notes(window, tokenizer.vocabulary) for window in group]
     return Scores(np.concatenate(nats), np.array(notes))
 
 

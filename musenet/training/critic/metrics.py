@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from musenet.evaluation.bootstrap import Interval, interval, resamples
 from musenet.evaluation.critic import WARM_UP
 from tokenizer.typing import Floats, Ints, Mask
 
@@ -68,18 +69,15 @@ def _figure(found: Sequence[Answers], rows: int | None, seed: int) -> dict[str, 
     }
 
 
-def _interval(scores: Floats, real: Mask, groups: Ints, seed: int) -> tuple[float, float]:
+def _interval(scores: Floats, real: Mask, groups: Ints, seed: int) -> Interval:
     """95 % of the AUC of as many groups drawn with replacement."""
-    random = np.random.default_rng(seed)
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     areas = []
-    for _ in range(1000):
-        picks = random.integers(0, len(members), len(members))
+    for picks in resamples(len(members), draws=1000, seed=seed):
         chosen = np.concatenate([members[i] for i in picks])
         if 0 < real[chosen].sum() < len(chosen):
             areas.append(area(scores[chosen], real[chosen]))
-    low, high = np.percentile(areas, [2.5, 97.5])
-    return float(low), float(high)
+    return interval(areas)
 
 
 def table(held: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from musenet.evaluation.baselines import CONTEXTS, Counts, contexts_of, fit, fit_best, rows_of
+from musenet.evaluation.baselines import CONTEXTS, Counts, contexts_of, counted_rows, fit, fit_best
 from musenet.evaluation.likelihood import Piece
 from tokenizer import Labels, Tokenizer
 
@@ -66,8 +66,8 @@ def melody(tokenizer: Tokenizer, rows: int, seed: int) -> Piece:
 
 def test_order_1_learns_a_rule_that_order_0_cannot() -> None:
     tokenizer = Tokenizer.default()
-    training = [rows_of(melody(tokenizer, 300, s), tokenizer.vocabulary) for s in range(20)]
-    held_out = [rows_of(melody(tokenizer, 300, 100), tokenizer.vocabulary)]
+    training = [counted_rows(melody(tokenizer, 300, s), tokenizer.vocabulary) for s in range(20)]
+    held_out = [counted_rows(melody(tokenizer, 300, 100), tokenizer.vocabulary)]
     order_0 = fit(tokenizer.vocabulary, training, 0).scores(held_out)
     order_1 = fit(tokenizer.vocabulary, training, 1).scores(held_out)
     assert order_0.per_field["pitch"] == pytest.approx(7.0, abs=0.05)
@@ -78,7 +78,7 @@ def test_order_1_learns_a_rule_that_order_0_cannot() -> None:
 
 def test_the_best_context_is_found() -> None:
     tokenizer = Tokenizer.default()
-    rows = [rows_of(melody(tokenizer, 300, s), tokenizer.vocabulary) for s in range(20)]
+    rows = [counted_rows(melody(tokenizer, 300, s), tokenizer.vocabulary) for s in range(20)]
     best = fit_best(tokenizer.vocabulary, rows[:15], rows[15:])
     # A note's duration follows from its instrument.
     assert best.names["duration"] == "the instrument"
@@ -91,6 +91,6 @@ def test_no_field_sees_what_comes_after_it() -> None:
     changed = piece.body.copy()
     changed[20:, 1:] = 1 + (changed[20:, 1:] + 3) % 20
     other = Piece("x", "here", piece.prefix, changed)
-    one, two = (rows_of(p, tokenizer.vocabulary) for p in (piece, other))
+    one, two = (counted_rows(p, tokenizer.vocabulary) for p in (piece, other))
     for name in contexts_of(0):
         assert (CONTEXTS[name](one, 0)[:21] == CONTEXTS[name](two, 0)[:21]).all(), name

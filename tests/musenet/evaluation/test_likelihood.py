@@ -12,9 +12,9 @@ import torch
 from musenet.evaluation.likelihood import (
     Conditions,
     Piece,
+    PieceWindows,
     Scores,
     Span,
-    Windows,
     score,
     spans,
     summary,
@@ -91,10 +91,10 @@ def test_labels_stand_in_the_prefix_only_when_told(tokenizer: Tokenizer) -> None
     one = piece(tokenizer, 90, seed=2)
     meter = tokenizer.vocabulary.control("time_signature:3/4")
     begin, middle = Span(0, 0, 20), Span(20, 30, 40)
-    untold = Windows(one, tokenizer, Conditions())
+    untold = PieceWindows(one, tokenizer, Conditions())
     assert untold.prefix(begin)[:, 0].tolist() == [tokenizer.vocabulary.start, meter]
     assert untold.prefix(middle)[:, 0].tolist() == [meter]
-    told = Windows(one, tokenizer, Conditions(labels=True))
+    told = PieceWindows(one, tokenizer, Conditions(labels=True))
     assert (told.prefix(begin) == one.prefix).all()
     assert (told.prefix(middle) == one.prefix[1:]).all()
 

@@ -106,14 +106,14 @@ def musdr(score: Score, bar: int) -> dict[str, float]:
 @pytest.mark.parametrize("seed", range(8))
 def test_as_muspy_and_musdr_define_them(seed: int) -> None:
     score = music(seed)
-    got = statistics.describe(score)
+    got = statistics.statistics_of(score)
     expected = muspy(score) | musdr(score, BAR)
     assert {name: got[name] for name in expected} == pytest.approx(expected)
 
 
 def test_bars_follow_the_meter() -> None:
     score = music(3, numerator=3)
-    got = statistics.describe(score)
+    got = statistics.statistics_of(score)
     expected = musdr(score, 72)
     assert {name: got[name] for name in expected} == pytest.approx(expected)
 
@@ -121,12 +121,14 @@ def test_bars_follow_the_meter() -> None:
 def test_resolution_does_not_matter() -> None:
     score = music(5)
     fine = score.resample(480)
-    assert statistics.describe(fine) == pytest.approx(statistics.describe(score))
+    assert statistics.statistics_of(fine) == pytest.approx(statistics.statistics_of(score))
 
 
 def test_transposition_moves_no_statistic() -> None:
     score = music(6, drums=False)
-    assert statistics.describe(score.transpose(5)) == pytest.approx(statistics.describe(score))
+    assert statistics.statistics_of(score.transpose(5)) == pytest.approx(
+        statistics.statistics_of(score)
+    )
 
 
 def test_a_repeated_bar_is_like_itself() -> None:
@@ -135,7 +137,7 @@ def test_a_repeated_bar_is_like_itself() -> None:
     rows = np.concatenate([one, one, one])
     rows["start"] += np.repeat([0, BAR, 2 * BAR], 4)
     score = Score(24, (Track("piano", 0, False),), notes=rows)
-    got = statistics.describe(score)
+    got = statistics.statistics_of(score)
     assert got["self_similarity"] == pytest.approx(1.0)
     assert got["groove_similarity"] == 1.0
     assert got["pitch_class_entropy"] == 0.0
@@ -144,18 +146,18 @@ def test_a_repeated_bar_is_like_itself() -> None:
 def test_what_is_not_defined_is_nan() -> None:
     one = np.zeros(1, dtype=NOTES)
     one["duration"], one["pitch"], one["program"], one["velocity"] = 24, 36, DRUMS, 90
-    got = statistics.describe(Score(24, (Track("drums", DRUMS, True),), notes=one))
+    got = statistics.statistics_of(Score(24, (Track("drums", DRUMS, True),), notes=one))
     undefined = {name for name, value in got.items() if math.isnan(value)}
     assert {"pitch_class_entropy", "scale_consistency", "pitch_range", "polyphony"} <= undefined
     assert "notes_per_quarter" not in undefined
-    empty = statistics.describe(Score(24, (), notes=np.zeros(0, dtype=NOTES)))
+    empty = statistics.statistics_of(Score(24, (), notes=np.zeros(0, dtype=NOTES)))
     assert all(math.isnan(value) for value in empty.values())
 
 
 def test_real_music_lies_inside_its_own_interval() -> None:
-    real = [statistics.describe(music(seed)) for seed in range(60)]
-    same = statistics.compare(real[:30], real)
+    real = [statistics.statistics_of(music(seed)) for seed in range(60)]
+    same = statistics.compare_statistics(real[:30], real)
     assert np.mean([part["inside"] for part in same.values()]) > 0.8
-    other = [statistics.describe(music(seed, notes=200)) for seed in range(100, 130)]
-    assert not statistics.compare(other, real)["notes_per_quarter"]["inside"]
-    assert statistics.compare(other, real)["notes_per_quarter"]["distance"] > 2
+    other = [statistics.statistics_of(music(seed, notes=200)) for seed in range(100, 130)]
+    assert not statistics.compare_statistics(other, real)["notes_per_quarter"]["inside"]
+    assert statistics.compare_statistics(other, real)["notes_per_quarter"]["distance"] > 2

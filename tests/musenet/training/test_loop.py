@@ -89,11 +89,11 @@ def test_a_signal_ends_the_run_after_the_step(dataset: Path, tmp_path: Path, sma
     assert state.step == 3
 
 
-class Waits(TorchDispatchMode):
+class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what makes a program wait for a GPU: values and tensors that come to the CPU."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.count = 0
         for name in ("cpu", "tolist", "numpy", "item"):
             monkeypatch.setattr(torch.Tensor, name, self._counting(getattr(torch.Tensor, name)))
