@@ -7,8 +7,8 @@ composers are common enough for a label can only be decided once all have been r
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +39,8 @@ class Plan:
         stated_splits: whether the splits given in manifests are kept.
         label_pieces: a composer or style needs this many training pieces to become a label.
         path_labels: a pattern that reads labels from paths, or None.
+        composer: id of the composer of files of which neither manifest nor path names one.
+        splits: the split of each file, by corpus and name, that comes before what manifests state.
     """
 
     shares: Shares = field(default_factory=Shares)
@@ -46,11 +48,18 @@ class Plan:
     stated_splits: bool = True
     label_pieces: int = 4
     path_labels: PathPattern | None = None
+    composer: str | None = None
+    splits: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def metadata(self, store: ManifestStore, record: FileRecord) -> Metadata:
         """The labels of a record from its manifest row and its path."""
         path = self.path_labels.labels(record.name) if self.path_labels else {}
-        return metadata_of(store.get(record.corpus, record.name), path)
+        found = metadata_of(store.get(record.corpus, record.name), path)
+        return replace(
+            found,
+            composer=found.composer or self.composer,
+            split=self.splits.get((record.corpus, record.name), found.split),
+        )
 
 
 @dataclass

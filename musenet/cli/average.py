@@ -26,7 +26,7 @@ def average(
 ) -> None:
     """Average the parameters of models that were trained from the same weights."""
     from musenet.training import average as averaging
-    from musenet.training.publish import Papers
+    from musenet.training.publish import CardExtras
 
-    found = averaging.average(folders, out, Papers(figures, notices, remarks))
+    found = averaging.average(folders, out, CardExtras(figures, notices, remarks))
     print(f"{out}: the mean of {len(folders)} models, {found}")

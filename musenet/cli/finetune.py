@@ -63,5 +63,5 @@ def finetune(
     if stopped:
         print(f"Stopped; what it has learned so far is in {work / 'last'}. --resume goes on.")
         raise typer.Exit(128 + stopped)
-    print(tuning.said(tuning.finish(session, out)))
+    print(tuning.describe_comparison(tuning.finish(session, out)))
     print(f"Use it: musenet generate PROMPT.mid --weights {out} --out OUT.mid")

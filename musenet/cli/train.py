@@ -91,4 +91,4 @@ def train(
     if export is not None:
         from musenet.training import publish as exports
 
-        exports.export(out, export, exports.Papers(figures, notices, remarks))
+        exports.export(out, export, exports.CardExtras(figures, notices, remarks))

@@ -16,18 +16,18 @@ import torch
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 
-from .publish import NO_PAPERS, Papers, publish
+from .publish import NO_EXTRAS, CardExtras, publish
 
 _SUMS = ("steps", "notes", "tokens", "hours", "sessions")
 
 
-def average(folders: Sequence[Path], out: Path, papers: Papers = NO_PAPERS) -> str:
+def average(folders: Sequence[Path], out: Path, extras: CardExtras = NO_EXTRAS) -> str:
     """Write the mean of checkpoints as a checkpoint with its card; gives the weights' hash.
 
     Args:
         folders: at least two checkpoints of one shape and vocabulary, as runs export them.
         out: where to write.
-        papers: for the card.
+        extras: for the card.
 
     Raises:
         InputError: if there are fewer than two, or they do not fit together.
@@ -41,7 +41,7 @@ def average(folders: Sequence[Path], out: Path, papers: Papers = NO_PAPERS) -> s
     states = [m.model.state_dict() for m in models]
     mean = {name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]}
     first.model.load_state_dict(mean)
-    return publish(out, first.model, first.tokenizer, _record(models), papers)
+    return publish(out, first.model, first.tokenizer, _record(models), extras)
 
 
 def _check(first: Checkpoint, other: Checkpoint) -> None:

@@ -196,7 +196,7 @@ def _quality(training: Mapping[str, Any]) -> str:
 
 
 def _music(figures: Mapping[str, Any] | None) -> str:
-    """What music of the model's own is like beside held-out music, and what it copies."""
+    """What generated music is like beside held-out music, and what it copies."""
     found = (figures or {}).get("music")
     if not found:
         return ""
@@ -211,10 +211,10 @@ def _music(figures: Mapping[str, Any] | None) -> str:
         for name, part in found["statistics"].items()
     ]
     text = (
-        "## The music it makes\n\n"
-        f"{found['made']:,} pieces of its own beside {found['real']:,} held-out ones; the interval "
+        "## The music it generates\n\n"
+        f"{found['made']:,} generated pieces beside {found['real']:,} held-out ones; the interval "
         "holds 95 % of the means of as many real pieces.\n\n"
-        + _table(("statistic", "made", "real", "interval", "the made mean lies"), rows)
+        + _table(("statistic", "generated", "real", "interval", "the generated mean lies"), rows)
     )
     return text + _originality(figures.get("originality") if figures else None)
 
@@ -230,7 +230,7 @@ def _originality(found: Mapping[str, Any] | None) -> str:
             f"{part['longest']:.0f}",
             f"{100 * part['mean_covered']:.1f} %",
         )
-        for words, part in (("made", found["made"]), ("held-out", found["held_out"]))
+        for words, part in (("generated", found["made"]), ("held-out", found["held_out"]))
     ]
     listed = [
         f"- {piece['name']}: {piece['longest']} notes, as in {piece['piece']}"
@@ -241,7 +241,7 @@ def _originality(found: Mapping[str, Any] | None) -> str:
         f"training pieces, and the share of its notes in runs of more than "
         f"{found['covered_means_more_than']}:\n\n"
         + _table(("pieces", "median", "99th percentile", "longest", "covered"), rows)
-        + f"\n{len(listed)} made pieces share a longer run than 99 % of the held-out ones do"
+        + f"\n{len(listed)} generated pieces share a longer run than 99 % of the held-out ones do"
         + (":\n\n" + "\n".join(listed) + "\n" if listed else ".\n")
     )
 

@@ -180,8 +180,8 @@ def load_weights(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     Raises:
         InputError: if they are those of another model.
     """
-    own = model.state_dict()
-    if own.keys() != state.keys() or any(own[n].shape != state[n].shape for n in own):
+    present = model.state_dict()
+    if present.keys() != state.keys() or any(present[n].shape != state[n].shape for n in present):
         raise InputError("the checkpoint's weights do not fit the model")
-    for name, tensor in own.items():
+    for name, tensor in present.items():
         tensor.copy_(placed_like(state[name].to(tensor.dtype), tensor))

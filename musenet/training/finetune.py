@@ -1,6 +1,6 @@
 """Fine-tuning: a model goes on learning from a user's own folder, gently and for a short while.
 
-    RUN/data         the folder as a dataset (`own`)
+    RUN/data         the folder as a dataset (`finetune_data`)
     RUN/checkpoints  and all else that a run has (`session`)
     MODEL            the outcome, with its card
 
@@ -24,8 +24,8 @@ from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoin
 from musenet.model.likelihood import BITS
 from tokenizer.errors import InputError
 
-from . import finetune_data
 from .card import card
+from .finetune_data import finetuning_plan, prepare_folder
 from .publish import data_facts
 from .session import Session
 from .settings import settings_of
@@ -37,7 +37,7 @@ GENTLE: dict[str, Any] = {"muon_rate": 5e-4, "adam_rate": 5e-4, "warmup": 20, "d
 """What differs from training from nothing: low rates that fall from the beginning to the end."""
 
 VALIDATIONS = 5
-"""In a run that is as long as its minutes say."""
+"""How often a run of the default length is validated."""
 
 FEW = 5
 """Held-out pieces below which a figure says little."""
@@ -98,8 +98,8 @@ def begin(
         changes,
         {"initial": weights},
     )
-    plan = finetune_data.plan(composer, path_labels)
-    report = finetune_data.dataset(inputs, work / "data", initial.tokenizer, plan)
+    plan = finetuning_plan(composer, path_labels)
+    report = prepare_folder(inputs, work / "data", initial.tokenizer, plan)
     pieces = ", ".join(f"{part.pieces} for {name}" for name, part in sorted(report.splits.items()))
     print(f"{report.files:,} files read, {report.total.pieces:,} pieces kept: {pieces}")
     return start_run(work / "data", work, resolved)
@@ -167,7 +167,7 @@ def compare(initial: Checkpoint, adapted: Checkpoint, dataset: Path) -> Comparis
     return Comparison(split, before, after)
 
 
-def said(facts: Mapping[str, Any] | None) -> str:
+def describe_comparison(facts: Mapping[str, Any] | None) -> str:
     """A comparison in words, with what it is worth."""
     if facts is None:
         return (
@@ -207,6 +207,6 @@ def finish(session: Session, out: Path) -> dict[str, Any] | None:
     training = {**adapted.training, "data": data_facts(work / "data"), "fine_tuning": facts}
     parameters = sum(p.numel() for p in adapted.model.parameters())
     text = card(out.name, adapted.config, parameters, training)
-    text += f"\n## Fine-tuning\n\nBegan with {initial.folder.name}. {said(facts)}\n"
+    text += f"\n## Fine-tuning\n\nBegan with {initial.folder.name}. {describe_comparison(facts)}\n"
     save_checkpoint(out, adapted.model, adapted.tokenizer, training, text)
     return facts

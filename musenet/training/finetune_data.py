@@ -12,7 +12,7 @@ Pieces that are alike count as one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from data_prep.corpus.decide import Plan
@@ -20,9 +20,8 @@ from data_prep.corpus.split import Shares
 from data_prep.dataset.pieces import splits_of
 from data_prep.pipeline import ProgressCallback, Run, no_progress, prepare
 from data_prep.report.report import DatasetReport
-from data_prep.sources.label import SPLITS, Metadata, PathPattern
-from data_prep.sources.manifest import ManifestStore
-from data_prep.worker.worker import FileRecord, Preprocessing
+from data_prep.sources.label import SPLITS, PathPattern
+from data_prep.worker.worker import Preprocessing
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 from tokenizer.labels import normalise_composer
@@ -33,30 +32,12 @@ _BY_HASH = 50
 """Groups from which on shares by hash come out about right, and need no second reading."""
 
 
-@dataclass(frozen=True)
-class Own(Plan):
-    """A plan for one's own music.
-
-    Attributes:
-        composer: id of the composer of pieces of which nothing else says who wrote them.
-        chosen: the split of each file, by corpus and name, where it is chosen file by file.
-    """
-
-    composer: str | None = None
-    chosen: Mapping[tuple[str, str], str] = field(default_factory=dict)
-
-    def metadata(self, store: ManifestStore, record: FileRecord) -> Metadata:
-        """The labels of a record, with the split that was chosen for it."""
-        found = super().metadata(store, record)
-        return replace(
-            found,
-            composer=found.composer or self.composer,
-            split=self.chosen.get((record.corpus, record.name), found.split),
-        )
-
-
-def plan(composer: str | None, path_labels: str | None) -> Own:
+def finetuning_plan(composer: str | None, path_labels: str | None) -> Plan:
     """A plan in which every composer and style is a label, from one piece on.
+
+    Args:
+        composer: the name of whoever wrote what neither a manifest nor a path says.
+        path_labels: a pattern such as `{composer}/{title}.mid`.
 
     Raises:
         InputError: if `composer` is no name, or the pattern is none.
@@ -64,7 +45,7 @@ def plan(composer: str | None, path_labels: str | None) -> Own:
     name = normalise_composer(composer) if composer else None
     if composer and name is None:
         raise InputError(f"'{composer}' names no composer; write a name such as 'Clara Schumann'")
-    return Own(
+    return Plan(
         shares=Shares(_SHARE, _SHARE),
         label_pieces=1,
         path_labels=PathPattern(path_labels) if path_labels else None,
@@ -72,41 +53,36 @@ def plan(composer: str | None, path_labels: str | None) -> Own:
     )
 
 
-def dataset(
+def prepare_folder(
     inputs: Sequence[str],
     out: Path,
     tokenizer: Tokenizer,
-    own: Own,
+    plan: Plan,
     progress: ProgressCallback = no_progress,
 ) -> DatasetReport:
-    """Prepare one's own music as the dataset folder `out`, replacing what is there.
+    """Prepare a user's music as the dataset folder `out`, replacing what is there.
 
     Args:
         inputs: folders, archives or files.
         out: the dataset folder.
         tokenizer: the model's, to which new labels are added.
-        own: see `plan`.
+        plan: see `finetuning_plan`.
         progress: called as it goes on.
 
     Raises:
         InputError: if there is no music that can be used.
     """
     preprocessing = Preprocessing(tokenizer)
-
-    def made(with_plan: Plan) -> DatasetReport:
-        # Threads are at work at once; for a folder of one's own no process needs to start.
-        run = Run("threads", progress=progress)
-        return prepare(
-            inputs, out, preprocessing=preprocessing, plan=with_plan, run=run, overwrite=True
-        )
-
-    report = made(own)
+    # Threads are at work at once; for a small folder no process needs to start.
+    run = Run("threads", progress=progress)
+    report = prepare(inputs, out, preprocessing=preprocessing, plan=plan, run=run, overwrite=True)
     pieces = _pieces(out)
     groups = {group for _, group, _ in pieces}
     if len(groups) >= _BY_HASH and splits_of(out) == SPLITS:
         return report
     held = held_out({group: key for _, group, key in reversed(pieces)})
-    return made(replace(own, chosen={n: held.get(group, "train") for n, group, _ in pieces}))
+    plan = replace(plan, splits={name: held.get(group, "train") for name, group, _ in pieces})
+    return prepare(inputs, out, preprocessing=preprocessing, plan=plan, run=run, overwrite=True)
 
 
 def held_out(groups: Mapping[str, str]) -> dict[str, str]:

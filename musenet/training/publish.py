@@ -17,7 +17,7 @@ from .card import card
 
 
 @dataclass(frozen=True)
-class Papers:
+class CardExtras:
     """What a card is to hold beside the record of a run.
 
     Attributes:
@@ -31,16 +31,16 @@ class Papers:
     remarks: Path | None = None
 
 
-NO_PAPERS = Papers()
+NO_EXTRAS = CardExtras()
 
 
-def export(run: Path, folder: Path, papers: Papers = NO_PAPERS, *, which: str = "best") -> str:
+def export(run: Path, folder: Path, extras: CardExtras = NO_EXTRAS, *, which: str = "best") -> str:
     """Write a run's model as a checkpoint folder with a model card; gives the weights' hash.
 
     Args:
         run: the run's folder.
         folder: where to write.
-        papers: for the card.
+        extras: for the card.
         which: `best` (on validation) or `last`.
 
     Raises:
@@ -52,7 +52,7 @@ def export(run: Path, folder: Path, papers: Papers = NO_PAPERS, *, which: str = 
     loaded = load_checkpoint(source)
     dataset = Path(json.loads((run / "settings.json").read_text(encoding="utf-8"))["dataset"])
     training = {**loaded.training, "data": report_of(dataset)}
-    return publish(folder, loaded.model, loaded.tokenizer, training, papers)
+    return publish(folder, loaded.model, loaded.tokenizer, training, extras)
 
 
 def publish(
@@ -60,7 +60,7 @@ def publish(
     model: Transformer,
     tokenizer: Tokenizer,
     training: Mapping[str, Any],
-    papers: Papers,
+    extras: CardExtras,
 ) -> str:
     """Write a model with its record and a card as a checkpoint folder; gives the weights' hash.
 
@@ -68,12 +68,12 @@ def publish(
         InputError: if the figures are of other weights, or a text cannot be read.
     """
     record, texts = dict(training), dict[str, Any]()
-    if papers.evaluation is not None:
-        record["evaluation"] = _figures(papers.evaluation, hash_of(model))
-    if papers.notices is not None:
-        texts["notices"] = _notices(papers.notices, record["data"])
-    if papers.remarks is not None:
-        texts["remarks"] = _text(papers.remarks)
+    if extras.evaluation is not None:
+        record["evaluation"] = _figures(extras.evaluation, hash_of(model))
+    if extras.notices is not None:
+        texts["notices"] = _notices(extras.notices, record["data"])
+    if extras.remarks is not None:
+        texts["remarks"] = _text(extras.remarks)
     parameters = sum(p.numel() for p in model.parameters())
     text = card(folder.name, model.config, parameters, {**record, **texts})
     return save_checkpoint(folder, model, tokenizer, record, text)

@@ -85,7 +85,7 @@ class InitialWeights:
 
     @classmethod
     def of(cls, initial: Checkpoint) -> InitialWeights:
-        """What a checkpoint's own record says."""
+        """What the record of a checkpoint says."""
         names = {field.name for field in dataclasses.fields(cls)}
         known = {key: value for key, value in initial.training.items() if key in names}
         data = {**known, "name": initial.folder.name, "hash": initial.hash}

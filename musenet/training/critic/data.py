@@ -1,11 +1,11 @@
-"""Real music and a model's own, side by side: what a critic learns from.
+"""Real and generated music, side by side: what a critic learns from.
 
     group     a real piece          k rows of prompt (or none), then n rows
-              other real pieces     the same, each of its own music
+              other real pieces     the same, of other music
               generated             the first piece's prompt (or labels), then n rows by the model
 
 Both halves of a group begin where a piece begins, are cut at a bar line and after as many rows,
-and are judged behind the prompt only. What a critic is shown of either is `judging.as_written`.
+and are scored behind the prompt only. What a critic reads of either is `as_written`.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Sample:
     """One piece before the critic.
 
     Attributes:
-        tokens: `judging.as_written`, no more rows than are to be judged.
-        first: the body row at which the part to be judged begins; a prompt stands before it.
+        tokens: from `as_written`, no more rows than are to be scored.
+        first: the body row at which the part to be scored begins; a prompt stands before it.
         real: whether people wrote it.
         group: the number of its group.
         corpus: where the real piece, or the prompt, comes from.
@@ -118,7 +118,7 @@ class Groups:
 
         Args:
             number: of the group.
-            rows: n, how many rows are judged; fewer where the dataset's pieces are shorter.
+            rows: n, how many rows are scored; fewer where the dataset's pieces are shorter.
             prompted: whether the model goes on from a prompt.
         """
         random = np.random.default_rng([self._seed, number])
@@ -154,10 +154,10 @@ class Groups:
             seed=int(random.integers(1 << 31)),
             variations=tuple(range(1, VARIATIONS + 1)),
         )
-        prompt, heard = None, whole[:0]
+        prompt, given = None, whole[:0]
         if boundary:
             prompt = self._prompt(whole, boundary)
-            heard = self._tokenizer.body(prompt.heard)
+            given = self._tokenizer.body(prompt.heard)
         else:
             options = replace(
                 options,
@@ -170,11 +170,11 @@ class Groups:
         for done, _ in enumerate(composition.steps(), 1):
             if done == rows:
                 break
-        bodies = [np.concatenate([heard, composition.rows(i)]) for i in range(VARIATIONS)]
+        bodies = [np.concatenate([given, composition.rows(i)]) for i in range(VARIATIONS)]
         return [self._opened(body, labels) for body in bodies]
 
     def _known(self, labels: Labels) -> Labels:
-        """Labels less those that the model never heard of, or that nobody can ask for."""
+        """Labels less those that the model does not know, or that nobody can ask for."""
         knows = self._tokenizer.vocabulary.control
         tempo = labels.tempo
         return replace(
@@ -211,13 +211,13 @@ class Groups:
         return line if times[0] < line else 0
 
     def _sample(
-        self, whole: Tokens, boundary: int, rows: int, said: tuple[bool, int, str]
+        self, whole: Tokens, boundary: int, rows: int, origin: tuple[bool, int, str]
     ) -> Sample:
         """A piece cut to `rows` body rows from step `boundary` on, as it is written."""
         prefix = self._tokenizer.vocabulary.prefix_length(whole)
         before = int((self._times(whole) < boundary).sum())
         tokens = as_written(whole[: prefix + before + rows], self._tokenizer)
-        return Sample(tokens, int((self._times(tokens) < boundary).sum()), *said)
+        return Sample(tokens, int((self._times(tokens) < boundary).sum()), *origin)
 
     def _times(self, whole: Tokens) -> Steps:
         """The step of every body row."""

@@ -1,4 +1,4 @@
-"""What is said of a critic: how well it tells real music from generated, in figures and in words.
+"""How well a critic tells real music from generated, in figures and in words.
 
 AUC is the chance that a real piece gets more than a generated one, ties halved (Hanley & McNeil
 1982). Its interval is a bootstrap over groups, because the music made from one prompt is alike.
@@ -124,7 +124,7 @@ def section(facts: Mapping[str, Any], parameters: int) -> str:
         f"and {facts['real']} real pieces. On held-out ones, with and without prompts that no "
         f"weight was trained on ({held['real']} real, {held['generated']} generated), the area "
         f"under its ROC curve is **{_auc(held)}**"
-        f"{'; ' + by_rows if by_rows else ''} (95 % over prompts; 0.5 is chance). It hears notes "
+        f"{'; ' + by_rows if by_rows else ''} (95 % over prompts; 0.5 is chance). It reads notes "
         "and meter, nothing else, and knows no other model's music.\n"
     )
 

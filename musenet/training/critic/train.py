@@ -46,10 +46,6 @@ class States:
     rows: Tensor
 
 
-Progress = Callable[[int, int], None]
-"""Hears how many groups are made, and of how many."""
-
-
 def generate(
     checkpoint: Checkpoint,
     dataset: Path,
@@ -57,7 +53,7 @@ def generate(
     pieces: int,
     minutes: float | None,
     seed: int,
-    progress: Progress,
+    progress: Callable[[int, int], None],
 ) -> tuple[list[Sample], list[Sample]]:
     """Samples to learn from and held-out ones, made in turn until there are enough.
 
@@ -67,7 +63,7 @@ def generate(
         pieces: how many to generate for training; a third as many are held out.
         minutes: after which no new group is begun, or None. Ctrl-C has the same effect.
         seed: of everything.
-        progress: hears how far it is.
+        progress: called with the number of groups done, and of all groups.
 
     Raises:
         InputError: if the dataset has too little music.
@@ -115,7 +111,7 @@ def _held_out(dataset: Path) -> list[Pieces]:
 
 
 def read(checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[States]:
-    """What the trunk makes of samples; those too short to be judged are left out."""
+    """What the trunk makes of samples; those too short to be scored are left out."""
     tokenizer = checkpoint.tokenizer
     parts: list[list[tuple[int, Tensor]]] = [[] for _ in samples]
     tokens = [sample.tokens for sample in samples]

@@ -16,8 +16,7 @@ from musenet.cli.main import app
 from musenet.evaluation.likelihood import Scores
 from musenet.model.checkpoint import load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
-from musenet.training import finetune_data
-from musenet.training.finetune import Comparison, said
+from musenet.training.finetune import Comparison, describe_comparison
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 
@@ -157,19 +156,10 @@ def test_a_taken_place_is_refused(tiny: Path, tmp_path: Path) -> None:
     assert "already exists" in str(result.exception)
 
 
-@pytest.mark.parametrize(
-    ("pieces", "validation", "test"),
-    [(1, 0, 0), (3, 0, 0), (4, 1, 0), (7, 1, 0), (8, 1, 1), (30, 3, 3)],
-)
-def test_how_many_are_held_out(pieces: int, validation: int, test: int) -> None:
-    chosen = finetune_data.held_out({f"piece {i}": f"{i * 7919 % 100:02}" for i in range(pieces)})
-    assert sorted(chosen.values()) == ["test"] * test + ["validation"] * validation
-
-
 def test_no_gain_is_said() -> None:
     nats = np.full((6, 5), 10.0)
     comparison = Comparison("test", Scores(nats, np.full(6, 10)), Scores(nats + 1, np.full(6, 10)))
-    text = said(comparison.facts())
+    text = describe_comparison(comparison.facts())
     assert "has not learned what carries over" in text
     assert "say little" not in text
     # Five fields of one nat more in ten notes: half a nat a note, the same in every piece.

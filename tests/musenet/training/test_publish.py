@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from musenet.model.checkpoint import load_checkpoint
-from musenet.training.publish import Papers, export
+from musenet.training.publish import CardExtras, export
 from musenet.training.settings import settings_of
 from musenet.training.start import start_run
 from tokenizer.errors import InputError
@@ -70,7 +70,7 @@ def test_the_card_states_the_facts(run: Path, dataset: Path, tmp_path: Path) -> 
     remarks = tmp_path / "remarks.md"
     remarks.write_text("## Endings\n\nThey end.\n")
     out = tmp_path / "shipped"
-    hash_ = export(run, out, Papers(found, tmp_path / "corpora", remarks))
+    hash_ = export(run, out, CardExtras(found, tmp_path / "corpora", remarks))
     loaded = load_checkpoint(out)
     assert loaded.hash == hash_ == load_checkpoint(run / "best").hash
     card = (out / "README.md").read_text(encoding="utf-8")
@@ -107,9 +107,9 @@ def test_figures_of_other_weights_are_refused(run: Path, tmp_path: Path) -> None
     found = tmp_path / "figures.json"
     found.write_text(json.dumps(figures("000000000000")))
     with pytest.raises(InputError, match="figures of other weights"):
-        export(run, tmp_path / "shipped", Papers(evaluation=found))
+        export(run, tmp_path / "shipped", CardExtras(evaluation=found))
     with pytest.raises(InputError, match="has no best model"):
         export(tmp_path / "nothing", tmp_path / "shipped")
     with pytest.raises(InputError, match="every source needs its attribution"):
-        export(run, tmp_path / "shipped", Papers(notices=tmp_path))
+        export(run, tmp_path / "shipped", CardExtras(notices=tmp_path))
     assert not (tmp_path / "shipped").exists()
