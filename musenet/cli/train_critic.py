@@ -1,4 +1,4 @@
-"""`musenet train-critic --weights MODEL DATASET --out FOLDER`: a head that spots generated music."""
+"""`musenet train-critic --weights MODEL DATASET --out FOLDER`: train a critic."""
 
 from __future__ import annotations
 
