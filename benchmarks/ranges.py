@@ -6,10 +6,10 @@ From each folder (without any, the tests' few files) so many pieces are drawn; o
 passages of 16 bars that follow one another are measured. Printed are the mean and the standard
 deviation of every measure, the standard deviation of its change from the first passage to the
 second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
-`musenet.sampling.loop_penalty` would penalise, and by number of instruments how many notes begin
-within a quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). Last
-come the chords with which whole pieces close, beside four others of each
-(`musenet.sampling.ending`).
+`musenet.sampling.loop_penalty` would penalise, how many repeat a pitch
+(`musenet.sampling.style_penalty`), and by number of instruments how many notes start within a
+quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). Last come the
+chords with which whole pieces close, beside four others of each (`musenet.sampling.ending`).
 """
 
 from __future__ import annotations
@@ -31,10 +31,14 @@ from musenet.generation.reranking import measures, signs  # noqa: E402
 from musenet.sampling.constraints import max_polyphony, starts_within  # noqa: E402
 from musenet.sampling.ending import Chord, chord_at, last_chord  # noqa: E402
 from musenet.sampling.loop_penalty import LoopPenalty  # noqa: E402
+from musenet.sampling.processor import RowState  # noqa: E402
+from musenet.sampling.style_penalty import RepeatedPitches  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
+from tokenizer.encoding.compound import row_times  # noqa: E402
 from tokenizer.instruments import DRUMS  # noqa: E402
 from tokenizer.score.bars import Bars  # noqa: E402
 from tokenizer.theory import estimate_key, pitch_class_weights  # noqa: E402
+from tokenizer.typing import Ints  # noqa: E402
 
 BARS = 16
 FEWEST_NOTES = 16
@@ -73,6 +77,14 @@ def looping(score: Score, tokenizer: Tokenizer) -> tuple[int, int]:
         run = place - np.maximum.accumulate(np.where(same, -1, place))
         over[period:] |= run > max(penalty.repeats * period, penalty.rows)
     return int(over.sum()), len(keys)
+
+
+def repeated(score: Score, tokenizer: Tokenizer) -> Ints:
+    """How many notes of pitched instruments do not repeat a pitch of the onset before, and do."""
+    rows, vocabulary = tokenizer.body(score), tokenizer.vocabulary
+    note = vocabulary.is_note(rows)
+    music = RowState.of(rows[note], row_times(rows, vocabulary)[note], vocabulary)
+    return RepeatedPitches(music, vocabulary, 1, (0, 0)).prompt[1:]
 
 
 def fullest(score: Score) -> tuple[int, int, int]:
@@ -119,7 +131,7 @@ def main() -> None:
     arguments = parser.parse_args()
     generator = random.Random(arguments.seed)
     found, full, chords, tokenizer = [], [], [], Tokenizer.default()
-    loops = np.zeros(2, dtype=np.int64)
+    loops, repeats = np.zeros((2, 2), dtype=np.int64)
     for folder in arguments.folders:
         taken = 0
         for score in pieces(folder, generator):
@@ -128,6 +140,7 @@ def main() -> None:
                 found.append(both)
                 full.append(fullest(score))
                 loops += looping(score, tokenizer)
+                repeats += repeated(score, tokenizer)
                 chords += [closing(score, generator)]
                 taken += 1
             if taken == arguments.pieces:
@@ -144,12 +157,14 @@ def main() -> None:
     for name in seen[0]:
         print(f"{name:12s} {np.percentile([values[name] for values in seen], 99):8.2f}")
     print(f"\n{loops[0] / max(1, loops[1]):.2%} of {loops[1]:,} notes go on with a loop too long")
+    share = repeats[1] / max(1, repeats.sum())
+    print(f"{share:.0%} of {repeats.sum():,} notes repeat a pitch of the onset before")
     print(
         f"\n{'instruments':12s} {'pieces':>8s} {'in a quarter, 50 %':>20s} {'at once, 90 %':>16s}"
     )
-    players, quarter, at_once = np.array(full).T
+    instruments, quarter, at_once = np.array(full).T
     for fewest, most in ((1, 1), (2, 2), (3, 3), (4, 4), (5, 6), (7, 9), (10, 99)):
-        of = (players >= fewest) & (players <= most)
+        of = (instruments >= fewest) & (instruments <= most)
         if of.any():
             name = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             figures = np.median(quarter[of]), np.percentile(at_once[of], 90)

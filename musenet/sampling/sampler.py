@@ -1,8 +1,8 @@
 """The loop: row after row from a model, several variations side by side, for as long as is asked.
 
-The state of a variation depends on its own numbers alone. Each draws from a generator of its own,
-prompts are read once for all, and decoders keep sequences apart (`musenet.decoding.engines`). So
-variation k is the same whether it is made alone or as one of many.
+Each variation draws from a generator of its own, and nothing that is computed for one depends on
+the others. So variation k is the same whether it is sampled alone or as one of many: to the bit
+with the engine `int8`, up to rounding with the others (`musenet.decoding`).
 
 A piece longer than the context is made in windows (Jukebox, Dhariwal et al. 2020, section 3.6):
 when the cache is full, it is filled anew with the prefix and the last part of the music, whose

@@ -202,8 +202,7 @@ class RepeatedPitches:
         np.maximum.at(latest, by, onset)
         played = onset * pitches + pitch
         repeated = np.isin(played - pitches, played)[onset > first[by]]
-        self.classes = self.MOVED + repeated.astype(np.int64)
-        counts = np.bincount(self.classes, minlength=3)
+        counts = np.bincount(self.MOVED + repeated.astype(np.int64), minlength=3)
         self.prompt = counts if len(prompt.rows) else np.array([0, *usual])
         self._lanes = np.arange(batch)
         self._onsets = np.zeros((batch, 2, instruments, pitches), dtype=bool)
