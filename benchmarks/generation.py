@@ -36,12 +36,15 @@ import symusic
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-from musenet.generation.candidates import new_music  # noqa: E402
 from musenet.generation.options import GenerateOptions  # noqa: E402
 from musenet.generation.parse import Place  # noqa: E402
 from musenet.generation.prompt import Prompt, read_prompt  # noqa: E402
-from musenet.generation.reranking import RARE, signs  # noqa: E402
-from musenet.generation.session import Composition, Result  # noqa: E402
+from musenet.generation.reranking import (  # noqa: E402
+    RARE,
+    new_music,
+    signs,
+)
+from musenet.generation.session import Continuation, Result  # noqa: E402
 from musenet.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
 from musenet.sampling.ending import Chord, last_chord  # noqa: E402
 from tokenizer import read  # noqa: E402
@@ -51,14 +54,14 @@ PROMPTS = ROOT / "examples" / "prompts"
 
 def made(
     model: Checkpoint, prompt: Prompt | None, options: GenerateOptions
-) -> tuple[Composition, list[Result], float, float]:
+) -> tuple[Continuation, list[Result], float, float]:
     """The results, and the seconds of the clock and of the processor until they were there."""
     began, worked = time.perf_counter(), time.process_time()
-    composition = Composition(model, prompt, options)
-    for _ in composition.steps():
+    continuation = Continuation(model, prompt, options)
+    for _ in continuation.steps():
         pass
-    results = composition.results()
-    return composition, results, time.perf_counter() - began, time.process_time() - worked
+    results = continuation.results()
+    return continuation, results, time.perf_counter() - began, time.process_time() - worked
 
 
 def music(result: Result) -> float:
@@ -195,7 +198,7 @@ def whole(model: Checkpoint, pieces: int) -> None:
     chords: list[Chord] = []
     began, worked = time.perf_counter(), time.process_time()
     for prompt, options in requests(pieces):
-        composition, results, _, _ = made(model, prompt, options)
+        continuation, results, _, _ = made(model, prompt, options)
         for result in results[: pieces - count]:
             count += 1
             wrong.update(faults(result, options.only_instruments))
@@ -203,8 +206,8 @@ def whole(model: Checkpoint, pieces: int) -> None:
             loops += signs(new_music(result))["loop"] > RARE["loop"]
             if options.ending:
                 endings += 1
-                near += abs(composition.late(result.score.end)) <= 2
-                chord = last_chord(new_music(result).notes, composition.key)
+                near += abs(continuation.bars_late(result.score.end)) <= 2
+                chord = last_chord(new_music(result).notes, continuation.key)
                 chords += [chord] if chord else []
     took, worked = time.perf_counter() - began, time.process_time() - worked
     print(
@@ -224,7 +227,7 @@ def asked(model: Checkpoint) -> None:
     for wanted in SETS:
         options = GenerateOptions(seed=1, variations=(1, 2, 3, 4), instruments=wanted)
         for result in made(model, None, options)[1]:
-            shares.append(result.drift.in_instruments or 0.0)
+            shares.append(result.adherence.in_instruments or 0.0)
     print(
         f"{len(shares)} pieces from nothing: {sum(shares) / len(shares):.0%} of the notes in the "
         f"instruments asked for; in {sum(s >= 0.9 for s in shares)} pieces at least 90 %"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.session import Composition, Result
+from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
@@ -61,11 +61,11 @@ class Song:
 
     Attributes:
         result: the file and what is known of it.
-        composition: what it was made in.
+        continuation: what it was made in.
     """
 
     result: Result
-    composition: Composition
+    continuation: Continuation
 
     @property
     def score(self) -> Score:
@@ -86,27 +86,18 @@ class Song:
         Raises:
             InputError: if it cannot be written.
         """
-        write_bytes(path, self._drawn(piano_roll.check_format(path)))
+        form = piano_roll.check_format(path)
+        write_bytes(path, self.continuation.piano_roll(self.result, form))
 
     def __repr__(self) -> str:
         result = self.result
         return (
-            f"<Song '{self.composition.title}': {result.notes:,} new notes, "
+            f"<Song '{self.continuation.title}': {result.notes:,} new notes, "
             f"seed {result.recipe.options.seed}, variation {result.variation}>"
         )
 
     def _repr_png_(self) -> bytes:
-        return self._drawn("png")
-
-    def _drawn(self, form: str) -> bytes:
-        composition, score = self.composition, self.score
-        return piano_roll.render(
-            score,
-            composition.bars.lines(0, max(score.end, self.result.end)),
-            form,
-            boundary=None if composition.fresh else self.result.boundary,
-            title=composition.title,
-        )
+        return self.continuation.piano_roll(self.result, "png")
 
 
 class Songs(list[Song]):
@@ -181,10 +172,10 @@ def generate(
         InputError: if the prompt cannot be read or the request cannot be met.
     """
     options = options or GenerateOptions()
-    composition = Composition(checkpoint, _prompt(prompt, options), options)
-    for _ in composition.steps():
+    continuation = Continuation(checkpoint, _prompt(prompt, options), options)
+    for _ in continuation.steps():
         pass
-    return Songs(Song(result, composition) for result in composition.results())
+    return Songs(Song(result, continuation) for result in continuation.results())
 
 
 def notes(
@@ -196,16 +187,16 @@ def notes(
         InputError: as `generate` does, before the first note is asked for.
     """
     options = options or GenerateOptions()
-    return _played(Composition(checkpoint, _prompt(prompt, options), options))
+    return _played(Continuation(checkpoint, _prompt(prompt, options), options))
 
 
-def _played(composition: Composition) -> Iterator[Note]:
-    seconds = composition.prompt.score.seconds
-    for _ in composition.steps():
-        for note in composition.latest():
+def _played(continuation: Continuation) -> Iterator[Note]:
+    seconds = continuation.prompt.score.seconds
+    for _ in continuation.steps():
+        for note in continuation.latest():
             start, duration = int(note["start"]), int(note["duration"])
             begin, end = seconds([start, start + duration]).tolist()
-            variation = composition.options.variations[note["track"]]
+            variation = continuation.options.variations[note["track"]]
             pitch, velocity = int(note["pitch"]), int(note["velocity"])
             yield Note(variation, begin, end - begin, pitch, velocity, int(note["program"]))
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from musenet.export import audio, piano_roll
-from musenet.generation.candidates import ranked, table
 from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.session import Composition, Result
+from musenet.generation.reranking import ranked, table
+from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
@@ -57,22 +57,22 @@ def make(
     Raises:
         InputError: if something asked for cannot be, before anything is written.
     """
-    composition = Composition(checkpoint, prompt, options)
-    if composition.unheard:
+    continuation = Continuation(checkpoint, prompt, options)
+    if left_out := continuation.beyond_context:
         print(
-            f"The prompt is longer than the model's context: its first {composition.unheard:,} "
-            "notes stay in the file, and the model goes on from the rest."
+            f"The prompt is longer than the model's context: its first {left_out:,} notes stay in "
+            "the file, and the model continues from the rest."
         )
     began = time.perf_counter()
-    stopped = _run(composition, outputs)
+    stopped = _run(continuation, outputs)
     took = time.perf_counter() - began
-    results = composition.results()
+    results = continuation.results()
     if outputs.keep is not None:
-        results = _best(checkpoint, composition, results, outputs.keep)
+        results = _best(checkpoint, continuation, results, outputs.keep)
     many = len(results) > 1
     for result in results:
-        _write(composition, result, outputs, many=many)
-        print(_said(composition, result, numbered(outputs.midi, result, many=many), took))
+        _write(continuation, result, outputs, many=many)
+        print(_said(continuation, result, numbered(outputs.midi, result, many=many), took))
     if stopped:
         first = numbered(outputs.midi, results[0], many=many)
         print(f"Stopped before it was full; to go on: musenet generate {first} --out MORE.mid")
@@ -121,15 +121,15 @@ def make_each(
 
 
 def _best(
-    checkpoint: Checkpoint, composition: Composition, results: list[Result], keep: int
+    checkpoint: Checkpoint, continuation: Continuation, results: list[Result], keep: int
 ) -> list[Result]:
     """The best few of the results, after a table that says why."""
-    rows = ranked(checkpoint, composition, results)
+    rows = ranked(checkpoint, continuation, results)
     print(table(rows, keep))
     return [result for result, _ in rows[:keep]]
 
 
-def _write(composition: Composition, result: Result, outputs: Outputs, *, many: bool) -> None:
+def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many: bool) -> None:
     """Write everything that is asked of one result, under names of its own if there are many."""
     path = numbered(outputs.midi, result, many=many)
     data = result.alone if outputs.alone else result.data
@@ -137,7 +137,8 @@ def _write(composition: Composition, result: Result, outputs: Outputs, *, many: 
     if outputs.render is not None:
         audio.save(data, numbered(outputs.render, result, many=many), outputs.soundfont)
     if outputs.picture is not None:
-        draw(composition, result, numbered(outputs.picture, result, many=many))
+        path = numbered(outputs.picture, result, many=many)
+        write_bytes(path, continuation.piano_roll(result, piano_roll.check_format(path)))
     if outputs.stems is not None:
         folder = numbered(outputs.stems, result, many=many)
         for number, (name, data) in enumerate(result.stems, 1):
@@ -154,52 +155,44 @@ def numbered(path: Path, result: Result, *, many: bool) -> Path:
     return path.with_name(f"{path.stem}-{result.variation}{path.suffix}") if many else path
 
 
-def draw(composition: Composition, result: Result, path: Path) -> None:
-    """Draw the piano roll of a result."""
-    score = result.score
-    lines = composition.bars.lines(0, max(score.end, result.end))
-    boundary = None if composition.fresh else result.boundary
-    piano_roll.save(score, lines, path, boundary=boundary, title=composition.title)
-
-
-def _run(composition: Composition, outputs: Outputs) -> bool:
+def _run(continuation: Continuation, outputs: Outputs) -> bool:
     """Make the music with a line of progress; whether it was stopped by Ctrl-C."""
-    steps = composition.steps()
+    steps = continuation.steps()
     if outputs.stream:
-        steps = _streamed(composition, steps, outputs)
+        steps = _streamed(continuation, steps, outputs)
     try:
-        watched(composition, steps)
+        watched(continuation, steps)
     except KeyboardInterrupt:
         return True
     return False
 
 
 def _streamed(
-    composition: Composition, steps: Iterator[float], outputs: Outputs
+    continuation: Continuation, steps: Iterator[float], outputs: Outputs
 ) -> Iterator[float]:
     """The steps, writing the files with the first note and whenever a bar is full."""
-    full = composition.bars.number(composition.prompt.boundary) - 1
-    many = len(composition.options.variations) > 1
+    full = continuation.bars.number(continuation.prompt.boundary) - 1
+    many = len(continuation.options.variations) > 1
     for tick in steps:
-        bar = composition.bars.number(int(tick))
+        bar = continuation.bars.number(int(tick))
         if bar > full:
             full = bar
-            for result in composition.results():
+            for result in continuation.results():
                 data = result.alone if outputs.alone else result.data
                 write_bytes(numbered(outputs.midi, result, many=many), data)
         yield tick
 
 
-def _said(composition: Composition, result: Result, path: Path, took: float) -> str:
+def _said(continuation: Continuation, result: Result, path: Path, took: float) -> str:
     """One line about a result."""
     score = result.score
     music = float(score.seconds(max(score.end, result.boundary))) - float(
         score.seconds(result.boundary)
     )
     parts = [f"{result.notes:,} new notes", f"{minutes(music)} of music"]
-    if not composition.fresh:
-        parts.append(f"from bar {composition.bars.number(result.boundary) + 1} on")
+    if not continuation.fresh:
+        parts.append(f"from bar {continuation.bars.number(result.boundary) + 1} on")
     speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"
-    recipe = f"seed {composition.options.seed}, variation {result.variation}"
+    recipe = f"seed {continuation.options.seed}, variation {result.variation}"
     relaxed = "".join(f"; {name} relaxed {n} times" for name, n in result.relaxed.items())
-    return f"{path}: {', '.join(parts)} ({recipe}; {speed}){relaxed}\n  {result.drift}"
+    return f"{path}: {', '.join(parts)} ({recipe}; {speed}){relaxed}\n  {result.adherence}"

@@ -21,7 +21,7 @@ def replay(
 ) -> None:
     """Make a generated file again, from the recipe inside it."""
     from musenet.generation.outputs import Outputs
-    from musenet.generation.recipe import prompt_in, read_recipe
+    from musenet.generation.recipe import prompt_in, read_recipe, same_music
     from tokenizer.errors import InputError
 
     outputs = Outputs(out)
@@ -44,8 +44,11 @@ def replay(
             f"{checkpoint.hash}; name the right ones with --weights"
         )
     whole = make(checkpoint, prompt_in(events, recipe), recipe.options, outputs)
-    if out.read_bytes() == file.read_bytes():
+    made, given = out.read_bytes(), file.read_bytes()
+    if made == given:
         print(f"{out} is {file}, byte for byte.")
+    elif same_music(made, given):
+        print(f"{out} is {file}, event for event; its recipe is written as this version does.")
     elif whole:
         why = "" if recipe.program == __version__ else f", made by version {recipe.program},"
         print(f"{out} differs from {file}{why}: it was changed, or made on another machine.")

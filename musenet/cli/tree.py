@@ -219,7 +219,7 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Make music again and compare every byte; exit with 1 if anything differs."""
+    """Make the music again and compare every event; exit with 1 if anything differs."""
     from musenet import __version__
     from musenet.tree.file import read_tree
 
@@ -237,17 +237,21 @@ def verify(
             print(f"node {each} is made otherwise now: by another machine or program ({made})")
     if differing:
         raise typer.Exit(1)
-    print(f"{file}: {same} of {same} variations are the same when made again, byte for byte")
+    print(f"{file}: {same} of {same} variations are the same when made again, event for event")
 
 
 def _roots(prompts: list[Path]) -> list[Node]:
     """Nodes for prompts, or for music from nothing where there are none."""
-    from musenet.generation.prompt import read_prompt
+    from musenet.generation.prompt import prompt_of, read_file
     from musenet.tree.tree import Node
 
+    found = []
     for path in prompts:
-        read_prompt(path)  # says in words what is wrong with one that cannot be gone on from
-    found = [Node(0, None, path.stem, path.read_bytes()) for path in prompts]
+        data, _ = read_file(path)
+        prompt_of(
+            data, path.stem, str(path)
+        )  # says what is wrong with one that cannot be continued
+        found.append(Node(0, None, path.stem, data))
     return found or [Node(0, None, "", b"")]
 
 

@@ -123,7 +123,7 @@ def _port(track: Sequence[Event]) -> int:
     return ports[-1] if ports else 0
 
 
-def add_notes(file: File, notes: Notes, boundary: int) -> None:
+def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
     """Put notes (`tokenizer.score.score.NOTES`, in the file's ticks) into the parts they belong to.
 
     Each goes to a part of its program; among several (two violins, two hands) to those whose
@@ -131,12 +131,17 @@ def add_notes(file: File, notes: Notes, boundary: int) -> None:
     channel is free, it shares the part of the nearest program. On each channel a pitch sounds
     once at a time: a note ends where the next of its pitch starts, and one that meets a note
     still held from before the boundary starts when that ends, or not at all.
+
+    Returns:
+        The notes as they stand in the file now, sorted by start: shortened where they had to be,
+        with the program and the track of their part.
     """
     held = sounding_at(file, boundary)
     notes = notes[np.argsort(notes["start"], kind="stable")]
     parts = parts_of(file)
     track = np.zeros(len(notes), dtype=np.int64)
     channel = np.zeros(len(notes), dtype=np.int64)
+    program_of = np.zeros(len(notes), dtype=np.int64)
     for program in np.unique(notes["program"]).tolist():
         own = np.flatnonzero(notes["program"] == program)
         mine = [part for part in parts if part.program == program]
@@ -144,19 +149,24 @@ def add_notes(file: File, notes: Notes, boundary: int) -> None:
             mine = [_part_for(file, parts, program)]
             parts += [part for part in mine if part not in parts]
         for part, chosen in zip(mine, _shared_out(notes[own], mine), strict=True):
+            program_of[own[chosen]] = part.program
             track[own[chosen]] = part.track
             channel[own[chosen]] = part.port << 4 | part.channel
+    notes["program"], notes["track"] = program_of, track
     added: dict[int, list[Event]] = {}
+    written = [notes[:0]]
     for each in np.unique(channel).tolist():
-        own = np.flatnonzero(channel == each)
-        clear, kept = disjoint_notes(
-            notes[own], {pitch: end for (c, pitch), end in held.items() if c == each}
+        clear, _ = disjoint_notes(
+            notes[channel == each], {pitch: end for (c, pitch), end in held.items() if c == each}
         )
-        for index in np.unique(track[own[kept]]).tolist():
-            events = _note_events(clear[track[own[kept]] == index], each & 15)
+        written.append(clear)
+        for index in np.unique(clear["track"]).tolist():
+            events = _note_events(clear[clear["track"] == index], each & 15)
             added.setdefault(index, []).extend(events)
     for index, events in added.items():
         insert(file, index, events)
+    placed = np.concatenate(written)
+    return placed[np.argsort(placed["start"], kind="stable")]
 
 
 def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:

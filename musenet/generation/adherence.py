@@ -1,4 +1,4 @@
-"""How far new music has gone from what was asked: a few figures beside those of the prompt."""
+"""How far new music keeps to what was asked for: a few figures beside those of the prompt."""
 
 from __future__ import annotations
 
@@ -18,46 +18,45 @@ class Figures:
     """What a passage is like; shares are 0 to 1, pitch and velocity are means.
 
     Attributes:
-        notes_a_bar: how dense it is.
+        notes_per_bar: how dense it is.
         pitch: the middle of its melodic notes, in semitones (60 is C4).
         velocity: how loud.
         in_key: share of melodic notes in the key's scale (natural notes of the signature, and the
             raised sixth and seventh of minor).
     """
 
-    notes_a_bar: float
+    notes_per_bar: float
     pitch: float
     velocity: float
     in_key: float
 
 
 @dataclass(frozen=True)
-class Drift:
+class Adherence:
     """The new music beside the prompt, and beside what was asked for.
 
     Attributes:
         new: figures of the new music.
         prompt: the prompt's, or None without one.
-        in_instruments: share of the new notes in the instruments wanted, None if it is all the
-            same.
-        strangers: the other instruments with their numbers of notes, most first.
+        in_instruments: share of the new notes in the instruments wanted, None if any will do.
+        unwanted: the other instruments with their numbers of notes, most first.
         silent: instruments wanted that have no new note.
     """
 
     new: Figures
     prompt: Figures | None
     in_instruments: float | None
-    strangers: tuple[tuple[int, int], ...]
+    unwanted: tuple[tuple[int, int], ...]
     silent: tuple[int, ...]
 
     def __str__(self) -> str:
         words = []
         if self.in_instruments is not None:
             words.append(f"{self.in_instruments:.0%} of the notes in the instruments wanted")
-        words += [f"{instrument_name(p)} {n} notes unwanted" for p, n in self.strangers[:3]]
+        words += [f"{instrument_name(p)} {n} notes unwanted" for p, n in self.unwanted[:3]]
         words += [f"{instrument_name(p)} silent" for p in self.silent]
-        names = ("notes a bar", "mean pitch", "mean velocity")
-        for name, field in zip(names, ("notes_a_bar", "pitch", "velocity"), strict=True):
+        names = ("notes per bar", "mean pitch", "mean velocity")
+        for name, field in zip(names, ("notes_per_bar", "pitch", "velocity"), strict=True):
             before = "" if self.prompt is None else f" (prompt {getattr(self.prompt, field):.0f})"
             words.append(f"{name} {getattr(self.new, field):.0f}{before}")
         before = "" if self.prompt is None else f" (prompt {self.prompt.in_key:.0%})"
@@ -65,14 +64,14 @@ class Drift:
         return ", ".join(words)
 
 
-def drift(
+def adherence(
     new: Notes,
     bars: float,
     prompt: Notes,
     prompt_bars: float,
     wanted: Iterable[int],
     key: tuple[int, bool] | None,
-) -> Drift:
+) -> Adherence:
     """Compare new notes (`tokenizer.score.score.NOTES`) with those of the prompt.
 
     Args:
@@ -80,24 +79,42 @@ def drift(
         bars: how many bars they fill.
         prompt: the prompt's notes, possibly none.
         prompt_bars: how many bars those fill.
-        wanted: programs that were asked for or are the prompt's; none if it is all the same.
+        wanted: programs that were asked for or are the prompt's; none if any will do.
         key: (fifths, minor), or None to leave keys out (every note then counts as in it).
     """
-    wanted = set(wanted)
-    counts = np.bincount(new["program"], minlength=DRUMS + 1)
-    strangers = [
-        (p, int(counts[p]))
-        for p in np.argsort(-counts, kind="stable").tolist()
-        if counts[p] and p not in wanted
-    ]
-    inside = 1 - sum(n for _, n in strangers) / max(1, len(new))
-    return Drift(
+    inside, unwanted, silent = in_instruments(new, wanted)
+    return Adherence(
         new=_figures(new, bars, key),
         prompt=_figures(prompt, prompt_bars, key) if len(prompt) else None,
-        in_instruments=inside if wanted else None,
-        strangers=tuple(strangers) if wanted else (),
-        silent=tuple(sorted(p for p in wanted if not counts[p])),
+        in_instruments=inside,
+        unwanted=unwanted,
+        silent=silent,
     )
+
+
+def in_instruments(
+    notes: Notes, wanted: Iterable[int]
+) -> tuple[float | None, tuple[tuple[int, int], ...], tuple[int, ...]]:
+    """Which notes are in the instruments wanted.
+
+    Args:
+        notes: `tokenizer.score.score.NOTES`.
+        wanted: programs; none if any will do.
+
+    Returns:
+        The share of the notes in them (None if any will do); the other programs with their numbers
+        of notes, most first; and the programs wanted that have no note.
+    """
+    wanted = tuple(dict.fromkeys(wanted))
+    if not wanted:
+        return None, (), ()
+    counts = np.bincount(notes["program"], minlength=DRUMS + 1)
+    others = counts.copy()
+    others[list(wanted)] = 0
+    order = np.argsort(-others, kind="stable").tolist()
+    unwanted = tuple((p, int(others[p])) for p in order if others[p])
+    silent = tuple(p for p in wanted if not counts[p])
+    return 1 - float(others.sum()) / max(1, len(notes)), unwanted, silent
 
 
 def _figures(notes: Notes, bars: float, key: tuple[int, bool] | None) -> Figures:
@@ -105,7 +122,7 @@ def _figures(notes: Notes, bars: float, key: tuple[int, bool] | None) -> Figures
     classes = _pitch_classes(melodic)
     scale = np.ones(12, dtype=bool) if key is None else _scale(*key)
     return Figures(
-        notes_a_bar=len(notes) / max(bars, 1e-9),
+        notes_per_bar=len(notes) / max(bars, 1e-9),
         pitch=float(melodic["pitch"].mean()) if len(melodic) else 0.0,
         velocity=float(notes["velocity"].mean()) if len(notes) else 0.0,
         in_key=float(classes[scale].sum()) if len(melodic) else 1.0,

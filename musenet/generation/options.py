@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from musenet.sampling.constraints import MOST_NOTES, Constraints
 from musenet.sampling.filters import FieldFilter
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
@@ -172,7 +175,7 @@ class GenerateOptions:
             high=2,
             typed=float,
         ),
-    ] = 1.0
+    ] = InstrumentBalance.strength
     style_penalty: Annotated[
         float,
         Knob(
@@ -183,7 +186,7 @@ class GenerateOptions:
             high=2,
             typed=float,
         ),
-    ] = 1.0
+    ] = StylePenalty.strength
     only_instruments: Annotated[
         tuple[int, ...] | None,
         Knob(
@@ -275,7 +278,7 @@ class GenerateOptions:
             high=100,
             typed=float,
         ),
-    ] = 1.5
+    ] = LoopPenalty.strength
     overlap: Annotated[
         float,
         Knob(
@@ -321,7 +324,7 @@ class GenerateOptions:
             object.__setattr__(self, "bars", DEFAULT_BARS)
         check_ranges(self)
         self.sampling(fresh=False)
-        self.limits()
+        self.constraints()
         count = len(set(self.variations))
         if not 1 <= count <= MOST_VARIATIONS or min(self.variations) < 1:
             raise InputError(f"give 1 to {MOST_VARIATIONS} variations at once")
@@ -336,7 +339,7 @@ class GenerateOptions:
         """
         return from_keywords(cls, given)
 
-    def limits(self) -> Constraints:
+    def constraints(self) -> Constraints:
         """What the music may not break."""
         return Constraints(
             polyphony=self.polyphony,

@@ -1,4 +1,4 @@
-"""The prompt: a user's file, what of it the model hears, and where the continuation starts.
+"""The prompt: a user's file, what of it the model reads, and where the continuation starts.
 
 Without `--to` the continuation starts where a composer would go on: at the last bar line of the
 prompt, if music reaches that line, or else where the music stops inside its last bar, which is
@@ -16,7 +16,7 @@ import numpy as np
 
 from musenet.export.excerpts import cut
 from musenet.export.merge import one_part_a_track
-from tokenizer.errors import InputError
+from tokenizer.errors import InputError, MidiError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
 from tokenizer.score.bars import Bars
@@ -36,8 +36,8 @@ class Prompt:
         name: the file's name without suffix, for titles.
         file: its events, those past the boundary left out if it was cut there; a part a track.
         score: the whole file as music, in its own ticks.
-        heard: the music that the model is to hear, its first tick being `origin`.
-        origin: the tick of the file at which `heard` begins.
+        music: the part of it that is continued, its first tick being `origin`.
+        origin: the tick of the file at which `music` begins.
         boundary: the tick of the file at which the continuation starts.
         digest: the first 12 hexadecimal digits of the SHA-256 of the file.
     """
@@ -45,7 +45,7 @@ class Prompt:
     name: str
     file: events.File
     score: Score
-    heard: Score
+    music: Score
     origin: int
     boundary: int
     digest: str
@@ -66,7 +66,7 @@ def read_prompt(
 
     Args:
         path: the file, or its music as a score.
-        begin: where in it the model begins to hear; by default at its beginning.
+        begin: where the part that is continued begins; by default at the file's beginning.
         stop: where in it the continuation starts, a bar being used whole.
 
     Raises:
@@ -75,8 +75,8 @@ def read_prompt(
     """
     if isinstance(path, Score):
         return _prompt("the score", "score", to_bytes(path), path, begin, stop)
-    score = read(path)
-    return _prompt(str(path), Path(path).stem, Path(path).read_bytes(), score, begin, stop)
+    data, score = read_file(path)
+    return _prompt(str(path), Path(path).stem, data, score, begin, stop)
 
 
 def prompt_of(
@@ -88,14 +88,35 @@ def prompt_of(
         data: the file.
         name: its name without suffix, for titles.
         said: what complaints call it.
-        begin: where in it the model begins to hear; by default at its beginning.
+        begin: where the part that is continued begins; by default at the file's beginning.
         stop: where in it the continuation starts, a bar being used whole.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
-    return _prompt(said, name, data, read(data), begin, stop)
+    return _prompt(said, name, data, _score(data, said), begin, stop)
+
+
+def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
+    """The bytes of a MIDI file and its music.
+
+    Raises:
+        MidiError: if it is no MIDI file, or a damaged one.
+        InputError: if it cannot be read.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    return data, _score(data, str(path))
+
+
+def _score(data: bytes, said: str) -> Score:
+    try:
+        return read(data)
+    except MidiError as error:
+        raise MidiError(error.reason, file=said, offset=error.offset) from None
 
 
 def _prompt(
@@ -108,13 +129,13 @@ def _prompt(
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     boundary = boundary_of(score, bars, file.end) if stop is None else _tick(stop, score, bars, 1)
     origin = 0 if begin is None else _tick(begin, score, bars, 0)
-    heard = between(score, origin, boundary) if origin < boundary else None
-    if heard is None or not len(heard.notes):
+    music = between(score, origin, boundary) if origin < boundary else None
+    if music is None or not len(music.notes):
         last = bars.number(max(score.end - 1, 0)) + 1
         raise InputError(f"{path} has no notes from --from to --to; its music ends in bar {last}")
-    if len(heard.notes) > MOST_NOTES:
+    if len(music.notes) > MOST_NOTES:
         raise InputError(
-            f"{path} has {len(heard.notes):,} notes and a prompt at most {MOST_NOTES:,}; "
+            f"{path} has {len(music.notes):,} notes and a prompt at most {MOST_NOTES:,}; "
             "use a part of it with --from and --to"
         )
     if stop is not None:
@@ -123,7 +144,7 @@ def _prompt(
         name=name,
         file=one_part_a_track(file),
         score=score,
-        heard=heard,
+        music=music,
         origin=origin,
         boundary=boundary,
         digest=hashlib.sha256(data).hexdigest()[:12],

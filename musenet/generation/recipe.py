@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from musenet.export.excerpts import cut
@@ -21,7 +20,7 @@ from tokenizer.midi.read import read
 from tokenizer.midi.smf import TEXT
 
 from .options import GenerateOptions
-from .prompt import Prompt, between
+from .prompt import Prompt, between, read_file
 
 RECIPE = "MuseNet recipe "
 
@@ -37,7 +36,7 @@ class Recipe:
         fresh: whether there was no prompt.
         digest: of the prompt's file.
         name: of the prompt, for titles.
-        origin: the tick at which the model began to hear.
+        origin: the tick at which the part that was continued begins.
         boundary: the tick at which the new music starts.
         tracks: how many tracks the prompt had.
         end: the tick at which the prompt's file ended.
@@ -133,9 +132,9 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
     Raises:
         InputError: if the file holds no recipe.
     """
-    read(path)  # says in words what is wrong with a file that is not MIDI
+    data, _ = read_file(path)
     try:
-        file = events.parse(Path(path).read_bytes())
+        file = events.parse(data)
     except events.NotPlain:
         file = events.File(480, [])
     for track in file.tracks:
@@ -163,11 +162,27 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
         name=recipe.name,
         file=old,
         score=score,
-        heard=between(score, recipe.origin, recipe.boundary),
+        music=between(score, recipe.origin, recipe.boundary),
         origin=recipe.origin,
         boundary=recipe.boundary,
         digest=recipe.digest,
     )
+
+
+def same_music(one: bytes, other: bytes) -> bool:
+    """Whether two generated files are the same but for the text of their recipes.
+
+    A recipe of an earlier version is written anew under the names of today.
+    """
+
+    def without(data: bytes) -> tuple[int, list[list[events.Event]]]:
+        file = events.parse(data)
+        return file.end, [[e for e in track if not _is_recipe(e)] for track in file.tracks]
+
+    try:
+        return one == other or without(one) == without(other)
+    except events.NotPlain:
+        return False
 
 
 def _is_recipe(event: events.Event) -> bool:

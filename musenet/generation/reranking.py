@@ -9,10 +9,11 @@ Every finding is evidence in nats, so that findings add up:
 - **signs** that something broke: a silence, a figure that goes round and round, a density that
   runs away. They count where they are rarer than 1 in 100 in real music (`RARE`) and worse than in
   the prompt, and 4.5 nats at twice that.
-- **wishes**: notes in instruments that nobody wanted, players who keep silent; an ending that comes
-  early or late, or does not close as endings do (`musenet.sampling.ending`).
+- **wishes**: notes in instruments that nobody wanted, instruments that are silent; an ending that
+  comes early or late, or does not close as endings do (`musenet.sampling.ending`).
 - the **critic**'s log-odds that the music is real, where the checkpoint has one.
 
+`ranked` takes the results of a continuation, and `table` shows what it found.
 `benchmarks/ranges.py` gives the figures of `USUAL` and `RARE`.
 """
 
@@ -20,12 +21,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from musenet.evaluation import statistics
+from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import ending_evidence
 from musenet.sampling.loop_penalty import longest_runs
 from tokenizer.errors import InputError
@@ -34,11 +36,16 @@ from tokenizer.instruments import name as instrument_name
 from tokenizer.score.score import Score
 from tokenizer.theory import Key
 
+from .adherence import in_instruments
+from .prompt import between
+from .session import Continuation, Result
+
 MOST = 4.5
 """Nats that a sign, a wish or music without notes counts at most."""
 
 _FEWEST_ROWS = 32
-_SILENT_PLAYER = 1.5
+_WHY = 60
+_SILENT_INSTRUMENT = 1.5
 
 
 class Usual(NamedTuple):
@@ -140,7 +147,7 @@ def rank(
     Args:
         scores: the new music of each candidate, beginning at tick 0.
         prompt: what it continues, or None.
-        wanted: programs that were asked for or are the prompt's; none if it is all the same.
+        wanted: programs that were asked for or are the prompt's; none if any will do.
         late: how many bars after the bar line asked for each candidate ends (before it: negative),
             where an ending was asked for.
         key: in which it is to end; by default what each candidate's notes say.
@@ -175,7 +182,7 @@ def _found(score: Score, before: Score | None, wanted: tuple[int, ...]) -> _Find
         return found
     _add_measures(found, measures(score), None if before is None else measures(before))
     _add_signs(found, signs(score, before), None if before is None else signs(before))
-    _add_players(found, score, wanted)
+    _add_instruments(found, score, wanted)
     return found
 
 
@@ -210,17 +217,18 @@ def _add_signs(found: _Findings, new: dict[str, float], old: dict[str, float] | 
         found.add(name, -min(MOST, MOST * max(0.0, new[name] / limit - 1)), words[name])
 
 
-def _add_players(found: _Findings, score: Score, wanted: tuple[int, ...]) -> None:
-    """Drift: notes in instruments that nobody wanted, and wanted ones that are silent."""
-    if not wanted:
+def _add_instruments(found: _Findings, score: Score, wanted: tuple[int, ...]) -> None:
+    """Notes in instruments that nobody wanted, and wanted ones that are silent."""
+    inside, _, silent = in_instruments(score.notes, wanted)
+    if inside is None:
         return
-    counts = np.bincount(score.notes["program"], minlength=DRUMS + 1)
-    strange = 1 - float(counts[list(set(wanted))].sum()) / len(score.notes)
-    silent = [program for program in wanted if not counts[program]]
-    found.add("players", -MOST * strange, f"{strange:.0%} of the notes in other instruments")
+    outside = 1 - inside
+    words = f"{outside:.0%} of the notes in other instruments"
+    found.add("instruments", -MOST * outside, words)
     if silent:
         names = ", ".join(instrument_name(program) for program in silent)
-        found.add("players", -min(MOST, _SILENT_PLAYER * len(silent)), f"{names} silent")
+        nats = -min(MOST, _SILENT_INSTRUMENT * len(silent))
+        found.add("instruments", nats, f"{names} silent")
 
 
 def _log(value: float) -> float:
@@ -257,3 +265,73 @@ def _density(score: Score, start: int, stop: int) -> float:
     onsets = score.notes["start"]
     count = int(((onsets >= start) & (onsets < stop)).sum())
     return count * score.ticks_per_quarter / max(1, stop - start)
+
+
+def ranked(
+    checkpoint: Checkpoint, continuation: Continuation, results: Sequence[Result]
+) -> list[tuple[Result, Ranked]]:
+    """The results of a continuation, the best first, each with what speaks for and against it.
+
+    Args:
+        checkpoint: the model; its critic judges too, where it has one.
+        continuation: which made them.
+        results: all of its results, in their order.
+    """
+    late = [continuation.bars_late(result.score.end) for result in results]
+    found = rank(
+        [new_music(result) for result in results],
+        prompt=None if continuation.fresh else continuation.prompt.music,
+        wanted=continuation.wanted,
+        late=late if continuation.options.ending else None,
+        key=continuation.key,
+        critic=_critic(checkpoint, continuation, results),
+    )
+    return [(results[one.number - 1], one) for one in found]
+
+
+def new_music(result: Result) -> Score:
+    """The new music of a result as a score that begins at its first bar line."""
+    music = between(result.score, result.bar, result.score.end + 1)
+    new = music.notes["start"] >= result.boundary - result.bar
+    return replace(music, notes=music.notes[new])
+
+
+def table(rows: Sequence[tuple[Result, Ranked]], keep: int) -> str:
+    """The ranking in columns: what every finding counts, in nats, and the worst in words.
+
+    Args:
+        rows: from `ranked`.
+        keep: how many of them are kept; a star marks those.
+    """
+    names = list(dict.fromkeys(name for _, one in rows for name in one.evidence))
+    # A column of zeros says nothing.
+    names = [n for n in names if any(abs(one.evidence.get(n, 0)) >= 0.05 for _, one in rows)]
+    lines = ["  variation  total  " + "  ".join(f"{name:>9s}" for name in names) + "  why not"]
+    for place, (result, one) in enumerate(rows):
+        cells = "  ".join(_number(one.evidence.get(name, 0.0), 9) for name in names)
+        mark = "*" if place < keep else " "
+        why = ", ".join(one.reasons)
+        why = why if len(why) <= _WHY else why[: _WHY - 1] + "…"
+        lines.append(
+            f"{mark} {result.variation:9d}  {_number(one.total, 5)}  {cells}  {why}".rstrip()
+        )
+    return "\n".join(lines)
+
+
+def _number(value: float, width: int) -> str:
+    return f"{round(value, 1) + 0.0:{width}.1f}"
+
+
+def _critic(
+    checkpoint: Checkpoint, continuation: Continuation, results: Sequence[Result]
+) -> list[float] | None:
+    """The critic's log-odds of each result; one without notes is as unreal as can be."""
+    if checkpoint.model.critic is None:
+        return None
+    from musenet.evaluation.critic import log_odds
+
+    indices = [i for i, result in enumerate(results) if result.notes]
+    odds = np.full(len(results), -MOST)
+    if indices:
+        odds[indices] = log_odds(checkpoint, [continuation.piece(i) for i in indices])
+    return odds.tolist()

@@ -2,7 +2,7 @@
 
     prompt ─▶ prefix + body ─▶ Sampler ─▶ rows ─▶ notes in the file's ticks ─▶ the user's file
 
-A `Composition` can be stopped after any step; `results` gives what there is so far.
+A `Continuation` can be stopped after any step; `results` gives what there is so far.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from musenet import __version__
 from musenet.decoding.engines import resolve_engine
-from musenet.export import excerpts, merge
+from musenet.export import excerpts, merge, piano_roll
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.ending import EndingSampler, ending_evidence
@@ -36,7 +36,7 @@ from tokenizer.score.score import Score
 from tokenizer.theory import Key
 from tokenizer.typing import Notes, Tokens
 
-from .adherence import Drift, drift
+from .adherence import Adherence, adherence
 from .options import GenerateOptions
 from .prompt import Prompt, blank
 from .recipe import Recipe
@@ -56,7 +56,7 @@ class Result:
         end: the tick of the bar line up to which it was asked for.
         notes: how many notes are new.
         relaxed: how often each limit had to be let go, over all variations made together.
-        drift: how far the new music has gone from what was asked.
+        adherence: how far the new music keeps to what was asked for.
         recipe: how it was made.
         bar: the tick of the bar line at or before the boundary.
     """
@@ -67,7 +67,7 @@ class Result:
     end: int
     notes: int
     relaxed: dict[str, int]
-    drift: Drift
+    adherence: Adherence
     recipe: Recipe
     bar: int
 
@@ -95,7 +95,7 @@ class Result:
         return [(name, events.dump(file)) for name, file in merge.stems(self.file)]
 
 
-class Composition:
+class Continuation:
     """Music in the making.
 
     Args:
@@ -139,12 +139,12 @@ class Composition:
             return f"{self.prompt.name}, continued"
         options = self.options
         who = composer_name(options.composer) if options.composer else ""
-        manner = " ".join(options.styles)
-        return f"In the manner of {who}" if who else f"New music {manner}".strip()
+        styles = " ".join(options.styles)
+        return f"In the style of {who}" if who else f"New music {styles}".strip()
 
     @property
-    def unheard(self) -> int:
-        """How many of the prompt's first notes lie before what the context holds."""
+    def beyond_context(self) -> int:
+        """How many of the prompt's first notes the model's context cannot hold."""
         context = self._checkpoint.model.context_rows
         early = self._config.prompt[: len(self._config.prompt) - kept_rows(self._config, context)]
         return int(self._tokenizer.vocabulary.is_note(early).sum())
@@ -171,7 +171,7 @@ class Composition:
         key = self._labels.key
         return None if key is None else Key(*key)
 
-    def late(self, end: int) -> float:
+    def bars_late(self, end: int) -> float:
         """How many bars after the bar line asked for a piece ends that ends at a tick."""
         return self.bars.count(0, end) - self.bars.count(0, self.end)
 
@@ -198,6 +198,17 @@ class Composition:
         """The variations as far as they are made."""
         return [self._result(index) for index in range(len(self.options.variations))]
 
+    def piano_roll(self, result: Result, form: str) -> bytes:
+        """The picture of a result as a PNG or SVG file ("png", "svg")."""
+        score = result.score
+        return piano_roll.render(
+            score,
+            self.bars.lines(0, max(score.end, result.end)),
+            form,
+            boundary=None if self.fresh else result.boundary,
+            title=self.title,
+        )
+
     def rows(self, index: int) -> Tokens:
         """The new rows `(T, 5)` of a variation, by its place in the options."""
         return rows_of(self._sampled, index)
@@ -208,17 +219,17 @@ class Composition:
 
     @property
     def wanted(self) -> tuple[int, ...]:
-        """The programs that are asked for or are the prompt's; none if it is all the same."""
+        """The programs that are asked for or are the prompt's; none if any will do."""
         options = self.options
         if options.only_instruments is not None:
             return options.only_instruments
-        players = np.unique(self.prompt.heard.notes["program"]).tolist()
-        return tuple(dict.fromkeys((*options.instruments, *players)))
+        present = np.unique(self.prompt.music.notes["program"]).tolist()
+        return tuple(dict.fromkeys((*options.instruments, *present)))
 
     def _sampler_config(self) -> SamplerConfig:
         options, prompt = self.options, self.prompt
         vocabulary = self._tokenizer.vocabulary
-        body = self._tokenizer.body(prompt.heard)
+        body = self._tokenizer.body(prompt.music)
         clock = self._clock
         until = clock.step(self.end)
         times = np.cumsum(vocabulary.steps[body[:, 0]])
@@ -258,13 +269,11 @@ class Composition:
         if not self.fresh:
             merge.release(file, prompt.boundary)
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
-        merge.add_notes(file, notes, prompt.boundary)
+        new = merge.add_notes(file, notes, prompt.boundary)
         recipe = self.recipe(index)
         merge.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
         if not ending:
             file.end = last
-        kept = read(events.dump(file)).notes
-        new = kept[kept["start"] >= prompt.boundary]
         return Result(
             file=file,
             variation=self.options.variations[index],
@@ -272,7 +281,7 @@ class Composition:
             end=self.end,
             notes=len(new),
             relaxed=dict(self._sampler.relaxed),
-            drift=self._drift(new),
+            adherence=self._adherence(new),
             recipe=recipe,
             bar=self.bars.tick(self.bars.number(prompt.boundary)),
         )
@@ -290,15 +299,15 @@ class Composition:
         """How well new rows end the piece, in nats."""
         notes = self._placed(rows)
         end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
-        return sum(nats for nats, _ in ending_evidence(notes, self.key, self.late(end)))
+        return sum(nats for nats, _ in ending_evidence(notes, self.key, self.bars_late(end)))
 
-    def _drift(self, new: Notes) -> Drift:
+    def _adherence(self, new: Notes) -> Adherence:
         prompt = self.prompt
         end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
-        return drift(
+        return adherence(
             new,
             self.bars.count(prompt.boundary, end),
-            prompt.heard.notes,
+            prompt.music.notes,
             self.bars.count(prompt.origin, prompt.boundary),
             self.wanted,
             self.key,
@@ -332,7 +341,7 @@ class Composition:
 
 
 def check_names(options: GenerateOptions, vocabulary: Vocabulary) -> None:
-    """Refuse a composer or a style that the model never heard of.
+    """Refuse a composer or a style that the model does not know.
 
     Raises:
         InputError: naming the nearest that it knows.
@@ -346,7 +355,7 @@ def check_names(options: GenerateOptions, vocabulary: Vocabulary) -> None:
 
 def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
     """What the prefix says: what the prompt is, overruled by what is asked for."""
-    found = tokenizer.labels(prompt.heard)
+    found = tokenizer.labels(prompt.music)
     instruments = dict.fromkeys((*options.instruments, *found.instruments))
     if options.only_instruments is not None:
         instruments = dict.fromkeys(options.only_instruments)
@@ -365,19 +374,19 @@ def _constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
 
     A prompt's instruments stay, and how full it is, where no others are asked for.
     """
-    limits = options.limits()
+    limits = options.constraints()
     parts = merge.parts_of(prompt.file)
     present = {part.program for part in parts}
-    players = {*(options.only_instruments or ()), *options.instruments}
-    if players and not present:
-        limits = usual_for(limits, len(players))
+    wanted = {*(options.only_instruments or ()), *options.instruments}
+    if wanted and not present:
+        limits = usual_for(limits, len(wanted))
     if options.only_instruments is not None:
         limits = replace(limits, programs=options.only_instruments)
     elif present and not options.new_instruments and limits.programs is None:
-        heard = np.unique(prompt.heard.notes["program"]).tolist()
-        limits = replace(limits, programs=tuple(sorted({*heard, *options.instruments})))
+        playing = np.unique(prompt.music.notes["program"]).tolist()
+        limits = replace(limits, programs=tuple(sorted({*playing, *options.instruments})))
         if not options.instruments:
-            limits = implied_by_prompt(limits, prompt.heard.notes, prompt.heard.ticks_per_quarter)
+            limits = implied_by_prompt(limits, prompt.music.notes, prompt.music.ticks_per_quarter)
     room = len(present) + len(merge.free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
 

@@ -27,7 +27,7 @@ import torch
 from data_prep.dataset.windows import Dataset
 from musenet.export import piano_roll
 from musenet.generation.options import GenerateOptions
-from musenet.generation.session import Composition
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
@@ -282,13 +282,13 @@ def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: 
         hash="",
         folder=file.parent,
     )
-    composition = Composition(loaded, None, GenerateOptions(bars=SAMPLE_BARS, seed=seed))
-    for _ in composition.steps():
+    continuation = Continuation(loaded, None, GenerateOptions(bars=SAMPLE_BARS, seed=seed))
+    for _ in continuation.steps():
         pass
-    (result,) = composition.results()
+    (result,) = continuation.results()
     write_bytes(file, result.data)
-    bar_lines = composition.bars.lines(0, max(result.score.end, result.end))
-    piano_roll.save(result.score, bar_lines, file.with_suffix(".png"), title=composition.title)
+    bar_lines = continuation.bars.lines(0, max(result.score.end, result.end))
+    piano_roll.save(result.score, bar_lines, file.with_suffix(".png"), title=continuation.title)
 
 
 def training_facts(

@@ -11,7 +11,8 @@ from dataclasses import replace
 from musenet import __version__
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, prompt_of
-from musenet.generation.session import Composition, Result
+from musenet.generation.recipe import same_music
+from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.score.bars import Bars
@@ -19,7 +20,7 @@ from tokenizer.score.bars import Bars
 from .tree import Growth, Node, Tree
 
 DEFAULT_MODEL = "mini"
-Watch = Callable[[Composition, Iterator[float]], None]
+Watch = Callable[[Continuation, Iterator[float]], None]
 
 
 def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
@@ -53,7 +54,7 @@ def grow(
         parent: what they go on from.
         model: as it was named, and the checkpoint.
         options: what is asked for.
-        watch: takes the steps of a composition until there are no more.
+        watch: takes the steps of a continuation until there are no more.
 
     Raises:
         InputError: if the request cannot be met.
@@ -66,13 +67,13 @@ def grow(
 def changed(
     tree: Tree, nodes: Iterable[Node], models: Iterable[str], watch: Watch
 ) -> Iterator[tuple[Node, bool]]:
-    """Make nodes again from their parents: each, and whether its bytes are others now.
+    """Make nodes again from their parents: each, and whether its music is another now.
 
     Args:
         tree: that they belong to.
         nodes: which; prompts among them are passed over.
         models: checkpoints to make them with, where those that they name are not right.
-        watch: takes the steps of a composition until there are no more.
+        watch: takes the steps of a continuation until there are no more.
 
     Raises:
         InputError: if the weights that a node was made with are not there.
@@ -88,7 +89,7 @@ def changed(
             watch,
         )
         for node, result in zip(siblings, results, strict=True):
-            yield node, result.data != node.data
+            yield node, not same_music(result.data, node.data)
 
 
 def _grown_together(nodes: Iterable[Node]) -> list[tuple[Growth, list[Node]]]:
@@ -125,9 +126,9 @@ def _made(
     options: GenerateOptions,
     watch: Watch,
 ) -> list[Result]:
-    composition = Composition(checkpoint, _prompt(parent, options), options)
-    watch(composition, composition.steps())
-    return composition.results()
+    continuation = Continuation(checkpoint, _prompt(parent, options), options)
+    watch(continuation, continuation.steps())
+    return continuation.results()
 
 
 def _prompt(parent: Node, options: GenerateOptions) -> Prompt | None:

@@ -20,7 +20,7 @@ from musenet.evaluation.critic import as_written
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.session import Composition
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.encoding.compound import row_times
 from tokenizer.errors import InputError
@@ -157,7 +157,7 @@ class Groups:
         prompt, given = None, whole[:0]
         if boundary:
             prompt = self._prompt(whole, boundary)
-            given = self._tokenizer.body(prompt.heard)
+            given = self._tokenizer.body(prompt.music)
         else:
             options = replace(
                 options,
@@ -166,11 +166,11 @@ class Groups:
                 meter=labels.time_signature,
                 key=Key(*labels.key) if labels.key and keeps[4] else None,
             )
-        composition = Composition(self._checkpoint, prompt, options)
-        for done, _ in enumerate(composition.steps(), 1):
+        continuation = Continuation(self._checkpoint, prompt, options)
+        for done, _ in enumerate(continuation.steps(), 1):
             if done == rows:
                 break
-        bodies = [np.concatenate([given, composition.rows(i)]) for i in range(VARIATIONS)]
+        bodies = [np.concatenate([given, continuation.rows(i)]) for i in range(VARIATIONS)]
         return [self._opened(body, labels) for body in bodies]
 
     def _known(self, labels: Labels) -> Labels:

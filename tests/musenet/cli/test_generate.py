@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from musenet.cli.generate import best_of
 from musenet.model.checkpoint import save_checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.midi.read import read, to_bytes
 from tokenizer.score.score import Score
@@ -261,17 +263,17 @@ def test_weights_that_are_no_numbers(run: Run, tmp_path: Path, model: Path) -> N
 def test_ctrl_c_writes_what_there_is(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from musenet.generation.session import Composition
+    from musenet.generation.session import Continuation
 
-    steps = Composition.steps
+    steps = Continuation.steps
 
-    def interrupted(self: Composition):  # type: ignore[no-untyped-def]
+    def interrupted(self: Continuation):  # type: ignore[no-untyped-def]
         for count, tick in enumerate(steps(self)):
             if count == 3:
                 raise KeyboardInterrupt
             yield tick
 
-    monkeypatch.setattr(Composition, "steps", interrupted)
+    monkeypatch.setattr(Continuation, "steps", interrupted)
     code, out, _ = run(PIANO, "--out", "part.mid", "--bars", 64, "--seed", 2)
     assert code == 0
     assert "to go on: musenet generate part.mid" in out
@@ -314,3 +316,26 @@ def test_a_file_is_made_again_from_its_recipe(
     assert stop.value.code == 2
     assert "without the prompt" in capsys.readouterr().err
     assert not (tmp_path / "c.mid").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((None, 2, (1,)), "give both"),
+        ((8, 9, (1,)), "keep 1 or more"),
+        ((8, 0, (1,)), "keep 1 or more"),
+        ((8, 2, (1, 2, 3)), "not both"),
+        ((8, 2, (3,)), "not both"),
+    ],
+)
+def test_requests_that_mean_nothing(
+    given: tuple[int | None, int | None, tuple[int, ...]], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        best_of(*given)
+
+
+def test_requests_that_mean_something() -> None:
+    assert best_of(None, None, (1, 2, 3, 4)) is None
+    assert best_of(16, None, (1,)) == 1
+    assert best_of(16, 2, (1,)) == 2

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import wave
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from musenet.cli.generate_run import make, make_each
 from musenet.export import audio
+from musenet.generation import prompt, session
 from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
 from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
+from tokenizer.midi import events
 from tokenizer.midi.read import read
 
+MANY = GenerateOptions(bars=2, seed=11, variations=(1, 2, 3, 4, 5, 6))
 FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
 
 
@@ -67,3 +73,48 @@ def test_audio_that_cannot_be_made_is_refused_before_the_work(
         Outputs(song, render=tmp_path / "folder.wav", soundfont=soundfont).check(folder=False)
     with pytest.raises(InputError, match="it is a file; name a folder"):
         Outputs(tmp_path, render=soundfont, soundfont=soundfont).check(folder=True)
+
+
+def test_kept_files_are_the_variations_themselves(
+    tiny: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = read_prompt(FOLK, stop=Place(2))
+    make(tiny, given, MANY, Outputs(tmp_path / "best.mid", keep=2))
+    printed = capsys.readouterr().out
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert len(kept) == 2
+    marked = [line.split()[1] for line in printed.splitlines() if line.startswith("*")]
+    assert kept == sorted(f"best-{number}.mid" for number in marked)
+    for number in map(int, marked):
+        alone = GenerateOptions(bars=2, seed=11, variations=(number,))
+        make(tiny, given, alone, Outputs(tmp_path / "alone.mid"))
+        assert (tmp_path / "alone.mid").read_bytes() == (
+            tmp_path / f"best-{number}.mid"
+        ).read_bytes()
+
+
+def test_one_that_is_kept_has_the_name_that_was_given(tiny: Checkpoint, tmp_path: Path) -> None:
+    make(tiny, None, MANY, Outputs(tmp_path / "new.mid", keep=1))
+    assert [path.name for path in tmp_path.iterdir()] == ["new.mid"]
+
+
+def test_files_are_read_and_written_once(
+    tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The prompt is read once; each variation is laid out once, and read once for its picture."""
+    counts: Counter[str] = Counter()
+
+    def counted(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*given: Any, **more: Any) -> Any:
+            counts[name] += 1
+            return function(*given, **more)
+
+        return wrapper
+
+    for module in (prompt, session):
+        monkeypatch.setattr(module, "read", counted("read", read))
+    monkeypatch.setattr(events, "dump", counted("dump", events.dump))
+    options = GenerateOptions(bars=2, seed=1, variations=(1, 2))
+    outputs = Outputs(tmp_path / "song.mid", picture=tmp_path / "song.png")
+    make(tiny, read_prompt(FOLK), options, outputs)
+    assert counts == {"read": 1 + 2, "dump": 2}

@@ -127,15 +127,15 @@ def test_what_differs_is_said_and_is_no_success(run: Run, tmp_path: Path) -> Non
 def test_an_interrupted_growth_leaves_the_tree_as_it_was(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from musenet.generation.session import Composition
+    from musenet.generation.session import Continuation
 
     run("new", "song.json", FOLK)
     before = (tmp_path / "song.json").read_bytes()
 
-    def interrupted(self: Composition) -> None:
+    def interrupted(self: Continuation) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Composition, "steps", interrupted)
+    monkeypatch.setattr(Continuation, "steps", interrupted)
     assert run("grow", "song.json", "--bars", 1)[:2] == (130, "Stopped: song.json is as it was.\n")
     assert (tmp_path / "song.json").read_bytes() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "song.json"]
@@ -144,17 +144,17 @@ def test_an_interrupted_growth_leaves_the_tree_as_it_was(
 def test_marks_made_meanwhile_are_kept(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from musenet.generation.session import Composition
+    from musenet.generation.session import Continuation
 
     run("new", "song.json", FOLK)
-    steps = Composition.steps
+    steps = Continuation.steps
 
-    def slow(self: Composition):  # type: ignore[no-untyped-def]
+    def slow(self: Continuation):  # type: ignore[no-untyped-def]
         with pytest.raises(SystemExit):
             main(["tree", "mark", "song.json", "1", "opening"])
         yield from steps(self)
 
-    monkeypatch.setattr(Composition, "steps", slow)
+    monkeypatch.setattr(Continuation, "steps", slow)
     assert run("grow", "song.json", "--bars", 1)[0] == 0
     tree = read_tree(tmp_path / "song.json")
     assert tree.nodes[1].name == "opening"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from pathlib import Path
 
 import mido
 import numpy as np
@@ -13,7 +14,10 @@ import pytest
 from musenet.export import excerpts, merge
 from tokenizer.instruments import DRUMS
 from tokenizer.midi.events import Event, File, dump, meta, parse, text
+from tokenizer.midi.read import read
 from tokenizer.score.score import NOTES
+
+QUARTET = Path(__file__).parents[3] / "examples" / "prompts" / "quartet.mid"
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -264,3 +268,26 @@ def test_stems_have_one_instrument_the_same_length_and_tempo_map() -> None:
             program
         }
         assert "half" in [m.text for own in read.tracks for m in own if m.type == "marker"]
+
+
+def test_what_was_added_is_what_the_file_holds() -> None:
+    """Notes that meet held ones, collide or share another's channel, as the reader finds them."""
+    file = merge.one_part_a_track(parse(QUARTET.read_bytes()))
+    at = read(dump(file)).end
+    random = np.random.default_rng(0)
+    rows = [
+        (
+            at + 60 * int(random.integers(32)),
+            int(random.integers(1, 900)),
+            int(random.integers(55, 70)),
+            p,
+        )
+        for p in (40, 41, 42, 73, *range(1, 30))
+        for _ in range(12)
+    ]
+    added = merge.add_notes(file, notes(*rows), at)
+    found = read(dump(file)).notes
+    found = found[found["start"] >= at]
+    fields = ["start", "duration", "pitch", "velocity", "program"]
+    assert sorted(added[fields].tolist()) == sorted(found[fields].tolist())
+    assert len(added) < len(rows)

@@ -22,7 +22,7 @@ import symusic
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
-from musenet.generation.session import Composition, Result
+from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.score.score import DRUMS, Score
 
@@ -43,14 +43,14 @@ def result(request: pytest.FixtureRequest, tiny: Checkpoint) -> Result:
     """Six bars after four of a prompt, at a new tempo, with a flute; or a new waltz."""
     if request.param is None:
         options = GenerateOptions(bars=6, seed=3, tempo=84, meter=(3, 4), instruments=(0, 40))
-        composition = Composition(tiny, None, options)
+        continuation = Continuation(tiny, None, options)
     else:
         prompt = read_prompt(PROMPTS / f"{request.param}.mid", stop=Place(bar=4))
         options = GenerateOptions(bars=6, seed=3, tempo=66, instruments=(73,))
-        composition = Composition(tiny, prompt, options)
-    for _ in composition.steps():
+        continuation = Continuation(tiny, prompt, options)
+    for _ in continuation.steps():
         pass
-    (made,) = composition.results()
+    (made,) = continuation.results()
     assert made.notes > 10
     return made
 

@@ -73,7 +73,7 @@ def path(tmp_path: Path) -> Path:
 def test_to_and_from_choose_bars(path: Path) -> None:
     prompt = read_prompt(path, begin=Place(bar=3), stop=Place(bar=4))
     assert (prompt.origin, prompt.boundary) == (2 * BAR, 4 * BAR)
-    assert prompt.heard.notes["start"].tolist() == [i * QUARTER for i in range(8)]
+    assert prompt.music.notes["start"].tolist() == [i * QUARTER for i in range(8)]
     assert len(prompt.score.notes) == 16
     assert prompt.score.end == 4 * BAR + QUARTER, "what sounds across the boundary stays"
     assert prompt.name == "song"
@@ -88,7 +88,7 @@ def test_the_whole_file_is_kept_without_to(path: Path) -> None:
     prompt = read_prompt(path)
     assert prompt.boundary == 8 * BAR
     assert np.array_equal(prompt.score.notes, read(path).notes)
-    assert np.array_equal(prompt.heard.notes, read(path).notes)
+    assert np.array_equal(prompt.music.notes, read(path).notes)
 
 
 def test_refusals(tmp_path: Path, path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_prompt_of_too_many_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     write(score(*[(i, 1) for i in range(40)]), target)
     with pytest.raises(InputError, match="40 notes and a prompt at most 20"):
         read_prompt(target)
-    assert len(read_prompt(target, stop=Place(bar=4)).heard.notes) == 16
+    assert len(read_prompt(target, stop=Place(bar=4)).music.notes) == 16
 
 
 def test_files_that_need_interpreting_are_written_anew(path: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import RECIPE, Recipe, options_in, prompt_in, read_recipe
-from musenet.generation.session import Composition, Result
+from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
@@ -25,10 +25,10 @@ SHIPPED = EXAMPLES.with_name("continuations")
 
 
 def made(tiny: Checkpoint, prompt: Prompt | None, options: GenerateOptions) -> Result:
-    composition = Composition(tiny, prompt, options)
-    for _ in composition.steps():
+    continuation = Continuation(tiny, prompt, options)
+    for _ in continuation.steps():
         pass
-    return composition.results()[0]
+    return continuation.results()[0]
 
 
 CASES = {
@@ -58,7 +58,7 @@ def test_a_file_is_made_again_byte_for_byte(tiny: Checkpoint, tmp_path: Path, ca
     old = prompt_in(file, recipe)
     if prompt:
         assert old is not None
-        assert np.array_equal(old.heard.notes, prompt.heard.notes)
+        assert np.array_equal(old.music.notes, prompt.music.notes)
     assert made(tiny, old, recipe.options).data == first.data
 
 
@@ -124,7 +124,7 @@ def test_shipped_files_hold_recipes(path: Path) -> None:
     assert recipe.options == expected
     prompt = prompt_in(file, recipe)
     assert prompt is not None
-    assert np.array_equal(prompt.heard.notes, read_prompt(EXAMPLES / path.name).heard.notes)
+    assert np.array_equal(prompt.music.notes, read_prompt(EXAMPLES / path.name).music.notes)
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.generation.reranking import RARE, measures, rank, signs
+from musenet.generation.options import GenerateOptions
+from musenet.generation.parse import Place
+from musenet.generation.prompt import read_prompt
+from musenet.generation.reranking import (
+    RARE,
+    Ranked,
+    measures,
+    new_music,
+    rank,
+    ranked,
+    signs,
+    table,
+)
+from musenet.generation.session import Continuation
+from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import NOTES, Score
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
+MANY = GenerateOptions(bars=2, seed=11, variations=(1, 2, 3, 4, 5, 6))
 NAMES = ("chorale", "quartet", "piano", "folk", "jazz")
 
 
@@ -139,7 +154,7 @@ def test_without_a_prompt_usual_music_comes_first(name: str) -> None:
     assert rank([one_note(real), chromatic(real), real])[0].number == 3
 
 
-def test_players_the_ending_and_the_critic_count() -> None:
+def test_instruments_the_ending_and_the_critic_count() -> None:
     prompt, real = halves("quartet")
     strange = real.notes.copy()
     strange["program"], strange["track"] = 56, 0
@@ -188,3 +203,69 @@ def test_a_prompt_that_is_silent_for_long_allows_silence() -> None:
 def test_values_that_do_not_fit_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} has 1 values for 2 candidates"):
         rank([halves("folk")[1]] * 2, **{name: [1.0]})  # type: ignore[arg-type]
+
+
+def composed(tiny: Checkpoint, options: GenerateOptions, name: str = "folk") -> Continuation:
+    continuation = Continuation(tiny, read_prompt(EXAMPLES / f"{name}.mid", stop=Place(2)), options)
+    for _ in continuation.steps():
+        pass
+    return continuation
+
+
+def test_the_table_is_in_order_and_adds_up(tiny: Checkpoint) -> None:
+    continuation = composed(tiny, MANY)
+    rows = ranked(tiny, continuation, continuation.results())
+    totals = [one.total for _, one in rows]
+    assert totals == sorted(totals, reverse=True)
+    assert sorted(result.variation for result, _ in rows) == [1, 2, 3, 4, 5, 6]
+    assert all(result.variation == one.number for result, one in rows)
+    head, *lines = table(rows, 3).splitlines()
+    assert [line[0] for line in lines] == ["*", "*", "*", " ", " ", " "]
+    columns = head.split("why")[0].split()
+    for line, (_, one) in zip(lines, rows, strict=True):
+        cells = line[1:].split()[: len(columns)]
+        assert float(cells[1]) == pytest.approx(one.total, abs=0.06)
+        assert sum(map(float, cells[2:])) == pytest.approx(one.total, abs=0.4)
+
+
+def test_the_new_music_alone_is_ranked(tiny: Checkpoint) -> None:
+    continuation = composed(tiny, GenerateOptions(bars=2, seed=1))
+    (result,) = continuation.results()
+    music = new_music(result)
+    assert len(music.notes) == result.notes
+    new = result.score.notes[result.score.notes["start"] >= result.boundary]
+    assert np.array_equal(music.notes["start"] + result.bar, new["start"])
+
+
+def test_a_critic_is_asked_for_what_has_notes(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The critic prefers the last; pieces go to it from the beginning of the prompt."""
+    continuation = composed(tiny, MANY)
+    results = continuation.results()
+    asked = []
+
+    def log_odds(checkpoint: Checkpoint, pieces: list[np.ndarray]) -> list[float]:
+        asked.extend(pieces)
+        return [100.0 * k for k in range(len(pieces))]
+
+    monkeypatch.setattr("musenet.evaluation.critic.log_odds", log_odds)
+    monkeypatch.setattr(tiny.model, "critic", object())
+    best, _ = ranked(tiny, continuation, results)[0]
+    assert best is results[-1]
+    assert "critic" in table(ranked(tiny, continuation, results), 1)
+    prompt = tiny.tokenizer.body(continuation.prompt.music)
+    for index, piece in enumerate(asked[:6]):
+        rows = continuation.rows(index)
+        assert np.array_equal(piece[-len(rows) :], rows)
+        assert np.array_equal(piece[-len(rows) - len(prompt) : -len(rows)], prompt)
+
+
+def test_long_reasons_are_cut() -> None:
+    class Fake:
+        variation = 7
+
+    one = Ranked(1, -3.0, {"scale": -3.0}, ("further from a scale than the prompt",) * 4)
+    line = table([(Fake(), one)], 1).splitlines()[1]  # type: ignore[list-item]
+    assert line.endswith("…")
+    assert len(line) < 100

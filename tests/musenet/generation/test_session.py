@@ -22,7 +22,7 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import RECIPE, options_in
-from musenet.generation.session import Composition, Result
+from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling import ending
 from musenet.sampling.ending import ending_evidence
@@ -37,10 +37,10 @@ Message = tuple[int, bytes]
 
 
 def compose(tiny: Checkpoint, prompt: Prompt | None, options: GenerateOptions) -> list[Result]:
-    composition = Composition(tiny, prompt, options)
-    for _ in composition.steps():
+    continuation = Continuation(tiny, prompt, options)
+    for _ in continuation.steps():
         pass
-    return composition.results()
+    return continuation.results()
 
 
 def messages(data: bytes, before: int = 1 << 60) -> list[Counter[Message]]:
@@ -148,15 +148,15 @@ def test_new_music_lies_in_the_bars_asked_for(tiny: Checkpoint) -> None:
 def test_notes_are_what_the_rows_say(tiny: Checkpoint) -> None:
     """24 steps a quarter against 480 ticks: a step is 20 ticks."""
     prompt = read_prompt(EXAMPLES / "quartet.mid", stop=Place(bar=2))
-    composition = Composition(tiny, prompt, GenerateOptions(bars=2, seed=4))
-    for _ in composition.steps():
+    continuation = Continuation(tiny, prompt, GenerateOptions(bars=2, seed=4))
+    for _ in continuation.steps():
         pass
-    (result,) = composition.results()
+    (result,) = continuation.results()
     vocabulary = tiny.tokenizer.vocabulary
-    body = tiny.tokenizer.body(prompt.heard)
+    body = tiny.tokenizer.body(prompt.music)
     time = int(vocabulary.steps[body[:, 0]].sum())
     expected = set()
-    for first, instrument, pitch, _, velocity in composition.rows(0).tolist():
+    for first, instrument, pitch, _, velocity in continuation.rows(0).tolist():
         time += int(vocabulary.steps[first])
         if instrument:
             expected.add((time * 20, pitch - 1, max(1, (velocity - 1) * 4 + 2), instrument - 1))
@@ -250,13 +250,13 @@ def test_markers_stand_at_the_boundary_and_every_eight_bars(tiny: Checkpoint) ->
 
 def test_what_is_there_can_be_written_at_any_step(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "piano.mid")
-    composition = Composition(tiny, prompt, GenerateOptions(bars=8, seed=10))
-    empty = composition.results()[0]
+    continuation = Continuation(tiny, prompt, GenerateOptions(bars=8, seed=10))
+    empty = continuation.results()[0]
     assert empty.notes == 0
-    steps = composition.steps()
+    steps = continuation.steps()
     for _ in range(5):
         next(steps)
-    part = composition.results()[0]
+    part = continuation.results()[0]
     assert 0 < part.notes <= 5
     check_notes(part.data)
 
@@ -284,11 +284,11 @@ def test_of_many_ends_the_one_that_closes_best_is_kept(
 
 def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
     prompt = read_prompt(EXAMPLES / "orchestra.mid")
-    composition = Composition(tiny, prompt, GenerateOptions(bars=1))
-    heard = len(prompt.heard.notes) - composition.unheard
+    continuation = Continuation(tiny, prompt, GenerateOptions(bars=1))
+    heard = len(prompt.music.notes) - continuation.beyond_context
     assert tiny.config.context // 2 < heard <= tiny.config.context
     short = read_prompt(EXAMPLES / "orchestra.mid", stop=Place(bar=1))
-    assert Composition(tiny, short, GenerateOptions(bars=1)).unheard == 0
+    assert Continuation(tiny, short, GenerateOptions(bars=1)).beyond_context == 0
 
 
 @pytest.mark.parametrize(
@@ -305,7 +305,7 @@ def test_requests_that_cannot_be_met(
 ) -> None:
     prompt = read_prompt(EXAMPLES / "piano.mid")
     with pytest.raises(InputError, match=sentence):
-        Composition(tiny, prompt, GenerateOptions(**given))  # type: ignore[arg-type]
+        Continuation(tiny, prompt, GenerateOptions(**given))  # type: ignore[arg-type]
 
 
 def test_a_new_tempo_from_the_boundary_on(tiny: Checkpoint) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from musenet.generation.options import GenerateOptions
-from musenet.generation.session import Composition
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.heads import CascadeHead
 from musenet.sampling.constraints import Constraints
@@ -209,10 +209,10 @@ def test_a_model_that_would_repeat_for_ever_is_stopped(folder: Path) -> None:
 
     def longest(strength: float) -> int:
         options = GenerateOptions(bars=8, seed=1, temperature=0.0, top_p=1.0, loop_penalty=strength)
-        composition = Composition(checkpoint, None, options)
-        for _ in composition.steps():
+        continuation = Continuation(checkpoint, None, options)
+        for _ in continuation.steps():
             pass
-        rows = composition.rows(0)
+        rows = continuation.rows(0)
         assert set(rows[:, WAIT].tolist()) == {7}, "the rhythm stays"
         return int(longest_runs(rows[:, PITCH].astype(np.int64))[0]) + 1
 

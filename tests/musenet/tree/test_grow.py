@@ -12,7 +12,7 @@ import pytest
 from musenet.api import generate
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
-from musenet.generation.session import Composition
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
 from musenet.tree import grow as tree_growth
 from musenet.tree.grow import changed, grow, model_for
@@ -25,7 +25,7 @@ FOLK = PROMPTS / "folk.mid"
 Messages = Callable[[bytes], list[list[tuple[int, bytes]]]]
 
 
-def run(composition: Composition, steps: Iterator[float]) -> None:
+def run(continuation: Continuation, steps: Iterator[float]) -> None:
     for _ in steps:
         pass
 

@@ -15,7 +15,7 @@ from data_prep.dataset.pieces import Pieces
 from musenet.cli.main import app
 from musenet.evaluation.critic import WARM_UP, as_written, log_odds
 from musenet.generation.options import GenerateOptions
-from musenet.generation.session import Composition
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from musenet.training.critic import train as critics
@@ -176,10 +176,10 @@ def test_every_other_tensor_keeps_its_bytes(plain: Checkpoint, judged: Path) -> 
 def test_the_music_stays_as_it_was(plain: Checkpoint, judged: Path) -> None:
     made = []
     for known in (plain, load_checkpoint(judged)):
-        composition = Composition(known, None, GenerateOptions(bars=4, seed=5, variations=(1, 2)))
-        for _ in composition.steps():
+        continuation = Continuation(known, None, GenerateOptions(bars=4, seed=5, variations=(1, 2)))
+        for _ in continuation.steps():
             pass
-        made.append([composition.rows(i).tobytes() for i in range(2)])
+        made.append([continuation.rows(i).tobytes() for i in range(2)])
     assert made[0] == made[1]
 
 
@@ -189,13 +189,13 @@ def test_it_tells_noise_from_scales(judged: Path, dataset: Path) -> None:
     assert held["auc"] > 0.9
     pieces = Pieces(dataset, "test")
     real = [pieces.tokens(i)[:100] for i in range(len(pieces))]
-    composition = Composition(
+    continuation = Continuation(
         known, None, GenerateOptions(bars=10_000, seed=9, variations=(1, 2, 3, 4))
     )
-    for done, _ in enumerate(composition.steps(), 1):
+    for done, _ in enumerate(continuation.steps(), 1):
         if done == 100:
             break
-    made = [composition.rows(i) for i in range(4)]
+    made = [continuation.rows(i) for i in range(4)]
     assert min(log_odds(known, real)) > max(log_odds(known, made))
 
 
