@@ -85,10 +85,10 @@ def merge(
 def sample(
     folder: Folder,
     out: Annotated[Path, typer.Option(help="A folder for the MIDI files.", show_default=False)],
-    count: Annotated[int, typer.Option(help="How many.")] = 5,
+    count: Annotated[int, typer.Option(help="How many files to write.")] = 5,
     split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
-    context: Annotated[int, typer.Option(help="Tokens in a window.")] = 1024,
-    seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
+    context: Annotated[int, typer.Option(help="Tokens per window.")] = 1024,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same pieces.")] = 0,
     plain: Annotated[
         bool, typer.Option("--plain", help="Whole pieces as they are, not windows of training.")
     ] = False,

@@ -12,18 +12,22 @@ if TYPE_CHECKING:
 
 
 def embeddings(
-    weights: Annotated[str, typer.Option(help="A shipped model's name, or a folder.")] = "mini",
+    weights: Annotated[
+        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+    ] = "mini",
     out: Annotated[Path | None, typer.Option(help="Picture to draw, .png or .svg.")] = None,
     kind: Annotated[str, typer.Option(help="composer, style or all.")] = "composer",
-    most: Annotated[int, typer.Option(min=3, help="Labels at most, the most frequent.")] = 80,
+    most: Annotated[
+        int, typer.Option(min=3, help="Show at most this many labels, the most frequent ones.")
+    ] = 80,
     dataset: Annotated[
         Path | None,
-        typer.Option(help="The dataset of the training: counts who is frequent."),
+        typer.Option(help="The training dataset, to count which labels are frequent."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print every label's neighbours as JSON.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Of the map.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the t-SNE map.")] = 0,
 ) -> None:
     """Draw which composers and styles a model finds alike, or list their neighbours."""
     from musenet.evaluation.style_map import style_map

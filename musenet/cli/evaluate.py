@@ -15,7 +15,9 @@ def evaluate(
     paths: Annotated[
         list[Path], typer.Argument(help="Folders, archives or MIDI files, or a dataset.")
     ],
-    weights: Annotated[str, typer.Option(help="A shipped model's name, or a folder.")] = "mini",
+    weights: Annotated[
+        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+    ] = "mini",
     json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
     split: Annotated[str, typer.Option(help="Of a dataset: which part is scored.")] = "test",
     context: Annotated[
@@ -38,7 +40,7 @@ def evaluate(
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the figures as a page.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
-    batch: Annotated[int, typer.Option(min=1, help="Windows at once.")] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 8,
 ) -> None:
     """Say how many bits a note costs, in total, by field and by source, with an interval."""
     from musenet.evaluation.report import EvaluationRequest, table

@@ -24,7 +24,7 @@ def finetune(
         str, typer.Option("--from", help="A shipped model's name, or a checkpoint folder.")
     ] = "mini",
     minutes: Annotated[
-        float | None, typer.Option(help="Length of the training. [default: 10]")
+        float | None, typer.Option(help="Length of the training in minutes.", show_default="10")
     ] = None,
     composer: Annotated[
         str | None, typer.Option(help="Who wrote what no manifest and no path says.")
@@ -33,10 +33,10 @@ def finetune(
         str | None, typer.Option(help="Labels in paths, such as '{composer}/{title}.mid'.")
     ] = None,
     run: Annotated[
-        Path | None, typer.Option(help="Where the work is kept. [default: MODEL-run]")
+        Path | None, typer.Option(help="Folder of the training run.", show_default="MODEL-run")
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; 0 is all.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed gives the same training.")] = None,
     override: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any setting of `musenet train`."),

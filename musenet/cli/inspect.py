@@ -49,7 +49,7 @@ def inspect(
         list[Path], typer.Argument(metavar="FILE|FOLDER…", show_default=False, help="MIDI files.")
     ],
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object a file, a line each.")
+        bool, typer.Option("--json", help="Print one JSON object per file, one per line.")
     ] = False,
     repair: Annotated[
         Path | None,
@@ -165,7 +165,7 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
         name = instruments.name(track.program) + kit
         table.add_row(str(number), _safe(track.name), name, str(len(notes)), reach, *counts)
     console.print(table)
-    console.print(f"type {report.format}, {score.ticks_per_quarter} ticks a quarter")
+    console.print(f"type {report.format}, {score.ticks_per_quarter} ticks per quarter")
     console.print(f"tempo: {_tempos(score)}")
     times = [f"{n}/{d}" for _, n, d in score.time_signatures.tolist()]
     console.print(f"time signatures: {_shortened(times) or 'none (4/4)'}")
@@ -201,8 +201,8 @@ def _tempos(score: Score) -> str:
     if not tempi:
         return "none (120)"
     if len(tempi) == 1:
-        return f"{tempi[0]:.4g} quarters a minute"
-    return f"{min(tempi):.4g}–{max(tempi):.4g} quarters a minute, {len(tempi)} changes"
+        return f"{tempi[0]:.4g} quarters per minute"
+    return f"{min(tempi):.4g}–{max(tempi):.4g} quarters per minute, {len(tempi)} changes"
 
 
 def _shortened(words: list[str], most: int = 8) -> str:

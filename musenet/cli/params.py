@@ -13,13 +13,13 @@ _GIB = 2**30
 
 
 def params(
-    preset: Annotated[str, typer.Option(help="Of which shape.")] = "mini",
-    context: Annotated[int | None, typer.Option(min=1, help="Positions of a pass.")] = None,
+    preset: Annotated[str, typer.Option(help="Name of the model's shape, such as mini.")] = "mini",
+    context: Annotated[int | None, typer.Option(min=1, help="Context length in tokens.")] = None,
     memory: Annotated[
-        float | None, typer.Option(min=0, help="GiB that there are: say what fits in them.")
+        float | None, typer.Option(min=0, help="Memory in GiB: also say which batches fit.")
     ] = None,
     faithful: Annotated[
-        bool, typer.Option("--faithful", help="Built as MuseNet was, see the docs.")
+        bool, typer.Option("--faithful", help="Built as OpenAI's MuseNet was (docs/model.md).")
     ] = False,
 ) -> None:
     """Count a model's parameters, memory and operations without building it."""

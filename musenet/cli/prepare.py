@@ -48,7 +48,7 @@ def prepare(
     ] = 4,
     repair: Annotated[bool, typer.Option("--repair", help="Salvage damaged files.")] = False,
     engine: Annotated[str, typer.Option(help="processes, threads or ray.")] = "processes",
-    workers: Annotated[int, typer.Option(help="Files read at a time; 0 is all cores.")] = 0,
+    workers: Annotated[int, typer.Option(help="Worker processes; 0 is one per core.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished dataset.")
     ] = False,

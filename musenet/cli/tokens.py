@@ -21,7 +21,7 @@ def tokens(
     ] = None,
     encoding: Annotated[str, typer.Option(help="compound or musenet.")] = "compound",
     clock: Annotated[
-        str | None, typer.Option(help="beat or seconds. [default: the encoding's own]")
+        str | None, typer.Option(help="beat or seconds.", show_default="the encoding's")
     ] = None,
     pedal: Annotated[str, typer.Option(help="drop, durations or events.")] = "drop",
     tempo_changes: Annotated[

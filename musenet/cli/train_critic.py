@@ -12,7 +12,9 @@ import typer
 def train_critic(
     dataset: Annotated[Path, typer.Argument(help="The dataset that the model was trained on.")],
     out: Annotated[Path, typer.Option(help="The checkpoint with its critic.", show_default=False)],
-    weights: Annotated[str, typer.Option(help="A shipped model's name, or a folder.")] = "mini",
+    weights: Annotated[
+        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+    ] = "mini",
     pieces: Annotated[
         int, typer.Option(min=16, help="Pieces to generate, beside those held out.")
     ] = 320,
@@ -20,7 +22,7 @@ def train_critic(
         float | None,
         typer.Option(help="Generate no longer than this; the result depends on the machine then."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same critic.")] = 0,
 ) -> None:
     """Generate music, and train the critic to tell it from real music; Ctrl-C makes no more."""
     import time
