@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from .progress import ProgressDisplay
 
 
 def evaluate(
@@ -59,7 +59,15 @@ def evaluate(
         device=device,
         batch=batch,
     )
-    found = evaluated(request, _window_counter())
+    done = 0
+    with ProgressDisplay("windows") as progress:
+
+        def scored(windows: int) -> None:
+            nonlocal done
+            done += windows
+            progress("scoring", done)
+
+        found = evaluated(request, scored)
     for line in table(found.figures):
         print(line)
     if found.figures["refused"]:
@@ -72,18 +80,3 @@ def evaluate(
         from musenet.evaluation.page import page
 
         write_text(html, page(found))
-
-
-def _window_counter() -> Callable[[int], None] | None:
-    """At a terminal, a line that counts scored windows."""
-    if not sys.stderr.isatty():
-        return None
-    begun, done = time.perf_counter(), 0
-
-    def counted(windows: int) -> None:
-        nonlocal done
-        done += windows
-        speed = done / max(1e-9, time.perf_counter() - begun)
-        print(f"\r{done} windows, {speed:.1f} a second", end="", file=sys.stderr)
-
-    return counted

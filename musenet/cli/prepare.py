@@ -63,6 +63,8 @@ def prepare(
     from data_prep.worker.worker import Preprocessing
     from tokenizer import InputError, Tokenizer
 
+    from .progress import ProgressDisplay
+
     if tokenizer is not None:
         chosen = Tokenizer.load(tokenizer)
     else:
@@ -77,7 +79,7 @@ def prepare(
         PathPattern(path_labels) if path_labels else None,
     )
     limits = Limits(workers) if workers else Limits()
-    with _Progress() as progress:
+    with ProgressDisplay("files") as progress:
         report = run_pipeline(
             inputs,
             out,
@@ -111,34 +113,6 @@ def _one_of(kind: str, name: str, known: dict[str, Any]) -> Any:
     if name not in known:
         raise unknown(kind, name, known)
     return known[name]
-
-
-class _Progress:
-    """A line a stage, with the files done and how many a second."""
-
-    def __init__(self) -> None:
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        self._bars = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description:<18}"),
-            TextColumn("{task.completed:>8.0f} files"),
-            TimeElapsedColumn(),
-            transient=True,
-        )
-        self._tasks: dict[str, Any] = {}
-
-    def __call__(self, stage: str, done: int) -> None:
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=None)
-        self._bars.update(self._tasks[stage], completed=done)
-
-    def __enter__(self) -> _Progress:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
 
 
 def _say(report: DatasetReport, out: Path) -> None:

@@ -1,44 +1,70 @@
-"""A line that moves while music is made, where somebody may look at it."""
+"""The progress of long work, on standard error where that is a terminal; elsewhere nothing."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from musenet.generation.session import Continuation
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from musenet.generation.session import Continuation
 
 _REDRAW_SECONDS = 0.1
 
 
+class ProgressDisplay:
+    """A line for each stage of some work, as long as the block lasts.
+
+    Args:
+        unit: what is counted, as "files".
+    """
+
+    def __init__(self, unit: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._unit = unit
+        self._lines = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[count]}"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            disable=not sys.stderr.isatty(),
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> ProgressDisplay:
+        self._lines.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.stop()
+
+    def __call__(self, stage: str, done: float, total: float | None = None) -> None:
+        """Show how much of a stage is done, and of how much if that is known."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._lines.add_task(stage, total=None, count="")
+        count = f"{done:,.0f} {self._unit}" if self._unit else ""
+        self._lines.update(self._tasks[stage], completed=done, total=total, count=count)
+
+
 def watched(continuation: Continuation, steps: Iterator[float]) -> None:
-    """Go through all the steps of a continuation; at a terminal with a line of progress."""
-    if sys.stderr.isatty():
-        _with_progress(continuation, steps)
-    else:
-        for _ in steps:
-            pass
-
-
-def _with_progress(continuation: Continuation, steps: Iterator[float]) -> None:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
+    """Go through all the steps of a continuation, showing how far it is."""
     begin, end = continuation.prompt.boundary, continuation.end
-    seconds = continuation.prompt.score.seconds
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("listening to the prompt", total=max(1, end - begin))
-        shown = 0.0
+    first, shown = continuation.bars.number(begin) - 1, 0.0
+    with ProgressDisplay("bars") as progress:
+        progress("reading the prompt", 0)
         for tick in steps:
             now = time.perf_counter()
-            if now - shown < _REDRAW_SECONDS:
-                continue
-            shown = now
-            bar = continuation.bars.number(int(tick)) - continuation.bars.number(begin) + 1
-            music = float(seconds(int(tick))) - float(seconds(begin))
-            words = f"bar {bar} · {minutes(music)} of music"
-            progress.update(task, completed=min(tick, end) - begin, description=words)
+            if now - shown >= _REDRAW_SECONDS:
+                shown = now
+                last = continuation.bars.number(end - 1) - first
+                progress("generating", continuation.bars.number(int(tick)) - first, last)
 
 
 def minutes(seconds: float) -> str:

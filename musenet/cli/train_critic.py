@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .progress import ProgressDisplay
+
 
 def train_critic(
     dataset: Annotated[Path, typer.Argument(help="The dataset that the model was trained on.")],
@@ -33,9 +35,15 @@ def train_critic(
 
     checkpoint = load_checkpoint(weights)
     begun = time.monotonic()
-    learned, held = critics.generate(
-        checkpoint, dataset, pieces=pieces, minutes=minutes, seed=seed, progress=_said
-    )
+    with ProgressDisplay("groups") as progress:
+        learned, held = critics.generate(
+            checkpoint,
+            dataset,
+            pieces=pieces,
+            minutes=minutes,
+            seed=seed,
+            progress=lambda done, groups: progress("generating", done, groups),
+        )
     print("reading and learning", file=sys.stderr)
     states = critics.read(checkpoint, learned)
     critic = critics.train(states, checkpoint.config.width, seed)
@@ -46,8 +54,3 @@ def train_critic(
     for line in table(facts["held_out"]):
         print(line)
     print(f"{out}: with a critic, in {facts['minutes']} minutes")
-
-
-def _said(done: int, groups: int) -> None:
-    end = "\r" if sys.stderr.isatty() else "\n"
-    print(f"generating, group {done + 1} of {groups}", end=end, file=sys.stderr, flush=True)

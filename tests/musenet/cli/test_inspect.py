@@ -110,7 +110,7 @@ def test_text_tells_the_parts_and_the_oddities(tmp_path: Path) -> None:
     assert code == 0
     assert "1059 notes, 8 tracks" in output
     assert "Violin" in output
-    assert "480 ticks a quarter" in output
+    assert "480 ticks per quarter" in output
     code, output = run(FIXTURES / "nasty" / "two_tracks_same_channel.mid")
     assert "share channel 1" in output
     code, output = run(CUT, "--repair", tmp_path / "saved.mid")
