@@ -200,7 +200,7 @@ class _Uniforms:
             for k in variations
         ]
         self._drawn = np.empty((0, len(variations), len(FIELDS)))
-        self._row = 0
+        self._row = 1  # the first row of numbers is not used, and recipes count on that
 
     def next(self) -> None:
         """Go on to the next row."""

@@ -13,7 +13,7 @@ from musenet.decoding.int8 import missing
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.constraints import Constraints
 from musenet.sampling.filters import FieldFilter
-from musenet.sampling.sampler import Sampler, SamplerConfig, kept_rows, rows_of
+from musenet.sampling.sampler import Sampler, SamplerConfig, _Uniforms, kept_rows, rows_of
 from tokenizer.encoding.structure import structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.labels import Labels
@@ -155,3 +155,16 @@ def test_long_prompts_leave_room_for_what_comes(tiny: Checkpoint, config: Sample
     vocabulary = tokenizer_of(tiny).vocabulary
     rows = sampled(tiny, long)[0]
     assert vocabulary.is_note(rows).any()
+
+
+def test_a_recipe_gets_the_numbers_that_it_got_when_it_was_written() -> None:
+    """Of each variation's generator the first row of numbers was never used."""
+    uniforms = _Uniforms(7, (2, 5))
+    for lane, variation in enumerate((2, 5)):
+        seeds = np.random.SeedSequence([7, variation])
+        expected = np.random.Generator(np.random.Philox(seeds)).random((600, 5))[1:]
+        fresh = _Uniforms(7, (2, 5))
+        for row in expected:
+            assert np.array_equal(fresh.ahead(0)[lane], row)
+            fresh.next()
+        assert np.array_equal(uniforms.ahead(3)[lane], expected[3])
