@@ -19,7 +19,7 @@ from tokenizer.errors import InputError, unknown
 
 from . import xformers
 from .block_attention import block_attention, wide
-from .decompose import Part, parts
+from .decompose import PatternPart, parts
 from .lse_merge import TorchKernel, merged_attention, spread_heads
 from .patterns import mask
 
@@ -90,7 +90,7 @@ def resolve(backend: str, device: torch.device) -> str:
 
 
 def _single(
-    q_BTHD: Tensor, k_BTGD: Tensor, v_BTGD: Tensor, part: Part, row_length: int, backend: str
+    q_BTHD: Tensor, k_BTGD: Tensor, v_BTGD: Tensor, part: PatternPart, row_length: int, backend: str
 ) -> Tensor:
     """A pattern of one part: only `previous_row` leaves queries out, those of row 0."""
     q, k, v = (

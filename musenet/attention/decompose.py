@@ -46,7 +46,7 @@ class Fold:
 
 
 @dataclass(frozen=True)
-class Part:
+class PatternPart:
     """Which queries meet which keys, and how.
 
     Attributes:
@@ -109,33 +109,33 @@ def _earlier_place(x: Tensor, row_length: int, *, back: int) -> Tensor:
 
 
 _FIRST_TWO = (0, 1)
-_OWN_ROW = Part(Fold(_rows, _FIRST_TWO), Fold(_rows, _FIRST_TWO), "causal")
-_ROW_BEFORE = Part(Fold(_later_rows, _FIRST_TWO), Fold(_earlier_rows, _FIRST_TWO), "full", 1)
+_OWN_ROW = PatternPart(Fold(_rows, _FIRST_TWO), Fold(_rows, _FIRST_TWO), "causal")
+_ROW_BEFORE = PatternPart(Fold(_later_rows, _FIRST_TWO), Fold(_earlier_rows, _FIRST_TWO), "full", 1)
 # Place s sees places s + 1, … of the row before: dropping the last s and place 0, "from s on".
-_END_OF_ROW_BEFORE = Part(
+_END_OF_ROW_BEFORE = PatternPart(
     Fold(_later_rows_but_last, _FIRST_TWO),
     Fold(_earlier_rows_but_first, _FIRST_TWO),
     "after",
     skips=1,
     needs_length=2,
 )
-_COLUMN_ABOVE = Part(Fold(_later_columns), Fold(_earlier_columns), "causal", 1)
+_COLUMN_ABOVE = PatternPart(Fold(_later_columns), Fold(_earlier_columns), "causal", 1)
 
 
-def _summary_part(back: int) -> Part:
+def _summary_part(back: int) -> PatternPart:
     keys = Fold(partial(_earlier_place, back=back))
-    return Part(Fold(_later_rows_as_heads, (2, 3)), keys, "causal", 1)
+    return PatternPart(Fold(_later_rows_as_heads, (2, 3)), keys, "causal", 1)
 
 
-def parts(pattern: str, length: int, row_length: int) -> list[Part]:
+def parts(pattern: str, length: int, row_length: int) -> list[PatternPart]:
     """The parts of a pattern for `length` positions, a multiple of the row length.
 
     A part that has no query at this length is left out.
     """
     table = {
-        "dense": [Part(Fold(_whole), Fold(_whole), "causal")],
+        "dense": [PatternPart(Fold(_whole), Fold(_whole), "causal")],
         "row": [_OWN_ROW],
-        "column": [Part(Fold(_columns), Fold(_columns), "causal")],
+        "column": [PatternPart(Fold(_columns), Fold(_columns), "causal")],
         "previous_row": [_ROW_BEFORE],
         "local": [_OWN_ROW, _END_OF_ROW_BEFORE],
         "strided": [_OWN_ROW, _END_OF_ROW_BEFORE, _COLUMN_ABOVE],

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .block_attention import wide
-from .decompose import Fold, Part
+from .decompose import Fold, PatternPart
 
 
 class Kernel(Protocol):
@@ -36,7 +36,7 @@ def merged_attention(
     q_BTHD: Tensor,
     k_BTGD: Tensor,
     v_BTGD: Tensor,
-    parts: Sequence[Part],
+    parts: Sequence[PatternPart],
     row_length: int,
     kernel: Kernel,
 ) -> Tensor:
@@ -57,7 +57,7 @@ class _Merged(torch.autograd.Function):
         q: Tensor,
         k: Tensor,
         v: Tensor,
-        parts: Sequence[Part],
+        parts: Sequence[PatternPart],
         row_length: int,
         kernel: Kernel,
     ) -> Tensor:

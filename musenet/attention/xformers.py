@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .decompose import Part
+from .decompose import PatternPart
 from .lse_merge import gather_heads, spread_heads
 
 _log = logging.getLogger("musenet")
@@ -57,7 +57,7 @@ def operators() -> Any:
     return xformers.ops
 
 
-def plain(q_NSHD: Tensor, k_NSHD: Tensor, v_NSHD: Tensor, part: Part) -> Tensor:
+def plain(q_NSHD: Tensor, k_NSHD: Tensor, v_NSHD: Tensor, part: PatternPart) -> Tensor:
     """Attention of the sequences of one part, with gradients; heads are equal in number."""
     _check(q_NSHD, k_NSHD, v_NSHD)
     ops = operators()

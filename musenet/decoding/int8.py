@@ -27,7 +27,7 @@ from tokenizer.typing import Array, Integers, Ints
 from .decode_step import is_fixed_shape
 from .decoder import Choose, InFlight, Peek
 
-Floats = npt.NDArray[np.float32]
+Float32s = npt.NDArray[np.float32]
 
 
 def missing() -> str | None:
@@ -215,7 +215,7 @@ class _Keys:
         self._bound = number
         return self._slots[number]
 
-    def put(self, k_BGC: Floats, v_BGC: Floats, position: int) -> None:
+    def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
         """Put a position's keys and values in their places."""
         row, column = divmod(position, self._length)
         slot, place = 0, position % self.capacity
@@ -226,7 +226,7 @@ class _Keys:
         self._keys[slot, ..., place] = k_BGC
         self._values[slot, :, :, place] = v_BGC
 
-    def hide(self, seen_S: Floats, position: int) -> None:
+    def hide(self, seen_S: Float32s, position: int) -> None:
         """Write −∞ for the places of the slot that hold nothing for a position yet."""
         row, column = divmod(position, self._length)
         count = {"column": row, "row": column}.get(self.pattern, position)
@@ -244,7 +244,7 @@ def capacity(pattern: str, row_length: int, context: int) -> int:
 class _Bound:
     """A graph with the arrays that it reads from and writes to, in place."""
 
-    def __init__(self, session: Any, inputs: dict[str, Array], outputs: Sequence[Floats]) -> None:
+    def __init__(self, session: Any, inputs: dict[str, Array], outputs: Sequence[Float32s]) -> None:
         self._session = session
         self._binding = session.io_binding()
         self._values: dict[str, Any] = {}

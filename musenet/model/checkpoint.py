@@ -9,13 +9,10 @@ Loading never unpickles.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 
 from tokenizer import Tokenizer
 from tokenizer.errors import InputError, unknown
+from tokenizer.files import replacing_folder
 
 from .config import ModelConfig
 from .transformer import Transformer
@@ -106,7 +104,7 @@ def save_checkpoint(
     """
     target = Path(folder)
     data = _stored(model)
-    with _folder_replacing(target) as temporary:
+    with replacing_folder(target) as temporary:
         (temporary / "model.safetensors").write_bytes(data)
         (temporary / "config.json").write_bytes(model.config.to_json().encode())
         record = json.dumps(dict(training), indent=2, ensure_ascii=False) + "\n"
@@ -230,29 +228,3 @@ def _training(folder: Path) -> dict[str, Any]:
 
 def _hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:_HASH_LENGTH]
-
-
-@contextlib.contextmanager
-def _folder_replacing(target: Path) -> Iterator[Path]:
-    """Give a new folder beside `target`, and put it in its place when the block succeeds."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise InputError(
-            f"cannot write {target}: {error.strerror}; choose a folder that you can write to"
-        ) from error
-    old = temporary.with_name(temporary.name + "-old")
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        if target.exists():
-            target.rename(old)
-        temporary.rename(target)
-    except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
-        raise InputError(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -6,12 +6,12 @@ No torch here: a configuration can be read, checked and printed without building
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from musenet.attention.patterns import PATTERNS, unreachable
+from tokenizer import records
 from tokenizer.errors import InputError, unknown
 
 VERSION = 1
@@ -89,7 +89,7 @@ class ModelConfig:
 
     def to_json(self) -> str:
         """One JSON object, with the version of its layout."""
-        return json.dumps({"version": VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
+        return records.to_json({"version": VERSION, **dataclasses.asdict(self)}, indent=2) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> ModelConfig:
@@ -98,23 +98,13 @@ class ModelConfig:
         Raises:
             InputError: if it is damaged, from another version or has unknown entries.
         """
-        try:
-            entries = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"the model's config.json is damaged ({error})") from error
-        if not isinstance(entries, dict) or entries.pop("version", None) != VERSION:
+        name = "the model's config.json"
+        entries = records.from_json(dict[str, Any], text, name)
+        if entries.pop("version", None) != VERSION:
             raise InputError(
-                f"the model's config.json is not of version {VERSION}; "
-                "use the musenet release that wrote it"
+                f"{name} is not of version {VERSION}; use the musenet release that wrote it"
             )
-        names = [field.name for field in dataclasses.fields(cls)]
-        for name in entries:
-            if name not in names:
-                raise unknown("model setting", name, names)
-        try:
-            return cls(**entries)
-        except TypeError as error:
-            raise InputError(f"the model's config.json is damaged ({error})") from error
+        return records.from_data(cls, entries, name)
 
 
 def _check(config: ModelConfig) -> None:

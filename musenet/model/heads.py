@@ -28,10 +28,10 @@ from .config import ModelConfig
 from .embeddings import SummedEmbedding
 from .fused_ops import negative_log_likelihood, rms_norm, squared_relu
 
-Choose = Callable[[int, Tensor, Tensor], Tensor]
+ChooseTensor = Callable[[int, Tensor, Tensor], Tensor]
 """choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
 
-Peek = Callable[[Tensor], Tensor]
+PeekTensor = Callable[[Tensor], Tensor]
 """peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
 
 
@@ -50,7 +50,7 @@ class Head(Protocol):
     def hidden_matrices(self) -> list[nn.Parameter]:
         """The matrices between hidden states."""
 
-    def sample(self, hidden_BD: Tensor, choose: Choose, peek: Peek) -> Tensor:
+    def sample(self, hidden_BD: Tensor, choose: ChooseTensor, peek: PeekTensor) -> Tensor:
         """The next row of each sequence, [B, F] long."""
 
 
@@ -97,7 +97,7 @@ class CascadeHead(nn.Module):
             losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
         return torch.stack(losses, -1)
 
-    def sample(self, hidden_BD: Tensor, choose: Choose, peek: Peek) -> Tensor:
+    def sample(self, hidden_BD: Tensor, choose: ChooseTensor, peek: PeekTensor) -> Tensor:
         """Choose the next row of each sequence, field by field.
 
         Args:
@@ -184,8 +184,8 @@ class FieldsHead(nn.Module):
     def sample(
         self,
         hidden_BD: Tensor,
-        choose: Choose,
-        peek: Peek,  # noqa: ARG002 (one interface for all heads)
+        choose: ChooseTensor,
+        peek: PeekTensor,  # noqa: ARG002 (one interface for all heads)
     ) -> Tensor:
         """Choose the next row of each sequence, [B, F] long; for `parallel` only.
 

@@ -29,9 +29,6 @@ from .heads import build_head
 
 _ROTARY_BASE = 10_000.0
 
-Mix = tuple[Tensor, Tensor]
-"""(λ [B], permutation [B]): λ·x + (1 − λ)·x[permutation], mixup on the summed embeddings."""
-
 
 class Transformer(nn.Module):
     """A decoder over rows of fields.
@@ -75,7 +72,7 @@ class Transformer(nn.Module):
         tokens_BTF: Tensor,
         structure_BTS: Tensor,
         cache: Cache | None = None,
-        mix: Mix | None = None,
+        mix: tuple[Tensor, Tensor] | None = None,
     ) -> Tensor:
         """The normalised state after the last layer, from which the head predicts.
 
@@ -83,7 +80,7 @@ class Transformer(nn.Module):
             tokens_BTF: rows (for interleaved heads: steps), long.
             structure_BTS: their structural features, long.
             cache: positions before these; they are appended to it.
-            mix: mixup of the batch's sequences.
+            mix: mixup (λ [B], permutation [B]): embeddings become λ·x + (1 − λ)·x[permutation].
 
         Returns:
             [B, T, D] in the compute dtype.

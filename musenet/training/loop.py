@@ -25,7 +25,7 @@ from tokenizer.errors import InputError
 from .batches import AHEAD, Batches, WindowSource
 from .checkpoints import TrainingState
 from .distributed import Cost, Group
-from .metrics import Meter, MetricsRow, memory_mb
+from .metrics import MetricsRow, StepTotals, memory_mb
 from .mixup import draw_mixups
 from .optimizers import Optimizers
 from .settings import Settings
@@ -187,11 +187,11 @@ class TrainingLoop:
             SaveDue(): _Timer(60 * settings.save_minutes, settings.save_steps),
             SampleDue(): _Timer(60 * settings.sample_minutes, 0),
         }
-        meter, clock, stopped = Meter(), time.monotonic(), 0
+        totals, clock, stopped = StepTotals(), time.monotonic(), 0
         while not stopped and self._fraction_done(state) < 1.0:
             begin = time.perf_counter()
-            self._step(state, meter)
-            meter.seconds += time.perf_counter() - begin
+            self._step(state, totals)
+            totals.seconds += time.perf_counter() - begin
             now = time.monotonic()
             due = [timer.is_due(state.step) for timer in (reports, *duties.values())]
             # What a clock or a signal says, the first process says for all.
@@ -202,8 +202,8 @@ class TrainingLoop:
             self._change_windows(state)
             done = self._fraction_done(state) >= 1.0
             if report or done:
-                yield StepsReported(self._row(state, meter))
-                meter = Meter()
+                yield StepsReported(self._row(state, totals))
+                totals = StepTotals()
             if not done:
                 yield from (event for event, want in zip(duties, wanted, strict=True) if want)
         yield Ended(stopped)
@@ -239,11 +239,11 @@ class TrainingLoop:
             total += nats.detach()
         return total
 
-    def _step(self, state: TrainingState, meter: Meter) -> None:
+    def _step(self, state: TrainingState, totals: StepTotals) -> None:
         """One optimizer step."""
         waited = self.batches.waited
         batch = next(self.batches)
-        meter.waited += self.batches.waited - waited
+        totals.waited += self.batches.waited - waited
         factor = rate_factor(
             self._fraction_done(state),
             state.step,
@@ -268,7 +268,7 @@ class TrainingLoop:
         state.step += 1
         state.notes += int(notes)
         state.tokens += int(rows)
-        meter.add(nats, int(notes))
+        totals.add(nats, int(notes))
 
     def _fraction_done(self, state: TrainingState) -> float:
         return self.length.fraction_done(state.step, state.seconds)
@@ -280,10 +280,10 @@ class TrainingLoop:
             state.final_from = state.step + AHEAD + 2
             self.batches.change(state.final_from, self.final_windows)
 
-    def _row(self, state: TrainingState, meter: Meter) -> MetricsRow:
+    def _row(self, state: TrainingState, totals: StepTotals) -> MetricsRow:
         """A row of training metrics."""
-        tokens = self.settings.batch * self.settings.context * meter.steps
-        flops = tokens * self.flops_per_token / max(meter.seconds, 1e-9)
+        tokens = self.settings.batch * self.settings.context * totals.steps
+        flops = tokens * self.flops_per_token / max(totals.seconds, 1e-9)
         return {
             "kind": "train",
             "step": state.step,
@@ -291,7 +291,7 @@ class TrainingLoop:
             "seconds": round(state.seconds, 1),
             "fraction_done": round(self._fraction_done(state), 5),
             "seconds_left": self.length.seconds_left(state.step, state.seconds),
-            **meter.row(),
+            **totals.row(),
             "mfu": round(flops / self.peak_flops, 4) if self.peak_flops else None,
             "memory_mb": memory_mb(),
         }

@@ -42,7 +42,7 @@ def read_metrics(file: Path) -> list[MetricsRow]:
 
 
 @dataclass
-class Meter:
+class StepTotals:
     """Sums since the last report.
 
     Attributes:

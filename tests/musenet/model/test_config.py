@@ -75,7 +75,7 @@ def test_an_unknown_preset_suggests_the_nearest() -> None:
     ("text", "sentence"),
     [
         ("{", "damaged"),
-        ("[]", "version"),
+        ("[]", "damaged"),
         ('{"version": 99}', "version"),
         (json.dumps({"version": VERSION, "layer": 3}), "did you mean 'layers'"),
         (json.dumps({"version": VERSION, "layers": 3}), "damaged"),

@@ -24,7 +24,7 @@ from musenet.training.loop import (
     ValidationDue,
     rate_factor,
 )
-from musenet.training.metrics import Meter
+from musenet.training.metrics import StepTotals
 from musenet.training.settings import Settings
 from musenet.training.start import start_run
 
@@ -127,8 +127,8 @@ def test_a_step_waits_as_often_in_many_parts_as_in_one(
     for accumulate in (1, 2, 8):
         settings = small(steps=2, batch=8, accumulate=accumulate, **changes)
         with loop_of(dataset, tmp_path / f"run-{accumulate}", settings) as loop:
-            loop._step(TrainingState(), Meter())
+            loop._step(TrainingState(), StepTotals())
             with monkeypatch.context() as patched, Waits(patched) as waits:
-                loop._step(TrainingState(step=1), Meter())
+                loop._step(TrainingState(step=1), StepTotals())
         found.append(waits.count)
     assert found[0] == found[1] == found[2] > 0

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from musenet.training.metrics import Journal, Meter, describe_row, read_metrics, write_curves
+from musenet.training.metrics import Journal, StepTotals, describe_row, read_metrics, write_curves
 
 
 def row(step: int, **more: Any) -> dict[str, Any]:
@@ -20,7 +20,7 @@ def row(step: int, **more: Any) -> dict[str, Any]:
 
 
 def test_a_meter_gives_bits_over_notes_and_notes_over_seconds() -> None:
-    meter = Meter()
+    meter = StepTotals()
     meter.add([math.log(2) * n for n in (1, 2, 3, 4, 5)], notes=3)
     meter.add([math.log(2) * n for n in (5, 4, 3, 2, 1)], notes=1)
     meter.seconds, meter.waited = 2.0, 0.5
