@@ -13,6 +13,9 @@ demo: $(STAMP)-run
 		--out demo/chorale.mid --picture demo/chorale.png
 	@echo "Listen to demo/chorale.mid and look at demo/chorale.png."
 
+# pytest runs a process on every core; more threads in each would only wait for one another.
+test test-fast: export OMP_NUM_THREADS = 1
+
 test: $(STAMP)-test
 	$(RUN) -m pytest -n auto
 
