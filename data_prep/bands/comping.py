@@ -11,9 +11,8 @@ from random import Random
 
 from .chords import Chord
 from .form import Bar
-from .pattern import PatternBar, Step, line_bars
+from .pattern import PatternBar, Step
 from .playing import ACCENT, GHOST, PLAIN, SOFT, Chart, Note, Player, Repertoire
-from .style import Pattern
 from .voicing import voiced
 from .words import Word, word
 
@@ -32,8 +31,8 @@ class Comping:
         self._before: tuple[int, ...] = ()
         self._notes: list[Note] = []
         self._sounding: list[int] = []  # where the notes of the last step stand
-        written = player.part.written() or (Pattern("c"),)
-        self._repertoire = Repertoire(written, chart, random)
+        self._repertoire = Repertoire(player.part, chart, random)
+        self._chord: Chord | None = None
         self._down = True
 
     def play(self, player: Player) -> list[Note]:
@@ -42,11 +41,8 @@ class Comping:
             if number not in player.sections:
                 self._before = ()
                 continue
-            pattern = self._repertoire.take(section)
             whole = PatternBar((Step(0, self._chart.meter.bar, "c"),))
-            bars: tuple[PatternBar, ...] = (whole,)
-            if pattern is not None:
-                bars = line_bars(pattern.play, self._chart.meter, self._chart.swing)
+            bars = self._repertoire.take(section) or (whole,)
             for bar in self._chart.bars_of(section):
                 if bar.ending:
                     self._end(bar)
@@ -101,6 +97,10 @@ class Comping:
     def _carry(self, bar: Bar, ticks: int) -> None:
         if not ticks or bar.stop or not self._sounding:
             return
+        if self._chord != bar.chord_at(0):  # held from before an unforeseen change
+            pitches = self._pitches(bar.chord_at(0), word("c"))
+            self._add(bar.start, ticks * self._part.gate // 100, pitches, PLAIN)
+            return
         for place in self._sounding:
             note = self._notes[place]
             if bar.start - note.stop < self._chart.meter.beat // 2:
@@ -142,6 +142,7 @@ class Comping:
 
     def _pitches(self, chord: Chord, parsed: Word) -> tuple[int, ...]:
         part = self._part
+        self._chord = chord
         voicing = voiced(chord, part.voicing, part.voices, self._low, self._high, self._before)
         self._before = voicing
         if parsed.core in ("b", "f"):

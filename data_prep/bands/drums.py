@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
+from . import variation
 from .form import Bar, Section
 from .kit import CYMBALS, HATS, KEYS, VELOCITIES
-from .pattern import PatternBar, Step, drum_bars
+from .pattern import Step, drum_bars
 from .playing import Chart, Note, Player, plays_in
 from .style import Drums, Groove
+from .variation import Lines
 
 _LENGTH = 60
 _FLAM = 22  # ticks by which a flam's first stroke is early
@@ -28,6 +30,7 @@ class Drummer:
         self._grooves = self._of_meter(drums.parsed())
         self._fills = self._of_meter(drums.parsed(fills=True))
         self._chosen: dict[str, Groove] = {}
+        self._of_song: dict[int, Lines] = {}
         self._notes: list[Note] = []
         self._song_fill = random.choice(self._fills) if self._fills else None
         self._kick_changes = random.randrange(100) < 35
@@ -59,7 +62,7 @@ class Drummer:
                 self._strike(bar, hits)
         return self._notes
 
-    def _groove(self, section: Section) -> Groove:
+    def _groove(self, section: Section) -> Lines:
         """The section's groove: the one of its kind, seldom another of the same choice."""
         kind = section.kind
         named = [g for g in self._grooves if g.sections and plays_in(g.sections, kind)]
@@ -68,20 +71,31 @@ class Drummer:
             used = [g for g in options if g in self._chosen.values()]
             take = used if used and self._random.randrange(100) < 40 else options
             self._chosen[kind] = self._random.choice(take)
+        groove = self._chosen[kind]
         if section.occurrence and self._random.randrange(100) < 18:
-            return self._random.choice(options)
-        return self._chosen[kind]
+            groove = self._random.choice(options)
+        place = self._grooves.index(groove)
+        if place not in self._of_song:
+            own, other = self._lines(groove), self._lines(self._random.choice(options))
+            lines = variation.groove(own, other, self._chart.meter, self._random)
+            self._of_song[place] = {
+                name: tuple(bar.swung(self._chart.swing) for bar in bars)
+                for name, bars in lines.items()
+            }
+        return self._of_song[place]
 
-    def _written(self, groove: Groove, number: int) -> Hits:
-        hits: Hits = {}
-        for name, text in groove.lines.items():
-            bars: tuple[PatternBar, ...] = drum_bars(text, self._chart.meter, self._chart.swing)
-            hits[name] = list(bars[number % len(bars)].steps)
-        return hits
+    def _lines(self, groove: Groove) -> Lines:
+        """A groove's bars as the style file has them."""
+        return {name: drum_bars(text, self._chart.meter) for name, text in groove.lines.items()}
 
-    def _bar(self, groove: Groove, bar: Bar) -> Hits:
+    def _fill(self, groove: Groove) -> Hits:
+        """The strokes of a fill."""
+        meter, swing = self._chart.meter, self._chart.swing
+        return {n: list(drum_bars(t, meter, swing)[0].steps) for n, t in groove.lines.items()}
+
+    def _bar(self, groove: Lines, bar: Bar) -> Hits:
         """A bar of the groove as it is played this time."""
-        hits = self._written(groove, bar.number)
+        hits = {name: list(bars[bar.number % len(bars)].steps) for name, bars in groove.items()}
         chance = self._random.randrange(100)
         if chance < 10 and "kick" in hits and bar.number and self._kick_changes:
             self._change_kick(hits)
@@ -135,7 +149,7 @@ class Drummer:
             return hits
         strokes = {
             name: [step for step in steps if step.start >= begin]
-            for name, steps in self._written(fill, 0).items()
+            for name, steps in self._fill(fill).items()
         }
         kept = {
             name: [step for step in steps if step.start < begin or name in ("pedal", "shaker")]
@@ -176,7 +190,7 @@ class Drummer:
         if bar.fill and self._fills and self._random.randrange(100) < 70:
             begin = self._chart.meter.bar - min(bar.fill, 2) * self._chart.meter.beat
             fill = self._random.choice(self._fills)
-            for name, steps in self._written(fill, 0).items():
+            for name, steps in self._fill(fill).items():
                 first.setdefault(name, []).extend(s for s in steps if s.start >= begin)
         return first
 

@@ -135,7 +135,11 @@ def _written(style: Style, mode: str, kind: str, random: Random) -> Numerals:
     """This song's progression for a kind of section."""
     progression = random.choice(harmony.progressions_for(style.chords[mode], kind))
     numerals = harmony.parse(progression)
-    if random.randrange(100) < style.reharmonise_chance // 2:
+    other = harmony.parse(random.choice(harmony.progressions_for(style.chords[mode], kind)))
+    if len(numerals) == len(other) and len(other) in (4, 8) and random.randrange(100) < 50:
+        half = len(other) // 2
+        numerals = [*numerals[:half], *other[half:]]
+    if random.randrange(100) < style.reharmonise_chance:
         numerals = harmony.reharmonised(numerals, style, mode, random)
     return numerals
 

@@ -10,7 +10,7 @@ from random import Random
 
 from .chords import Chord, interval_of, scale_of
 from .form import Bar
-from .pattern import Step, line_bars
+from .pattern import Step
 from .playing import ACCENT, GHOST, PLAIN, Chart, Note, Player, Repertoire
 from .words import Word, word
 
@@ -28,7 +28,7 @@ class Line:
         self._pitch = self._low + 7
         self._root = self._low + 5
         self._notes: list[Note] = []
-        self._repertoire = Repertoire(player.part.written(), chart, random)
+        self._repertoire = Repertoire(player.part, chart, random)
         self._is_bass = player.part.role == "bass"
 
     def play(self, player: Player) -> list[Note]:
@@ -36,10 +36,9 @@ class Line:
         for number, section in enumerate(self._chart.form.sections):
             if number not in player.sections:
                 continue
-            pattern = self._repertoire.take(section)
-            if pattern is None:
+            bars = self._repertoire.take(section)
+            if not bars:
                 continue
-            bars = line_bars(pattern.play, self._chart.meter, self._chart.swing)
             for bar in self._chart.bars_of(section):
                 if bar.ending:
                     self._end(bar)
@@ -115,6 +114,11 @@ class Line:
         """Let the last note ring over the bar line, where the pattern holds it."""
         if ticks and self._notes and not bar.stop:
             last = self._notes[-1]
+            chord = bar.chord_at(0)
+            if last.pitch % 12 not in (*chord.classes, chord.bass):  # it led here, and stops here
+                self._root = self._pitch = self._near(chord.bass, last.pitch)
+                self._notes.append(Note(bar.start, ticks * 9 // 10, self._root, PLAIN))
+                return
             if bar.start - last.stop < self._chart.meter.beat // 2:
                 self._notes[-1] = last._replace(duration=bar.start + ticks * 9 // 10 - last.start)
 

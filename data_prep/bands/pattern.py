@@ -81,10 +81,23 @@ class PatternBar:
     Attributes:
         steps: in order of time.
         carry: ticks at the bar's beginning for which the last note of the bar before goes on.
+        size: ticks from one step of the grid to the next.
     """
 
     steps: tuple[Step, ...]
     carry: int = 0
+    size: int = TICKS
+
+    def swung(self, swing: Swing) -> PatternBar:
+        """The bar as it swings; triplets, and what is longer than a beat, are as written."""
+        if swing.percent == 50 or TICKS % self.size or not (TICKS // self.size) % 3:
+            return self
+        warp = swing.warp
+        steps = tuple(
+            Step(warp(s.start), warp(s.start + s.length) - warp(s.start), s.symbol)
+            for s in self.steps
+        )
+        return PatternBar(steps, warp(self.carry), self.size)
 
 
 @lru_cache(maxsize=65536)
@@ -94,7 +107,8 @@ def drum_bars(text: str, meter: Meter, swing: Swing = STRAIGHT) -> tuple[Pattern
     Raises:
         InputError: if the steps do not divide the bar.
     """
-    return tuple(_bar(list(bar.replace(" ", "")), text, meter, swing) for bar in text.split("|"))
+    bars = (list(bar.replace(" ", "")) for bar in text.split("|"))
+    return tuple(_bar(symbols, text, meter).swung(swing) for symbols in bars)
 
 
 @lru_cache(maxsize=65536)
@@ -104,22 +118,20 @@ def line_bars(text: str, meter: Meter, swing: Swing = STRAIGHT) -> tuple[Pattern
     Raises:
         InputError: if the steps do not divide the bar.
     """
-    return tuple(_bar(bar.split(), text, meter, swing) for bar in text.split("|"))
+    return tuple(_bar(bar.split(), text, meter).swung(swing) for bar in text.split("|"))
 
 
-def _bar(symbols: list[str], text: str, meter: Meter, swing: Swing) -> PatternBar:
+def _bar(symbols: list[str], text: str, meter: Meter) -> PatternBar:
     if not symbols or meter.bar % len(symbols):
         raise InputError(
             f"the pattern '{text}' has a bar of {len(symbols)} steps, which do not divide "
             f"{meter} evenly"
         )
     size = meter.bar // len(symbols)
-    if TICKS % size or not (TICKS // size) % 3:
-        swing = STRAIGHT  # triplets and what is longer or crooked is written as it sounds
     steps: list[Step] = []
     carry = 0
     for number, symbol in enumerate(symbols):
-        start, stop = swing.warp(number * size), swing.warp((number + 1) * size)
+        start, stop = number * size, (number + 1) * size
         if symbol == HOLD:
             if steps and steps[-1].symbol != REST:
                 steps[-1] = steps[-1]._replace(length=stop - steps[-1].start)
@@ -127,4 +139,4 @@ def _bar(symbols: list[str], text: str, meter: Meter, swing: Swing) -> PatternBa
                 carry = stop
         else:
             steps.append(Step(start, stop - start, symbol))
-    return PatternBar(tuple(step for step in steps if step.symbol != REST), carry)
+    return PatternBar(tuple(step for step in steps if step.symbol != REST), carry, size)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from . import variation
 from .form import Bar, Form, Section
-from .pattern import Meter, Swing
+from .pattern import Meter, PatternBar, Swing, line_bars
 from .style import Part, Pattern, Style
 
 
@@ -97,26 +98,37 @@ def for_section(
 
 
 class Repertoire:
-    """Which pattern a player takes in each section: mostly the same for the same kind."""
+    """What a player plays in each section: this song's form of the style's patterns."""
 
-    def __init__(self, patterns: Sequence[Pattern], chart: Chart, random: Random) -> None:
+    def __init__(self, part: Part, chart: Chart, random: Random) -> None:
         self._chart = chart
-        self._patterns = patterns
+        self._part = part
         self._random = random
-        self._chosen: dict[str, Pattern] = {}
+        self._chosen: dict[str, tuple[PatternBar, ...]] = {}
+        self._of_song: dict[Pattern, tuple[PatternBar, ...]] = {}
         self._favourite: Pattern | None = None
 
-    def take(self, section: Section) -> Pattern | None:
-        """The pattern of a section; None if the style has none in this meter."""
+    def take(self, section: Section) -> tuple[PatternBar, ...]:
+        """The bars of a section's pattern; none if the style has none in this meter."""
         kind = section.kind
-        options = for_section(self._patterns, kind, self._chart.style, self._chart.meter)
+        chart = self._chart
+        options = for_section(self._part.written(), kind, chart.style, chart.meter)
         if not options:
-            return None
+            return ()
         if kind not in self._chosen:
             same = self._favourite in options and self._random.randrange(100) < 45
-            chosen = self._favourite if same else self._random.choice(options)
-            self._chosen[kind] = chosen or options[0]
-            self._favourite = self._favourite or chosen
+            pattern = self._favourite if same else self._random.choice(options)
+            self._favourite = self._favourite or pattern
+            self._chosen[kind] = self._bars(pattern or options[0], options)
         if section.occurrence and self._random.randrange(100) < 22:
-            return self._random.choice(options)
+            return self._bars(self._random.choice(options), options)
         return self._chosen[kind]
+
+    def _bars(self, pattern: Pattern, options: list[Pattern]) -> tuple[PatternBar, ...]:
+        if pattern not in self._of_song:
+            chart = self._chart
+            own = line_bars(pattern.play, chart.meter)
+            other = line_bars(self._random.choice(options).play, chart.meter)
+            bars = variation.line(own, other, self._part.role, self._random)
+            self._of_song[pattern] = tuple(bar.swung(chart.swing) for bar in bars)
+        return self._of_song[pattern]
