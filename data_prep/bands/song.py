@@ -24,6 +24,8 @@ from . import arrange, harmony, kit
 from .chords import Key, pitch_class
 from .comping import Comping
 from .drums import Drummer
+from .feel import LICENCE as FEEL_LICENCE
+from .feel import Feel
 from .form import Form, planned
 from .humanise import humanised
 from .lines import Line
@@ -36,6 +38,8 @@ from .tunes import Tune, arranged, lead_of
 
 LICENCE = "CC0-1.0"
 _DRUMS_ALONE = 2  # percent of songs
+_FEELS = 75  # percent of songs, where feels are given
+_HUMAN = 50  # from which `human` on a style may have them
 _TUNES = 50  # percent of songs, where tunes are given
 
 
@@ -56,13 +60,17 @@ class PlayedTrack:
     notes: list[Note]
 
 
-def compose(style: Style, seed: str, tunes: Sequence[Tune] = ()) -> Song:
+def compose(
+    style: Style, seed: str, tunes: Sequence[Tune] = (), feels: Sequence[Feel] = ()
+) -> Song:
     """The song of a style that a seed stands for; the same one on every machine.
 
     Args:
         style: what the band plays.
         seed: any text.
         tunes: half of the songs arrange one of these, where one suits the style.
+        feels: most drummers have one of these, where one suits the style; the song is then under
+            the feel's licence.
     """
     random = Random(seed)
     meter = random.choice(style.all_meters)
@@ -76,12 +84,23 @@ def compose(style: Style, seed: str, tunes: Sequence[Tune] = ()) -> Song:
     else:
         found = arranged(tune, style, meter, tempo, swing, random)
         chart = Chart(style, found.form, swing, found.themes)
-    tracks = _played(chart, tempo, random)
+    feel = _feel(chart, feels, random)
+    tracks = _played(chart, tempo, feel, random)
     score = _score(tracks, chart.form, tempo, random)
     row = _row(chart, tempo, tracks)
     if tune is not None:
         row |= {"tune": tune.sheet.title, "tune_composer": tune.composer}
+    if feel is not None and "drums" in row["roles"].values():
+        row |= {"groove": feel.source, "licence": FEEL_LICENCE}
     return Song(score, row)
+
+
+def _feel(chart: Chart, feels: Sequence[Feel], random: Random) -> Feel | None:
+    """A human drummer's feel for songs in four of styles that humans play."""
+    style = chart.style
+    suited = [feel for feel in feels if feel.suits(style)]
+    wanted = chart.meter == (4, 4) and style.human >= _HUMAN and random.randrange(100) < _FEELS
+    return random.choice(suited) if suited and wanted else None
 
 
 def _key(style: Style, random: Random) -> Key:
@@ -91,7 +110,7 @@ def _key(style: Style, random: Random) -> Key:
     return Key(tonic, mode)
 
 
-def _played(chart: Chart, tempo: int, random: Random) -> list[PlayedTrack]:
+def _played(chart: Chart, tempo: int, feel: Feel | None, random: Random) -> list[PlayedTrack]:
     """Everybody plays: first those who keep to the chart, then those who listen to the lead."""
     style = chart.style
     alone = style.drums is not None and not chart.themes and random.randrange(100) < _DRUMS_ALONE
@@ -124,7 +143,7 @@ def _played(chart: Chart, tempo: int, random: Random) -> list[PlayedTrack]:
         )
         if made:
             found.append(PlayedTrack(Track(player.name, player.program), part.role, made))
-    drums = _drums(chart, per_ms, alone or not found, random)
+    drums = _drums(chart, per_ms, alone or not found, feel, random)
     return [*found, *drums]
 
 
@@ -143,7 +162,9 @@ def _part(player: Player, chart: Chart, random: Random) -> list[Note]:
     return found
 
 
-def _drums(chart: Chart, per_ms: float, needed: bool, random: Random) -> list[PlayedTrack]:
+def _drums(
+    chart: Chart, per_ms: float, needed: bool, feel: Feel | None, random: Random
+) -> list[PlayedTrack]:
     drums = chart.style.drums
     if drums is None or not (needed or random.randrange(100) < drums.chance):
         return []
@@ -156,11 +177,13 @@ def _drums(chart: Chart, per_ms: float, needed: bool, random: Random) -> list[Pl
         written,
         chart.form,
         Random(random.getrandbits(64)),
-        human=chart.style.human,
-        lag=round(drums.lag * per_ms),
+        human=0 if feel else chart.style.human,
+        lag=0 if feel else round(drums.lag * per_ms),
         volume=0,
         steady=True,
     )
+    if feel is not None:
+        made = feel.applied(made, chart.meter, Random(random.getrandbits(64)))
     track = Track("Drums", DRUMS, True, kit.KITS[random.choice(drums.kits)])
     return [PlayedTrack(track, "drums", made)] if made else []
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -18,6 +19,7 @@ from tokenizer.errors import InputError
 from tokenizer.files import write_bytes, write_text
 from tokenizer.midi.write import score_to_bytes
 
+from .feel import Feel, read_feels
 from .song import compose
 from .style import load
 from .tunes import Tune
@@ -35,12 +37,14 @@ class Order(NamedTuple):
         seed: of the whole folder.
         out: the folder.
         tunes: lead sheets for half of the songs.
+        groove: a folder of drum performances whose feel the drummers have, if any.
     """
 
     styles: tuple[str, ...]
     seed: int
     out: Path
     tunes: tuple[Tune, ...] = ()
+    groove: Path | None = None
 
 
 def write(
@@ -62,6 +66,8 @@ def write(
         raise InputError("no style is given; leave --style out for all of them")
     for style in order.styles:
         load(style)
+    if order.groove is not None:
+        _feels(order.groove)
     manifest = order.out / MANIFEST
     if manifest.exists() and not overwrite:
         raise InputError(f"{manifest} exists; give --overwrite to write the folder again")
@@ -93,11 +99,18 @@ def _chunk(order: Order, numbers: Sequence[int]) -> list[dict[str, Any]]:
     return [_song(order, number) for number in numbers]
 
 
+@cache
+def _feels(folder: Path) -> tuple[Feel, ...]:
+    """A folder's feels, read once a worker."""
+    return read_feels(folder)
+
+
 def _song(order: Order, number: int) -> dict[str, Any]:
     """Make and write song `number`; its row."""
     seed = f"{order.seed}/{number}"
     style = load(Random(seed).choice(order.styles))
-    song = compose(style, seed, order.tunes)
+    feels = _feels(order.groove) if order.groove else ()
+    song = compose(style, seed, order.tunes, feels)
     folder = f"{number // _FILES_A_FOLDER:03d}"
     file = f"{folder}/{number:06d}-{style.name}.mid"
     write_bytes(order.out / file, score_to_bytes(song.score))

@@ -26,6 +26,13 @@ def bands(
             help="A folder or .tar archive of lead sheets in ABC: half of the songs arrange one."
         ),
     ] = None,
+    groove: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of drum performances (Groove MIDI): the songs' drummers get their "
+            "feel, and the songs the licence CC BY 4.0."
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(help="Songs made at a time; 0 is all cores.")] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Write a folder that is finished again.")
@@ -55,7 +62,7 @@ def bands(
     with Progress(transient=True) as bars:
         task = bars.add_task("songs", total=pieces)
         manifest = write(
-            Order(tuple(style or names()), seed, out, read_tunes(tunes) if tunes else ()),
+            Order(tuple(style or names()), seed, out, read_tunes(tunes) if tunes else (), groove),
             pieces,
             workers=workers or os.cpu_count() or 1,
             progress=lambda done: bars.update(task, completed=done),
