@@ -60,7 +60,7 @@ class Drums(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     grooves: tuple[dict[str, str], ...]
     fills: tuple[dict[str, str], ...] = ()
     kits: tuple[str, ...] = ("standard",)
-    chance: int = 97
+    chance: int = 93
     sections: str = ""
     crash: bool = True
     lag: int = 0
