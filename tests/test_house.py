@@ -19,14 +19,44 @@ FORBIDDEN = {
     "musenet": {"train", "generate"},
 }
 ROOMS = {
-    "tokenizer": (
-        "errors typing files malloc records aliases instruments theory score labels midi encoding "
-        "interop"
-    ).split(),
-    "data_prep": "sources worker corpus dataset report output pipeline bands".split(),
-    "musenet": (
-        "attention model decoding sampling export evaluation generation tree training api cli"
-    ).split(),
+    "tokenizer": [
+        "errors",
+        "typing",
+        "files",
+        "malloc",
+        "records",
+        "aliases",
+        "instruments",
+        "theory",
+        "score",
+        "labels",
+        "midi",
+        "encoding",
+        "interop",
+    ],
+    "data_prep": [
+        "sources",
+        "worker",
+        "corpus",
+        "dataset",
+        "report",
+        "output",
+        "pipeline",
+        "bands",
+    ],
+    "musenet": [
+        "attention",
+        "model",
+        "decoding",
+        "sampling",
+        "export",
+        "evaluation",
+        "generation",
+        "tree",
+        "training",
+        "api",
+        "cli",
+    ],
 }
 """The rooms of each floor from the bottom up: a room imports from itself and from those before."""
 
