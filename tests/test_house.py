@@ -19,44 +19,17 @@ FORBIDDEN = {
     "musenet": {"train", "generate"},
 }
 ROOMS = {
-    "tokenizer": [
-        "errors",
-        "typing",
-        "files",
-        "malloc",
-        "records",
-        "aliases",
-        "instruments",
-        "theory",
-        "score",
-        "labels",
-        "midi",
-        "encoding",
-        "interop",
-    ],
-    "data_prep": [
-        "sources",
-        "worker",
-        "corpus",
-        "dataset",
-        "report",
-        "output",
-        "pipeline",
-        "bands",
-    ],
-    "musenet": [
-        "attention",
-        "model",
-        "decoding",
-        "sampling",
-        "export",
-        "evaluation",
-        "generation",
-        "tree",
-        "training",
-        "api",
-        "cli",
-    ],
+    "tokenizer": (
+        *("errors", "typing", "files", "malloc", "records", "aliases", "instruments", "theory"),
+        *("score", "labels", "midi", "encoding", "interop"),
+    ),
+    "data_prep": (
+        *("sources", "worker", "corpus", "dataset", "report", "output", "pipeline", "bands"),
+    ),
+    "musenet": (
+        *("attention", "model", "decoding", "sampling", "export", "evaluation", "generation"),
+        *("tree", "training", "api", "cli"),
+    ),
 }
 """The rooms of each floor from the bottom up: a room imports from itself and from those before."""
 
