@@ -24,7 +24,7 @@ ROOMS = {
         *("score", "labels", "midi", "encoding", "interop"),
     ),
     "data_prep": (
-        *("sources", "worker", "corpus", "dataset", "report", "output", "pipeline", "bands"),
+        *("sources", "worker", "corpus", "dataset", "report", "output", "pipeline", "merge", "bands"),
     ),
     "musenet": (
         *("attention", "model", "decoding", "sampling", "export", "evaluation", "generation"),
