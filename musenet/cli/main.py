@@ -1,7 +1,7 @@
 """The command line: `musenet COMMAND`, and the roof scripts that stand for one command each.
 
-Each command is a function in a module of its own in `musenet.commands`, which imports what is
-heavy only when it runs.
+A command is a function in the module of its subject beside this one; it imports what is heavy only
+when it runs.
 """
 
 from __future__ import annotations
@@ -15,20 +15,14 @@ import typer
 from musenet import __version__
 from tokenizer.errors import InputError
 
-from .average import average
 from .bands import bands
 from .dataset import dataset
-from .embeddings import embeddings
-from .evaluate import evaluate
-from .finetune import finetune
-from .generate import generate
+from .evaluate import embeddings, evaluate
+from .generate import generate, replay
 from .inspect import inspect
-from .params import params
 from .prepare import prepare
-from .replay import replay
 from .tokens import detokenize, tokens
-from .train import train
-from .train_critic import train_critic
+from .train import average, finetune, params, train, train_critic
 from .tree import tree
 
 app = typer.Typer(
