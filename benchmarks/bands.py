@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from data_prep.bands.song import compose
 from data_prep.bands.style import load, names
 from data_prep.report import html
-from musenet.evaluation.statistics import Grid, describe
+from musenet.evaluation.statistics import BarGrid, statistics_of
 from musenet.export import piano_roll
 from tokenizer import InputError, Score, read
 from tokenizer.theory import best_key, key_correlations, pitch_class_weights
@@ -64,7 +64,7 @@ class Piece:
 
     def bars(self) -> Mask:
         """What begins in each bar, `(bars, slots × (12 pitch classes of C + drum keys))`."""
-        grid = Grid.of(self.score)
+        grid = BarGrid.of(self.score)
         notes = grid.score.notes
         first, size = grid.lines[grid.bar], np.diff(grid.lines)[grid.bar]
         place = (2 * (grid.start - first) * SLOTS // np.maximum(size, 1) + 1) // 2
@@ -103,7 +103,7 @@ def difference(bars: Mask, others: Mask) -> float:
 
 def figures(piece: Piece, bars: Mask) -> dict[str, float]:
     """The numbers of one song."""
-    found = {name: value for name, value in describe(piece.score).items() if name in SHOWN}
+    found = {name: value for name, value in statistics_of(piece.score).items() if name in SHOWN}
     notes = piece.score.notes
     for role, belongs in ROLES.items():
         count = int(belongs(notes["program"].astype(np.int64)).sum())
@@ -247,7 +247,7 @@ def page(
 
 def roll(piece: Piece) -> bytes:
     """The first sixteen bars, as a picture."""
-    grid = Grid.of(piece.score)
+    grid = BarGrid.of(piece.score)
     size = piece.score.ticks_per_quarter
     end = int(grid.lines[min(16, len(grid.lines) - 1)]) * size // 24
     lines = grid.lines[: 17 if len(grid.lines) > 16 else len(grid.lines)] * size // 24
