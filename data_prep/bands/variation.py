@@ -79,6 +79,12 @@ def _stroke(name: str, bar: PatternBar, lines: Lines, meter: Meter, random: Rand
         return _cymbal(bar, meter, random)
     steps = []
     unit = bar.size
+    if len(bar.steps) > 8 and random.randrange(100) < 60:  # a roll with another figure in it
+        turn, gone = random.choice((4, 8, 8)), random.randrange(1, 4)
+        bar = replace(
+            bar,
+            steps=tuple(s for n, s in enumerate(bar.steps) if n % turn != gone or s.symbol == "X"),
+        )
     taken = {step.start for step in bar.steps}
     for step in bar.steps:
         chance = random.randrange(100)
@@ -178,6 +184,8 @@ def line(
         bars = [bars[0], other[-1]]
     elif len(bars) == 1 and random.randrange(100) < 45:
         bars = bars * 2
+    if random.randrange(100) < 35:
+        bars = _thinned(bars, random.randint(40, 80), random)
     voices = _renumbered(random) if role == "arpeggio" and random.randrange(100) < 55 else {}
     bars = [_line_bar(bar, role, voices, random) for bar in bars]
     if role != "bass" or random.randrange(2):
@@ -194,6 +202,22 @@ def crossed(bar: PatternBar, other: PatternBar) -> PatternBar:
         return bar
     steps = [s for s in bar.steps if s.start < half] + [s for s in other.steps if s.start >= half]
     return replace(bar, steps=tuple(steps)) if steps else bar
+
+
+def _thinned(bars: list[PatternBar], percent: int, random: Random) -> list[PatternBar]:
+    """So many percent of the notes, at the same places in each bar; the others are held longer."""
+    starts = sorted({step.start for bar in bars for step in bar.steps if step.start})
+    gone = {start for start in starts if random.randrange(100) >= percent}
+    found = []
+    for bar in bars:
+        steps: list[Step] = []
+        for step in bar.steps:
+            if step.start not in gone or not steps:
+                steps.append(step)
+            elif steps[-1].start + steps[-1].length == step.start and "^" not in steps[-1].symbol:
+                steps[-1] = steps[-1]._replace(length=step.start + step.length - steps[-1].start)
+        found.append(replace(bar, steps=tuple(steps)))
+    return found
 
 
 def _renumbered(random: Random) -> dict[str, str]:
