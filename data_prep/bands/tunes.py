@@ -312,13 +312,14 @@ def _plan(
     bars = len(chords)
     cut = bars // 2 // 4 * 4 if bars >= 16 else bars
     tune = [(calm, 0, cut, "tune0"), (loud, cut, bars, f"tune{cut}")][: 1 + (cut < bars)]
-    turns = 2 if bars <= 12 else 1
-    plan = [("intro", bars - 4, bars, "intro"), *tune * turns]
+    turns = 4 if bars <= 6 else 2 if bars <= 12 else 1
+    last = max(0, bars - 4)
+    plan = [("intro", last, bars, "intro"), *tune * turns]
     if any(part.role == "solo" for part in style.parts) and random.randrange(100) < 75:
         plan += [("solo", 0, bars if bars <= 16 else cut, "solo")] * turns
     plan += tune * turns
     if random.randrange(100) < 35:
-        plan += [("outro", bars - 4, bars, "outro")]
+        plan += [("outro", last, bars, "outro")]
     while sum(end - begin for _, begin, end, _ in plan) > longest and len(plan) > 2:
         plan.pop(1)
     return plan, cut

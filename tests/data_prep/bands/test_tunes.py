@@ -6,13 +6,14 @@ import itertools
 import json
 import tarfile
 from pathlib import Path
+from random import Random
 
 import pytest
 
-from data_prep.bands.pattern import Meter
+from data_prep.bands.pattern import Meter, Swing
 from data_prep.bands.song import Song, compose
 from data_prep.bands.style import load, names
-from data_prep.bands.tunes import Tune, read_tunes
+from data_prep.bands.tunes import Tune, arranged, lead_of, read_tunes
 from tokenizer.errors import InputError
 
 GRACE = """X:1
@@ -78,6 +79,23 @@ def test_the_chords_are_the_tunes(tmp_path: Path) -> None:
     key = song.row["key"].split()[0]
     assert song.row["chords"][-1] == key
     assert sum(symbol.startswith(key) for symbol in song.row["chords"]) > 10
+
+
+@pytest.mark.parametrize("meter", ["3/4", "6/8", "2/4", "3/8", "4/4", "2/2"])
+@pytest.mark.parametrize("bars", [8, 13, 33])
+def test_tunes_of_any_length_in_any_meter(meter: str, bars: int, tmp_path: Path) -> None:
+    above, below = (int(number) for number in meter.split("/"))
+    body = f'"G"{"G" * above}|"D7"{"A" * above}|' * 40
+    body = "|".join(body.split("|")[:bars]) + "|]"
+    (tmp_path / "a.abc").write_text(f"X:1\nT:A\nM:{meter}\nL:1/{below}\nK:G\n{body}\n")
+    (tune,) = read_tunes(tmp_path)
+    for style in names():
+        for song_meter in load(style).all_meters:
+            if tune.suits(song_meter) and lead_of(load(style)):
+                swing = Swing(load(style).swing[1])
+                found = arranged(tune, load(style), song_meter, 100, swing, Random(1))
+                assert len(found.form.bars) == sum(s.bars for s in found.form.sections)
+                assert found.form.bars[-1].ending
 
 
 def test_half_of_the_songs_have_tunes(tmp_path: Path) -> None:
