@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tokenizer.score.batch import Pieces
+from tokenizer.score.batch import ScoreBatch
 
 from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
 from .theory import (
@@ -155,7 +155,7 @@ def labels_of(score: Score) -> Labels:
     """
     if len(score.notes) == 0:
         return Labels()
-    pieces = Pieces.of([score])
+    pieces = ScoreBatch.of([score])
     return Labels(
         instruments=instruments_of(pieces)[0],
         tempo=tempo_of(score),
@@ -164,7 +164,7 @@ def labels_of(score: Score) -> Labels:
     )
 
 
-def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
+def instruments_of(pieces: ScoreBatch) -> list[tuple[int, ...]]:
     """The programs of each piece, the one with most notes first."""
     if all(len(score.tracks) == 1 for score in pieces.scores):
         firsts = [(score.tracks[0].program,) for score in pieces.scores]
@@ -178,7 +178,7 @@ def instruments_of(pieces: Pieces) -> list[tuple[int, ...]]:
     return found
 
 
-def keys_of(pieces: Pieces) -> list[tuple[int, bool] | None]:
+def keys_of(pieces: ScoreBatch) -> list[tuple[int, bool] | None]:
     """The key of each piece, None where it has no notes or they say nothing: see `labels_of`."""
     weights = pitch_class_weights_of_pieces(
         pieces.notes, pieces.number(PITCHES), len(pieces.scores)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tokenizer.instruments import DRUMS, range_of
+from tokenizer.score.batch import ScoreBatch, score_of
 from tokenizer.score.score import Score
-from tokenizer.score.together import Together, piece_of
 from tokenizer.typing import Floats, Mask
 
 
@@ -52,43 +52,43 @@ class Violation(NamedTuple):
     detail: str
 
 
-Rule = Callable[[Together, Thresholds], "dict[int, str]"]
+Rule = Callable[[ScoreBatch, Thresholds], "dict[int, str]"]
 """What is wrong with each piece that breaks the rule, by its number."""
 
 
-def _too_few_notes(music: Together, thresholds: Thresholds) -> dict[int, str]:
-    few = (music.count < thresholds.min_notes).nonzero()[0].tolist()
-    return {piece: f"{music.count[piece]} notes" for piece in few}
+def _too_few_notes(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
+    few = (music.note_counts < thresholds.min_notes).nonzero()[0].tolist()
+    return {piece: f"{music.note_counts[piece]} notes" for piece in few}
 
 
-def _too_many_notes(music: Together, thresholds: Thresholds) -> dict[int, str]:
-    many = (music.count > thresholds.max_notes).nonzero()[0].tolist()
-    return {piece: f"{music.count[piece]} notes" for piece in many}
+def _too_many_notes(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
+    many = (music.note_counts > thresholds.max_notes).nonzero()[0].tolist()
+    return {piece: f"{music.note_counts[piece]} notes" for piece in many}
 
 
-def _too_short(music: Together, thresholds: Thresholds) -> dict[int, str]:
+def _too_short(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
     seconds = _sounding_seconds(music)
     short = (seconds < thresholds.min_seconds).nonzero()[0].tolist()
     return {piece: f"{seconds[piece]:.1f} s" for piece in short}
 
 
-def _too_long(music: Together, thresholds: Thresholds) -> dict[int, str]:
+def _too_long(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
     seconds = _sounding_seconds(music)
     long = (seconds > thresholds.max_seconds).nonzero()[0].tolist()
     return {piece: f"{seconds[piece]:.0f} s" for piece in long}
 
 
-def _sounding_seconds(music: Together) -> Floats:
+def _sounding_seconds(music: ScoreBatch) -> Floats:
     """From each piece's first note to its last end, `(P,)`."""
-    return music.tempos.seconds(music.end) - music.tempos.seconds(music.start[music.first])
+    return music.tempo_maps.seconds(music.end) - music.tempo_maps.seconds(music.start[music.first])
 
 
-def _one_note_repeated(music: Together, thresholds: Thresholds) -> dict[int, str]:
+def _one_note_repeated(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
     found = {}
     # No note is more frequent than its pitch: few pieces need a look at the instruments.
-    row = (np.arange(len(music.count)) << 7).repeat(music.count)
-    pitches = np.bincount(row + music.pitch, minlength=len(music.count) << 7)
-    share = pitches.reshape(-1, 128).max(axis=1) / music.count
+    row = (np.arange(len(music.note_counts)) << 7).repeat(music.note_counts)
+    pitches = np.bincount(row + music.pitch, minlength=len(music.note_counts) << 7)
+    share = pitches.reshape(-1, 128).max(axis=1) / music.note_counts
     for piece in (share > thresholds.max_repeated).nonzero()[0].tolist():
         notes = music.notes_of(piece)
         program = music.program[notes]
@@ -105,31 +105,31 @@ _LONGER = 1 << 32
 """Ticks: longer than any piece, shorter than from one piece to the next by the clock."""
 
 
-def _impossible_density(music: Together, thresholds: Thresholds) -> dict[int, str]:
+def _impossible_density(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
     most = thresholds.max_notes_per_second
     span = music.start[most:] - music.start[:-most]
     # At the fastest tempo every stretch of so many notes is at its shortest: mostly long enough.
-    second = -(-1_000_000 * music.resolution // music.tempos.fastest)
-    short = span < np.minimum(second, _LONGER).repeat(music.count)[: len(span)]
+    second = -(-1_000_000 * music.resolution // music.tempo_maps.fastest)
+    short = span < np.minimum(second, _LONGER).repeat(music.note_counts)[: len(span)]
     found = {}
-    for piece in np.unique(piece_of(music.start[: len(span)][short])).tolist():
-        seconds = music.tempos.seconds(music.start[music.notes_of(piece)])
+    for piece in np.unique(score_of(music.start[: len(span)][short])).tolist():
+        seconds = music.tempo_maps.seconds(music.start[music.notes_of(piece)])
         shortest = float((seconds[most:] - seconds[:-most]).min())
         if shortest < 1:
             found[piece] = f"more than {most} notes in {shortest:.2f} s"
     return found
 
 
-def _silent_gap(music: Together, thresholds: Thresholds) -> dict[int, str]:
+def _silent_gap(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
     begin, end = music.sounded_until[:-1], music.start[1:]
     # A gap that is short even at twice the slowest tempo needs no look at the tempos.
-    ticks = thresholds.max_silence * 1_000_000 * music.resolution / (2 * music.tempos.slowest)
+    ticks = thresholds.max_silence * 1_000_000 * music.resolution / (2 * music.tempo_maps.slowest)
     short = np.minimum(ticks, _LONGER).astype(np.int64)
-    at = (end - begin > short.repeat(music.count)[1:]).nonzero()[0]
-    at = at[piece_of(begin[at]) == piece_of(end[at])]
-    gap = music.tempos.seconds(end[at]) - music.tempos.seconds(begin[at])
-    longest = np.zeros(len(music.count))
-    np.maximum.at(longest, piece_of(end[at]), gap)
+    at = (end - begin > short.repeat(music.note_counts)[1:]).nonzero()[0]
+    at = at[score_of(begin[at]) == score_of(end[at])]
+    gap = music.tempo_maps.seconds(end[at]) - music.tempo_maps.seconds(begin[at])
+    longest = np.zeros(len(music.note_counts))
+    np.maximum.at(longest, score_of(end[at]), gap)
     broken = (longest > thresholds.max_silence).nonzero()[0].tolist()
     return {piece: f"{longest[piece]:.0f} s of silence" for piece in broken}
 
@@ -146,10 +146,10 @@ def _outside() -> Mask:
 _OUTSIDE = _outside()
 
 
-def _out_of_range(music: Together, thresholds: Thresholds) -> dict[int, str]:
+def _out_of_range(music: ScoreBatch, thresholds: Thresholds) -> dict[int, str]:
     outside = _OUTSIDE.take(music.program.astype(np.int64) << 7 | music.pitch)
-    pitched = music.count - music.counts(music.program == DRUMS)
-    share = music.counts(outside) / np.maximum(pitched, 1)
+    pitched = music.note_counts - music.count(music.program == DRUMS)
+    share = music.count(outside) / np.maximum(pitched, 1)
     broken = (share > thresholds.max_out_of_range).nonzero()[0].tolist()
     return {piece: f"{share[piece]:.0%} of the notes" for piece in broken}
 
@@ -167,7 +167,7 @@ RULES: dict[str, Rule] = {
 """Every rule by name, in the order in which they are checked."""
 
 
-def violations(music: Together, thresholds: Thresholds) -> dict[int, Violation]:
+def violations(music: ScoreBatch, thresholds: Thresholds) -> dict[int, Violation]:
     """The first rule that each piece breaks, by the pieces' numbers."""
     found: dict[int, Violation] = {}
     for name, rule in RULES.items():
@@ -178,4 +178,4 @@ def violations(music: Together, thresholds: Thresholds) -> dict[int, Violation]:
 
 def first_violation(score: Score, thresholds: Thresholds) -> Violation | None:
     """The first rule that a score with notes breaks, or None."""
-    return violations(Together.of([score]), thresholds).get(0)
+    return violations(ScoreBatch.of([score]), thresholds).get(0)

@@ -20,8 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tokenizer.instruments import DRUMS
+from tokenizer.score.batch import ScoreBatch, score_of, ticks_of
 from tokenizer.score.score import Score
-from tokenizer.score.together import Together, piece_of, ticks_of
 from tokenizer.typing import Floats, Ints, Mask
 
 Sketch = npt.NDArray[np.uint32]
@@ -78,24 +78,24 @@ def sketch(score: Score) -> Sketch:
     """The sketch of a piece: ascending hashes, few for a short piece, at most about 256."""
     if len(score.notes) == 0:
         return np.zeros(0, dtype=np.uint32)
-    return sketches(Together.of([score]))[0]
+    return sketches(ScoreBatch.of([score]))[0]
 
 
-def sketches(music: Together) -> list[Sketch]:
+def sketches(music: ScoreBatch) -> list[Sketch]:
     """The sketch of each piece: see `sketch`."""
     drums = music.program == DRUMS
-    pitched = music.count - music.counts(drums)
+    pitched = music.note_counts - music.count(drums)
     only_drums = pitched == 0
     parts = []
     if pitched.any():
         chosen = (~drums).nonzero()[0] if drums.any() else slice(None)
         parts.append(_harmony_hashes(*_harmonies(music, chosen, pitched[~only_drums])))
     if only_drums.any():
-        chosen = only_drums.repeat(music.count).nonzero()[0]
-        parts.append(_drum_hashes(music, chosen, music.count[only_drums]))
+        chosen = only_drums.repeat(music.note_counts).nonzero()[0]
+        parts.append(_drum_hashes(music, chosen, music.note_counts[only_drums]))
     hashes, piece = map(np.concatenate, zip(*parts, strict=True))
     order = piece.argsort(kind="stable")
-    return _sketches_of(hashes[order], piece[order], len(music.count))
+    return _sketches_of(hashes[order], piece[order], len(music.note_counts))
 
 
 def _sketches_of(hashes: npt.NDArray[np.uint64], piece: Ints, count: int) -> list[Sketch]:
@@ -125,7 +125,7 @@ def threshold(sketch: Sketch) -> int:
     return 1 << int(sketch[-1]).bit_length() if len(sketch) else 1
 
 
-def _harmonies(music: Together, chosen: Ints | slice, size: Ints) -> tuple[Harmonies, Ints]:
+def _harmonies(music: ScoreBatch, chosen: Ints | slice, size: Ints) -> tuple[Harmonies, Ints]:
     """The pitch classes sounding at each onset of the chosen notes, as bits, repeats left out.
 
     A note sounds at every onset from its start to the last one before its end: a count that goes
@@ -158,7 +158,7 @@ def _harmonies(music: Together, chosen: Ints | slice, size: Ints) -> tuple[Harmo
     change -= np.bincount(row + end, minlength=12 * (count + 1))
     sounding = (np.cumsum(change) > 0).reshape(12, count + 1)[:, :count]
     masks = (_BITS @ sounding.astype(np.float32)).astype(np.int64)
-    piece = piece_of(times)
+    piece = score_of(times)
     new = np.append(True, (masks[1:] != masks[:-1]) | (piece[1:] != piece[:-1])).nonzero()[0]
     return masks.take(new), piece.take(new)
 
@@ -220,7 +220,9 @@ def _is_step(masks: Harmonies) -> Mask:
     return found
 
 
-def _drum_hashes(music: Together, chosen: Ints, size: Ints) -> tuple[npt.NDArray[np.uint64], Ints]:
+def _drum_hashes(
+    music: ScoreBatch, chosen: Ints, size: Ints
+) -> tuple[npt.NDArray[np.uint64], Ints]:
     """A hash for each run of onsets, and of the eighth of its time in which its middle comes.
 
     Args:
@@ -236,7 +238,7 @@ def _drum_hashes(music: Together, chosen: Ints, size: Ints) -> tuple[npt.NDArray
     first = np.append(True, start[1:] - start[:-1] > apart[1:]).nonzero()[0]
     played = np.add.reduceat(_mixed(music.pitch[chosen].astype(np.uint64) + _SEED_DRUMS), first)
     times = start[first]
-    piece, lead, onsets = np.unique(piece_of(times), return_index=True, return_counts=True)
+    piece, lead, onsets = np.unique(score_of(times), return_index=True, return_counts=True)
     run = np.minimum(DRUM_RUN, onsets)
     runs = onsets - run + 1
     begin = np.arange(runs.sum()) + (lead - runs.cumsum() + runs).repeat(runs)

@@ -19,7 +19,7 @@ from data_prep.sources.find import MidiFile
 from tokenizer import InputError, Score, Tokenizer
 from tokenizer.encoding.vocabulary import DURATION
 from tokenizer.midi.read import LARGEST_FILE, read_all
-from tokenizer.score.together import NOTES_TOGETHER, Together, ticks_of
+from tokenizer.score.batch import ScoreBatch, ticks_of
 
 from .clean import Thresholds, violations
 from .fingerprint import sketches
@@ -113,6 +113,9 @@ class FileBatch:
     alone: bool = False
 
 
+NOTES_PER_BATCH = 1 << 17
+"""About how many notes are worked on together: more are no faster, and take memory."""
+
 TOGETHER = -2
 """Instead of a file's index: several files that have been read are worked on."""
 
@@ -195,13 +198,13 @@ def _opened(file: MidiFile) -> bytes | tuple[str, str]:
 
 
 def _groups(found: Iterable[Score | InputError]) -> Iterator[list[Score | InputError]]:
-    """What was read, in runs of about `NOTES_TOGETHER` notes."""
+    """What was read, in runs of about `NOTES_PER_BATCH` notes."""
     group: list[Score | InputError] = []
     notes = 0
     for score in found:
         group.append(score)
         notes += len(score.notes) if isinstance(score, Score) else 0
-        if notes >= NOTES_TOGETHER:
+        if notes >= NOTES_PER_BATCH:
             yield group
             group, notes = [], 0
     if group:
@@ -223,12 +226,12 @@ def _records(
             scores[place] = score
     places = list(scores)
     if scores:
-        music = Together.of(list(scores.values()))
+        music = ScoreBatch.of(list(scores.values()))
         broken = violations(music, preprocessing.thresholds)
         for piece, (rule, detail) in broken.items():
             refused[places[piece]] = rule, detail, len(scores.pop(places[piece]).notes)
         if broken and scores:
-            music = Together.of(list(scores.values()))
+            music = ScoreBatch.of(list(scores.values()))
     records = {
         place: FileRecord(files[place].corpus, files[place].name, *reason)
         for place, reason in refused.items()
@@ -240,17 +243,19 @@ def _records(
     return [records[place] for place in range(len(files))]
 
 
-def _kept(files: Sequence[MidiFile], music: Together, tokenizer: Tokenizer) -> Iterator[FileRecord]:
+def _kept(
+    files: Sequence[MidiFile], music: ScoreBatch, tokenizer: Tokenizer
+) -> Iterator[FileRecord]:
     """The records of pieces that no rule refuses."""
     longest = tokenizer.vocabulary.sizes[DURATION] - 1
     closing = tokenizer.end().astype("<i2").tobytes()
     columns = zip(
         files,
-        music.count.tolist(),
+        music.note_counts.tolist(),
         (ticks_of(music.end) / music.resolution).tolist(),
-        music.tempos.seconds(music.end).tolist(),
-        tokenizer.bodies(music.pieces),
-        tokenizer.labels_of_pieces(music.pieces),
+        music.tempo_maps.seconds(music.end).tolist(),
+        tokenizer.bodies(music),
+        tokenizer.labels_of_batch(music),
         sketches(music),
         strict=True,
     )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, name
 from tokenizer.labels import Labels, instruments_of, keys_of, tempo_of
-from tokenizer.score.batch import Pieces, batches
+from tokenizer.score.batch import ScoreBatch, batches
 from tokenizer.score.columns import DEFAULT_TEMPO, DTYPES, prepared
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import LAST_TICK, NOTES, TIMED, Score, Track
@@ -81,7 +81,7 @@ class Tokenizer(Saved):
 
         The tempo is the first one where tempo changes are kept, else the prevailing one.
         """
-        return self.labels_of_pieces(Pieces.of([score]))[0]
+        return self.labels_of_batch(ScoreBatch.of([score]))[0]
 
     def encode(self, score: Score, labels: Labels | None = None) -> Tokens:
         """A whole piece, `(T, 5)`: prefix, body and end.
@@ -101,7 +101,7 @@ class Tokenizer(Saved):
         What is made together shares memory: copy what you keep of few.
 
         Args:
-            scores: the pieces; up to `MOST_PIECES` are taken before the first is given.
+            scores: the pieces; up to `MAX_ITEMS` are taken before the first is given.
             labels: what the prefix of each says, or None for what the score says of itself.
         """
         unsaid = ((score, None) for score in scores)
@@ -110,8 +110,8 @@ class Tokenizer(Saved):
             yield from self._encoded([score for score, _ in batch], [said for _, said in batch])
 
     def _encoded(self, scores: Sequence[Score], labels: Sequence[Labels | None]) -> list[Tokens]:
-        pieces = Pieces.of(scores)
-        found = self.labels_of_pieces(pieces) if None in labels else [Labels()] * len(scores)
+        pieces = ScoreBatch.of(scores)
+        found = self.labels_of_batch(pieces) if None in labels else [Labels()] * len(scores)
         prefixes = [
             self._prefix(own if said is None else said)
             for said, own in zip(labels, found, strict=True)
@@ -119,7 +119,7 @@ class Tokenizer(Saved):
         events = self._events(pieces)
         return encode_pieces(events, prefixes, [self.vocabulary.end], self.vocabulary)
 
-    def labels_of_pieces(self, pieces: Pieces) -> list[Labels]:
+    def labels_of_batch(self, pieces: ScoreBatch) -> list[Labels]:
         """What each of several scores says of itself: see `labels`."""
         tempo = controls.first_tempo if self.tempo_changes else tempo_of
         found = zip(pieces.scores, instruments_of(pieces), keys_of(pieces), strict=True)
@@ -152,16 +152,16 @@ class Tokenizer(Saved):
 
     def body(self, score: Score) -> Tokens:
         """The music of a score, `(T, 5)`, without prefix and end."""
-        return self.bodies(Pieces.of([score]))[0]
+        return self.bodies(ScoreBatch.of([score]))[0]
 
-    def bodies(self, pieces: Pieces) -> list[Tokens]:
+    def bodies(self, pieces: ScoreBatch) -> list[Tokens]:
         """The music of each score: see `body`."""
         return encode_pieces(self._events(pieces), [()] * len(pieces.scores), (), self.vocabulary)
 
-    def _events(self, pieces: Pieces) -> Events:
+    def _events(self, pieces: ScoreBatch) -> Events:
         """What the bodies of all scores hold, one score after another on one time line."""
         if self.pedal == "durations":
-            pieces = Pieces.of(pieces.scores, [sustained(score) for score in pieces.scores])
+            pieces = ScoreBatch.of(pieces.scores, [sustained(score) for score in pieces.scores])
         notes = pieces.notes
         start, classes = self.steps_and_classes(pieces, notes)
         changes = [
@@ -204,7 +204,7 @@ class Tokenizer(Saved):
         """Scores one by one as `decode` gives them, made many at a time: faster for many pieces.
 
         Args:
-            pieces: the tokens `(T, 5)` of each; up to `MOST_PIECES` are taken before the first
+            pieces: the tokens `(T, 5)` of each; up to `MAX_ITEMS` are taken before the first
                 score is given.
 
         Raises:

@@ -78,7 +78,7 @@ def read_all(
     """Read MIDI files one by one as `read` does, their notes sorted many files at a time.
 
     Args:
-        sources: paths, or the bytes of files; up to `MOST_PIECES` are read before the first is
+        sources: paths, or the bytes of files; up to `MAX_ITEMS` are read before the first is
             given.
         repair: as in `read`.
         programs: as in `read`.

@@ -96,7 +96,7 @@ data_prep.worker.worker.read_all = lambda sources, **options: real(checked(sourc
 
 sketches = data_prep.worker.worker.sketches
 def checked_sketches(music):
-    for notes in music.count.tolist():
+    for notes in music.note_counts.tolist():
         if notes == 91:
             os.kill(os.getpid(), 11)
         if notes == 92:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from data_prep.worker.clean import RULES, Thresholds, first_violation, violations
+from tokenizer.score.batch import ScoreBatch
 from tokenizer.score.score import NOTES, TEMPOS, Score
-from tokenizer.score.together import Together
 
 TEMPO = np.array([(0, 500_000)], dtype=TEMPOS)  # 480 ticks are half a second
 
@@ -87,7 +87,7 @@ def test_rules_are_named_for_people(name: str) -> None:
 def test_rules_say_the_same_of_many_as_of_one(
     limits: Thresholds, varied_scores: list[Score]
 ) -> None:
-    many = violations(Together.of(varied_scores), limits)
+    many = violations(ScoreBatch.of(varied_scores), limits)
     alone = {piece: first_violation(score, limits) for piece, score in enumerate(varied_scores)}
     assert many == {piece: broken for piece, broken in alone.items() if broken is not None}
 
@@ -95,14 +95,14 @@ def test_rules_say_the_same_of_many_as_of_one(
 def test_these_scores_break_every_rule(varied_scores: list[Score]) -> None:
     found = set()
     for name, rule in RULES.items():
-        broken = rule(Together.of(varied_scores), STRICT)
+        broken = rule(ScoreBatch.of(varied_scores), STRICT)
         found |= {name} if broken else set()
         assert len(broken) < len(varied_scores)
     assert found == set(RULES) - {"too_many_notes"}
 
 
 def test_silence_and_density_are_those_of_the_definition(varied_scores: list[Score]) -> None:
-    together = Together.of(varied_scores)
+    together = ScoreBatch.of(varied_scores)
     dense = RULES["impossible_density"](together, STRICT)
     silent = RULES["silent_gap"](together, STRICT)
     most = STRICT.max_notes_per_second

@@ -20,8 +20,8 @@ from data_prep.worker.fingerprint import (
     sketches,
     threshold,
 )
+from tokenizer.score.batch import ScoreBatch
 from tokenizer.score.score import NOTES, Score
-from tokenizer.score.together import Together
 
 Melody = Callable[..., Score]
 
@@ -116,7 +116,7 @@ def test_sketches_of_many_are_those_of_each(melody: Melody, varied_scores: list[
     scales["start"], scales["duration"], scales["velocity"] = np.arange(300) * 120, 120, 64
     scales["pitch"] = 30 + np.arange(300) % 50
     scores = [*varied_scores, melody(2, notes=3000), Score(480, (), scales), melody(3)]
-    for score, found in zip(scores, sketches(Together.of(scores)), strict=True):
+    for score, found in zip(scores, sketches(ScoreBatch.of(scores)), strict=True):
         np.testing.assert_array_equal(found, sketch(score))
 
 

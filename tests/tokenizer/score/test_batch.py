@@ -70,7 +70,7 @@ def small_scores(draw: st.DrawFn) -> Score:
 @given(scores=st.lists(small_scores(), min_size=1, max_size=6), later=st.integers(0, 10_000))
 @SETTINGS
 def test_seconds_are_those_of_each_score_s_own_tempos(scores: list[Score], later: int) -> None:
-    several = batch.Pieces.of(scores)
+    several = batch.ScoreBatch.of(scores)
     found = several.seconds(several.notes["start"] + later).tolist()
     expected = []
     for score in scores:
@@ -81,6 +81,52 @@ def test_seconds_are_those_of_each_score_s_own_tempos(scores: list[Score], later
                 units += max(0, min(end, tick + later) - begin) * tempo
             expected.append(units / (1_000_000 * score.ticks_per_quarter))
     assert found == expected
+
+
+def random_score(seed: int) -> Score:
+    """Random notes, some of it drums or far out of range, at changing tempos."""
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 200))
+    notes = np.zeros(count, dtype=NOTES)
+    steps = random.choice([0, 3, 240, 480, 3000], count, p=[0.3, 0.1, 0.4, 0.19, 0.01])
+    notes["start"] = np.cumsum(steps)
+    notes["duration"] = random.choice([0, 1, 200, 240, 960, 20_000], count)
+    notes["pitch"] = random.integers(*((20, 110) if seed % 5 else (60, 66)), count)
+    notes["velocity"] = 64
+    notes["program"] = random.choice([0, 40, 128], count) if seed % 4 else 128
+    notes["track"] = np.unique(notes["program"], return_inverse=True)[1]
+    changes = random.integers(0, 5) if seed % 3 else 0
+    tempos = np.zeros(changes, dtype=TEMPOS)
+    tempos["time"] = np.sort(random.choice(30_000, changes, replace=False)) * (seed % 2)
+    tempos["time"] += np.arange(changes)
+    tempos["microseconds"] = random.integers(100_000, 2_000_000, changes)
+    return Score(int(random.choice([96, 480, 1000])), notes=notes, tempos=tempos)
+
+
+RANDOM_SCORES = [random_score(seed) for seed in range(80)]
+
+
+def test_joint_times_are_those_of_each_score() -> None:
+    joined = batch.ScoreBatch.of(RANDOM_SCORES)
+    for number, score in enumerate(RANDOM_SCORES):
+        ticks = np.arange(0, 60_000, 997)
+        found = joined.tempo_maps.seconds(ticks + (number << batch.TIME_BITS))
+        np.testing.assert_array_equal(found, score.seconds(ticks))
+        slopes = np.unique(score.tempo_map.slopes)
+        assert joined.tempo_maps.fastest[number] == slopes[0]
+        assert joined.tempo_maps.slowest[number] == slopes[-1]
+    assert batch.ticks_of(joined.end).tolist() == [score.end for score in RANDOM_SCORES]
+    assert batch.score_of(joined.end).tolist() == list(range(len(RANDOM_SCORES)))
+
+
+def test_notes_are_found_again_by_their_score() -> None:
+    joined = batch.ScoreBatch.of(RANDOM_SCORES)
+    high = joined.pitch > 64
+    for number, score in enumerate(RANDOM_SCORES):
+        notes = joined.notes_of(number)
+        np.testing.assert_array_equal(joined.notes[notes], score.notes)
+        assert joined.count(high)[number] == (score.notes["pitch"] > 64).sum()
+        assert (joined.number(3) == 3 * number).sum() == len(score.notes)
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
@@ -99,7 +145,7 @@ def test_encode_all_gives_what_encode_gives(name: str) -> None:
 def test_pieces_in_a_batch_do_not_touch(name: str, scores: list[Score], rows: int) -> None:
     tokenizer = TOKENIZERS[name]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(batch, "MOST_ROWS", rows)
+        patch.setattr(batch, "MAX_ROWS", rows)
         found = list(tokenizer.encode_all(scores))
     assert [tokens.tolist() for tokens in found] == [tokenizer.encode(s).tolist() for s in scores]
 
@@ -154,7 +200,7 @@ def test_read_all_gives_what_read_gives() -> None:
 def test_a_bad_file_spoils_nothing_but_itself(
     rows: int, repair: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "MOST_ROWS", rows)
+    monkeypatch.setattr(batch, "MAX_ROWS", rows)
     paths = [path for pair in zip(NASTY, REAL * 9, strict=False) for path in pair]
     paths.insert(3, FIXTURES / "there is none.mid")
     found = list(read_all(paths, repair=repair, errors="return"))
