@@ -32,8 +32,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from data_prep.bands.notation.style import load, names
 from data_prep.bands.song import compose
-from data_prep.bands.style import load, names
 from data_prep.report import html
 from musenet.evaluation.statistics import BarGrid, statistics_of
 from musenet.export import piano_roll

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+from data_prep.bands.form.form import Form, Section
+from data_prep.bands.notation.style import MELODIC, Part, Style
+from data_prep.bands.parts.playing import Chart, Player, for_section, plays_in
 from tokenizer.instruments import name as program_name
-
-from .form import Form, Section
-from .playing import Chart, Player, for_section, plays_in
-from .style import MELODIC, Part, Style
 
 _TRIO, _SMALL, _FULL = 14, 34, 84  # percent of songs up to which a band is so large
 

@@ -9,6 +9,22 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.bands.form import progressions
+from data_prep.bands.form.form import Form, planned
+from data_prep.bands.harmony.chords import Key, pitch_class
+from data_prep.bands.notation import kit
+from data_prep.bands.notation.pattern import TICKS, Swing
+from data_prep.bands.notation.style import Part, Style
+from data_prep.bands.parts.comping import Comping
+from data_prep.bands.parts.drums import Drummer
+from data_prep.bands.parts.feel import LICENCE as FEEL_LICENCE
+from data_prep.bands.parts.feel import Feel
+from data_prep.bands.parts.humanise import humanised
+from data_prep.bands.parts.lines import Line
+from data_prep.bands.parts.melody import Singer
+from data_prep.bands.parts.playing import Chart, Note, Player
+from data_prep.bands.parts.solo import Soloist, answers, counter
+from data_prep.bands.tunes.tunes import Tune, arranged, lead_of
 from tokenizer import Score, Track
 from tokenizer.instruments import DRUMS
 from tokenizer.score.columns import (
@@ -20,21 +36,7 @@ from tokenizer.score.columns import (
 )
 from tokenizer.typing import Notes
 
-from . import arrange, harmony, kit
-from .chords import Key, pitch_class
-from .comping import Comping
-from .drums import Drummer
-from .feel import LICENCE as FEEL_LICENCE
-from .feel import Feel
-from .form import Form, planned
-from .humanise import humanised
-from .lines import Line
-from .melody import Singer
-from .pattern import TICKS, Swing
-from .playing import Chart, Note, Player
-from .solo import Soloist, answers, counter
-from .style import Part, Style
-from .tunes import Tune, arranged, lead_of
+from . import arrange
 
 LICENCE = "CC0-1.0"
 _DRUMS_ALONE = 2  # percent of songs
@@ -236,7 +238,7 @@ def _row(chart: Chart, tempo: int, tracks: list[PlayedTrack]) -> dict[str, Any]:
         "swing": chart.swing.percent,
         "form": form.summary,
         "ending": form.ending,
-        "chords": [harmony.symbols(bar.chords, bar.section.key) for bar in form.bars],
+        "chords": [progressions.symbols(bar.chords, bar.section.key) for bar in form.bars],
         "roles": {part.track.name: part.role for part in tracks},
         "licence": LICENCE,
     }

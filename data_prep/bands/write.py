@@ -15,14 +15,14 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
+from data_prep.bands.notation.style import load
+from data_prep.bands.parts.feel import Feel, read_feels
+from data_prep.bands.tunes.tunes import Tune
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes, write_text
 from tokenizer.midi.write import score_to_bytes
 
-from .feel import Feel, read_feels
 from .song import compose
-from .style import load
-from .tunes import Tune
 
 MANIFEST = "manifest.jsonl"
 _FILES_A_FOLDER = 1000

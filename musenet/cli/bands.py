@@ -44,8 +44,8 @@ def bands(
     """Arrange songs for bands by rule: CC0 training data, reproducible from a seed."""
     import os
 
-    from data_prep.bands.style import load, names
-    from data_prep.bands.tunes import read_tunes
+    from data_prep.bands.notation.style import load, names
+    from data_prep.bands.tunes.tunes import read_tunes
     from data_prep.bands.write import Order, write
     from tokenizer.errors import InputError
 

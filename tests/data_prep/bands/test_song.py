@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from data_prep.bands.pattern import TICKS
+from data_prep.bands.notation.pattern import TICKS
+from data_prep.bands.notation.style import load
 from data_prep.bands.song import Song, compose
-from data_prep.bands.style import load
 
 STYLES = ("rock", "swing", "bossa_nova", "country", "house", "pop_ballad")
 LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from data_prep.bands import song as songs
-from data_prep.bands.pattern import TICKS
+from data_prep.bands.notation.pattern import TICKS
+from data_prep.bands.notation.style import Style, load, names
 from data_prep.bands.song import Song, compose
-from data_prep.bands.style import Style, load, names
 
 STYLES = names()
 SONGS = 3

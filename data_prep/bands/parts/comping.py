@@ -9,12 +9,13 @@ from __future__ import annotations
 from itertools import pairwise
 from random import Random
 
-from .chords import Chord
-from .form import Bar
-from .pattern import PatternBar, Step
+from data_prep.bands.form.form import Bar
+from data_prep.bands.harmony.chords import Chord
+from data_prep.bands.harmony.voicing import voiced
+from data_prep.bands.notation.pattern import PatternBar, Step
+from data_prep.bands.notation.words import Word, word
+
 from .playing import ACCENT, GHOST, PLAIN, SOFT, Chart, Note, Player, Repertoire
-from .voicing import voiced
-from .words import Word, word
 
 _SHORT = 45
 _STRING = 9  # ticks from string to string of a strum

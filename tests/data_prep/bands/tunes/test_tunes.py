@@ -10,10 +10,10 @@ from random import Random
 
 import pytest
 
-from data_prep.bands.pattern import Meter, Swing
+from data_prep.bands.notation.pattern import Meter, Swing
+from data_prep.bands.notation.style import load, names
 from data_prep.bands.song import Song, compose
-from data_prep.bands.style import load, names
-from data_prep.bands.tunes import Tune, arranged, lead_of, read_tunes
+from data_prep.bands.tunes.tunes import Tune, arranged, lead_of, read_tunes
 from tokenizer.errors import InputError
 
 GRACE = """X:1

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from tokenizer import theory
 from tokenizer.errors import InputError, unknown
 
 QUALITIES: dict[str, tuple[int, ...]] = {
@@ -63,23 +64,12 @@ _SIZES = {1: (2, 1, 3), 2: (4, 3), 3: (5, 6), 4: (7, 6, 8), 5: (9, 8), 6: (10, 1
 """Semitones that a second … seventh may have, the usual one first."""
 _STACKED = (2, 4, 6)  # third, fifth and seventh: a chord states them
 
-SCALES: dict[str, tuple[int, ...]] = {
-    "major": (0, 2, 4, 5, 7, 9, 11),
-    "minor": (0, 2, 3, 5, 7, 8, 10),
-    "dorian": (0, 2, 3, 5, 7, 9, 10),
-    "phrygian": (0, 1, 3, 5, 7, 8, 10),
+SCALES: dict[str, tuple[int, ...]] = theory.SCALES | {
+    "minor": theory.SCALES["natural minor"],
     "phrygian dominant": (0, 1, 4, 5, 7, 8, 10),
-    "lydian": (0, 2, 4, 6, 7, 9, 11),
-    "mixolydian": (0, 2, 4, 5, 7, 9, 10),
-    "harmonic minor": (0, 2, 3, 5, 7, 8, 11),
-    "melodic minor": (0, 2, 3, 5, 7, 9, 11),
-    "major pentatonic": (0, 2, 4, 7, 9),
-    "minor pentatonic": (0, 3, 5, 7, 10),
-    "blues": (0, 3, 5, 6, 7, 10),
     "major blues": (0, 2, 3, 4, 7, 9),
-    "whole tone": (0, 2, 4, 6, 8, 10),
 }
-"""Pitch classes above the tonic, by name."""
+"""Semitones above the tonic, by name; plain minor is the natural one."""
 
 MINOR_SCALES = ("minor", "dorian", "phrygian", "harmonic minor", "melodic minor")
 MODES = (

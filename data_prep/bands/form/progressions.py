@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from random import Random
 
-from .chords import Chord, Key, roman
-from .pattern import Meter
-from .style import Style
+from data_prep.bands.harmony.chords import Chord, Key, roman
+from data_prep.bands.notation.pattern import Meter
+from data_prep.bands.notation.style import Style
 
 Numerals = list[list[str]]
 ChordBar = tuple[tuple[int, Chord], ...]

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import NamedTuple
 
+from data_prep.bands.form.form import Bar, Form, Section
+from data_prep.bands.notation.pattern import Meter, PatternBar, Swing, line_bars
+from data_prep.bands.notation.style import Part, Pattern, Style
+
 from . import variation
-from .form import Bar, Form, Section
-from .pattern import Meter, PatternBar, Swing, line_bars
-from .style import Part, Pattern, Style
 
 
 class Note(NamedTuple):

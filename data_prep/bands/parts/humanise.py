@@ -8,7 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from random import Random
 
-from .form import Form
+from data_prep.bands.form.form import Form
+
 from .playing import Note
 
 _LEVELS = (0, 58, 72, 86, 100, 110)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from random import Random
 
-from .chords import Chord, interval_of, scale_of
-from .form import Bar
-from .pattern import Step
+from data_prep.bands.form.form import Bar
+from data_prep.bands.harmony.chords import Chord, interval_of, scale_of
+from data_prep.bands.notation.pattern import Step
+from data_prep.bands.notation.words import Word, word
+
 from .playing import ACCENT, GHOST, PLAIN, Chart, Note, Player, Repertoire
-from .words import Word, word
 
 _SHORT = 45
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from random import Random
 
+from data_prep.bands.form.form import Bar, Section
+from data_prep.bands.notation.kit import CYMBALS, HATS, KEYS, VELOCITIES
+from data_prep.bands.notation.pattern import Step, drum_bars
+from data_prep.bands.notation.style import Drums, Groove
+
 from . import variation
-from .form import Bar, Section
-from .kit import CYMBALS, HATS, KEYS, VELOCITIES
-from .pattern import Step, drum_bars
 from .playing import Chart, Note, Player, plays_in
-from .style import Drums, Groove
 from .variation import Lines
 
 _LENGTH = 60

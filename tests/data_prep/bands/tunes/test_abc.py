@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.bands.abc import LeadSheet, parse
-from data_prep.bands.pattern import TICKS
+from data_prep.bands.notation.pattern import TICKS
+from data_prep.bands.tunes.abc import LeadSheet, parse
 from tokenizer.errors import InputError
 
 HEAD = "X:1\nT:A tune\nM:4/4\nL:1/8\nK:{}\n"

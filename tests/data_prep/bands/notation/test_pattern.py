@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.bands.pattern import Meter, PatternBar, Step, Swing, drum_bars, line_bars
+from data_prep.bands.notation.pattern import Meter, PatternBar, Step, Swing, drum_bars, line_bars
 from tokenizer.errors import InputError
 
 FOUR, SIX, SEVEN = Meter(4, 4), Meter(6, 8), Meter(7, 8)

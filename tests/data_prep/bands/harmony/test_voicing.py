@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from data_prep.bands.chords import Key, roman
-from data_prep.bands.voicing import VOICINGS, voiced
+from data_prep.bands.harmony.chords import Key, roman
+from data_prep.bands.harmony.voicing import VOICINGS, voiced
 
 PROGRESSION = ["I", "vi7", "ii7", "V7", "iii7", "VI7", "IVmaj7", "iv6", "I", "V7/V", "V7", "I"]
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
-from . import harmony
-from .chords import Chord, Key
-from .harmony import ChordBar, Numerals
-from .pattern import Meter
-from .style import ENERGIES, Style, sections
+from data_prep.bands.harmony.chords import Chord, Key
+from data_prep.bands.notation.pattern import Meter
+from data_prep.bands.notation.style import ENERGIES, Style, sections
+
+from . import progressions
+from .progressions import ChordBar, Numerals
 
 MINUTES = 6
 """No song is longer."""
@@ -73,7 +74,7 @@ class Bar:
 
     def chord_at(self, tick: int) -> Chord:
         """The chord at a tick of the bar."""
-        return harmony.chord_at(self.chords, tick)
+        return progressions.chord_at(self.chords, tick)
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ def planned(style: Style, meter: Meter, key: Key, tempo: int, random: Random) ->
     first = 0
     for number, (kind, bars) in enumerate(plan):
         here = key.transposed(lift[1]) if lift and number >= lift[0] else key
-        numerals = harmony.fitted(written[kind], bars)
+        numerals = progressions.fitted(written[kind], bars)
         occurrence = sum(k == kind for k, _ in plan[:number])
         if occurrence and random.randrange(100) < style.reharmonise_chance:
-            numerals = harmony.reharmonised(numerals, style, key.mode, random)
+            numerals = progressions.reharmonised(numerals, style, key.mode, random)
         if number + 1 < len(plan) and random.randrange(100) < 60:
-            numerals = harmony.with_turnaround(numerals, style, random)
-        chords = harmony.in_key(numerals, here, meter)
+            numerals = progressions.with_turnaround(numerals, style, random)
+        chords = progressions.in_key(numerals, here, meter)
         energy = _energy(style, kind, occurrence, number, plan, random)
         found.append(Section(kind, occurrence, here, energy, chords, first, kind))
         first += bars
@@ -133,14 +134,14 @@ def planned(style: Style, meter: Meter, key: Key, tempo: int, random: Random) ->
 
 def _written(style: Style, mode: str, kind: str, random: Random) -> Numerals:
     """This song's progression for a kind of section."""
-    progression = random.choice(harmony.progressions_for(style.chords[mode], kind))
-    numerals = harmony.parse(progression)
-    other = harmony.parse(random.choice(harmony.progressions_for(style.chords[mode], kind)))
+    options = progressions.progressions_for(style.chords[mode], kind)
+    numerals = progressions.parse(random.choice(options))
+    other = progressions.parse(random.choice(options))
     if len(numerals) == len(other) and len(other) in (4, 8) and random.randrange(100) < 50:
         half = len(other) // 2
         numerals = [*numerals[:half], *other[half:]]
     if random.randrange(100) < style.reharmonise_chance:
-        numerals = harmony.reharmonised(numerals, style, mode, random)
+        numerals = progressions.reharmonised(numerals, style, mode, random)
     return numerals
 
 
@@ -180,13 +181,13 @@ def closed(
     """Add the ending, and lay out the bars with their fills and breaks."""
     ending = random.choice(style.endings)
     last = found[-1]
-    tonic = harmony.in_key([[_final(last.key, last.chords, random)]], last.key, meter)
+    tonic = progressions.in_key([[_final(last.key, last.chords, random)]], last.key, meter)
     if ending == "tag" and last.bars >= 4:
         chords = (*last.chords, *last.chords[-2:])
         found = (*found[:-1], replace(last, chords=chords))
     elif ending == "cadence" and last.bars >= 4:
         five = [["iv", "V7"] if last.key.is_minor else ["IV", "V7"]]
-        chords = (*last.chords[:-1], *harmony.in_key(five, last.key, meter))
+        chords = (*last.chords[:-1], *progressions.in_key(five, last.key, meter))
         found = (*found[:-1], replace(last, chords=chords))
     end = found[-1].first + found[-1].bars
     final = Section("end", 0, last.key, max(2, last.energy), tonic, end, "end")

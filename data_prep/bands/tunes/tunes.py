@@ -14,15 +14,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from data_prep.bands.form.form import MINUTES, Form, Section, closed
+from data_prep.bands.form.progressions import ChordBar
+from data_prep.bands.harmony.chords import Chord, Key, pitch_class
+from data_prep.bands.notation.pattern import Meter, Swing
+from data_prep.bands.notation.style import ENERGIES, Part, Style, sections
+from data_prep.bands.parts.playing import Tone, plays_in
 from tokenizer.errors import InputError
 
 from .abc import LeadSheet, parse
-from .chords import Chord, Key, pitch_class
-from .form import MINUTES, Form, Section, closed
-from .harmony import ChordBar
-from .pattern import Meter, Swing
-from .playing import Tone, plays_in
-from .style import ENERGIES, Part, Style, sections
 
 Q = 480
 _WAYS: dict[tuple[str, str], tuple[tuple[int, int], ...]] = {

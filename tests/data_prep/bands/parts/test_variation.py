@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
-from data_prep.bands.pattern import Meter, PatternBar, drum_bars, line_bars
-from data_prep.bands.variation import crossed, groove, line
+from data_prep.bands.notation.pattern import Meter, PatternBar, drum_bars, line_bars
+from data_prep.bands.parts.variation import crossed, groove, line
 
 FOUR = Meter(4, 4)
 HOUSE = {"kick": "x...x...x...x...", "clap": "....X.......X...", "hat": "..x...x...x...x."}

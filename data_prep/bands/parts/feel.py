@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from data_prep.bands.notation.pattern import TICKS, Meter
+from data_prep.bands.notation.style import Style
 from tokenizer import InputError, MidiError, read
 from tokenizer.labels import normalise_styles
 
-from .pattern import TICKS, Meter
 from .playing import Note
-from .style import Style
 
 LICENCE = "CC-BY-4.0"
 _SLOT = TICKS // 4

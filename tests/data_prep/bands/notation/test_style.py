@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from data_prep.bands.style import FOLDER, load, pitch, read, sections
+from data_prep.bands.notation.style import FOLDER, load, pitch, read, sections
 from tokenizer.errors import InputError
 
 PLAIN = """

@@ -14,17 +14,17 @@ from typing import Any, Literal
 
 import msgspec
 
+from data_prep.bands.harmony.chords import MODES, SCALES, Key, pitch_class, roman
+from data_prep.bands.harmony.voicing import VOICINGS
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import program
 from tokenizer.labels import normalise_styles
 
-from .chords import MODES, SCALES, Key, pitch_class, roman
 from .kit import KITS, check_line
 from .pattern import Meter, drum_bars, line_bars
-from .voicing import VOICINGS
 from .words import check_word
 
-FOLDER = Path(__file__).parent / "styles"
+FOLDER = Path(__file__).parents[1] / "styles"
 
 Role = Literal["bass", "chords", "arpeggio", "pad", "riff", "lead", "answer", "counter", "solo"]
 ENDINGS = ("held", "stop", "ritard", "tag", "cadence")

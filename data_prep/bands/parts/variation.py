@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
-from .kit import CYMBALS
-from .pattern import Meter, PatternBar, Step
+from data_prep.bands.notation.kit import CYMBALS
+from data_prep.bands.notation.pattern import Meter, PatternBar, Step
 
 Lines = dict[str, tuple[PatternBar, ...]]
 """A groove: bars, straight, of each part of the kit."""

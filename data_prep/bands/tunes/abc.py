@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from data_prep.bands.harmony.chords import Chord, parse_symbol
+from data_prep.bands.notation.pattern import TICKS, Meter
 from tokenizer.errors import InputError
-
-from .chords import Chord, parse_symbol
-from .pattern import TICKS, Meter
 
 _WHOLE = 4 * TICKS
 _TOKEN = re.compile(

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.bands.feel import read_feels
+from data_prep.bands.notation.style import load
+from data_prep.bands.parts.feel import read_feels
 from data_prep.bands.song import compose
-from data_prep.bands.style import load
 from tokenizer import Score, Track, write
 from tokenizer.errors import InputError
 from tokenizer.score.columns import NOTES

@@ -5,10 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left
 from random import Random
 
-from .chords import QUALITIES, Chord, scale_of
-from .form import Bar
+from data_prep.bands.form.form import Bar
+from data_prep.bands.harmony.chords import QUALITIES, Chord, scale_of
+from data_prep.bands.notation.pattern import Step, drum_bars
+
 from .melody import _rhythms, snapped, stepped
-from .pattern import Step, drum_bars
 from .playing import ACCENT, PLAIN, SOFT, Chart, Note, Player
 
 _RUN = (1, 1, 1, -1, -1, -1, 2, -2, 3, 0)

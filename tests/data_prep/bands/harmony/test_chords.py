@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.bands.chords import Key, interval_of, parse_symbol, roman, scale_of
+from data_prep.bands.harmony.chords import Key, interval_of, parse_symbol, roman, scale_of
 from tokenizer.errors import InputError
 
 C, A_MINOR = Key(0), Key(9, "minor")

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from .chords import scale_of
-from .form import Bar, Section
-from .pattern import Meter, Step, drum_bars
+from data_prep.bands.form.form import Bar, Section
+from data_prep.bands.harmony.chords import scale_of
+from data_prep.bands.notation.pattern import Meter, Step, drum_bars
+from data_prep.bands.notation.style import Part, Pattern
+
 from .playing import ACCENT, PLAIN, SOFT, Chart, Note, Player, Tone, for_section
-from .style import Part, Pattern
 
 PHRASE = 4
 _ORDERS = ("abac", "aabc", "abab", "abcb", "aaab", "abca")
