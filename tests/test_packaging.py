@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,8 @@ from typer.testing import CliRunner
 import musenet
 from musenet.cli.main import app
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
+# By name: an import under one version of Python is unknown to type checkers under the other.
+tomllib = import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 ROOT = Path(__file__).parent.parent
 OF_DEVELOPMENT = {".ci", ".gitignore"}
 """What a source package need not carry."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from musenet.attention.decompose import parts
 from musenet.attention.patterns import PATTERNS, mask
 
 BATCH, HEADS = 2, 3
-SEES = {
+SEES: dict[str, Callable[[int, int], bool]] = {
     "full": lambda query, key: True,
     "causal": lambda query, key: key <= query,
     "after": lambda query, key: key >= query,
