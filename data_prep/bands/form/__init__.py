@@ -1,0 +1,1 @@
+"""Form: the sections of a song and their chords."""

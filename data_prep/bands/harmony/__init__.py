@@ -1,0 +1,1 @@
+"""Harmony: chord symbols, and how chords are voiced."""

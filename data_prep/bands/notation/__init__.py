@@ -1,0 +1,1 @@
+"""Notation: a style file, its patterns and the words in it, read."""

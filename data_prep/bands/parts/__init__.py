@@ -1,0 +1,1 @@
+"""Parts: what each instrument plays, from the drums to the solo."""

@@ -1,0 +1,1 @@
+"""Tunes: lead sheets to arrange."""
