@@ -12,7 +12,7 @@ Notes = npt.NDArray[np.void]
 """Structured rows such as `tokenizer.score.columns.NOTES`."""
 Tokens = npt.NDArray[np.int16]
 """Rows of fields `(T, F)`."""
-Structure = npt.NDArray[np.int16]
+Structure = npt.NDArray[np.int32]
 """Structural features of rows, `(T, S)`."""
 Ticks = npt.NDArray[np.int64]
 """Times in the ticks of a file."""

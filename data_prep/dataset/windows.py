@@ -18,11 +18,14 @@ from typing import NamedTuple
 import numpy as np
 
 from tokenizer import InputError, Labels, Tokenizer
-from tokenizer.encoding.structure import STRUCTURE_SIZES, length_of, structure
+from tokenizer.encoding.compound import row_times
+from tokenizer.encoding.structure import COLUMNS, TIME, length_of, structure
 from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT
 from tokenizer.typing import Mask, Structure, Tokens
 
 from .augment import Augmentation, Change, apply, changed_labels, draw_change, stretched
+from .disguise import Disguise, apply_disguise, disguised_labels, draw_disguise
+from .loops import Loops, looped
 from .pieces import Pieces
 from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder
 
@@ -34,7 +37,7 @@ class Window(NamedTuple):
 
     Attributes:
         tokens: `(…, T + 1, 5)`, 0 where there is nothing.
-        structure: `(…, T + 1, 6)`, that of the whole piece at these rows.
+        structure: `(…, T + 1, 7)`, that of the whole piece at these rows.
         counted: `(…, T + 1, 5)`, which fields the loss counts.
     """
 
@@ -108,6 +111,8 @@ class Dataset:
         weights: Mapping[str, float] | None = None,
         augmentation: Augmentation | None = None,
         dropout: Dropout | None = None,
+        disguise: Disguise | None = None,
+        loops: Loops | None = None,
         pack: bool = True,
         epochs: bool = False,
     ) -> None:
@@ -122,6 +127,8 @@ class Dataset:
                 those not named.
             augmentation: what is changed, how often and how far.
             dropout: what is left out, how often.
+            disguise: how often windows are played by other instruments, and how differently.
+            loops: how often windows are a figure played again and again.
             pack: whether the space after a piece's end is filled with the beginning of another.
             epochs: whether everything is visited once before anything is repeated, instead of
                 being drawn at random. (On the `seconds` clock a slower tempo makes passages
@@ -140,6 +147,8 @@ class Dataset:
         self._seed = seed
         self._augmentation = augmentation or Augmentation()
         self._dropout = dropout or Dropout()
+        self._disguise = disguise or Disguise()
+        self._loops = loops or Loops()
         self._pack = pack
         self.order: RandomOrder | EpochOrder
         if epochs:
@@ -211,9 +220,16 @@ class Dataset:
         knows_length = random.random() >= self._dropout.length
         body, vocabulary = self.pieces.tokens(piece), self.tokenizer.vocabulary
         on_beats = vocabulary.grid.is_beat
+        loop = self._loop(passage, room, labels, random)
+        if loop is not None:
+            body, start, stop, knows_length = loop, 0, len(loop), False
         # Stretching moves rows, so that there a transposition must suit the whole piece.
         moved = body[start : start + room] if on_beats else body
         change = draw_change(self._augmentation, moved, random)
+        tables = None
+        if random.random() < self._disguise.rate:
+            tables = draw_disguise(self._disguise, moved, random)
+            told = disguised_labels(told, tables)
         prefix = self.tokenizer.prefix(changed_labels(told, change), start=start == 0)[:room]
         if change.tempo != 1.0 and not on_beats:
             rows = len(body)
@@ -224,11 +240,24 @@ class Dataset:
         tokens[:begin] = prefix
         tokens[begin:end] = body[start:stop]
         apply(tokens[begin:end], change, vocabulary)
+        if tables is not None:
+            apply_disguise(tokens[begin:end], tables, vocabulary)
         length = length_of(body, vocabulary) if knows_length else None
         columns[begin:end] = structure(
             body[:stop], vocabulary, length, start=start, meter=labels.time_signature
         )
+        columns[:begin, TIME] = columns[begin : begin + 1, TIME]
         return PlacedPassage(piece, start, stop, len(prefix), change)
+
+    def _loop(
+        self, passage: Passage, room: int, labels: Labels, random: np.random.Generator
+    ) -> Tokens | None:
+        """A figure of a piece played again and again, where the window is to be one."""
+        if random.random() >= self._loops.rate:
+            return None
+        body, vocabulary = self.pieces.tokens(passage.piece), self.tokenizer.vocabulary
+        times, meter = row_times(body, vocabulary), labels.time_signature
+        return looped(body, times, passage.start, room, self._loops, vocabulary, meter, random)
 
 
 def _empty_windows(size: int, context: int) -> Window:
@@ -236,7 +265,7 @@ def _empty_windows(size: int, context: int) -> Window:
     shape = (size, context + 1)
     return Window(
         np.zeros((*shape, len(FIELDS)), dtype=np.int16),
-        np.zeros((*shape, len(STRUCTURE_SIZES)), dtype=np.int16),
+        np.zeros((*shape, len(COLUMNS)), dtype=np.int32),
         np.zeros((*shape, len(FIELDS)), dtype=bool),
     )
 

@@ -22,7 +22,7 @@ import torch
 
 from musenet.model.likelihood import BITS, Batch, field_nats
 from musenet.model.transformer import Transformer
-from tokenizer.encoding.structure import length_of, structure
+from tokenizer.encoding.structure import TIME, length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, Vocabulary
 from tokenizer.typing import Floats, Ints, Mask, Tokens
@@ -130,7 +130,8 @@ class PieceWindows:
         """Tokens, structure and counted mask of a window: `(W, 5)`, `(W, 6)`, `(W, 5)`."""
         prefix = self.prefix(span)
         part = slice(span.start, span.stop)
-        zeros = np.zeros((len(prefix), self._structure.shape[1]), dtype=np.int16)
+        zeros = np.zeros((len(prefix), self._structure.shape[1]), dtype=np.int32)
+        zeros[:, TIME] = self._structure[span.start, TIME]
         counted = self._counted[part].copy()
         counted[: span.first - span.start] = False
         return (

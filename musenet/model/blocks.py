@@ -25,7 +25,8 @@ class Pass:
     """What all layers of one pass share.
 
     Attributes:
-        rotation: [T, C/2] complex, turning heads by position; None with learned positions.
+        rotation: [B or 1, T, H + G or 1, C/2] complex, turning heads by position; None with learned
+            positions.
         compute: dtype of the matmuls.
         start: position of the first row.
         backend: of attention, see `musenet.attention.attend`.

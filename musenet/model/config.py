@@ -19,7 +19,7 @@ VERSION = 1
 HEADS = ("cascade", "parallel", "delay", "flatten")
 ACTIVATIONS = ("squared_relu", "gelu")
 NORMS = ("rms", "layer")
-POSITIONS = ("rotary", "learned")
+POSITIONS = ("rotary", "rotary_time", "learned")
 INITIALISATIONS = ("zero", "gpt2")
 
 
@@ -41,7 +41,10 @@ class ModelConfig:
         activation: of the MLP: "squared_relu" or "gelu".
         norm: "rms" (no gain) or "layer" (gain and bias).
         qk_norm: normalise queries and keys per head.
-        positions: "rotary" or "learned".
+        positions: "rotary" (by row), "rotary_time" (half of the heads by row, half by musical
+            time) or "learned".
+        steps_per_quarter: steps of the grid in a quarter note (or half a second), the unit of
+            musical time; 0 where positions do not need it.
         initialisation: "zero" output projections, or "gpt2" (normal 0.02, 1/√(2L) on residuals).
         head: how the fields of the next row are predicted.
         known_columns: leading structural features that field 0 alone decides.
@@ -62,6 +65,7 @@ class ModelConfig:
     norm: str = "rms"
     qk_norm: bool = True
     positions: str = "rotary"
+    steps_per_quarter: int = 0
     initialisation: str = "zero"
     head: str = "cascade"
     known_columns: int = 4
@@ -131,6 +135,13 @@ def _check(config: ModelConfig) -> None:
             f"width {config.width} over {config.heads} heads does not give heads of an even "
             "number of channels; change either"
         )
+    if config.positions == "rotary_time" and config.groups % 2:
+        raise InputError(
+            f"{config.groups} key-value heads cannot be halved between rows and time; take an even "
+            "number, or positions by row alone"
+        )
+    if config.positions == "rotary_time" and config.steps_per_quarter < 1:
+        raise InputError("positions by time need steps_per_quarter, those of the tokenizer's grid")
     if config.heads % config.groups:
         raise InputError(f"{config.heads} heads cannot share {config.groups} key-value heads")
     reason = unreachable(config.layer_patterns, config.row_length, config.context)

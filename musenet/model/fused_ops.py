@@ -38,8 +38,8 @@ def norm_rotate(x: Tensor, rotation: Tensor | None, gain: Tensor | None) -> Tens
 
     Args:
         x: [B, T, H, D] queries or keys.
-        rotation: [T, D/2] complex unit numbers (arXiv:2104.09864), neighbouring channels paired;
-            None does not rotate.
+        rotation: [B or 1, T, H or 1, D/2] complex unit numbers
+            (arXiv:2104.09864), neighbouring channels paired; None does not rotate.
         gain: [H], or None not to normalise.
 
     Returns:
@@ -97,7 +97,7 @@ class _NormRotate(torch.autograd.Function):
             scale = _inverse_rms(full)
             full.mul_(scale * gain[:, None])
         if rotation is not None:
-            _pairs(full).mul_(rotation[:, None])
+            _pairs(full).mul_(rotation)
         y = full.to(x.dtype)
         ctx.save_for_backward(y, rotation, gain, scale)
         return y
@@ -115,7 +115,7 @@ class _NormRotate(torch.autograd.Function):
             full.mul_(scale * gain[:, None])
             grad_gain = along.squeeze(-1).sum((0, 1)) / gain
         if rotation is not None:
-            _pairs(full).mul_(rotation.conj()[:, None])
+            _pairs(full).mul_(rotation.conj())
         return full.to(g.dtype), None, grad_gain
 
 

@@ -19,7 +19,7 @@ from musenet.attention.block_attention import wide
 from musenet.attention.kv_cache import Cache, LayerCache
 from tokenizer.errors import InputError, unknown
 
-from . import recompute
+from . import positions, recompute
 from .blocks import Block, Norm, Pass
 from .config import ModelConfig
 from .critic_head import Critic
@@ -27,7 +27,6 @@ from .embeddings import SummedEmbedding
 from .fused_ops import rms_norm
 from .heads import build_head
 
-_ROTARY_BASE = 10_000.0
 
 
 class Transformer(nn.Module):
@@ -91,7 +90,8 @@ class Transformer(nn.Module):
         length = tokens_BTF.shape[1]
         start = 0 if cache is None else cache.position
         self._check_length(length, start)
-        x_BTD = self.embedding(tokens_BTF, structure_BTS)
+        features = len(self.config.structure_sizes)
+        x_BTD = self.embedding(tokens_BTF, structure_BTS[..., :features])
         if self.positions is not None:
             x_BTD = x_BTD + self.positions[start : start + length]
         if mix is not None:
@@ -100,6 +100,10 @@ class Transformer(nn.Module):
         if self.config.norm == "rms":
             x_BTD = rms_norm(x_BTD, x_BTD.dtype)
         rotation = self.rotations(start, start + length, x_BTD)
+        if rotation is not None and self.config.positions == "rotary_time":
+            rotation = self._with_time(rotation, structure_BTS[..., features])
+        elif rotation is not None:
+            rotation = rotation[None, :, None]
         compute = self.compute or x_BTD.dtype
         how = Pass(rotation, compute, start, self.backend)
         for index, block in enumerate(self.blocks):
@@ -161,6 +165,13 @@ class Transformer(nn.Module):
         if self.recompute not in recompute.RECOMPUTE:
             raise unknown("recompute mode", self.recompute, recompute.RECOMPUTE)
 
+    def _with_time(self, rotation_TC: Tensor, time_BT: Tensor) -> Tensor:
+        """The rotation [B, T, H + G, C/2] of heads that go half by row and half by musical time."""
+        config = self.config
+        rates = positions.time_rates(config.head_width // 2, config.steps_per_quarter)
+        by_time = positions.time_rotations(time_BT, rates.to(time_BT.device), rotation_TC.dtype)
+        return positions.by_head(rotation_TC, by_time, config.heads, config.groups)
+
     def rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:
         """Unit complex numbers [stop − start, C/2] that turn the heads' channel pairs.
 
@@ -174,16 +185,11 @@ class Transformer(nn.Module):
         if table is None or len(table) < stop or (table.device, table.dtype) != kind:
             # Made outside inference mode, because training may use the same table later.
             with torch.inference_mode(False):
-                angles = _angles(max(2 * stop, self.config.context), self.config.head_width // 2)
-                table = torch.polar(torch.ones_like(angles), angles).to(like.device, dtype)
+                length = max(2 * stop, self.config.context)
+                table = positions.index_rotations(0, length, self.config.head_width // 2)
+                table = table.to(like.device, dtype)
             self._rotation = table
         return table[start:stop]
-
-
-def _angles(length: int, pairs: int) -> Tensor:
-    """Radians [length, pairs] by which each pair of channels turns at each position."""
-    rates = _ROTARY_BASE ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
-    return torch.arange(length, dtype=torch.float64)[:, None] * rates
 
 
 def _initialise_as_gpt2(model: Transformer) -> None:

@@ -20,7 +20,7 @@ import torch
 
 from musenet.decoding.engines import make_decoder
 from musenet.model.transformer import Transformer
-from tokenizer.encoding.structure import COLUMNS, StructureState, structure
+from tokenizer.encoding.structure import COLUMNS, TIME, StructureState, structure
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
 from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 
@@ -180,7 +180,9 @@ class Sampler:
     def _fill(self, lanes: slice) -> None:
         """Begin a window with the prefix and the kept rows of some lanes, one standing for all."""
         prefix = np.repeat(self._prefix[:, None], self._batch, axis=1)
-        unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int16)
+        unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int32)
+        if self._columns:
+            unknown[..., TIME] = self._columns[0][:, TIME]
         rows = np.concatenate([prefix, *(row[None] for row in self._rows)])
         columns = np.concatenate([unknown, *(row[None] for row in self._columns)])
         self._decoder.start(rows[:, lanes].swapaxes(0, 1), columns[:, lanes].swapaxes(0, 1))

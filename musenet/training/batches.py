@@ -18,6 +18,8 @@ import numpy as np
 import torch
 
 from data_prep.dataset.augment import Augmentation
+from data_prep.dataset.disguise import Disguise
+from data_prep.dataset.loops import Loops
 from data_prep.dataset.windows import Dataset, Dropout, Window
 from musenet.model.likelihood import Batch
 
@@ -55,6 +57,8 @@ def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Da
             everything=settings.all_labels_dropout,
             length=settings.length_dropout,
         ),
+        disguise=Disguise(rate=settings.disguise),
+        loops=Loops(rate=settings.loops),
     )
 
 

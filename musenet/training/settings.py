@@ -62,6 +62,8 @@ class Settings:
         length_dropout: chance with which a window does not know how long its piece is.
         ending_weight: how many times the last two bars of a piece count in the gradient, in windows
             that know how long their piece is.
+        disguise: share of windows that are played by other instruments, at other volumes.
+        loops: share of windows that are a figure of a few bars played again and again.
         weights: how much more or less often than its size says each corpus is drawn.
         seed: of everything that is random.
         validate_minutes: minutes between validations.
@@ -105,6 +107,8 @@ class Settings:
     all_labels_dropout: float = 0.2
     length_dropout: float = 0.5
     ending_weight: float = 1.0
+    disguise: float = 0.0
+    loops: float = 0.0
     weights: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     validate_minutes: float = 10.0

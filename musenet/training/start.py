@@ -138,7 +138,9 @@ def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     for name in settings.model:
         if name not in known:
             raise unknown("model setting", name, known)
-    changed = dataclasses.replace(config, **{"context": settings.context, **settings.model})
+    beat = tokenizer.vocabulary.grid.beat
+    given = {"context": settings.context, "steps_per_quarter": beat, **settings.model}
+    changed = dataclasses.replace(config, **given)
     if settings.context > changed.context:
         raise InputError(
             f"context {settings.context} is longer than the model's {changed.context}; "

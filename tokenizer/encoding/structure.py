@@ -1,4 +1,4 @@
-"""Where a token stands in its piece: the columns behind the model's structural embeddings.
+"""Where a token stands in its piece: what the model's structural embeddings and positions read.
 
     ELAPSED    time since the piece began, in eighths of an octave of bars
     BAR        number of the bar, modulo 16
@@ -6,9 +6,11 @@
     CHORD      how many notes of the same time stood before
     PART       part of the whole piece, in 128ths
     COUNTDOWN  quarter notes (or half seconds) left, 127 at most
+    TIME       steps since the piece began; it has no embedding, but turns the heads that look along
+               musical time (`musenet.model.positions`)
 
-Every column holds 0 where it is unknown: all of them in the prefix, BAR and POSITION on the
-`seconds` clock, PART and COUNTDOWN where the piece's length is not given. The first four depend on
+Every column but TIME holds 0 where it is unknown: all of them in the prefix, BAR and POSITION on
+the `seconds` clock, PART and COUNTDOWN where the piece's length is not given. The first four depend on
 the waits and time signatures up to a row alone, so they are known for a new row as soon as its
 field 0 is. After MuseNet (Payne 2019) and the timing signal of Jukebox (Dhariwal et al. 2020,
 arXiv:2005.00341).
@@ -28,10 +30,10 @@ from tokenizer.typing import Integers, Mask, Steps, Structure, Tokens
 from .compound import row_times
 from .vocabulary import DURATION, WAIT, Vocabulary
 
-COLUMNS = ("elapsed", "bar", "position", "chord", "part", "countdown")
-ELAPSED, BAR, POSITION, CHORD, PART, COUNTDOWN = range(6)
+COLUMNS = ("elapsed", "bar", "position", "chord", "part", "countdown", "time")
+ELAPSED, BAR, POSITION, CHORD, PART, COUNTDOWN, TIME = range(7)
 STRUCTURE_SIZES = (65, 17, 385, 17, 129, 129)
-"""How many values each column has, "unknown" included."""
+"""How many values each column with an embedding has, "unknown" included."""
 
 _BARS = 16
 _PARTS = 128
@@ -65,7 +67,7 @@ def structure(
     start: int = 0,
     meter: tuple[int, int] | None = None,
 ) -> Structure:
-    """The structure `(T − start, 6)` of a piece's tokens `(T, F)`, prefix and all.
+    """The structure `(T − start, 7)` of a piece's tokens `(T, F)`, prefix and all.
 
     Args:
         tokens: a piece from its beginning. A time signature in the prefix opens it.
@@ -76,7 +78,7 @@ def structure(
     """
     reached = row_times(tokens, vocabulary)
     times = reached[start:]
-    columns = np.zeros((len(times), len(COLUMNS)), dtype=np.int16)
+    columns = np.zeros((len(times), len(COLUMNS)), dtype=np.int32)
     columns[:, ELAPSED] = np.searchsorted(_elapsed_edges(vocabulary.grid.beat), times, "right") + 1
     if vocabulary.grid.is_beat:
         bar, position = bar_positions(tokens, reached, vocabulary, start=start, meter=meter)
@@ -88,6 +90,7 @@ def structure(
     if start == 0 or reached[start - 1] == 0:  # in a prefix no time passes
         columns[: max(0, vocabulary.prefix_length(tokens) - start)] = 0
     columns[tokens[start:, WAIT] == 0] = 0
+    columns[:, TIME] = times
     return columns
 
 
@@ -198,12 +201,12 @@ class StructureState:
         self._peeked = None
 
     def peek(self, first: Integers) -> Structure:
-        """The structure `(B, 6)` of a next row whose field 0 is `first`, `(B,)`."""
+        """The structure `(B, 7)` of a next row whose field 0 is `first`, `(B,)`."""
         self._peeked = self._after(first)
         return self._peeked[2]
 
     def push(self, rows: Tokens) -> Structure:
-        """Go on by a row `(B, F)` each, and give the rows' structure `(B, 6)`."""
+        """Go on by a row `(B, F)` each, and give the rows' structure `(B, 7)`."""
         first = rows[:, WAIT]
         known = self._peeked  # a row that was drawn has been peeked at
         if known is None or not np.array_equal(known[0], first):
@@ -233,7 +236,7 @@ class StructureState:
         )
 
     def _columns(self, first: Integers, place: _Place) -> Structure:
-        columns = np.zeros((len(place.time), len(COLUMNS)), dtype=np.int16)
+        columns = np.zeros((len(place.time), len(COLUMNS)), dtype=np.int32)
         columns[:, ELAPSED] = np.searchsorted(self._edges, place.time, "right") + 1
         if self._vocabulary.grid.is_beat:
             bar, position = np.divmod(place.time - place.begin, place.bar_steps)
@@ -245,4 +248,5 @@ class StructureState:
                 place.time, self._length, self._vocabulary
             )
         columns[place.in_prefix | (first == 0)] = 0
+        columns[:, TIME] = place.time
         return columns
