@@ -101,52 +101,41 @@ def test_time_tells_apart_what_rows_do_not() -> None:
     assert moved[:, 1:].abs().max() > 1e-3
 
 
+def _norm(x: torch.Tensor) -> torch.Tensor:
+    return x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+
+
 @pytest.mark.parametrize("kv_heads", [None, 2])
-def test_a_head_by_time_is_the_definition(kv_heads: int | None) -> None:
-    """The last layer's scores of every head, with queries and keys turned one by one."""
+def test_a_layer_is_the_definition_head_by_head(kv_heads: int | None) -> None:
+    """One layer, with every query turned by its distance to every key, one pair at a time."""
     model, (tokens, structure) = _model("rotary_time", kv_heads=kv_heads), _rows(6, 3)
-    block = model.blocks[0]
-    config = model.config
+    config, block = model.config, model.blocks[0]
+    model.blocks = torch.nn.ModuleList([block])
+    heads, groups, width = config.heads, config.groups, config.head_width
+    by_row = 10_000.0 ** -(torch.arange(width // 2, dtype=torch.float64) / (width // 2))
+    by_time = time_rates(width // 2, STEPS)
     with torch.no_grad():
-        x = model.embedding(tokens, structure[..., :1])
-        x = x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-        x = x / (x.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-        heads, groups, width = config.heads, config.groups, config.head_width
-        query = (x @ block.get_parameter("query").T).view(2, 6, heads, width)
-        key = (x @ block.get_parameter("key").T).view(2, 6, groups, width)
-        value = (x @ block.get_parameter("value").T).view(2, 6, groups, width)
-        norm = lambda y: y / (y.square().mean(-1, keepdim=True) + 1e-6).sqrt()  # noqa: E731
-        query, key = norm(query), norm(key)
-        rates = time_rates(width // 2, STEPS)
-        out = torch.zeros(2, 6, heads, width, dtype=torch.float64)
-        for b in range(2):
-            for h in range(heads):
-                g = h * groups // heads
-                for i in range(6):
-                    scores = []
-                    for j in range(i + 1):
-                        if h < heads // 2:
-                            turn = (i - j) * 10_000.0 ** -(torch.arange(width // 2) / (width // 2))
-                        else:
-                            turn = (structure[b, i, 1] - structure[b, j, 1]) * rates
-                        q = torch.view_as_complex(query[b, i, h].view(-1, 2).contiguous())
-                        k = torch.view_as_complex(key[b, j, g].view(-1, 2).contiguous())
-                        turned = q * torch.polar(torch.ones_like(turn), turn.double())
-                        scores.append((turned * k.conj()).real.sum() / width**0.5)
-                    weights = torch.stack(scores).softmax(0)
-                    out[b, i, h] = (weights[:, None] * value[b, : i + 1, g]).sum(0)
-        expected = x.new_tensor(0) + out.flatten(2) @ block.get_parameter("out").T
-        first = model.embedding(tokens, structure[..., :1])
-        first = first / (first.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-        inner = first + expected
-        inner = inner + (
-            (norm(inner) @ block.get_parameter("up").T).relu().square()
-            @ block.get_parameter("down").T
+        stream = _norm(model.embedding(tokens, structure[..., :1]))
+        query, key, value = (
+            (_norm(stream) @ block.get_parameter(name).T).view(2, 6, -1, width)
+            for name in ("query", "key", "value")
         )
-        model.blocks = torch.nn.ModuleList([block])
-        torch.testing.assert_close(
-            model.trunk(tokens, structure), norm(inner), rtol=1e-4, atol=1e-5
-        )
+        mixed = torch.zeros(2, 6, heads, width, dtype=torch.float64)
+        for b, h, i in np.ndindex(2, heads, 6):
+            q = torch.view_as_complex(_norm(query[b, i, h]).view(-1, 2))
+            scores = []
+            for j in range(i + 1):
+                passed = structure[b, i, 1] - structure[b, j, 1]
+                turn = (i - j) * by_row if h < heads // 2 else passed * by_time
+                k = torch.view_as_complex(_norm(key[b, j, h * groups // heads]).view(-1, 2))
+                turned = q * torch.polar(torch.ones_like(turn), turn)
+                scores.append((turned * k.conj()).real.sum() / width**0.5)
+            weights = torch.stack(scores).softmax(0)
+            mixed[b, i, h] = weights @ value[b, : i + 1, h * groups // heads]
+        stream = stream + mixed.flatten(2) @ block.get_parameter("out").T
+        inner = (_norm(stream) @ block.get_parameter("up").T).relu().square()
+        stream = stream + inner @ block.get_parameter("down").T
+        torch.testing.assert_close(model.trunk(tokens, structure), _norm(stream))
 
 
 def test_one_key_head_cannot_be_halved() -> None:
