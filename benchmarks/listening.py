@@ -3,7 +3,7 @@
     python benchmarks/listening.py DATASET --weights mini
 
 A figure of 1, 2, 4, 8 or 16 bars of a held-out piece is played eight times, as it is and disguised
-(other instruments and loudness). A model that looks back pays almost nothing from the third time on.
+(other instruments and loudness). A model that looks back pays almost nothing from the third time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def figures(pieces: Pieces, bars: int, count: int, context: int) -> list[Tokens]
     for piece in random.permutation(len(pieces)).tolist():
         body, meter = pieces.tokens(piece), pieces.labels(piece).time_signature
         times, note = row_times(body, vocabulary), vocabulary.is_note(body)
-        bar, position = bar_positions(body, times, vocabulary, meter=meter)
+        _, position = bar_positions(body, times, vocabulary, meter=meter)
         lines = np.flatnonzero(note & (position == 0))
         random.shuffle(lines)
         for at in lines[:4].tolist():
@@ -106,10 +106,8 @@ def main() -> None:
         for name, bodies in (("as it is", plain), ("disguised", other)):
             bits = costs(checkpoint.model, pieces.tokenizer, bodies)
             row = " ".join(f"{b:5.2f}" for b in bits)
-            later = bits[2:].mean()
-            print(
-                f"{bars:4d} {name:10} {len(bodies):3d}  {row}   first {bits[0]:.2f} later {later:.2f}"
-            )
+            first, later = bits[0], bits[2:].mean()
+            print(f"{bars:4d} {name:10} {len(bodies):3d}  {row}   {first:.2f} → {later:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Rotary positions (arXiv:2104.09864) on two clocks: the row's index, and musical time.
 
-By index, a pair of channels turns by θ^(−pair) radians per row. By time, it turns once per wavelength:
-geometric from a quarter of a quarter note to 256 quarter notes, so that a head can look "exactly
-two bars back" at one fixed angle, wherever the rows stand. With "rotary_time" the first half of the
+By index, a pair of channels turns by θ^(−pair) radians per row. By time, it turns once per
+wavelength: geometric from a quarter of a quarter note to 256 quarter notes, so that a head can look
+"exactly two bars back" at one fixed angle, wherever the rows stand. With "rotary_time" the first half of the
 key-value heads, and of the query heads that share them, goes by index, the second half by time.
 
 Shape suffixes: B batch, T positions, H query heads, G key-value heads, C channels a head.

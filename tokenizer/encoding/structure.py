@@ -10,8 +10,8 @@
                musical time (`musenet.model.positions`)
 
 Every column but TIME holds 0 where it is unknown: all of them in the prefix, BAR and POSITION on
-the `seconds` clock, PART and COUNTDOWN where the piece's length is not given. The first four depend on
-the waits and time signatures up to a row alone, so they are known for a new row as soon as its
+the `seconds` clock, PART and COUNTDOWN where the piece's length is not given. The first four depend
+on the waits and time signatures up to a row alone, so they are known for a new row as soon as its
 field 0 is. After MuseNet (Payne 2019) and the timing signal of Jukebox (Dhariwal et al. 2020,
 arXiv:2005.00341).
 
