@@ -2,8 +2,9 @@
 
 By index, a pair of channels turns by θ^(−pair) radians per row. By time, it turns once per
 wavelength: geometric from a quarter of a quarter note to 256 quarter notes, so that a head can look
-"exactly two bars back" at one fixed angle, wherever the rows stand. With "rotary_time" the first half of the
-key-value heads, and of the query heads that share them, goes by index, the second half by time.
+"exactly two bars back" at one fixed angle, wherever the rows stand. With "rotary_time" the first
+half of the key-value heads, and of the query heads that share them, goes by index, the second half
+by time.
 
 Shape suffixes: B batch, T positions, H query heads, G key-value heads, C channels a head.
 """

@@ -28,7 +28,6 @@ from .fused_ops import rms_norm
 from .heads import build_head
 
 
-
 class Transformer(nn.Module):
     """A decoder over rows of fields.
 
