@@ -15,7 +15,7 @@ from data_prep.dataset.window_order import EpochOrder
 from data_prep.dataset.windows import NO_DROPOUT
 from data_prep.worker.worker import Preprocessing
 from tokenizer import Grid, InputError, Labels, Tokenizer, Vocabulary, structure
-from tokenizer.encoding.structure import length_of
+from tokenizer.encoding.structure import TIME, length_of
 
 MakeDataset = Callable[..., Path]
 PLAIN: dict[str, Any] = {"augmentation": NO_AUGMENTATION, "dropout": NO_DROPOUT}
@@ -67,7 +67,8 @@ def test_a_window_is_a_prefix_and_rows_of_a_piece_with_its_structure(dataset: Pa
         np.testing.assert_array_equal(window.tokens[rows], body[start : start + length])
         np.testing.assert_array_equal(window.structure[rows], columns[start : start + length])
         assert not window.tokens[prefix + length :].any()
-        assert not window.structure[:prefix].any()
+        assert not window.structure[:prefix, :TIME].any()
+        assert (window.structure[:prefix, TIME] == columns[start, TIME]).all()
         np.testing.assert_array_equal(window.counted[rows], vocabulary.counted(window.tokens)[rows])
         assert not window.counted[:prefix].any()
         assert not window.counted[prefix + length :].any()
