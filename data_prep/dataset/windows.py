@@ -246,7 +246,8 @@ class Dataset:
         columns[begin:end] = structure(
             body[:stop], vocabulary, length, start=start, meter=labels.time_signature
         )
-        columns[:begin, TIME] = columns[begin : begin + 1, TIME]
+        # A prefix stands where the row behind it begins to wait.
+        columns[:begin, TIME] = columns[begin, TIME] - vocabulary.steps[tokens[begin, WAIT]]
         return PlacedPassage(piece, start, stop, len(prefix), change)
 
     def _loop(

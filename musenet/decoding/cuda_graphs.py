@@ -63,7 +63,8 @@ class GraphDecoder:
         whole = partial(torch.zeros, dtype=torch.long, device=weight.device)
         self._place = whole(1)
         self._row = whole(batch, len(config.field_sizes))
-        self._columns = whole(batch, len(config.structure_sizes))
+        timed = config.positions == "rotary_time"
+        self._columns = whole(batch, len(config.structure_sizes) + timed)
         self._values = whole(batch)
         self._known = whole(batch, config.known_columns)
         compute = model.compute or weight.dtype
@@ -103,7 +104,7 @@ class GraphDecoder:
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""
         _put(self._row, rows_BF)
-        _put(self._columns, columns_BS)
+        _put(self._columns, columns_BS[:, : self._columns.shape[1]])
         self._place.fill_(self._cache.position)
         self._trunk()
         self._cache.position += 1
@@ -124,7 +125,8 @@ class GraphDecoder:
         """From `_row`, `_columns` and `_place` to the state and logits of field 0."""
         rotation = self._rotations.index_select(0, self._place)
         attend = partial(attend_at, position=self._place)
-        state = self._step(self._row, self._columns, rotation, self._cache, attend)
+        turn = self._model.by_head(rotation, self._columns[:, None])[:, 0]
+        state = self._step(self._row, self._columns, turn, self._cache, attend)
         self._states[0].copy_(state)
         self._logits[0].copy_(self._head.logits(self._states[0], 0))
 

@@ -56,7 +56,7 @@ class DecodeStep:
             config.norm == "rms"
             and config.activation == "squared_relu"
             and config.qk_norm
-            and config.positions == "rotary"
+            and config.positions in ("rotary", "rotary_time")
         )
 
     def __call__(
@@ -72,13 +72,14 @@ class DecodeStep:
         Args:
             row_BF: the row, long.
             structure_BS: its structural features, long.
-            rotation: [1, C/2], the position's.
+            rotation: [B or 1, H + G or 1, C/2], what turns each head.
             cache: keys and values so far; the new ones are written, its position stays.
             attend: by default that of the row at `cache.position`.
         """
         attend = attend or partial(attend_one, position=cache.position)
-        turns = rotation * self._gains  # [layers, H + G, C/2]
-        x_BD = self._model.embedding(row_BF, structure_BS)
+        turns = rotation * self._gains[:, None]  # [layers, B or 1, H + G, C/2]
+        features = len(self._model.config.structure_sizes)
+        x_BD = self._model.embedding(row_BF, structure_BS[:, :features])
         x_BD = rms_norm(x_BD, x_BD.dtype)
         for layer, turn, layer_cache in zip(
             self._layers, turns.unbind(), cache.layers, strict=True

@@ -61,7 +61,8 @@ class EagerDecoder:
         if self._step is None or rotation is None:
             self._state = model.trunk(rows[:, None], columns[:, None], cache)[:, -1]
             return
-        self._state = self._step(rows, columns, rotation, cache)
+        turn = model.by_head(rotation, columns[:, None])[:, 0]
+        self._state = self._step(rows, columns, turn, cache)
         cache.position += 1
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:

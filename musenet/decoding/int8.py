@@ -20,6 +20,7 @@ import torch
 from musenet.attention.kv_cache import LayerCache, kept
 from musenet.model.blocks import Block
 from musenet.model.heads import CascadeHead
+from musenet.model.positions import time_rates
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.typing import Array, Integers, Ints
@@ -71,7 +72,13 @@ class Int8Decoder:
         model, batch = self._model, self._batch
         config = model.config
         width, layers = config.width, self._layers
-        columns = len(config.field_sizes) + len(config.structure_sizes)
+        self._features = len(config.structure_sizes)
+        columns = len(config.field_sizes) + self._features
+        self._time_rates = None
+        if config.positions == "rotary_time":
+            rates = time_rates(config.head_width // 2, config.steps_per_quarter)
+            self._time_rates = rates.numpy()
+        self._time_turn = np.zeros((2, batch, config.head_width // 2), np.float32)
         self._offsets = model.embedding.offsets.numpy()
         self._values = np.zeros((batch, columns), np.int64)
         self._place = np.zeros(1, np.int64)
@@ -87,6 +94,9 @@ class Int8Decoder:
             {
                 "values": self._values,
                 "position": self._place,
+                "lane": np.arange(batch)[:, None],
+                "time_cosine": self._time_turn[0],
+                "time_sine": self._time_turn[1],
                 **zeros,
                 **{f"seen_{pattern}": mask for pattern, mask in self._seen.items()},
             },
@@ -127,8 +137,12 @@ class Int8Decoder:
         """See `musenet.decoding.decoder.Decoder.advance`."""
         fields = rows_BF.shape[1]
         self._values[:, :fields] = rows_BF
-        self._values[:, fields:] = columns_BS
+        self._values[:, fields:] = columns_BS[:, : self._features]
         self._values += self._offsets
+        if self._time_rates is not None:
+            angles = columns_BS[:, self._features, None] * self._time_rates
+            np.cos(angles, out=self._time_turn[0], casting="same_kind")
+            np.sin(angles, out=self._time_turn[1], casting="same_kind")
         self._place[0] = self.position
         for index, keys in enumerate(self._layers):
             slot = keys.read(self.position)

@@ -169,7 +169,8 @@ def trunk(model: Transformer, capacities: Sequence[int], rotation: Tensor, large
     """The graph of a trunk step and field 0.
 
     Inputs beside the zero points: `values` [B, N], places in the embedding's table; `position`
-    [1]; for layer i `keys{i}` [B, G, C, S], `values{i}` [B, G, S, C]; for each pattern but
+    [1]; with positions by time `lane` [B, 1], 0, 1, …, `time_cosine` and `time_sine` [B, C/2]; for
+    layer i `keys{i}` [B, G, C, S], `values{i}` [B, G, S, C]; for each pattern but
     `previous_row`, whose keys all count, `seen_{pattern}` [S]: 0 for keys that count and −∞ for
     the others. Outputs: all layers' new keys and values, by turns, [B, layers·2·G, 1, C]; the state
     [B, D]; logits [B, V].
@@ -183,7 +184,7 @@ def trunk(model: Transformer, capacities: Sequence[int], rotation: Tensor, large
     graph, width = Graph(largest), model.config.width
     x = graph.norm(graph.embedded(model.embedding.weight, len(model.embedding.sizes)), width)
     normed = graph.norm(x, width)
-    attention = _Attention(graph, rotation)
+    attention = _Attention(graph, rotation, by_time=model.config.positions == "rotary_time")
     blocks = (block for block in model.blocks if isinstance(block, Block))
     for block, capacity in zip(blocks, capacities, strict=True):
         mixed = attention.add(normed, block, capacity)
@@ -202,31 +203,36 @@ class _Attention:
         new: the new keys and values of the layers so far, by turns.
     """
 
-    def __init__(self, graph: Graph, rotation: Tensor) -> None:
+    def __init__(self, graph: Graph, rotation: Tensor, *, by_time: bool) -> None:
         self.new: list[str] = []
         self._graph = graph
-        self._turn = (
-            graph.input("position", TensorProto.INT64, 1),
-            graph.constant(rotation.real),
-            graph.constant(rotation.imag),
-        )
+        self._turns = [
+            (
+                graph.input("position", TensorProto.INT64, 1),
+                graph.constant(rotation.real),
+                graph.constant(rotation.imag),
+            )
+        ]
+        if by_time:
+            pairs = rotation.shape[1]
+            self._turns.append(
+                (
+                    graph.input("lane", TensorProto.INT64, "B", 1),
+                    graph.input("time_cosine", TensorProto.FLOAT, "B", pairs),
+                    graph.input("time_sine", TensorProto.FLOAT, "B", pairs),
+                )
+            )
         self._seen: dict[str, str] = {}
 
     def add(self, normed_BD: str, block: Block, capacity: int) -> str:
         """A layer's attention of the new row to its cache and, but for `previous_row`, itself."""
         graph, layer = self._graph, len(self.new) // 2
         heads, groups, channels = block.heads, block.groups, block.channels
-        qkv = graph.product(graph.rounded(normed_BD), block.fused_projection())
+        projection = _by_clock(block, len(self._turns))
+        qkv = graph.product(graph.rounded(normed_BD), projection)
         qkv = graph.reshape(qkv, 0, heads + 2 * groups, 1, channels)
         qk, v = graph.split(qkv, (heads + groups, groups), 1)
-        qk = graph.add(
-            "RotaryEmbedding",
-            graph.norm(qk, channels),
-            *self._turn,
-            domain=_RUNTIME,
-            interleaved=1,
-        )
-        q, k = graph.split(qk, (heads, groups), 1)
+        q, k = self._turned(graph.norm(qk, channels), heads, groups)
         self.new += [k, v]
         q = graph.add("Mul", q, graph.constant(_score_scale(block)))
         if groups < heads:
@@ -245,11 +251,30 @@ class _Attention:
             mixed = graph.add("Add", graph.add("MatMul", share, values), graph.add("Mul", own, v))
         return graph.reshape(mixed, 0, heads * channels)
 
+    def _turned(self, qk: str, heads: int, groups: int) -> list[str]:
+        """Queries [B, H, 1, C] and keys [B, G, 1, C], each clock's heads turned by its own."""
+        graph, clocks = self._graph, len(self._turns)
+        parts = [qk] if clocks == 1 else graph.split(qk, [(heads + groups) // clocks] * clocks, 1)
+        turned = [
+            graph.add("RotaryEmbedding", part, *turn, domain=_RUNTIME, interleaved=1)
+            for part, turn in zip(parts, self._turns, strict=True)
+        ]
+        pairs = [graph.split(part, (heads // clocks, groups // clocks), 1) for part in turned]
+        if clocks == 1:
+            return pairs[0]
+        return [graph.add("Concat", *both, axis=1) for both in zip(*pairs, strict=True)]
+
     def _seen_by(self, pattern: str, capacity: int) -> str:
         if pattern not in self._seen:
             fp32 = TensorProto.FLOAT
             self._seen[pattern] = self._graph.input(f"seen_{pattern}", fp32, capacity)
         return self._seen[pattern]
+
+
+def _by_clock(block: Block, clocks: int) -> Tensor:
+    """Query, key and value matrices as one, the queries and keys of each clock side by side."""
+    halves = zip(block.query.chunk(clocks), block.key.chunk(clocks), strict=True)
+    return torch.cat([*(matrix for half in halves for matrix in half), block.value])
 
 
 def _score_scale(block: Block) -> Tensor:

@@ -24,7 +24,7 @@ from musenet.model.likelihood import BITS, Batch, field_nats
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import TIME, length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import FIELDS, Vocabulary
+from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
 from tokenizer.typing import Floats, Ints, Mask, Tokens
 
 from .bootstrap import Interval, bootstrap
@@ -111,6 +111,7 @@ class PieceWindows:
         kept = [conditions.labels or _is_meter(vocabulary, v) for v in piece.prefix[:, 0].tolist()]
         self._prefix = piece.prefix[np.array(kept, dtype=bool)]
         self._start = vocabulary.start
+        self._steps = vocabulary.steps
 
     def prefix(self, span: Span) -> Tokens:
         """The control rows before a window: `start` stands only where the piece begins."""
@@ -131,7 +132,8 @@ class PieceWindows:
         prefix = self.prefix(span)
         part = slice(span.start, span.stop)
         zeros = np.zeros((len(prefix), self._structure.shape[1]), dtype=np.int32)
-        zeros[:, TIME] = self._structure[span.start, TIME]
+        first = self._piece.body[span.start, WAIT]
+        zeros[:, TIME] = self._structure[span.start, TIME] - self._steps[first]
         counted = self._counted[part].copy()
         counted[: span.first - span.start] = False
         return (

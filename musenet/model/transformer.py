@@ -62,6 +62,7 @@ class Transformer(nn.Module):
         self.head = build_head(config)
         self.critic = Critic(config.width) if config.critic else None
         self._rotation: Tensor | None = None
+        self._time_rates: Tensor | None = None
         if config.initialisation == "gpt2":
             _initialise_as_gpt2(self)
 
@@ -99,10 +100,8 @@ class Transformer(nn.Module):
         if self.config.norm == "rms":
             x_BTD = rms_norm(x_BTD, x_BTD.dtype)
         rotation = self.rotations(start, start + length, x_BTD)
-        if rotation is not None and self.config.positions == "rotary_time":
-            rotation = self._with_time(rotation, structure_BTS[..., features])
-        elif rotation is not None:
-            rotation = rotation[None, :, None]
+        if rotation is not None:
+            rotation = self.by_head(rotation, structure_BTS)
         compute = self.compute or x_BTD.dtype
         how = Pass(rotation, compute, start, self.backend)
         for index, block in enumerate(self.blocks):
@@ -164,11 +163,23 @@ class Transformer(nn.Module):
         if self.recompute not in recompute.RECOMPUTE:
             raise unknown("recompute mode", self.recompute, recompute.RECOMPUTE)
 
-    def _with_time(self, rotation_TC: Tensor, time_BT: Tensor) -> Tensor:
-        """The rotation [B, T, H + G, C/2] of heads that go half by row and half by musical time."""
+    def by_head(self, rotation_TC: Tensor, structure_BTS: Tensor) -> Tensor:
+        """What turns each head, [B or 1, T, H + G or 1, C/2], from what `rotations` gives.
+
+        Args:
+            rotation_TC: of rows by their index.
+            structure_BTS: of the rows; with positions by time, the column after the features that
+                are embedded is their time.
+        """
         config = self.config
-        rates = positions.time_rates(config.head_width // 2, config.steps_per_quarter)
-        by_time = positions.time_rotations(time_BT, rates.to(time_BT.device), rotation_TC.dtype)
+        if config.positions != "rotary_time":
+            return rotation_TC[None, :, None]
+        time_BT = structure_BTS[..., len(config.structure_sizes)]
+        if self._time_rates is None or self._time_rates.device != time_BT.device:
+            with torch.inference_mode(False):
+                rates = positions.time_rates(config.head_width // 2, config.steps_per_quarter)
+                self._time_rates = rates.to(time_BT.device)
+        by_time = positions.time_rotations(time_BT, self._time_rates, rotation_TC.dtype)
         return positions.by_head(rotation_TC, by_time, config.heads, config.groups)
 
     def rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:

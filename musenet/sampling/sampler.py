@@ -182,7 +182,8 @@ class Sampler:
         prefix = np.repeat(self._prefix[:, None], self._batch, axis=1)
         unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int32)
         if self._columns:
-            unknown[..., TIME] = self._columns[0][:, TIME]
+            first, waits = self._columns[0][:, TIME], self._vocabulary.steps[self._rows[0][:, WAIT]]
+            unknown[..., TIME] = first - waits
         rows = np.concatenate([prefix, *(row[None] for row in self._rows)])
         columns = np.concatenate([unknown, *(row[None] for row in self._columns)])
         self._decoder.start(rows[:, lanes].swapaxes(0, 1), columns[:, lanes].swapaxes(0, 1))

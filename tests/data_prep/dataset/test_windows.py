@@ -15,7 +15,7 @@ from data_prep.dataset.window_order import EpochOrder
 from data_prep.dataset.windows import NO_DROPOUT
 from data_prep.worker.worker import Preprocessing
 from tokenizer import Grid, InputError, Labels, Tokenizer, Vocabulary, structure
-from tokenizer.encoding.structure import TIME, length_of
+from tokenizer.encoding.structure import PART, TIME, length_of
 
 MakeDataset = Callable[..., Path]
 PLAIN: dict[str, Any] = {"augmentation": NO_AUGMENTATION, "dropout": NO_DROPOUT}
@@ -68,7 +68,8 @@ def test_a_window_is_a_prefix_and_rows_of_a_piece_with_its_structure(dataset: Pa
         np.testing.assert_array_equal(window.structure[rows], columns[start : start + length])
         assert not window.tokens[prefix + length :].any()
         assert not window.structure[:prefix, :TIME].any()
-        assert (window.structure[:prefix, TIME] == columns[start, TIME]).all()
+        reached = columns[start, TIME] - vocabulary.steps[body[start, 0]]
+        assert (window.structure[:prefix, TIME] == reached).all()
         np.testing.assert_array_equal(window.counted[rows], vocabulary.counted(window.tokens)[rows])
         assert not window.counted[:prefix].any()
         assert not window.counted[prefix + length :].any()
@@ -109,9 +110,9 @@ def test_length_is_told_at_its_rate(dataset: Path) -> None:
     for k in range(200):
         window = data[k]
         music = window.structure[:, 0] > 0
-        hidden = window.structure[music][:, 4:] == 0
+        hidden = window.structure[music][:, PART:TIME] == 0
         assert hidden.all() or not hidden.any()
-        assert (window.structure[music][:, :4] > 0).all()
+        assert (window.structure[music][:, :PART] > 0).all()
         told.append(not hidden.any())
     assert 70 < sum(told) < 130
 

@@ -22,6 +22,13 @@ from tokenizer.typing import Integers, Ints, Logits
 FIELDS, STRUCTURE = (40, 9, 30, 7, 5), (6, 5, 7, 5, 9, 9)
 CONFIG = ModelConfig(FIELDS, STRUCTURE, layers=3, heads=4, width=64, context=64, row_length=8)
 DENSE = replace(CONFIG, patterns=("dense",), kv_heads=2)
+BY_TIME = {"positions": "rotary_time", "steps_per_quarter": 24}
+TIMED, TIMED_DENSE = (replace(config, **BY_TIME) for config in (CONFIG, DENSE))
+NETWORKS = pytest.mark.parametrize(
+    "config",
+    [CONFIG, DENSE, TIMED, TIMED_DENSE],
+    ids=["sparse", "dense", "sparse by time", "dense by time"],
+)
 Opened = Callable[[ModelConfig], Transformer]
 
 needs_int8 = pytest.mark.skipif(
@@ -35,7 +42,8 @@ def rows(length: int, batch: int) -> tuple[Ints, Ints]:
         np.stack([numbers.integers(0, size, (batch, length)) for size in sizes], -1)
         for sizes in (FIELDS, STRUCTURE)
     )
-    return tokens, structure
+    time = np.cumsum(numbers.integers(0, 60, (batch, length)), 1)
+    return tokens, np.concatenate([structure, time[..., None]], -1)
 
 
 class Recorder:
@@ -97,7 +105,7 @@ def nats(found: list[Logits], tokens: Ints, start: int) -> Logits:
     )
 
 
-@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@NETWORKS
 @pytest.mark.parametrize("start", [1, 8, 13, 37])
 def test_eager_predicts_what_the_full_pass_does(
     config: ModelConfig, start: int, opened: Opened
@@ -107,7 +115,7 @@ def test_eager_predicts_what_the_full_pass_does(
     assert np.abs(found - likelihoods(model, tokens, structure, start)).max() < 1e-4
 
 
-@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@NETWORKS
 @pytest.mark.parametrize("start", [1, 8, 13, 37])
 def test_what_graphs_record_predicts_what_the_full_pass_does(
     config: ModelConfig, start: int, opened: Opened
@@ -120,7 +128,7 @@ def test_what_graphs_record_predicts_what_the_full_pass_does(
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA GPU")
-@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@NETWORKS
 def test_graphs_replay_what_was_recorded(config: ModelConfig, opened: Opened) -> None:
     model, (tokens, structure) = opened(config), rows(60, 3)
     plain = likelihoods(model, tokens, structure, 13)
@@ -130,7 +138,7 @@ def test_graphs_replay_what_was_recorded(config: ModelConfig, opened: Opened) ->
 
 
 @needs_int8
-@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@NETWORKS
 @pytest.mark.parametrize("start", [1, 8, 13, 37])
 def test_int8_predicts_nearly_what_the_full_pass_does(
     config: ModelConfig, start: int, opened: Opened
@@ -162,7 +170,7 @@ def test_greedy_choices_agree_unless_the_top_two_are_close(opened: Opened) -> No
     [("eager", 1e-4), pytest.param("int8", 0, marks=needs_int8)],
     ids=["eager", "int8"],
 )
-@pytest.mark.parametrize("config", [CONFIG, DENSE], ids=["sparse", "dense"])
+@NETWORKS
 def test_a_sequence_is_the_same_alone_and_among_others(
     config: ModelConfig, engine: str, tolerance: float, opened: Opened
 ) -> None:
