@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from tokenizer.encoding.structure import CHORD, POSITION, structure
 from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT, Vocabulary
-from tokenizer.typing import Floats, Integers, Ints, Mask, Tokens
+from tokenizer.typing import Floats, Integers, Ints, Mask, Structure, Tokens
 
 from .likelihood import Piece, Scores
 
@@ -43,7 +42,7 @@ class CountedRows:
     tokens: Tokens
     counted: Mask
     last: Tokens
-    structure: npt.NDArray[np.int16]
+    structure: Structure
 
 
 def counted_rows(piece: Piece, vocabulary: Vocabulary) -> CountedRows:

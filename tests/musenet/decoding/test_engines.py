@@ -22,8 +22,9 @@ from tokenizer.typing import Integers, Ints, Logits
 FIELDS, STRUCTURE = (40, 9, 30, 7, 5), (6, 5, 7, 5, 9, 9)
 CONFIG = ModelConfig(FIELDS, STRUCTURE, layers=3, heads=4, width=64, context=64, row_length=8)
 DENSE = replace(CONFIG, patterns=("dense",), kv_heads=2)
-BY_TIME = {"positions": "rotary_time", "steps_per_quarter": 24}
-TIMED, TIMED_DENSE = (replace(config, **BY_TIME) for config in (CONFIG, DENSE))
+TIMED, TIMED_DENSE = (
+    replace(config, positions="rotary_time", steps_per_quarter=24) for config in (CONFIG, DENSE)
+)
 NETWORKS = pytest.mark.parametrize(
     "config",
     [CONFIG, DENSE, TIMED, TIMED_DENSE],
