@@ -19,8 +19,9 @@ def random(*shape: int) -> Tensor:
     return torch.randn(shape, generator=generator, dtype=D, requires_grad=True)
 
 
-def turns() -> Tensor:
-    return torch.polar(torch.ones(3, 3, dtype=D), random(3, 3).detach())
+def turns(batch: int = 1, heads: int = 1) -> Tensor:
+    angles = random(batch, 3, heads, 3).detach()
+    return torch.polar(torch.ones_like(angles), angles)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,7 @@ def turns() -> Tensor:
         (lambda x, g: fused_ops.norm_rotate(x, turns(), g), [random(2, 3, 4, 6), random(4)]),
         (lambda x, g: fused_ops.norm_rotate(x, None, g), [random(2, 3, 4, 6), random(4)]),
         (lambda x: fused_ops.norm_rotate(x, turns(), None), [random(2, 3, 4, 6)]),
+        (lambda x, g: fused_ops.norm_rotate(x, turns(2, 4), g), [random(2, 3, 4, 6), random(4)]),
         (
             lambda x: fused_ops.negative_log_likelihood(x, torch.tensor([[0, 4], [2, 2]])),
             [random(2, 2, 5)],
@@ -53,7 +55,7 @@ def test_values_are_pytorchs() -> None:
 def test_rotation_depends_on_the_distance_alone() -> None:
     """Rotary positions: inner products of turned vectors see only how far apart they are."""
     angles = torch.arange(20, dtype=D)[:, None] * torch.tensor([1.0, 0.1, 0.01], dtype=D)
-    rotation = torch.polar(torch.ones_like(angles), angles)
+    rotation = torch.polar(torch.ones_like(angles), angles)[None, :, None]
     q, k = (x.expand(1, 20, 1, 6) for x in (random(6), random(1, 6)))
     q, k = (fused_ops.norm_rotate(x.contiguous(), rotation, None)[0, :, 0] for x in (q, k))
     scores = q @ k.T
