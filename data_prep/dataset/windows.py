@@ -83,13 +83,23 @@ NO_DROPOUT = Dropout(*(0.0,) * 8)
 
 
 class PlacedPassage(NamedTuple):
-    """Rows of one piece in a window, and how they were augmented."""
+    """Rows of one piece in a window, and how they were augmented.
+
+    In a loop `start` and `stop` are rows of the loop, not of the piece.
+    """
 
     piece: int
     start: int
     stop: int
     prefix: int
     change: Change
+    loop: bool = False
+    disguised: bool = False
+
+    def __str__(self) -> str:
+        rows = f"{self.stop - self.start} rows of a loop" if self.loop else ""
+        disguised = ", disguised" if self.disguised else ""
+        return f"{rows or f'rows {self.start}–{self.stop}'}: {self.change}{disguised}"
 
 
 class Dataset:
@@ -178,9 +188,7 @@ class Dataset:
         """What window k contains and how it was augmented, one line per passage."""
         _, placed = self._filled(k, _empty_windows(1, self.context), 0)
         return [
-            f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} "
-            f"rows {s.start}–{s.stop}: {s.change}"
-            for s in placed
+            f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} {s}" for s in placed
         ]
 
     def _windows(self, numbers: range) -> Window:
@@ -248,7 +256,9 @@ class Dataset:
         )
         # A prefix stands where the row behind it begins to wait.
         columns[:begin, TIME] = columns[begin, TIME] - vocabulary.steps[tokens[begin, WAIT]]
-        return PlacedPassage(piece, start, stop, len(prefix), change)
+        return PlacedPassage(
+            piece, start, stop, len(prefix), change, loop is not None, tables is not None
+        )
 
     def _loop(
         self, passage: Passage, room: int, labels: Labels, random: np.random.Generator

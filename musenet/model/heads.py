@@ -7,8 +7,10 @@ A head has two faces: `nll` for training and `sample` for generating.
     delay      as parallel, but field k comes k steps later: it knows the fields before it
     flatten    one field a step: it knows everything before it, at F times the steps
 
-The last two go through the trunk in steps (see `musenet.model.codebook_patterns`); they are sampled
-by `musenet.decoding.delayed.DelayedDecoder`, because a row needs several states.
+`delay` and `flatten` go through the trunk in steps (see `musenet.model.codebook_patterns`); they are
+sampled by `musenet.decoding.delayed.DelayedDecoder`, because a row needs several states.
+
+`Critic` is another head beside these: was this music played by people, or made by a model?
 """
 
 from __future__ import annotations
@@ -222,3 +224,29 @@ def build_head(config: ModelConfig) -> CascadeHead | FieldsHead:
 
 def _matrix(rows: int, columns: int) -> nn.Parameter:
     return nn.Parameter(torch.empty(rows, columns).normal_(std=0.5 * columns**-0.5))
+
+
+class Critic(nn.Module):
+    """One hidden layer from a state to the log-odds that the music is real.
+
+    Args:
+        width: channels of the state.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up = nn.Parameter(torch.empty(width, width).normal_(std=0.5 * width**-0.5))
+        self.out = nn.Parameter(torch.zeros(1, width))
+        self.bias = nn.Parameter(torch.zeros(1))
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Log-odds [...] in fp32 that the music up to each state [..., D] is real."""
+        inner = squared_relu(F.linear(hidden, self.up.to(hidden.dtype)))
+        inner = rms_norm(inner.to(wide(inner.dtype)), hidden.dtype)
+        logit = F.linear(inner, self.out.to(hidden.dtype)).squeeze(-1)
+        return logit.to(wide(logit.dtype)) + self.bias
+
+    def loss(self, hidden_BD: Tensor, real_B: Tensor) -> Tensor:
+        """Mean cross-entropy in nats between the critic's answer and the truth (bool [B])."""
+        logits = self(hidden_BD)
+        return F.binary_cross_entropy_with_logits(logits, real_B.to(logits.dtype))

@@ -22,10 +22,9 @@ from tokenizer.errors import InputError, unknown
 from . import positions, recompute
 from .blocks import Block, Norm, Pass
 from .config import ModelConfig
-from .critic_head import Critic
 from .embeddings import SummedEmbedding
 from .fused_ops import rms_norm
-from .heads import build_head
+from .heads import Critic, build_head
 
 
 class Transformer(nn.Module):

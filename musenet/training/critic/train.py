@@ -24,7 +24,7 @@ from torch import Tensor
 from data_prep.dataset.pieces import Pieces, splits_of
 from musenet.evaluation.critic import WARM_UP, row_states
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
-from musenet.model.critic_head import Critic
+from musenet.model.heads import Critic
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 

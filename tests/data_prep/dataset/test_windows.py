@@ -11,6 +11,8 @@ from data_prep import Augmentation, Dataset, Dropout
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from data_prep.dataset.augment import NO_AUGMENTATION, Change, stretched
+from data_prep.dataset.disguise import Disguise
+from data_prep.dataset.loops import Loops
 from data_prep.dataset.window_order import EpochOrder
 from data_prep.dataset.windows import NO_DROPOUT
 from data_prep.worker.worker import Preprocessing
@@ -186,3 +188,20 @@ def test_timing_on_the_seconds_clock_moves_tokens_and_structure(in_seconds: Path
         np.testing.assert_array_equal(window.structure[prefix:used, 0], columns[prefix:, 0])
         np.testing.assert_array_equal(window.structure[prefix:used, 3], columns[prefix:, 3])
         assert window.structure[used - 2, 4] > 100  # close to the end
+
+
+def test_disguise_and_loops_come_at_their_rates_and_are_described(dataset: Path) -> None:
+    plain = Dataset(dataset, "train", 128, seed=0, **PLAIN)
+    changed = Dataset(
+        dataset, "train", 128, seed=0, **PLAIN, disguise=Disguise(rate=0.5), loops=Loops(rate=0.3)
+    )
+    described = [line for k in range(200) for line in changed.describe(k)]
+    disguised = np.mean(["disguised" in line for line in described])
+    loops = np.mean(["rows of a loop" in line for line in described])
+    assert abs(disguised - 0.5) < 0.08
+    assert 0.1 < loops < 0.38  # a passage without a figure of whole bars stays as it is
+    assert not any("disguised" in line or "loop" in line for line in plain.describe(3))
+    for k in range(20):
+        for window in (changed[k], changed.batch(k, 1)):
+            assert window.tokens.shape[-2:] == (129, 5)
+        np.testing.assert_array_equal(changed[k].tokens, changed.batch(k, 1).tokens[0])

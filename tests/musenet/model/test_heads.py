@@ -9,8 +9,7 @@ import torch
 from torch import Tensor
 
 from musenet.model.config import ModelConfig
-from musenet.model.critic_head import Critic
-from musenet.model.heads import CascadeHead, FieldsHead, build_head
+from musenet.model.heads import CascadeHead, Critic, FieldsHead, build_head
 
 FIELDS, STRUCTURE = (4, 3, 3), (5, 4, 6)
 
