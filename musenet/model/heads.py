@@ -7,8 +7,8 @@ A head has two faces: `nll` for training and `sample` for generating.
     delay      as parallel, but field k comes k steps later: it knows the fields before it
     flatten    one field a step: it knows everything before it, at F times the steps
 
-`delay` and `flatten` go through the trunk in steps (see `musenet.model.codebook_patterns`); they are
-sampled by `musenet.decoding.delayed.DelayedDecoder`, because a row needs several states.
+`delay` and `flatten` go through the trunk in steps (see `musenet.model.codebook_patterns`), and
+`musenet.decoding.delayed.DelayedDecoder` samples them, because a row needs several states.
 
 `Critic` is another head beside these: was this music played by people, or made by a model?
 """
