@@ -3,7 +3,7 @@
 from tokenizer import Tokenizer, read, write
 
 score = read("song.mid")
-tokens = Tokenizer.default().encode(score)      # int16 (T, 5): one row a note
+tokens = Tokenizer.default().encode(score)      # int16 (T, 5): one row per note
 write(Tokenizer.default().decode(tokens), "again.mid")
 """
 

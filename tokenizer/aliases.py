@@ -29,14 +29,14 @@ _LETTERS = str.maketrans(
 
 
 def folded(name: str) -> str:
-    """A name as the table's keys are written: plain lower-case ASCII words, one space between.
+    """A name as the table's keys are written: lower-case ASCII words with one space between.
 
     Accents are dropped, punctuation separates words, and initials stand together: "J. S. Bach" and
     "JS Bach" are both "js bach".
     """
     text = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
-    plain = re.sub(r"[’'`]", "", text.encode("ascii", "ignore").decode())
-    words = re.sub(r"[^a-z0-9]+", " ", plain).strip()
+    ascii_text = re.sub(r"[’'`]", "", text.encode("ascii", "ignore").decode())
+    words = re.sub(r"[^a-z0-9]+", " ", ascii_text).strip()
     return re.sub(r"\b([a-z]) (?=[a-z]\b)", r"\1", words)
 
 

@@ -123,7 +123,7 @@ def to_pretty_midi(score: Score) -> pretty_midi.PrettyMIDI:
     except ValueError as error:
         raise InputError(
             f"pretty_midi takes at most {PRETTY_MIDI_TICKS} ticks: {error}; "
-            "resample to fewer ticks a quarter"
+            "resample to fewer ticks per quarter note"
         ) from error
 
 
@@ -287,9 +287,9 @@ def _score(ticks_per_quarter: int, tracks: list[Track], rows: Rows) -> Score:
 
 def _with_pedals(score: Score) -> Score:
     """The score with its pedals as its controls tell them, where they tell of any."""
-    told = pedals_of(score.controls, score.end)
-    others = score.pedals[~np.isin(score.pedals["track"], told["track"])]
-    pedals = np.concatenate([others, told])
+    known = pedals_of(score.controls, score.end)
+    others = score.pedals[~np.isin(score.pedals["track"], known["track"])]
+    pedals = np.concatenate([others, known])
     return Score(score.ticks_per_quarter, score.tracks, **{**score.columns(), "pedals": pedals})
 
 

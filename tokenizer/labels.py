@@ -51,7 +51,7 @@ class Labels:
         composer: id as `normalise_composer` gives it.
         styles: ids as `normalise_styles` gives them.
         instruments: programs present, 0–127 and 128 for drums, the one with most notes first.
-        tempo: quarters a minute.
+        tempo: quarter notes per minute.
         time_signature: (numerator, denominator).
         key: (fifths −7…7, minor).
     """
@@ -197,7 +197,7 @@ def _held(score: Score, times: np.ndarray) -> np.ndarray:
 
 
 def tempo_of(score: Score) -> float | None:
-    """The median tempo of a score in quarters a minute, None without notes: see `labels_of`."""
+    """The median tempo in quarter notes per minute, None without notes: see `labels_of`."""
     if len(score.notes) == 0:
         return None
     microseconds = score.tempos["microseconds"]

@@ -188,7 +188,7 @@ def _plain(data: bytes, score: Score) -> events.File:
     """The file's own events, or those of the score where the file had to be interpreted."""
     try:
         file = events.parse(data)
-    except events.NotPlain:
+    except events.UnsupportedMidi:
         return events.parse(to_bytes(score))
     if file.division != score.ticks_per_quarter:
         return events.parse(to_bytes(score))

@@ -135,7 +135,7 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
     data, _ = read_file(path)
     try:
         file = events.parse(data)
-    except events.NotPlain:
+    except events.UnsupportedMidi:
         file = events.File(480, [])
     for track in file.tracks:
         recipes = [event for event in track if _is_recipe(event)]
@@ -181,7 +181,7 @@ def same_music(one: bytes, other: bytes) -> bool:
 
     try:
         return one == other or without(one) == without(other)
-    except events.NotPlain:
+    except events.UnsupportedMidi:
         return False
 
 

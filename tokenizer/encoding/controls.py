@@ -26,9 +26,9 @@ ControlEvent = tuple[int, int]
 _HALF_WAY = [math.sqrt(slower * faster) for slower, faster in pairwise(METRONOME)]
 
 
-def tempo_name(quarters_a_minute: float) -> str:
+def tempo_name(quarters_per_minute: float) -> str:
     """The control of the metronome mark nearest to a tempo, by ratio."""
-    return f"tempo:{METRONOME[bisect_left(_HALF_WAY, quarters_a_minute)]}"
+    return f"tempo:{METRONOME[bisect_left(_HALF_WAY, quarters_per_minute)]}"
 
 
 def first_meter(score: Score) -> tuple[int, int]:
@@ -40,7 +40,7 @@ def first_meter(score: Score) -> tuple[int, int]:
 
 
 def first_tempo(score: Score) -> float:
-    """The tempo at the beginning in quarters a minute; 120 where the score has none."""
+    """The tempo at the beginning in quarter notes per minute; 120 where the score has none."""
     for time, microseconds in score.tempos[:1].tolist():
         if time == 0:
             return float(60e6 / microseconds)

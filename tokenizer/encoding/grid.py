@@ -5,7 +5,7 @@ the `seconds` clock a step is a fraction of a second. A time is rounded once, ab
 then differenced, so that errors never add up.
 
 A duration is exact up to `exact` steps (a quarter note, by default) and then kept like a
-floating-point number with `exact` values an octave: within half a step of an octave's spacing,
+floating-point number with `exact` values per octave: within half a step of an octave's spacing,
 which is 2.1 % with 24 and 1.6 % with 32. Class 0 is "shorter than half a step".
 """
 
@@ -31,7 +31,7 @@ SHORTEST = 0.25
 
 
 class Timed(Protocol):
-    """What has a time for each tick: a score, or several whose resolutions are one a note."""
+    """What has a time for each tick: a score, or a batch with one resolution per note."""
 
     @property
     def ticks_per_quarter(self) -> int | Ints:
@@ -50,7 +50,7 @@ class Grid:
 
     Attributes:
         clock: `beat` or `seconds`.
-        resolution: steps a quarter note (`beat`) or steps a second (`seconds`).
+        resolution: steps per quarter note (`beat`) or steps per second (`seconds`).
     """
 
     clock: ClockName = "beat"
@@ -65,7 +65,7 @@ class Grid:
 
     @classmethod
     def beats(cls) -> Grid:
-        """24 steps a quarter: exact for 32nd notes and for sextuplets."""
+        """24 steps per quarter note: exact for 32nd notes and for sextuplets."""
         return cls("beat", 24)
 
     @classmethod
@@ -75,7 +75,7 @@ class Grid:
 
     @property
     def beat(self) -> int:
-        """Steps in a quarter note, or in half a second, which is one at 120 beats a minute."""
+        """Steps in a quarter note, or in half a second, a quarter note at 120 beats per minute."""
         return self.resolution if self.clock == "beat" else self.resolution // 2
 
     @property
@@ -133,7 +133,7 @@ class Grid:
 
     @property
     def ticks_per_step(self) -> int:
-        """Ticks a step in a decoded score (on the `seconds` clock at 120 beats a minute)."""
+        """Ticks per step in a decoded score (on the `seconds` clock at 120 beats per minute)."""
         if self.is_beat:
             return max(1, round(480 / self.resolution))
         # A quarter is half a second, and so half as many steps: an odd number takes even ticks.

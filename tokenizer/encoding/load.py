@@ -1,4 +1,7 @@
-"""Either encoding by one door: made by name, loaded from its file, shown and tried out."""
+"""The entry point for a tokenizer of either encoding: make, load, print tokens, round trip.
+
+How each encoding is written to its file and read back is in `saved`.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,9 @@ from tokenizer.typing import Tokens
 
 from .grid import Grid
 from .musenet import MuseNetTokenizer
-from .musenet_roundtrip import musenet_round_trip
 from .musenet_vocabulary import describe
 from .pretty import lines as compound_lines
-from .roundtrip import RoundTrip, round_trip
+from .roundtrip import RoundTrip, musenet_round_trip, round_trip
 from .saved import read_json
 from .tokenizer import Pedal, Tokenizer
 from .vocabulary import Vocabulary
@@ -25,7 +27,7 @@ AnyTokenizer = Tokenizer | MuseNetTokenizer
 ENCODINGS = ("compound", "musenet")
 CLOCKS = ("beat", "seconds")
 PEDALS: dict[str, Pedal] = {"drop": "drop", "durations": "durations", "events": "events"}
-_SERVED_PEDALS: dict[str, Literal["drop", "durations"]] = {
+_MUSENET_PEDALS: dict[str, Literal["drop", "durations"]] = {
     "drop": "drop",
     "durations": "durations",
 }
@@ -61,7 +63,7 @@ def make(
         return Tokenizer(vocabulary, PEDALS[pedal], tempo_changes)
     if pedal == "events" or tempo_changes:
         raise InputError("MuseNet's vocabulary has no pedal and no tempo; use compound for those")
-    return MuseNetTokenizer(grid[clock or "seconds"](), pedal=_SERVED_PEDALS[pedal])
+    return MuseNetTokenizer(grid[clock or "seconds"](), pedal=_MUSENET_PEDALS[pedal])
 
 
 def load(path: str | os.PathLike[str]) -> AnyTokenizer:
@@ -74,7 +76,7 @@ def load(path: str | os.PathLike[str]) -> AnyTokenizer:
 
 
 def from_json(data: object, source: str) -> AnyTokenizer:
-    """The tokenizer of plain data of either encoding; `source` names them in errors."""
+    """The inverse of `to_json` for either encoding; `source` names the tokenizer in errors."""
     if isinstance(data, dict) and data.get("encoding") == "musenet":
         return MuseNetTokenizer.from_json(data, source)
     return Tokenizer.from_json(data, source)
@@ -86,7 +88,7 @@ def sizes(tokenizer: AnyTokenizer) -> tuple[int, ...]:
 
 
 def lines(tokens: Tokens, tokenizer: AnyTokenizer) -> Iterator[str]:
-    """Tokens `(T, F)` for people, a line a row."""
+    """Tokens `(T, F)` as readable text, one line per row."""
     if isinstance(tokenizer, Tokenizer):
         return compound_lines(tokens, tokenizer)
     return (describe(token, tokenizer.styles) for token in tokens[:, 0].tolist())

@@ -1,17 +1,17 @@
-"""MuseNet's encoding: a token for each beginning and each end of a sound, and for each wait.
+"""MuseNet's encoding: one token for each note-on, note-off and wait.
 
-Ten instruments, 13 loudnesses of the piano and one of everything else, no meter and no tempo: for
-files and models that speak MuseNet's own vocabulary (see `musenet_vocabulary`). Tokens have the
-shape (T, 1), about three a note.
+Ten instruments, 13 velocities for the piano and one for all others, no meter and no tempo: for
+files and models that use MuseNet's original vocabulary (see `musenet_vocabulary`). Tokens have the
+shape (T, 1), about three per note.
 
-Notes are cleaned in both directions, as users of the served model found that they must be:
+Notes are cleaned in both directions, as users of the original model found necessary:
 
-- an end of a sound that never began is dropped, and a sound that never ends stops with the music;
+- a note-off without a note-on is dropped, and a note without a note-off stops with the music;
 - a note lasts at least 20 ms, and at most 5 s (bass, guitar, harp) or 10 s (all others but drums);
-- between two strokes of one key there are 10 ms; the earlier note gives way, down to 10 ms of its
-  own, and of two strokes of one key at the same moment the longer one stays.
+- between two notes of one pitch there are 10 ms; the earlier note is shortened, to 10 ms at least,
+  and of two notes of one pitch at the same onset the longer one stays.
 
-On the `beat` clock a unit is a step of the grid; the shortest note is one step, keys need no gap,
+On the `beat` clock a unit is a step of the grid; the shortest note is one step, no gap is needed,
 and the longest notes are 10 and 20 quarters.
 """
 
@@ -53,7 +53,7 @@ from .musenet_vocabulary import (
     instrument_set,
     on_family,
 )
-from .saved import Saved
+from .saved import JsonTokenizer
 
 # A note as one int64, most significant first: instrument 4 bits, pitch 7, start 34, duration 14,
 # loudness 4. Sorted, the notes of one key follow each other in time.
@@ -70,7 +70,7 @@ def longest_notes(grid: Grid) -> Steps:
 
 
 @dataclass(frozen=True)
-class MuseNetTokenizer(Saved):
+class MuseNetTokenizer(JsonTokenizer):
     """MuseNet's encoding, with the interface of `Tokenizer`.
 
     Attributes:
@@ -166,7 +166,7 @@ class MuseNetTokenizer(Saved):
         return _rows([END_OF_SAMPLE])
 
     def decode(self, tokens: Tokens) -> Score:
-        """The score of tokens `(T, 1)`: one track an instrument, 120 quarters a minute.
+        """The score of tokens `(T, 1)`: one track per instrument, 120 quarter notes per minute.
 
         Whatever is no sound and no wait says nothing here.
 
@@ -183,7 +183,7 @@ class MuseNetTokenizer(Saved):
             tempos=np.array([(0, 500_000)], dtype=TEMPOS),
         )
 
-    def _plain(self) -> dict[str, Any]:
+    def _fields(self) -> dict[str, Any]:
         return {
             "clock": self.grid.clock,
             "resolution": self.grid.resolution,
@@ -192,9 +192,9 @@ class MuseNetTokenizer(Saved):
         }
 
     @classmethod
-    def _of_plain(cls, plain: dict[str, Any]) -> MuseNetTokenizer:
-        grid = Grid(plain["clock"], plain["resolution"])
-        return cls(grid, tuple(plain["styles"]), plain["pedal"])
+    def _of_fields(cls, fields: dict[str, Any]) -> MuseNetTokenizer:
+        grid = Grid(fields["clock"], fields["resolution"])
+        return cls(grid, tuple(fields["styles"]), fields["pedal"])
 
     def _cleaned(
         self,
@@ -214,21 +214,21 @@ class MuseNetTokenizer(Saved):
         packed |= np.where(drum, max(1, self.grid.beat // 4), lasting) << _DURATION
         packed |= on_family(instrument, velocity) - ON_FAMILY[instrument]
         packed.sort()
-        stroke = packed >> _START
-        packed = packed[np.append(stroke[1:] != stroke[:-1], True)[: len(packed)]]
+        onset = packed >> _START
+        packed = packed[np.append(onset[1:] != onset[:-1], True)[: len(packed)]]
         return _apart(packed, gap)
 
 
 def _apart(packed: Ints, gap: int) -> Ints:
-    """Shorten each note that sounds into the next stroke of its key, `gap` steps before it."""
-    stroke = packed >> _START
-    distance = np.diff(stroke)
+    """Shorten each note that sounds into the next onset of its pitch, `gap` steps before it."""
+    onset = packed >> _START
+    distance = np.diff(onset)
     again = np.diff(packed >> _KEY) == 0
     melodic = packed[:-1] >> (_KEY + 7) != DRUM_KIT
     duration = packed >> _DURATION & (1 << 14) - 1
     room = np.maximum(distance - gap, 1)
     duration[:-1] = np.where(again & melodic, np.minimum(duration[:-1], room), duration[:-1])
-    return stroke << _START | duration << _DURATION | packed & 15
+    return onset << _START | duration << _DURATION | packed & 15
 
 
 def _body(packed: Ints) -> Tokens:
@@ -280,7 +280,7 @@ def _sounds(ids: Ints) -> tuple[Ints, ...]:
 
 
 def _notes(packed: Ints, programs: list[int], ticks_per_step: int) -> Notes:
-    """NOTES of packed notes, a track for each of the programs."""
+    """NOTES of packed notes, one track for each program."""
     instrument = packed >> (_KEY + 7)
     track = np.zeros(DRUMS + 1, dtype=np.uint16)
     track[programs] = np.arange(len(programs))

@@ -1,4 +1,4 @@
-"""Tokens for people: a line a row."""
+"""Tokens as readable text, one line per row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .vocabulary import VELOCITIES
 
 
 def lines(tokens: Tokens, tokenizer: Tokenizer) -> Iterator[str]:
-    """A line for each row of tokens `(T, 5)`: where it stands, and what it says.
+    """One line for each row of tokens `(T, 5)`: its time and its meaning.
 
     On the `beat` clock a note stands at bar:beat, both from 1, beats in quarters; on the `seconds`
     clock at seconds.

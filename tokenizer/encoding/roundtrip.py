@@ -1,16 +1,19 @@
-"""What a tokenizer keeps of a score, and what it cannot hold: nothing is lost silently."""
+"""What a tokenizer of either encoding keeps of a score, and what it drops or changes."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import Score
-from tokenizer.typing import Array
+from tokenizer.typing import Array, Steps
 
 from .grid import Grid
+from .musenet import MuseNetTokenizer, longest_notes
+from .musenet_vocabulary import DRUM_KIT, INSTRUMENT_OF_PROGRAM
 from .tokenizer import Tokenizer
 
 
@@ -26,7 +29,7 @@ class Fate:
 
 @dataclass(frozen=True)
 class RoundTrip:
-    """A score after encoding and decoding, beside the score before.
+    """How a score differs after encoding and decoding.
 
     Attributes:
         tokens: how many rows the body took.
@@ -35,7 +38,7 @@ class RoundTrip:
             a step (more than one where an encoding rounds both ends of a note).
         velocity_error: largest error of a velocity.
         clipped: notes longer than the longest duration.
-        fates: a line for each kind of event that the score has.
+        fates: one for each kind of event that the score has.
     """
 
     tokens: int
@@ -93,18 +96,18 @@ def _matched(tokenizer: Tokenizer, score: Score) -> Array:
 
 
 def _fates(tokenizer: Tokenizer, score: Score, again: Score) -> list[Fate]:
-    """A line for each kind of event that the score has any of."""
-    tempos = "kept as metronome marks" if tokenizer.tempo_changes else "one tempo for all"
+    """One for each kind of event that the score has any of."""
+    tempos = "kept as tempo changes" if tokenizer.tempo_changes else "one tempo for all"
     pedals = {
         "drop": "dropped",
         "durations": "turned into durations",
-        "events": "kept as one pedal for all parts",
+        "events": "kept as one pedal for all instruments",
     }[tokenizer.pedal]
     if not tokenizer.vocabulary.grid.is_beat:
         tempos = "turned into seconds"
     lines = [
         Fate("notes", len(score.notes), len(again.notes), "rounded to the grid"),
-        Fate("tracks", len(score.tracks), len(again.tracks), "one an instrument"),
+        Fate("tracks", len(score.tracks), len(again.tracks), "one per instrument"),
         Fate("tempos", len(score.tempos), len(again.tempos), tempos),
         Fate(
             "time signatures",
@@ -120,3 +123,71 @@ def _fates(tokenizer: Tokenizer, score: Score, again: Score) -> list[Fate]:
         Fate("markers", len(score.markers), 0, "dropped"),
     ]
     return [line for line in lines if line.found]
+
+
+def musenet_round_trip(tokenizer: MuseNetTokenizer, score: Score) -> RoundTrip:
+    """Encode and decode a score, and compare.
+
+    Notes of one instrument, pitch and onset become one note, whose errors are those against each of
+    them. Drums have no durations here, and so no duration errors.
+    """
+    body = tokenizer.body(score)
+    again = tokenizer.decode(body)
+    notes = sustained(score) if tokenizer.pedal == "durations" else score.notes
+    before = exact_notes(tokenizer.grid, score, notes)
+    step = tokenizer.grid.ticks_per_step
+    after = again.notes[_decoded_indices(tokenizer, score, again)]
+    instrument = INSTRUMENT_OF_PROGRAM[score.notes["program"]]
+    clipped = (before["duration"] > longest_notes(tokenizer.grid)[instrument]) & (
+        instrument != DRUM_KIT
+    )
+    duration = np.abs(before["duration"] - after["duration"] / step)
+    wrong = (duration > 1) & ~clipped & (instrument != DRUM_KIT) & (before["duration"] > 0)
+    cut = wrong & (after["duration"] / step < before["duration"])
+    velocity = np.abs(before["velocity"].astype(int) - after["velocity"])
+    fates = _musenet_fates(tokenizer, score, again, int(cut.sum()))
+    return RoundTrip(
+        tokens=len(body),
+        onset_error=float(np.abs(before["start"] - after["start"] / step).max(initial=0)),
+        duration_error=float((duration[wrong] / before["duration"][wrong]).max(initial=0)),
+        velocity_error=int(velocity.max(initial=0)),
+        clipped=int(clipped.sum()),
+        fates=tuple(fate for fate in fates if fate.found),
+    )
+
+
+def _onset_keys(tokenizer: MuseNetTokenizer, score: Score) -> Steps:
+    """Onset, instrument and pitch of each note as one number."""
+    instrument = INSTRUMENT_OF_PROGRAM[score.notes["program"]].astype(np.int64)
+    start = tokenizer.grid.steps(score, score.notes["start"])
+    return start << 11 | instrument << 7 | score.notes["pitch"]
+
+
+def _decoded_indices(tokenizer: MuseNetTokenizer, score: Score, again: Score) -> Steps:
+    """For each note of a score, the index of the decoded note that stands for it."""
+    keys = _onset_keys(tokenizer, again)
+    order = np.argsort(keys)
+    return order[np.searchsorted(keys[order], _onset_keys(tokenizer, score))]
+
+
+def _musenet_fates(
+    tokenizer: MuseNetTokenizer, score: Score, again: Score, cut: int
+) -> Iterator[Fate]:
+    beat = tokenizer.grid.is_beat
+    yield Fate("notes", len(score.notes), len(again.notes), "notes of one pitch and onset are one")
+    yield Fate("overlaps", cut, 0, "a note ends where its pitch is played again")
+    yield Fate("tracks", len(score.tracks), len(again.tracks), "one of ten instruments each")
+    tempos = "dropped" if beat else "turned into seconds"
+    yield Fate("tempos", len(score.tempos), 0, tempos)
+    for kind in (
+        "time_signatures",
+        "key_signatures",
+        "pedals",
+        "controls",
+        "pitch_bends",
+        "lyrics",
+        "markers",
+    ):
+        turned = kind == "pedals" and tokenizer.pedal == "durations"
+        fate = "turned into durations" if turned else "dropped"
+        yield Fate(kind.replace("_", " "), len(getattr(score, kind)), 0, fate)

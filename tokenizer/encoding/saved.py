@@ -1,4 +1,7 @@
-"""The one versioned JSON file that a tokenizer of either encoding is kept in."""
+"""The base class of both tokenizers: how they are saved to a versioned JSON file and loaded.
+
+The keys of the file depend on the encoding. `load` in the module beside reads a file of either.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,27 @@ FORMAT = "musenet-tokenizer"
 VERSION = 1
 
 
-class Saved(ABC):
-    """A tokenizer that can be written as JSON and read again; each encoding has its own data."""
+class JsonTokenizer(ABC):
+    """A tokenizer that is saved as JSON; each encoding defines the fields that it needs."""
 
     encoding: ClassVar[str]
 
     @abstractmethod
-    def _plain(self) -> dict[str, Any]:
-        """What makes this tokenizer, as plain data."""
+    def _fields(self) -> dict[str, Any]:
+        """What defines this tokenizer, in types that JSON has."""
 
     @classmethod
     @abstractmethod
-    def _of_plain(cls, plain: dict[str, Any]) -> Self:
-        """The tokenizer of plain data; raises KeyError where they lack something."""
+    def _of_fields(cls, fields: dict[str, Any]) -> Self:
+        """The inverse of `_fields`; raises KeyError where one is missing."""
 
     def to_json(self) -> dict[str, Any]:
-        """The tokenizer as plain data."""
+        """The tokenizer in types that JSON has."""
         header = {"format": FORMAT, "version": VERSION, "encoding": self.encoding}
-        return header | self._plain()
+        return header | self._fields()
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the tokenizer as JSON, one item of a list a line."""
+        """Write the tokenizer as JSON, one list item per line."""
         write_text(path, json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n")
 
     @classmethod
@@ -52,10 +55,10 @@ class Saved(ABC):
 
     @classmethod
     def from_json(cls, data: object, source: str = "the tokenizer") -> Self:
-        """The tokenizer of plain data; `source` names it in errors.
+        """The inverse of `to_json`; `source` names the tokenizer in errors.
 
         Raises:
-            InputError: if the data are no tokenizer, or of another version or encoding.
+            InputError: if the data is no tokenizer, or of another version or encoding.
         """
         if not isinstance(data, dict) or data.get("format") != FORMAT:
             raise InputError(f"{source} is not a tokenizer: its 'format' is not '{FORMAT}'")
@@ -71,13 +74,13 @@ class Saved(ABC):
                 f"the {cls.encoding} encoding is needed"
             )
         try:
-            return cls._of_plain(data)
+            return cls._of_fields(data)
         except KeyError as error:
             raise InputError(f"{source} is a damaged tokenizer: it has no {error}") from error
 
 
 def read_json(path: str | os.PathLike[str]) -> object:
-    """Read what `Saved.save` wrote.
+    """Read what `JsonTokenizer.save` wrote.
 
     Raises:
         InputError: if the file cannot be read or is not JSON.

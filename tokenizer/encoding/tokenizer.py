@@ -31,7 +31,7 @@ from tokenizer.typing import Array, Steps, Tokens
 from . import controls
 from .compound import Decoded, Events, decode_pieces, encode_pieces, note_rows
 from .grid import SHORTEST, Grid, GridClock, Timed
-from .saved import Saved
+from .saved import JsonTokenizer
 from .vocabulary import (
     DURATION,
     INSTRUMENT,
@@ -50,7 +50,7 @@ Pedal = Literal["drop", "durations", "events"]
 
 
 @dataclass(frozen=True)
-class Tokenizer(Saved):
+class Tokenizer(JsonTokenizer):
     """The compound encoding.
 
     Attributes:
@@ -69,7 +69,7 @@ class Tokenizer(Saved):
 
     @classmethod
     def default(cls, *, composers: Iterable[str] = (), styles: Iterable[str] = ()) -> Tokenizer:
-        """24 steps a quarter on the `beat` clock, with these labels known."""
+        """24 steps per quarter note on the `beat` clock, with these labels known."""
         return cls(Vocabulary.create(Grid.beats(), composers=composers, styles=styles))
 
     def extended(self, labels: Iterable[str]) -> Tokenizer:
@@ -193,7 +193,7 @@ class Tokenizer(Saved):
         return self._rows([self.vocabulary.end])
 
     def decode(self, tokens: Tokens) -> Score:
-        """The score of tokens `(T, 5)`: one track an instrument, tempo and meter as they say.
+        """The score of tokens `(T, 5)`: one track per instrument, tempo and meter as they say.
 
         Raises:
             InputError: if a row holds a number outside the vocabulary, or lacks a field.
@@ -257,7 +257,7 @@ class Tokenizer(Saved):
             scores.append(Score.trusted(grid.ticks_per_quarter, tracks, _NOTHING | known))
         return scores
 
-    def _plain(self) -> dict[str, Any]:
+    def _fields(self) -> dict[str, Any]:
         return {
             "clock": self.vocabulary.grid.clock,
             "resolution": self.vocabulary.grid.resolution,
@@ -267,10 +267,10 @@ class Tokenizer(Saved):
         }
 
     @classmethod
-    def _of_plain(cls, plain: dict[str, Any]) -> Tokenizer:
-        grid = Grid(plain["clock"], plain["resolution"])
-        vocabulary = Vocabulary(grid, tuple(plain["controls"]))
-        return cls(vocabulary, plain["pedal"], plain["tempo_changes"])
+    def _of_fields(cls, fields: dict[str, Any]) -> Tokenizer:
+        grid = Grid(fields["clock"], fields["resolution"])
+        vocabulary = Vocabulary(grid, tuple(fields["controls"]))
+        return cls(vocabulary, fields["pedal"], fields["tempo_changes"])
 
     def _rows(self, values: list[int]) -> Tokens:
         rows = np.zeros((len(values), 5), dtype=np.int16)
@@ -315,7 +315,7 @@ def _track(program: int) -> Track:
 
 
 def _notes(decoded: Decoded, grid: Grid) -> tuple[Array, list[list[int]]]:
-    """NOTES of decoded notes, in ticks, and the programs of each piece, a track each."""
+    """NOTES of decoded notes, in ticks, and the programs of each piece, one track per program."""
     last = int(decoded.start.max(initial=0))
     if last * grid.ticks_per_step > LAST_TICK:
         raise InputError(f"the tokens last {last} steps, longer than a score can; cut them")

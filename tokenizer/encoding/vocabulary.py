@@ -55,7 +55,7 @@ METRONOME = (
     *range(208, 241, 8),
     *range(252, 301, 12),
 )
-"""Tempo classes in quarters a minute: the marks of a metronome, carried on at both ends."""
+"""Tempo classes in quarter notes per minute: the marks of a metronome, carried on at both ends."""
 
 _NUMERATORS = {1: 8, 2: 12, 4: 24, 8: 32, 16: 32, 32: 32}
 
@@ -177,7 +177,7 @@ class Vocabulary:
 
     @cached_property
     def bar_steps(self) -> Ints:
-        """Steps a bar for each value of field 0 that is a time signature, else 0."""
+        """Steps per bar for each value of field 0 that is a time signature, else 0."""
         bars = np.zeros(self.sizes[WAIT], dtype=np.int64)
         if self.grid.is_beat:
             for name in self.names("time_signature"):
@@ -212,7 +212,7 @@ class Vocabulary:
         return mask
 
     def pack(self, tokens: Tokens) -> Ints:
-        """One number a token, by mixed radix: `(T, F)` to `(T,)`."""
+        """One number per token, by mixed radix: `(T, F)` to `(T,)`."""
         packed = np.zeros(tokens.shape[:-1], dtype=np.int64)
         for field, size in enumerate(self.sizes):
             packed = packed * size + tokens[..., field]

@@ -47,7 +47,7 @@ class File:
     """What a file holds.
 
     Attributes:
-        division: ticks a quarter note.
+        division: ticks per quarter note.
         tracks: the events of each track in order of time, without its end.
         end: the tick at which the file says it ends; `dump` never ends before the last event.
     """
@@ -57,28 +57,28 @@ class File:
     end: int = 0
 
 
-class NotPlain(ValueError):
-    """Bytes that are not a plain type 0 or type 1 file with ticks a quarter note."""
+class UnsupportedMidi(ValueError):
+    """Bytes that are not a well-formed type 0 or 1 file with ticks per quarter note."""
 
 
 def parse(data: bytes) -> File:
     """Split a file into its events.
 
     Raises:
-        NotPlain: for anything that would need repair, or is of type 2, or counts SMPTE frames.
+        UnsupportedMidi: for a file that needs repair, is of type 2 or uses SMPTE time.
     """
     try:
         if data[:8] != b"MThd\x00\x00\x00\x06":
-            raise NotPlain("no plain header")
+            raise UnsupportedMidi("no MIDI header")
         kind, _, division = struct.unpack(">HHH", data[8:14])
         if kind > 1 or not 0 < division < 0x8000:
-            raise NotPlain("type 2 or SMPTE time")
+            raise UnsupportedMidi("type 2 or SMPTE time")
         read = [_track(chunk) for chunk in _chunks(data, 14)]
         return File(
             division, [events for events, _ in read], max((end for _, end in read), default=0)
         )
     except (IndexError, MidiError, struct.error) as error:
-        raise NotPlain("cut off") from error
+        raise UnsupportedMidi("cut off") from error
 
 
 def _chunks(data: bytes, at: int) -> Iterator[bytes]:
@@ -86,7 +86,7 @@ def _chunks(data: bytes, at: int) -> Iterator[bytes]:
         name, length = struct.unpack(">4sI", data[at : at + 8])
         at += 8
         if at + length > len(data):
-            raise NotPlain("cut off")
+            raise UnsupportedMidi("cut off")
         if name == b"MTrk":
             yield data[at : at + length]
         at += length
@@ -110,20 +110,20 @@ def _track(data: bytes) -> tuple[list[Event], int]:
             length, at = read_length(data, at, len(data))
             at += length
             if at > len(data):
-                raise NotPlain("cut off")
+                raise UnsupportedMidi("cut off")
             if status == META and data[start] == END:
                 return events, tick
             if status not in (META, EXCLUSIVE, ESCAPE):
-                raise NotPlain("a status that files do not have")
+                raise UnsupportedMidi("a status that files do not have")
             # Meta and exclusive events end running status; some writers go on with it all the same.
         else:
             if status < 0x80:
-                raise NotPlain("data without a status")
+                raise UnsupportedMidi("data without a status")
             running = status
             start = at
             at += DATA_BYTES[status & 0xF0]
             if max(data[start:at]) > 0x7F or at > len(data):
-                raise NotPlain("a data byte above 127")
+                raise UnsupportedMidi("a data byte above 127")
         events.append(Event(tick, bytes((status,)) + data[start:at]))
 
 

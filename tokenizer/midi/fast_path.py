@@ -1,8 +1,7 @@
-"""Which MIDI files symusic reads exactly: a few looks at the bytes that cost less than reading.
+"""Which MIDI files symusic reads exactly: checks of the bytes that cost less than parsing.
 
-At the bottom of the ground floor. symusic loses its place after some System Exclusive messages and
-overflows after 2**31 ticks; a file in which that might be so is not plain, and
-`tokenizer.midi.read` reads it with `tokenizer.midi.smf`. A doubt counts as no.
+symusic loses its place after some System Exclusive messages and overflows after 2**31 ticks. A file
+in which that might happen is left to `tokenizer.midi.smf`; a doubt counts as no.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ TICKS = 2**31  # a sum of long deltas from which on 32 bits may overflow
 # Ends of tracks, and tempos and signatures that are not as long as they should be.
 MARKS = re.compile(rb"\xff(?:\x2f\x00|\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
 TEMPOS = re.compile(rb"(?:\xff\x51\x03.{3}[\x80-\xff]{0,3}[\x00-\x7f]){1,999}", re.DOTALL)
-BLOCK = 1024  # high bytes looked at together
+BLOCK = 1024  # high bytes checked at once
 
 
-class Plain(NamedTuple):
-    """What symusic reads of a file as `tokenizer.midi.smf` does."""
+class Exactness(NamedTuple):
+    """Which parts of a file symusic reads as `tokenizer.midi.smf` does."""
 
     notes: bool
     tempos: bool  # and signatures: it reads past those that are not as long as they should be
 
 
-def is_plain(data: bytes) -> bool:
+def notes_are_exact(data: bytes) -> bool:
     """Whether symusic reads the notes of these bytes as `tokenizer.midi.smf` does."""
-    return plain(data).notes
+    return exactness(data).notes
 
 
-def plain(data: bytes) -> Plain:
-    """What of these bytes symusic reads exactly."""
+def exactness(data: bytes) -> Exactness:
+    """Which parts of these bytes symusic reads exactly."""
     found = MARKS.findall(data)
     ends = found.count(END_OF_TRACK)
-    return Plain(_notes_are_plain(data, ends), ends == len(found))
+    return Exactness(_notes_are_exact(data, ends), ends == len(found))
 
 
-def _notes_are_plain(data: bytes, ends: int) -> bool:
+def _notes_are_exact(data: bytes, ends: int) -> bool:
     if data[:9] != b"MThd\x00\x00\x00\x06\x00" or len(data) < 14 or data[9] > 1:
         return False
     if data[12] >= 0x80 or not data[12] | data[13]:
         return False
     if ends != data[10] << 8 | data[11]:
-        return False  # a track has none, or goes on behind it
+        return False  # a track has none, or goes on after it
     # 0xF7 ends System Exclusive, or stands alone, or is part of a delta
     exclusive = EXCLUSIVE_END in data
     at = 14
@@ -61,13 +60,13 @@ def _notes_are_plain(data: bytes, ends: int) -> bool:
         stop = start + int.from_bytes(data[at + 4 : start], "big")
         if data[at : at + 4] != b"MTrk" or data[max(start, stop - 3) : stop] != END_OF_TRACK:
             return False
-        if exclusive and not _exclusive_is_plain(data, start, stop):
+        if exclusive and not _exclusive_is_exact(data, start, stop):
             return False
         at = stop
-    return at == len(data) and _deltas_are_plain(data)
+    return at == len(data) and _deltas_fit(data)
 
 
-def _deltas_are_plain(data: bytes) -> bool:
+def _deltas_fit(data: bytes) -> bool:
     """Whether no sum of deltas can overflow; a delta of four bytes begins with three high ones."""
     array = np.frombuffer(data, np.uint8)
     high = array[:-2] & array[1:-1]
@@ -81,7 +80,7 @@ def _deltas_are_plain(data: bytes) -> bool:
     return ticks < TICKS
 
 
-def _exclusive_is_plain(data: bytes, start: int, stop: int) -> bool:
+def _exclusive_is_exact(data: bytes, start: int, stop: int) -> bool:
     """Whether a track's System Exclusive messages are whole and have no running status after.
 
     Its last byte, 0xF7, is also found in deltas and tempos. Where the bytes before one do not show

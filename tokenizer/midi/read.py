@@ -1,9 +1,9 @@
 """Reading a MIDI file into a score, and writing one.
 
-The door of the ground floor. A file without anything unusual goes through symusic, whose columns
-are joined into the score's; what symusic leaves out (controls on other channels, raw texts) is
-read from the bytes when it is first asked for. Every other file goes, byte by byte, through
-`tokenizer.midi.smf`. Both ways give the same score.
+A file that symusic reads exactly (see `fast_path`) goes through symusic, whose columns are joined
+into those of the score; what symusic leaves out (controls on other channels, raw texts) is parsed
+from the bytes on first access. Every other file is parsed byte by byte with `tokenizer.midi.smf`.
+Both paths give the same score.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read(source: Source, *, repair: bool = False, programs: Programs = "track") 
     Args:
         source: a path, whatever its extension, or the file's bytes.
         repair: salvage a truncated or header-damaged file instead of refusing it; what was lost
-            is told by `read_reporting`.
+            is what `read_reporting` tells.
         programs: "track" gives each note the program that its own track set last, as every library
             does; "channel" the one that any track set last on its channel, as synthesisers do.
 

@@ -1,8 +1,8 @@
 """Salvage: what can be read of a truncated or header-damaged MIDI file, and what was lost.
 
-On the ground floor, behind `tokenizer.midi.read.read(…, repair=True)`. Everything before the damage
-is kept as it stands, nothing is guessed: with flipped or inserted bytes, 40–73 % of the notes that
-could be 'recovered' behind the damage are wrong.
+`tokenizer.midi.read.read(…, repair=True)` uses it. Everything before the damage is kept as it is
+and nothing after it is guessed: with flipped or inserted bytes, 40–73 % of the notes that could be
+'recovered' after the damage are wrong.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from tokenizer.errors import MidiError
 
 from . import smf
 
-DEFAULT_DIVISION = 480  # ticks a quarter where the header's own number cannot be
+DEFAULT_DIVISION = 480  # ticks per quarter note where the header's own number cannot be
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def _header(data: bytes, damage: list[str]) -> smf.Layout:
     try:
         smf.check_division(division)
     except MidiError as error:
-        damage.append(f"{error.reason}; read as {DEFAULT_DIVISION} ticks a quarter")
+        damage.append(f"{error.reason}; read as {DEFAULT_DIVISION} ticks per quarter note")
         division = DEFAULT_DIVISION
     return smf.Layout(kind, division)
 

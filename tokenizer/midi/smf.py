@@ -1,9 +1,9 @@
 """The Standard MIDI File, byte by byte: which chunks a file has, and the events of one track.
 
-At the bottom of the ground floor. Every byte is looked at and what breaks the format raises
-`MidiError` with its offset; what is odd but unambiguous is noted in words. `tokenizer.midi.read`
-takes this way for a file that is not plain, and for the columns that symusic does not give in full.
-`tokenizer.midi.repair` uses it to keep what came before the damage.
+Every byte is checked: what breaks the format raises `MidiError` with its offset, and what is odd
+but unambiguous is noted in words. `tokenizer.midi.read` uses it for files that symusic does not
+read exactly and for the columns that symusic does not give in full, `tokenizer.midi.repair` to keep
+what came before the damage.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Layout:
 
     Attributes:
         format: 0, 1 or 2.
-        division: ticks a quarter, or 0x8000 and more for SMPTE time.
+        division: ticks per quarter note, or 0x8000 and more for SMPTE time.
         tracks: the first byte and the byte after the last of each track's events.
         oddities: what is odd about header and chunks, in words.
     """
@@ -192,12 +192,12 @@ def _header(data: bytes) -> tuple[Layout, int]:
 def check_division(division: int) -> None:
     """Raise MidiError if a header's division gives no length to a tick."""
     if division == 0:
-        raise MidiError("the header gives 0 ticks a quarter, so no tempo", offset=12)
+        raise MidiError("the header gives 0 ticks per quarter note, so no tempo", offset=12)
     if division >= 0x8000 and (
         256 - (division >> 8) not in FRAMES_PER_SECOND or not division & 0xFF
     ):
         raise MidiError(
-            f"the header counts {256 - (division >> 8)} frames a second of {division & 0xFF} "
+            f"the header counts {256 - (division >> 8)} frames per second of {division & 0xFF} "
             "ticks; SMPTE has 24, 25, 29 or 30 frames",
             offset=12,
         )
@@ -290,7 +290,7 @@ class _Channels:
         self.sounding: dict[int, deque[tuple[int, int, int, int, int, int]]] = {}
 
     def event(self, status: int, first: int, second: int, time: int, offset: int) -> None:
-        """Take one channel event, with 0 for a second data byte that it has not."""
+        """Take one channel event, with 0 where it has no second data byte."""
         kind, channel = status & 0xF0, status & 0x0F
         into = self.into
         into.end = time

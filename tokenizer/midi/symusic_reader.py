@@ -1,8 +1,8 @@
-"""Plain MIDI files through symusic: its rows of notes, tempos and signatures as the score's.
+"""The fast path: symusic's notes, tempos and signatures as columns of a score.
 
-On the ground floor, behind `tokenizer.midi.read.read`. symusic gives a column either as NumPy
-arrays, a field each, or pickled, as one run of bytes; taking it pickled is four times as fast. That
-the bytes are what they should be is tried once, on import; if not, the arrays are used.
+symusic gives a column either as one NumPy array per field or pickled, as one run of bytes; the
+pickle is four times as fast. Its layout is checked once, on import; if it is not the expected one,
+the arrays are used.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tokenizer.score.columns import NOTES
 from tokenizer.score.score import Score, Track
 from tokenizer.typing import Array, Ints
 
-from .fast_path import plain
+from .fast_path import exactness
 
 ColumnsOf = Callable[[bytes, str], Mapping[str, Array]]
 
@@ -68,7 +68,7 @@ class Parsed(NamedTuple):
 def parse(data: bytes) -> Parsed | None:
     """Read a file through symusic, or give None where that might not be exact."""
     try:
-        exact = plain(data)
+        exact = exactness(data)
         if sys.byteorder == "big" or not exact.notes:
             return None  # rows are put together as they lie in memory, lowest byte first
         found = symusic.core.ScoreTick.from_midi(data)

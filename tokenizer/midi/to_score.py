@@ -1,8 +1,7 @@
 """From the parsed tracks of a MIDI file to the columns of a score.
 
-On the ground floor, between `tokenizer.midi.smf` and `tokenizer.midi.read`. A track of a score is
-what one track of the file plays on one channel with one program, in the order of file track,
-channel and program; tracks without notes are none.
+A track of a score is what one track of the file plays on one channel with one program, in the order
+of file track, channel and program; tracks without notes are left out.
 """
 
 from __future__ import annotations
@@ -114,15 +113,15 @@ class _Times:
     def __init__(self, offset: int, divisor: int) -> None:
         self.offset = offset
         self.divisor = divisor
-        self.plain = offset == 0 and divisor == 1
+        self.unchanged = offset == 0 and divisor == 1
 
     def __call__(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        if self.plain:
+        if self.unchanged:
             return rows
         return [((row[0] + self.offset) // self.divisor, *row[1:]) for row in rows]
 
     def notes(self, rows: Sequence[tuple[Any, ...]]) -> Sequence[tuple[Any, ...]]:
-        if self.plain:
+        if self.unchanged:
             return rows
         result = []
         for start, duration, *others in rows:
@@ -159,7 +158,7 @@ def _offsets(layout: smf.Layout, parsed: list[smf.Events]) -> list[int]:
 
 
 def _resolution(ticks: int, parsed: list[smf.Events], offsets: list[int]) -> tuple[int, int]:
-    """Ticks a quarter, and what to divide times by, so that the last event fits."""
+    """Ticks per quarter note, and what to divide times by, so that the last event fits."""
     last = max((e.end + offset for e, offset in zip(parsed, offsets, strict=True)), default=0)
     for divisor in range(last // (LAST_TICK + 1) + 1, ticks + 1):
         if ticks % divisor == 0:

@@ -1,7 +1,7 @@
 """From a score to the bytes of a type-1 MIDI file.
 
-Written here and not by symusic, whose
-writer knows 15 channels and no ports, and so lets two instruments share a channel in larger scores.
+symusic's writer knows 15 channels and no ports, so that two instruments share a channel in larger
+scores; this one uses as many ports as it takes.
 The events of a track are rows of a byte matrix; sorting and flattening it is NumPy's work.
 """
 

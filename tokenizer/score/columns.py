@@ -1,7 +1,6 @@
 """The columns of a score: their types and ranges, and what is done to a column as a whole.
 
-Beneath `tokenizer.score.score` on the ground floor. Every function takes and gives one structured
-array.
+Every function takes and returns one structured array.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from tokenizer.typing import Array, Ints, Notes
 
 NO_TRACK = 0xFFFF  # the track of markers, and of lyrics that stand in a track without notes
 LAST_TICK = 2**31 - 1
-DEFAULT_TEMPO = 500_000  # microseconds a quarter: 120 quarters a minute, where a file says nothing
+DEFAULT_TEMPO = 500_000  # microseconds per quarter note, where a file has no tempo
 SUSTAIN = 64  # the control number of the sustain pedal
 
 
@@ -212,8 +211,8 @@ def scaled(array: Array, new: int, old: int) -> Array:
     times = scale(start)
     if len(times) and times.max() > LAST_TICK:
         raise InputError(
-            f"at {new} ticks a quarter the music reaches tick {times.max()}; the last that fits "
-            f"is {LAST_TICK}; choose a lower resolution"
+            f"at {new} ticks per quarter note the music reaches tick {times.max()}; the last that "
+            f"fits is {LAST_TICK}; choose a lower resolution"
         )
     result = array.copy()
     result[name] = times

@@ -12,7 +12,7 @@ from .score import Score
 def sustained(score: Score) -> Array:
     """The notes of a score, each held until the pedal of its track under its end goes up.
 
-    A note that is struck again on the same track ends there, as on a piano.
+    A note whose pitch is played again on the same track ends there, as on a piano.
     """
     notes = score.notes.copy()
     end = notes["start"].astype(np.int64) + notes["duration"]
@@ -25,13 +25,13 @@ def sustained(score: Score) -> Array:
         up = np.maximum.accumulate(down + pedals["duration"])
         under = np.searchsorted(down, end[mine], side="right") - 1
         held = np.maximum(end[mine], np.where(under >= 0, up[np.maximum(under, 0)], 0))
-        end[mine] = np.minimum(held, np.maximum(end[mine], _struck_again(notes[mine])))
+        end[mine] = np.minimum(held, np.maximum(end[mine], _next_onsets(notes[mine])))
     notes["duration"] = end - notes["start"]
     return notes
 
 
-def _struck_again(notes: Array) -> Ints:
-    """When each note's pitch starts again, in ticks; the end of time for the last of a pitch."""
+def _next_onsets(notes: Array) -> Ints:
+    """When each note's pitch starts again, in ticks; the largest int32 for the last of a pitch."""
     never = np.iinfo(np.int32).max
     again = np.full(len(notes), never, dtype=np.int64)
     order = np.lexsort((notes["start"], notes["pitch"]))

@@ -1,8 +1,8 @@
 """A score as columns: one NumPy structured array for each kind of event, sorted by time.
 
-This is the middle of the ground floor: MIDI files are read into a `Score`, tokens are made from
-one and decoded into one. Times are ticks everywhere; `Score.seconds` and `Score.ticks` go through
-the exact tempo map. A score is a value: its arrays are read-only and each method gives a new one.
+MIDI files are read into a `Score`; tokens are encoded from one and decoded into one. All times are
+ticks; `Score.seconds` and `Score.ticks` convert by the exact tempo map. A score is immutable: its
+arrays are read-only and each method returns a new score.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ class Score:
     def __repr__(self) -> str:
         return (
             f"Score({len(self.notes)} notes, {len(self.tracks)} tracks, {self.end} ticks, "
-            f"{self.ticks_per_quarter} ticks a quarter)"
+            f"{self.ticks_per_quarter} ticks per quarter note)"
         )
 
     @property

@@ -1,7 +1,7 @@
 """The exact map between ticks and seconds that a score's tempos define.
 
-Beneath `tokenizer.score.score` on the ground floor. Time is summed as whole numbers of microseconds
-times ticks, so that nothing drifts; one division at the end gives float64 seconds.
+Time is summed in whole numbers of microseconds times ticks, so that no error adds up; one division
+at the end gives float64 seconds.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .columns import DEFAULT_TEMPO, LAST_TICK
 
 
 def steady_tempo(tempos: Array) -> int | None:
-    """Microseconds a quarter where one of `TEMPOS` holds from the beginning to the end, or none."""
+    """Microseconds per quarter note of a score whose tempo never changes, else None."""
     if not len(tempos):
         return DEFAULT_TEMPO
     time, microseconds = tempos[0].item()
@@ -25,11 +25,11 @@ def steady_tempo(tempos: Array) -> int | None:
 
 
 class TempoMap:
-    """Piecewise-linear and exact: 120 quarters a minute until the first tempo.
+    """Piecewise-linear and exact: 120 quarter notes per minute until the first tempo.
 
     Args:
         ticks_per_quarter: the resolution.
-        tempos: (n,) of `TEMPOS`, sorted by time, one a tick.
+        tempos: (n,) of `TEMPOS`, sorted by time, at most one per tick.
     """
 
     def __init__(self, ticks_per_quarter: int, tempos: Array) -> None:

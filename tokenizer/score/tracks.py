@@ -1,7 +1,4 @@
-"""The tracks of a score, and what must agree between them and the columns.
-
-Beneath `tokenizer.score.score` on the ground floor.
-"""
+"""The tracks of a score, and what must agree between them and the columns."""
 
 from __future__ import annotations
 

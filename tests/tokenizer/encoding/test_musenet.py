@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tokenizer import MuseNetTokenizer
 from tokenizer.encoding.grid import Grid
-from tokenizer.encoding.musenet_roundtrip import musenet_round_trip
 from tokenizer.encoding.musenet_vocabulary import (
     GROUPS,
     INSTRUMENT_OF_PROGRAM,
@@ -24,6 +23,7 @@ from tokenizer.encoding.musenet_vocabulary import (
     instrument_set,
     programs_of_set,
 )
+from tokenizer.encoding.roundtrip import musenet_round_trip
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
 from tokenizer.score.score import NOTES, PEDALS, Score, Track
@@ -128,7 +128,7 @@ def score_of(notes: list[Note], grid: Grid) -> Score:
         for n in notes
     ]  # fmt: skip
     tracks = tuple(Track(name, PROGRAM_OF[name], name == "drums") for name in used)
-    # At 120 quarters a minute 50 ticks a quarter are 10 ms each.
+    # At 120 quarter notes per minute 50 ticks per quarter note are 10 ms each.
     per_quarter = grid.resolution if grid.is_beat else 50
     return Score(per_quarter, tracks, np.array(rows, dtype=NOTES))
 

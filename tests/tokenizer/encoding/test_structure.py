@@ -9,9 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.grid import Grid
-from tokenizer.encoding.structure import STRUCTURE_SIZES, StructureState, length_of, structure
-from tokenizer.encoding.vocabulary import Vocabulary
+from tokenizer.encoding.structure import (
+    STRUCTURE_SIZES,
+    StructureState,
+    bar_positions,
+    length_of,
+    structure,
+)
+from tokenizer.encoding.vocabulary import WAIT, Vocabulary
+from tokenizer.score.bars import Bars
+from tokenizer.score.score import TIME_SIGNATURES
 from tokenizer.typing import Tokens
 
 BEATS = Vocabulary.create(Grid.beats(), composers=["bach"])
@@ -165,3 +174,27 @@ def test_the_length_is_the_latest_end_of_a_note() -> None:
     whole, quarter = BEATS.grid.duration_class(np.array([96, 24])) + 1
     rows = [(1, 1, 61, whole, 17), (25, 1, 61, quarter, 17)]
     assert length_of(np.array(rows, dtype=np.int16), BEATS) == 96
+
+
+@settings(max_examples=100, deadline=None)
+@given(tokens=pieces(BEATS))
+def test_bars_of_tokens_are_those_of_the_score(tokens: Tokens) -> None:
+    times = row_times(tokens, BEATS)
+    signatures, at_signature = [], []
+    for row, time in zip(tokens.tolist(), times.tolist(), strict=True):
+        name = BEATS.name(row[WAIT]) if row[WAIT] >= BEATS.first_control else ""
+        at_signature.append(name.startswith("time_signature:"))
+        if at_signature[-1]:
+            numerator, denominator = name.removeprefix("time_signature:").split("/")
+            signatures.append((time, int(numerator), int(denominator)))
+    bars = Bars(np.array(signatures, TIME_SIGNATURES), BEATS.grid.beat)
+    numbers, positions = bar_positions(tokens, times, BEATS)
+    for row, time in enumerate(times.tolist()):
+        if any(
+            change and times[later] == time
+            for later, change in enumerate(at_signature)
+            if later > row
+        ):
+            continue  # the row still belongs to the bar that the coming signature cuts off
+        assert numbers[row] == bars.number(time)
+        assert positions[row] == time - bars.tick(bars.number(time))

@@ -10,7 +10,16 @@ from pathlib import Path
 import mido
 import pytest
 
-from tokenizer.midi.events import Event, File, NotPlain, dump, meta, parse, text, variable_length
+from tokenizer.midi.events import (
+    Event,
+    File,
+    UnsupportedMidi,
+    dump,
+    meta,
+    parse,
+    text,
+    variable_length,
+)
 
 HEADER = b"MThd" + struct.pack(">IHHH", 6, 1, 1, 480)
 NASTY = Path(__file__).parents[3] / ".." / "shared" / "data" / "nasty"
@@ -81,7 +90,7 @@ def test_all_tracks_end_together() -> None:
     ],
 )
 def test_what_is_not_plain_is_left_to_the_reader(data: bytes) -> None:
-    with pytest.raises(NotPlain):
+    with pytest.raises(UnsupportedMidi):
         parse(data)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tokenizer import InputError, MidiError, read, read_reporting, to_bytes
-from tokenizer.midi.fast_path import is_plain
+from tokenizer.midi.fast_path import notes_are_exact
 from tokenizer.score.score import CONTROLS, NO_TRACK, NOTES, PITCH_BENDS, TEXTS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -113,7 +113,7 @@ def test_nasty_files_that_are_refused(case: dict[str, Any]) -> None:
         (b"hello", "no 'MThd'"),
         (file_of(NOTE + END)[:30], "track 1 should have"),
         (file_of(NOTE + END, kind=3), "type 3"),
-        (file_of(NOTE + END, division=0), "0 ticks a quarter"),
+        (file_of(NOTE + END, division=0), "0 ticks per quarter note"),
         (file_of(b"\x00\x90\x3c\xc8" + END), "data byte is 200"),
         (file_of(b"\x00\x3c\x40" + END), "without a status byte"),
         (file_of(b"\x00\xf4\x00" + END), "0xF4"),
@@ -223,12 +223,12 @@ EXCLUSIVE = b"\x00\xf0\x05\x7e\x7f\x09\x01\xf7"  # GM system on
 LONG_REST = b"\xf7\x10\x90\x3e\x40\x60\x80\x3e\x40"  # 0xF7 as the first byte of a delta
 
 
-def test_system_exclusive_is_plain_unless_running_status_follows() -> None:
-    assert is_plain(file_of(EXCLUSIVE + NOTE + END))
+def test_system_exclusive_notes_are_exact_unless_running_status_follows() -> None:
+    assert notes_are_exact(file_of(EXCLUSIVE + NOTE + END))
     running = file_of(NOTE + EXCLUSIVE + b"\x60\x3c\x00" + END)
-    assert not is_plain(running)
+    assert not notes_are_exact(running)
     after = file_of(b"\x00\x90\x3c\x40" + EXCLUSIVE + b"\x60\x3c\x00" + NOTE + END)
-    assert not is_plain(after)
+    assert not notes_are_exact(after)
     assert read(after).notes["duration"].tolist() == [96, 480]
 
 
@@ -237,13 +237,13 @@ def test_system_exclusive_is_plain_unless_running_status_follows() -> None:
 def test_long_rests_are_not_taken_for_system_exclusive(before: bytes, notes: bytes) -> None:
     tempo = b"\x00\xff\x51\x03\x0f\xf7\x00"
     data = file_of(tempo + before + notes + LONG_REST + tempo + NOTE + END)
-    assert is_plain(data)
+    assert notes_are_exact(data)
     assert read(data) == read_reporting(data)[0]
 
 
-def test_an_escape_is_not_plain() -> None:
+def test_an_escape_is_left_to_the_byte_parser() -> None:
     data = file_of(NOTE + b"\x00\xf7\x03\x90\x00\x00" + NOTE + END)
-    assert not is_plain(data)
+    assert not notes_are_exact(data)
     assert len(read(data).notes) == 2
 
 
@@ -254,7 +254,7 @@ def test_unisons_are_ordered_by_duration_velocity_and_track() -> None:
 
     lengths = [(9, 70_000), (9, 66_000), (8, 66_000), (9, 480), (7, 480), (7, 480), (9, 1)]
     data = file_of(*(note(velocity, length) + END for velocity, length in lengths))
-    assert is_plain(data)
+    assert notes_are_exact(data)
     found = read(data).notes
     by_hand = sorted((length, v, track) for track, (v, length) in enumerate(lengths))
     assert found[["duration", "velocity", "track"]].tolist() == by_hand
