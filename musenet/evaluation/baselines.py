@@ -36,7 +36,7 @@ class CountedRows:
         tokens: `(T, 5)`.
         counted: `(T, 5)`.
         last: `(T, 5)`, each field's value in the last row before in which it counted, or 0.
-        structure: `(T, 6)`.
+        structure: `(T, 7)`.
     """
 
     tokens: Tokens
