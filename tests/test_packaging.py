@@ -37,7 +37,11 @@ def tracked() -> list[str]:
 
 
 def test_each_licence_comes_with_its_text(settings: dict[str, Any]) -> None:
-    titles = {"Apache-2.0": "Apache License", "CC-BY-SA-4.0": "Attribution-ShareAlike 4.0"}
+    titles = {
+        "Apache-2.0": "Apache License",
+        "CC-BY-SA-4.0": "Attribution-ShareAlike 4.0",
+        "MIT": "MIT License",
+    }
     texts = [
         (ROOT / name).read_text(encoding="utf-8") for name in settings["project"]["license-files"]
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from random import Random
 
+from data_prep.bands.harmony import library
 from data_prep.bands.harmony.chords import Chord, Key
 from data_prep.bands.notation.pattern import Meter
 from data_prep.bands.notation.style import ENERGIES, Style, sections
@@ -18,6 +19,8 @@ from .progressions import ChordBar, Numerals
 
 MINUTES = 6
 """No song is longer."""
+
+_LISTED = 25  # percent of sections, in styles that name moods, with a progression of the library
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,9 @@ def planned(style: Style, meter: Meter, key: Key, tempo: int, random: Random) ->
 def _written(style: Style, mode: str, kind: str, random: Random) -> Numerals:
     """This song's progression for a kind of section."""
     options = progressions.progressions_for(style.chords[mode], kind)
+    listed = library.suited(mode, style.moods) if style.moods else ()
+    if listed and random.randrange(100) < _LISTED:
+        options = listed
     numerals = progressions.parse(random.choice(options))
     other = progressions.parse(random.choice(options))
     if len(numerals) == len(other) and len(other) in (4, 8) and random.randrange(100) < 50:

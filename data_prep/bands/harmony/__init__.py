@@ -1,1 +1,1 @@
-"""Harmony: chord symbols, and how chords are voiced."""
+"""Harmony: chord symbols, how chords are voiced, and a list of published progressions."""

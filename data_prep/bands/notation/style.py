@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from data_prep.bands.harmony import library
 from data_prep.bands.harmony.chords import MODES, SCALES, Key, pitch_class, roman
 from data_prep.bands.harmony.voicing import VOICINGS
 from tokenizer.errors import InputError, unknown
@@ -138,6 +139,7 @@ class Style(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     drums: Drums | None = None
     modes: dict[str, int] = msgspec.field(default_factory=lambda: {"major": 1})
     keys: tuple[str, ...] = ()
+    moods: tuple[str, ...] = ()
     meters: tuple[str, ...] = ("4/4",)
     swing: tuple[int, int] = (50, 50)
     swing_unit: int = 8
@@ -236,6 +238,7 @@ def _check(style: Style) -> None:
     _known("ending", style.endings, ENDINGS)
     _known("way to reharmonise", style.reharmonise, REHARMONISE)
     _known("mode", style.modes, MODES)
+    _known("mood", style.moods, library.moods())
     for tonic in style.keys:
         pitch_class(tonic)
     for mode in style.modes:

@@ -43,6 +43,7 @@ def test_a_plain_style(tmp_path: Path) -> None:
         ('title = "Plain"', "", "title"),
         ("[100, 120]", "[120, 100]", "tempo"),
         ("[100, 120]", '"fast"', "tempo"),
+        ("[100, 120]", '[100, 120]\nmoods = ["Sat"]', "did you mean 'Sad'"),
         ('"rock"', '"nonsense"', "nonsense"),
         ("verse8 chorus8", "verse chorus8", "verse"),
         ("I | V", "I | H", "chords.major.verse: 'H'"),
