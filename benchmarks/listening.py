@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from data_prep.dataset.disguise import Disguise, apply_disguise, draw_disguise
 from data_prep.dataset.pieces import Pieces
 from musenet.model.checkpoint import load_checkpoint
+from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer, structure
 from tokenizer.encoding.compound import Events, encode_events, row_times
@@ -93,7 +94,7 @@ def main() -> None:
     parser.add_argument("--context", type=int, default=1024)
     parser.add_argument("--bars", default="1,2,4,8")
     options = parser.parse_args()
-    checkpoint = load_checkpoint(options.weights, compute=torch.bfloat16)
+    checkpoint = load_checkpoint(options.weights, compute=matmul_dtype("auto", torch.device("cpu")))
     pieces = Pieces(options.dataset, options.split)
     print(f"{'bars':>4} {'':10} {'n':>3}  " + " ".join(f"{i + 1:5d}" for i in range(ROUNDS)))
     for bars in map(int, options.bars.split(",")):

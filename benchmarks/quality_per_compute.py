@@ -112,7 +112,8 @@ class OurRun:
         self.tokenizer = dataset_tokenizer(dataset)
         self.context = context
         self.model = Transformer(
-            model_config(settings, self.tokenizer), matmul_dtype(settings.precision)
+            model_config(settings, self.tokenizer),
+            matmul_dtype(settings.precision, torch.device("cpu")),
         )
         group = Group()
         self.state = TrainingState()

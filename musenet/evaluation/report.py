@@ -40,7 +40,7 @@ class EvaluationRequest:
         library: a dataset with whose training split that music is compared, or None.
         device: `cpu`, `cuda` or `auto`.
         batch: windows at once.
-        precision: of matrix products, `bf16` or `fp32`.
+        precision: of matrix products, `bf16`, `fp32` or `auto`.
     """
 
     paths: tuple[Path, ...]
@@ -53,7 +53,7 @@ class EvaluationRequest:
     library: Path | None = None
     device: str = "auto"
     batch: int = 8
-    precision: str = "bf16"
+    precision: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -81,11 +81,9 @@ def evaluate(
     Raises:
         InputError: if the model or the music cannot be used.
     """
-    loaded = load_checkpoint(
-        request.weights,
-        device=device_of(request.device),
-        compute=matmul_dtype(request.precision),
-    )
+    device = device_of(request.device)
+    compute = matmul_dtype(request.precision, device)
+    loaded = load_checkpoint(request.weights, device=device, compute=compute)
     found = find_pieces(request.paths, loaded.tokenizer, request.split)
     context = request.context or trained_context(loaded.training, loaded.config.context)
     if context > loaded.config.context:

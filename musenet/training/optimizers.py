@@ -18,6 +18,7 @@ from tokenizer.errors import InputError
 
 from .distributed import placed_like, whole
 from .half_adam import HalfAdam
+from .muon import Muon
 from .settings import Settings
 
 Named = list[tuple[str, nn.Parameter]]
@@ -150,12 +151,7 @@ def create_optimizers(model: Transformer, settings: Settings) -> Optimizers:
     """The optimizers that the settings ask for."""
     hidden, others = by_kind(model)
     if settings.optimizer == "muon" and hidden:
-        muon = torch.optim.Muon(
-            _parameters(hidden),
-            lr=settings.muon_rate,
-            weight_decay=settings.weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        )
+        muon = Muon(_parameters(hidden), lr=settings.muon_rate, weight_decay=settings.weight_decay)
         adam = _adamw(_parameters(others), settings.adam_rate, 0.0)
         return Optimizers({"muon": (muon, hidden), "adamw": (adam, others)})
     if settings.optimizer == "half":

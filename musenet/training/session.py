@@ -230,7 +230,8 @@ class Session:
             length=self.length,
             device=device,
             flops_per_token=6.0 * sum(p.numel() for p in self.model.hidden_matrices()),
-            peak_flops=matmul_flops(matmul_dtype(settings.precision), device) * self.group.size,
+            peak_flops=matmul_flops(matmul_dtype(settings.precision, device), device)
+            * self.group.size,
         )
 
     def _batches(self, final_windows: Dataset | None) -> Batches:

@@ -20,7 +20,7 @@ import msgspec
 from tokenizer.errors import InputError, unknown
 
 OPTIMIZERS = ("muon", "adamw", "half")
-PRECISIONS = ("bf16", "fp32")
+PRECISIONS = ("auto", "bf16", "fp32")
 RECOMPUTE = ("none", "selective", "full")
 
 
@@ -46,7 +46,7 @@ class Settings:
         clip: largest norm of the gradient.
         warmup: steps of linear warm-up.
         decay: part of the run, at its end, in which the rates fall linearly to zero.
-        precision: `bf16` (matrix products in bfloat16) or `fp32`.
+        precision: of matrix products: `bf16`, `fp32`, or `auto` (bf16 where it is fast).
         compile: whether to compile the model with `torch.compile`.
         recompute: what the backward pass computes again: `none`, `selective` or `full`.
         shard: whether processes share one copy of the weights (FSDP2) or hold one each (DDP).
@@ -93,7 +93,7 @@ class Settings:
     clip: float = 1.0
     warmup: int = 100
     decay: float = 0.8
-    precision: str = "bf16"
+    precision: str = "auto"
     compile: bool = False
     recompute: str = "none"
     shard: bool = False

@@ -199,7 +199,7 @@ def _model(
     config: ModelConfig, settings: Settings, group: Group, first: Checkpoint | None
 ) -> Transformer:
     """The model with its first weights, on its device, divided where the settings say so."""
-    model = Transformer(config, matmul_dtype(settings.precision))
+    model = Transformer(config, matmul_dtype(settings.precision, device_of(settings.device)))
     if first is not None:
         warm_start.load_grown(model, first)
     model.recompute = settings.recompute
