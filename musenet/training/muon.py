@@ -2,7 +2,8 @@
 
 As `torch.optim.Muon`, with one difference: the products of the Newton–Schulz iteration run in
 bfloat16 where that is fast, else in fp32. On a CPU without AVX-512 a product in bfloat16 takes
-fifty times as long. The rate is in AdamW's scale (Liu et al. 2025, "Muon is scalable for LLM training").
+fifty times as long. The rate is in AdamW's scale (Liu et al. 2025, "Muon is scalable for LLM
+training").
 """
 
 from __future__ import annotations
