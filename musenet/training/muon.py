@@ -9,7 +9,6 @@ training").
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -37,9 +36,9 @@ class Muon(torch.optim.Optimizer):
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
         """Take one step along the gradients."""
-        del closure
+        loss = None if closure is None else closure()
         for group in self.param_groups:
             rate, decay = group["lr"], group["weight_decay"]
             for parameter in group["params"]:
@@ -55,6 +54,7 @@ class Muon(torch.optim.Optimizer):
                 )
                 parameter.mul_(1 - rate * decay)
                 parameter.add_(update, alpha=-rate * 0.2 * max(parameter.shape) ** 0.5)
+        return loss
 
 
 def orthogonalised(matrix: Tensor, dtype: torch.dtype) -> Tensor:
