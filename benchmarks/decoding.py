@@ -24,8 +24,6 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from tokenizer.typing import Ints, Logits
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.nanogpt import NanoGPT
@@ -37,6 +35,7 @@ from musenet.model.config import ModelConfig, preset
 from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
 from tokenizer.encoding.structure import STRUCTURE_SIZES
+from tokenizer.typing import Ints, Logits
 
 FIELDS = Tokenizer.default().vocabulary.sizes
 

@@ -22,8 +22,6 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from tokenizer.typing import Tokens
-
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep.dataset.windows import Dataset
@@ -33,6 +31,7 @@ from musenet.model.transformer import Transformer
 from musenet.training.batches import to_batch
 from tokenizer import Tokenizer, read
 from tokenizer.encoding.structure import STRUCTURE_SIZES, structure
+from tokenizer.typing import Tokens
 
 PROMPTS = Path(__file__).resolve().parents[1] / "examples" / "prompts"
 BATCH = 1
