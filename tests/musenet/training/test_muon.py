@@ -27,8 +27,8 @@ def test_in_bfloat16_it_is_pytorchs(monkeypatch: pytest.MonkeyPatch) -> None:
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn(mine.shape, generator=generator)
             other.grad = mine.grad.clone()
-        own.step()  # type: ignore[no-untyped-call]
-        peer.step()
+        own.step()
+        peer.step()  # type: ignore[no-untyped-call]
     for mine, other in zip(ours, theirs, strict=True):
         torch.testing.assert_close(mine, other)
         torch.testing.assert_close(
