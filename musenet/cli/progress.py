@@ -37,6 +37,7 @@ class ProgressDisplay:
             disable=not sys.stderr.isatty(),
         )
         self._tasks: dict[str, TaskID] = {}
+        self._said = ""
 
     def __enter__(self) -> ProgressDisplay:
         self._lines.start()
@@ -51,6 +52,21 @@ class ProgressDisplay:
             self._tasks[stage] = self._lines.add_task(stage, total=None, count="")
         count = f"{done:,.0f} {self._unit}" if self._unit else ""
         self._lines.update(self._tasks[stage], completed=done, total=total, count=count)
+
+    def say(self, text: str, done: float | None = None) -> None:
+        """Print a line that stays; one with the share that is `done` makes way for the next one.
+
+        Where standard error is no terminal, every line stays.
+        """
+        if done is None or self._lines.disable:
+            print(text, file=sys.stderr, flush=True)
+            return
+        if self._said not in self._tasks:
+            self._tasks[text] = self._lines.add_task(text, total=1.0, count="")
+        else:
+            self._tasks[text] = self._tasks.pop(self._said)
+        self._said = text
+        self._lines.update(self._tasks[text], description=text, completed=done)
 
 
 def watched(continuation: Continuation, steps: Iterator[float]) -> None:

@@ -13,6 +13,7 @@ from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from musenet.model.footprint import Footprint
+    from musenet.training.session import Session
 
 
 Override = Annotated[
@@ -25,13 +26,12 @@ Override = Annotated[
 ]
 
 
-def show_metrics(row: dict[str, Any]) -> None:
-    """Print a row of metrics; at a terminal, training's rows take each other's place."""
+def _train(session: Session) -> int:
+    """Train, showing the metrics; the signal that stopped it, or 0."""
     from musenet.training.metrics import describe_row
 
-    moves = sys.stderr.isatty() and row["kind"] == "train"
-    start = "\n" if sys.stderr.isatty() and row["kind"] == "validation" else ""
-    print(start + describe_row(row), end="\r" if moves else "\n", file=sys.stderr, flush=True)
+    with ProgressDisplay("") as progress:
+        return session.train(lambda row: progress.say(describe_row(row), row.get("fraction_done")))
 
 
 def train(
@@ -90,7 +90,7 @@ def train(
             session = start_run(dataset, out, settings, group)
         if session.is_over:
             print(f"{out} has come to its end; give it more steps or minutes to go on")
-        stopped = session.train(show_metrics)
+        stopped = _train(session)
     if stopped:
         raise typer.Exit(128 + stopped)
     if export is not None:
@@ -148,7 +148,7 @@ def finetune(
         if not resume:
             tuning.check_free(work, out)
         session = tuning.begin(inputs, work, from_, changes, composer, path_labels)
-    stopped = session.train(show_metrics)
+    stopped = _train(session)
     if stopped:
         print(f"Stopped; what it has learned so far is in {work / 'last'}. --resume goes on.")
         raise typer.Exit(128 + stopped)
