@@ -24,6 +24,9 @@ def to_json(record: object, *, indent: int = 0) -> str:
         record: a dataclass of numbers, text, tuples, dictionaries and further dataclasses.
         indent: spaces per level; 0 gives one line.
     """
+    if dataclasses.is_dataclass(record) and not isinstance(record, type):
+        # msgspec would leave out the defaults of a record that it has read.
+        record = dataclasses.asdict(record)
     data = msgspec.json.encode(record)
     return (msgspec.json.format(data, indent=indent) if indent else data).decode()
 

@@ -40,6 +40,16 @@ outers = st.builds(
 )
 
 
+def test_a_record_that_was_read_is_written_with_its_defaults() -> None:
+    record = from_data(Outer, {"name": "a", "inner": {}}, "the record")
+    assert json.loads(to_json(record)) == {
+        "name": "a",
+        "counts": [],
+        "pair": None,
+        "inner": {"share": 0.5},
+    }
+
+
 @given(outers, st.sampled_from([0, 2]))
 def test_what_is_written_is_read_again(record: Outer, indent: int) -> None:
     text = to_json(record, indent=indent)
