@@ -11,6 +11,7 @@ from data_prep.bands.parts.playing import Chart, Player, for_section, plays_in
 from tokenizer.instruments import name as program_name
 
 _TRIO, _SMALL, _FULL = 14, 34, 84  # percent of songs up to which a band is so large
+_MOST_SURE = 82  # percent of songs in which a part plays that has every chance
 
 
 def players(chart: Chart, random: Random) -> list[Player]:
@@ -53,7 +54,7 @@ def _band(chart: Chart, random: Random) -> list[Part]:
     size = random.randrange(100)
     if size >= _FULL:
         return able
-    by_chance = [part for part in able if random.randrange(100) < part.chance]
+    by_chance = [part for part in able if random.randrange(100) < min(part.chance, _MOST_SURE)]
     if not any(part.role == "bass" for part in by_chance) and random.randrange(4):
         by_chance = [part for part in able if part.role == "bass"] + by_chance
     if size >= _SMALL and len(by_chance) >= 2:

@@ -10,15 +10,13 @@ from data_prep.bands.notation.pattern import Step, drum_bars
 from data_prep.bands.notation.style import Drums, Groove
 
 from . import variation
+from .embellishment import Embellisher, Hits
 from .playing import Chart, Note, Player, plays_in
 from .variation import Lines
 
 _LENGTH = 60
 _FLAM = 22  # ticks by which a flam's first stroke is early
 _TOMS = ("tom1", "tom2", "tom3", "floor")
-
-Hits = dict[str, list[Step]]
-"""The strokes of a bar, by part of the kit."""
 
 
 class Drummer:
@@ -34,7 +32,8 @@ class Drummer:
         self._of_song: dict[int, Lines] = {}
         self._notes: list[Note] = []
         self._song_fill = random.choice(self._fills) if self._fills else None
-        self._kick_changes = random.randrange(100) < 35
+        self._kit = variation.kit_of_song(random)
+        self._embellisher = Embellisher(chart.meter, chart.swing, chart.style.human, random)
 
     def _of_meter(self, grooves: tuple[Groove, ...]) -> list[Groove]:
         style = self._chart.style
@@ -97,50 +96,20 @@ class Drummer:
     def _bar(self, groove: Lines, bar: Bar) -> Hits:
         """A bar of the groove as it is played this time."""
         hits = {name: list(bars[bar.number % len(bars)].steps) for name, bars in groove.items()}
-        chance = self._random.randrange(100)
-        if chance < 10 and "kick" in hits and bar.number and self._kick_changes:
-            self._change_kick(hits)
-        elif chance < 17 and hits.get("snare") and self._chart.style.human:
-            self._ghost(hits)
-        elif chance < 23 and hits.get("hat") and len(hits["hat"]) >= 8 and bar.number % 2:
-            last = hits["hat"].pop()
-            hits.setdefault("open", []).append(last._replace(symbol="x"))
-        elif chance < 27:
-            for name in ("shaker", "hat", "ride"):
-                if len(hits.get(name, ())) > 8:
-                    del hits[name][self._random.randrange(1, len(hits[name]))]
-                    break
+        self._embellisher.change(hits)
+        hits = self._on_kit(hits, bar.section)
         if bar.section.energy <= 1:
             hits = {name: steps for name, steps in hits.items() if name not in ("open", "crash")}
         return hits
 
-    def _change_kick(self, hits: Hits) -> None:
-        """One stroke of the bass drum less, or one more before another."""
-        kick = hits["kick"]
-        if len(kick) > 3 and self._random.randrange(2):
-            del kick[self._random.randrange(1, len(kick))]
-            return
-        unit = self._chart.meter.beat // 4 if self._chart.meter.beat == 480 else 240
-        taken = {step.start for name in ("kick", "snare") for step in hits.get(name, ())}
-        swung = self._chart.swing.warp
-        grid = range(unit * 2, self._chart.meter.bar, unit)
-        free = [t for t in map(swung, grid) if t not in taken and swung(0) != t]
-        near = [t for t in free if any(0 < step.start - t <= 2 * unit for step in kick)]
-        if near:
-            kick.append(Step(self._random.choice(near), unit, "o"))
-            kick.sort()
-
-    def _ghost(self, hits: Hits) -> None:
-        """A ghost note on the snare, off the beat."""
-        if "g" not in {step.symbol for step in hits["snare"]} and self._random.randrange(3):
-            return
-        unit = 120
-        taken = {step.start for step in hits["snare"]}
-        grid = (self._chart.swing.warp(t) for t in range(unit, self._chart.meter.bar, 2 * unit))
-        free = [t for t in grid if t not in taken]
-        if free:
-            hits["snare"].append(Step(self._random.choice(free), unit, "g"))
-            hits["snare"].sort()
+    def _on_kit(self, hits: Hits, section: Section) -> Hits:
+        """A bar on the drums and cymbals of this song; the side stick is for quiet sections."""
+        found: Hits = {}
+        for name, steps in hits.items():
+            other = self._kit.get(name, name)
+            loud = other == "rim" and section.energy > 2
+            found[name if loud or other in hits or other in found else other] = steps
+        return found
 
     def _filled(self, hits: Hits, bar: Bar) -> Hits:
         """The groove up to the fill, and the last beats of a fill."""

@@ -11,17 +11,31 @@ from dataclasses import replace
 from random import Random
 
 from data_prep.bands.notation.kit import CYMBALS
-from data_prep.bands.notation.pattern import Meter, PatternBar, Step
+from data_prep.bands.notation.pattern import TICKS, Meter, PatternBar, Step
 
 Lines = dict[str, tuple[PatternBar, ...]]
 """A groove: bars, straight, of each part of the kit."""
 
-_FIXED = ("clave", "bell", "cowbell", "agogo", "agogo_low", "surdo", "surdo_mute", "crash", "china")
+FIXED = ("clave", "bell", "cowbell", "agogo", "agogo_low", "surdo", "surdo_mute", "crash", "china")
 _OPTIONAL = (
     "tambourine", "shaker", "cowbell", "conga", "conga_low", "conga_mute", "bongo", "bongo_low",
     "maracas", "cabasa", "guiro", "clap", "triangle", "jingle", "timbale",
 )  # fmt: skip
 _TIME = ("hat", "ride")
+_INSTEAD = {
+    "hat": ("hat", "hat", "ride", "pedal", "shaker", "tambourine", "floor"),
+    "ride": ("ride", "ride", "hat", "ride2", "bell"),
+    "kick": ("kick", "kick2"),
+    "snare": ("snare", "snare2", "rim"),
+    "rim": ("rim", "snare2", "woodblock"),
+    "clap": ("clap", "snare2", "snare"),
+    "shaker": ("shaker", "cabasa", "maracas", "tambourine"),
+    "tambourine": ("tambourine", "shaker", "jingle"),
+    "woodblock": ("woodblock", "rim", "castanets"),
+    "triangle": ("triangle", "bell", "jingle"),
+}
+"""What may take a part of the kit in a song: the same rhythm on another drum or cymbal."""
+
 _SAME_CHORD = {"1": ("8", "1", "5"), "5": ("5", "3", "8"), "3": ("5", "3"), "8": ("8", "5", "1")}
 
 
@@ -38,11 +52,9 @@ def groove(own: Lines, other: Lines, meter: Meter, random: Random) -> Lines:
                 for name in shared
             }
     lines = _fewer(lines, random)
-    if random.randrange(100) < 25:
-        lines = _exchanged(lines, random)
     found: Lines = {}
     for name, bars in lines.items():
-        if name in _FIXED:
+        if name in FIXED:
             found[name] = bars
             continue
         twice = len(bars) == 1 and random.randrange(100) < 40
@@ -56,19 +68,17 @@ def _fewer(lines: Lines, random: Random) -> Lines:
     for name in _OPTIONAL:
         if name in found and len(found) > 3 and random.randrange(100) < 25:
             rest = [other for other in found if other != name]
-            if any(other in CYMBALS or other in _FIXED for other in rest):
+            if any(other in CYMBALS or other in FIXED for other in rest):
                 del found[name]
     return found
 
 
-def _exchanged(lines: Lines, random: Random) -> Lines:
-    """Ride for hi-hat or the other way round."""
-    found = dict(lines)
-    if "hat" in found and "ride" not in found and "open" not in found:
-        found[random.choice(("ride", "ride", "floor"))] = found.pop("hat")
-    elif "ride" in found and "hat" not in found and "pedal" not in found:
-        found["hat"] = found.pop("ride")
-    return found
+def kit_of_song(random: Random) -> dict[str, str]:
+    """Which drum or cymbal of the kit plays which part in this song."""
+    return {
+        name: random.choice(options) if random.randrange(100) < 60 else name
+        for name, options in _INSTEAD.items()
+    }
 
 
 def _stroke(name: str, bar: PatternBar, lines: Lines, meter: Meter, random: Random) -> PatternBar:
@@ -180,12 +190,14 @@ def line(
     bars = [
         crossed(bar, random.choice(other)) if random.randrange(100) < 45 else bar for bar in own
     ]
+    if role in ("chords", "arpeggio") and random.randrange(100) < 35:
+        bars = [turned(bar) for bar in bars]
     if len(bars) <= 2 and random.randrange(100) < 35:
         bars = [bars[0], other[-1]]
     elif len(bars) == 1 and random.randrange(100) < 45:
         bars = bars * 2
-    if random.randrange(100) < 35:
-        bars = _thinned(bars, random.randint(40, 80), random)
+    if random.randrange(100) < (55 if role in ("chords", "arpeggio") else 40):
+        bars = _thinned(bars, random.randint(30, 80), random)
     voices = _renumbered(random) if role == "arpeggio" and random.randrange(100) < 55 else {}
     bars = [_line_bar(bar, role, voices, random) for bar in bars]
     if role != "bass" or random.randrange(2):
@@ -202,6 +214,16 @@ def crossed(bar: PatternBar, other: PatternBar) -> PatternBar:
         return bar
     steps = [s for s in bar.steps if s.start < half] + [s for s in other.steps if s.start >= half]
     return replace(bar, steps=tuple(steps)) if steps else bar
+
+
+def turned(bar: PatternBar) -> PatternBar:
+    """A bar with its halves exchanged, where nothing is cut: what is off the beat stays so."""
+    length = max((s.start + s.length for s in bar.steps), default=0)
+    half = length // 2
+    if any(s.start < half < s.start + s.length for s in bar.steps) or bar.carry or half % TICKS:
+        return bar
+    steps = [s._replace(start=s.start + (-half if s.start >= half else half)) for s in bar.steps]
+    return replace(bar, steps=tuple(sorted(steps)))
 
 
 def _thinned(bars: list[PatternBar], percent: int, random: Random) -> list[PatternBar]:
