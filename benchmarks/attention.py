@@ -52,7 +52,7 @@ def main() -> None:
     torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     title = f"attention in bf16 on {device}, backend {resolve('auto', device)}, forward + backward"
-    table = Table("T", "pattern", "keys a query", "ms", "M tokens/s", "against SDPA", title=title)
+    table = Table("T", "pattern", "keys per query", "ms", "M tokens/s", "against SDPA", title=title)
     for length in options.lengths:
         size = (3, 1, length, options.heads, options.width // options.heads)
         inputs = torch.randn(size, device=device).bfloat16().requires_grad_()

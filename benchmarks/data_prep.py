@@ -1,4 +1,4 @@
-"""Data preparation against its targets, with MidiTok beside us on the same files.
+"""Data preparation against its targets, compared with MidiTok on the same files.
 
     python benchmarks/data_prep.py FOLDER [--files 600] [--parts speed memory windows near]
     python benchmarks/data_prep.py FOLDER --files 6000 --parts workers
@@ -93,7 +93,7 @@ def speed(files: list[Path], folder: Path) -> Iterator[Row]:
             target = folder / f"{name}{turn}"
             rates[name].append(notes_in(files) / miditok_seconds(tokenizer, name, files, target))
     ours, *theirs = (statistics.median(rates[name]) for name in rates)
-    yield "notes/s a core, end to end", f"{ours:,.0f}", ""
+    yield "notes/s per core, end to end", f"{ours:,.0f}", ""
     for name, rate in zip(tokenizers, theirs, strict=True):
         yield f"  MidiTok {name}, to JSON", f"{rate:,.0f}", ""
         yield "  times as fast", f"{ours / rate:.1f}×", "≥ 50×"
@@ -163,7 +163,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def memory(files: list[Path], folder: Path) -> Iterator[Row]:
-    """Peak memory of a tenth of the files and of all, each in a process of its own."""
+    """Peak memory of a tenth of the files and of all, each in a separate process."""
     peaks = []
     for name, some in (("tenth", files[::10]), ("all", files)):
         manifest = listed(some, folder / name)
@@ -174,7 +174,7 @@ def memory(files: list[Path], folder: Path) -> Iterator[Row]:
 
 
 def windows(files: list[Path], folder: Path) -> Iterator[Row]:
-    """Tokens a second that random windows give, all augmentations on."""
+    """Tokens per second of random windows with all augmentations."""
     manifest = listed(files, folder / "listed")
     prepare([manifest], folder / "windows", plan=TRAIN_ONLY, run=Run("threads", Limits(1)))
     dataset = Dataset(folder / "windows", "train", 1024)
@@ -183,14 +183,14 @@ def windows(files: list[Path], folder: Path) -> Iterator[Row]:
         for k in range(60):
             dataset.batch(k, 16)
         tokens = 60 * 16 * 1024 / (time.process_time() - begun)
-        yield f"windows, tokens/s a core, {name} pass", f"{tokens / 1e6:.2f} M", "≥ 2 M"
+        yield f"windows, tokens/s per core, {name} pass", f"{tokens / 1e6:.2f} M", "≥ 2 M"
 
 
 def arranged(score: Score, chance: np.random.Generator) -> Score:
     """Another arrangement: key, tempo, volume, instruments, order of tracks, one part's octave."""
     notes = score.notes.copy()
     drums = notes["program"] == DRUMS
-    # At 960 ticks a quarter at least: a grid of sixteenths could not hold another tempo.
+    # At 960 ticks per quarter note at least: a grid of sixteenths could not hold another tempo.
     finer = -(-960 // score.ticks_per_quarter)
     stretch = chance.uniform(0.6, 1.7) * finer
     notes["start"] = np.rint(notes["start"] * stretch)

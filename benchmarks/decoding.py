@@ -1,8 +1,8 @@
-"""Generating row after row: deep sparse stacks against dense ones, and engines against peers.
+"""Decoding speed: deep sparse stacks against dense ones, and engines against peers.
 
     python benchmarks/decoding.py [--position 3900] [--deep-width 96] [--steps 8] [--rounds 2]
 
-First table: a 72-layer, 24-head stack at a late position. Second: about 32 M parameters, eager and
+First table: a 72-layer, 24-head stack at a far position. Second: about 32 M parameters, eager and
 int8, beside nanoGPT with a growing cache and, where transformers is installed, Hugging Face's GPT-2
 under `generate`; the roofline is the time to read the weights (4 bytes each, int8 1) once at the
 measured memory rate. One thread on CPU, random weights, fp32 but for int8, processor time.
@@ -146,7 +146,7 @@ def deep(options: argparse.Namespace) -> Table:
     took = shortest(runs, options.rounds)
     table = Table(
         "stack",
-        "ms a row",
+        "ms per row",
         "rows/s",
         "against dense",
         title=f"72 layers, 24 heads, width {width}, position {position}, batch 1",
@@ -177,7 +177,7 @@ def engines(options: argparse.Namespace) -> Table:
     first = next(iter(runs))
     table = Table(
         "engine",
-        "ms a step",
+        "ms per step",
         "rows/s",
         f"against {first}",
         "of roofline",

@@ -220,7 +220,7 @@ def train(
         spent = time.process_time() - begun
         if spent >= min(1.0, reports / _REPORTS) * budget:
             score = nats_per_frame(mean, held_out, recipe.context)
-            say(f"{spent / 60:5.1f} min, step {step}: validation {score:.3f} nats a frame")
+            say(f"{spent / 60:5.1f} min, step {step}: validation {score:.3f} nats per frame")
             if score < best:
                 best, kept = score, {k: v.clone() for k, v in mean.state_dict().items()}
             reports += 1

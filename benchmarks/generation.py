@@ -1,17 +1,17 @@
-"""How fast music is made, and whether every file is whole: one table each.
+"""Generation speed and the validity of generated files, one table each.
 
     python benchmarks/generation.py [--weights mini] [--pieces 1000] [--only speed,pieces] [--quick]
 
     speed       each example prompt alone, and in eight variations at once
     orchestra   four minutes of ten-instrument music, as a command of its own: time and peak memory
     first       from pressing Enter to the first note in a growing file
-    pieces      many different requests: faults in the eyes of three libraries, instruments kept to,
-                endings within two bars of the length asked for, and how they close
-    asked       pieces from nothing for sets of instruments without a guarantee: how many of the
-                notes are theirs
+    pieces      many different requests: faults found by three libraries, instrument constraints,
+                endings within two bars of the requested length, and final chords
+    asked       pieces without a prompt for requested instruments, without a constraint: the
+                share of notes in them
 
-Seconds are of the clock, and beside them of the processor, which other work on the machine does not
-change. mido, pretty_midi and symusic judge the files.
+Times are wall-clock seconds, and CPU seconds, which other work on the machine does not change.
+mido, pretty_midi and symusic check the files.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def command(arguments: list[str], out: Path) -> tuple[float, float, float, float
 
 def orchestra(weights: str, seconds: int) -> None:
     """Ten instruments for minutes: how long it takes, with the start, and how much memory."""
-    players = "flute,oboe,clarinet,bassoon,horn,trumpet,violin,viola,cello,contrabass"
-    words = ["--only-instruments", players, "--length", str(seconds), "--tempo", "100"]
+    instruments = "flute,oboe,clarinet,bassoon,horn,trumpet,violin,viola,cello,contrabass"
+    words = ["--only-instruments", instruments, "--length", str(seconds), "--tempo", "100"]
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "song.mid"
         _, took, worked, peak = command([*words, "--seed", "1", "--weights", weights], out)
@@ -175,18 +175,18 @@ def faults(result: Result, only: tuple[int, ...] | None) -> set[str]:
                 continue
             key = (message.channel, message.note)
             if message.type == "note_on" and message.velocity:
-                found |= {"struck while sounding"} if key in sounding else set()
+                found |= {"started while sounding"} if key in sounding else set()
                 sounding[key] = now
                 notes += 1
             elif key in sounding and sounding.pop(key) == now:
                 found.add("no length")
         found |= {"stuck"} if sounding else set()
-    judged = pretty_midi.PrettyMIDI(io.BytesIO(result.data))
-    if sum(len(i.notes) for i in judged.instruments) != notes:
+    parsed = pretty_midi.PrettyMIDI(io.BytesIO(result.data))
+    if sum(len(i.notes) for i in parsed.instruments) != notes:
         found.add("pretty_midi sees other notes")
     if symusic.Score.from_midi(result.data).note_num() != notes:
         found.add("symusic sees other notes")
-    if only and {128 if i.is_drum else i.program for i in judged.instruments} - set(only):
+    if only and {128 if i.is_drum else i.program for i in parsed.instruments} - set(only):
         found.add("another instrument")
     return found
 
@@ -217,7 +217,7 @@ def whole(model: Checkpoint, pieces: int) -> None:
         f"{sum(c.tonic_in_bass for c in chords)} of {len(chords)} with "
         "the tonic in the bass, a last chord "
         f"{2 ** median(c.held for c in chords):.1f} times as long as the middle note; "
-        f"{loops} with a figure that goes round more than 99 of 100 real passages let one"
+        f"{loops} with a figure that loops more often than in 99 of 100 real passages"
     )
 
 
@@ -229,7 +229,7 @@ def asked(model: Checkpoint) -> None:
         for result in made(model, None, options)[1]:
             shares.append(result.adherence.in_instruments or 0.0)
     print(
-        f"{len(shares)} pieces from nothing: {sum(shares) / len(shares):.0%} of the notes in the "
+        f"{len(shares)} unprompted pieces: {sum(shares) / len(shares):.0%} of the notes in the "
         f"instruments asked for; in {sum(s >= 0.9 for s in shares)} pieces at least 90 %"
     )
 

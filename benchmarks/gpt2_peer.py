@@ -1,9 +1,9 @@
 """The peer of `quality_per_compute.py`: MidiTok's TSD tokens and a GPT-2 of Hugging Face.
 
-It reads the same notes as our model, already on the grid of 24 steps a quarter and in 32
-velocities, and is spared what could be spared: instruments are named only where they change, there
-are no tempos, meters, rests or pedals, and of a duration longer than a quarter it has to say no
-more than our tokens do.
+It reads the same notes as our model, already on the grid of 24 steps per quarter note and in 32
+velocities, in the cheapest encoding: instruments are given only where they change, there are no
+tempos, meters, rests or pedals, and durations longer than a quarter note are as coarse as in our
+tokens.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tokenizer.midi.read import to_bytes
 Ids = NDArray[np.int64]
 
 DURATIONS = {(0, 2): 24, (2, 4): 12, (4, 8): 6, (8, 16): 3}
-"""Values a quarter, by length in quarters: ours, up to 16 quarters, where the peer's end."""
+"""Values per quarter note, by length in quarter notes: ours up to 16, the peer's limit."""
 _WARMUP = 0.05
 """Part of the run in which the rate goes up."""
 

@@ -92,7 +92,7 @@ def training(device: torch.device, configs: dict[str, ModelConfig], rounds: int)
     rate = matmul_rate(device, torch.bfloat16)
     table = Table(
         "model",
-        "ms a step",
+        "ms per step",
         "tokens/s",
         "MFU",
         "against dense",
@@ -129,7 +129,7 @@ def decoding(device: torch.device, configs: dict[str, ModelConfig], rounds: int)
     table = Table(
         "model",
         "engine",
-        "ms a row",
+        "ms per row",
         "rows/s",
         "of roofline",
         title=f"decoding, batch 1; memory {rate / 1e9:.0f} GB/s",

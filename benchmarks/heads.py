@@ -3,8 +3,9 @@
     python benchmarks/heads.py [DATASET] [--positions 400000] [--layers 2] [--width 96]
 
 DATASET is a folder made by `musenet prepare`; without one, the prompts in examples/ are used, six
-to train on (transposed) and two to test on: enough for the script to run, too little to judge by.
-A head that needs more positions a row (flatten) sees that many fewer rows, as its cost is the same.
+to train on (transposed) and two to test on: enough for the script to run, too little for
+conclusions. A head that needs more positions per row (flatten) sees that many fewer rows, as its
+cost is the same.
 """
 
 from __future__ import annotations

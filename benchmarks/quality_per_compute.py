@@ -9,12 +9,12 @@ needs `pip install miditok transformers`.
 Ours is what `musenet train --preset mini` trains, by the same loop and settings, but in smaller
 steps with a shorter warm-up, as the run is short, and without augmentation and labels, so that both
 see the same music and nothing else. They read it as it comes out of our tokenizer: equal notes on
-equal steps (24 a quarter) in equal velocities (32). Both are scored on the pieces of the test
-split, in windows that overlap by half. They learn in turns of a few seconds, so that both meet the
-same noise. Minutes are CPU time on one thread: on an idle core, minutes of the clock.
+equal steps (24 per quarter note) in equal velocities (32). Both are scored on the pieces of the
+test split, in windows that overlap by half. They learn in turns of a few seconds, so that both meet
+the same noise. Minutes are CPU time on one thread: on an idle core, minutes of the clock.
 
 What cannot be the same: the peer knows no meter, so it codes none; ours codes bars and changes of
-meter, and is told the first meter. The peer's durations end at 16 quarters, where longer ones are
+meter, and is given the first meter. The peer's durations end at 16 quarters, where longer ones are
 cut in its favour. Both code the end of a piece.
 """
 
@@ -240,7 +240,7 @@ def show(ours: Result, peer: Result) -> None:
         "test notes",
         "bits/note",
         title="bits per note of held-out pieces, learned on one core in turns",
-        caption=f"ours needs {100 * (1 - ours.bits / peer.bits):.1f} % fewer bits a note",
+        caption=f"ours needs {100 * (1 - ours.bits / peer.bits):.1f} % fewer bits per note",
     )
     table.add_row(*ours.cells)
     table.add_row(*peer.cells)

@@ -1,4 +1,4 @@
-"""What real music is like, and how much it changes: the figures of `musenet.generation.reranking`.
+"""Statistics of real music and how much they change: figures for `musenet.generation.reranking`.
 
     python benchmarks/ranges.py [FOLDER…] [--pieces 40]
 
@@ -156,7 +156,7 @@ def main() -> None:
     seen = [signs(both[1], both[0]) for both in found]
     for name in seen[0]:
         print(f"{name:12s} {np.percentile([values[name] for values in seen], 99):8.2f}")
-    print(f"\n{loops[0] / max(1, loops[1]):.2%} of {loops[1]:,} notes go on with a loop too long")
+    print(f"\n{loops[0] / max(1, loops[1]):.2%} of {loops[1]:,} notes continue too long a loop")
     share = repeats[1] / max(1, repeats.sum())
     print(f"{share:.0%} of {repeats.sum():,} notes repeat a pitch of the onset before")
     print(

@@ -1,4 +1,4 @@
-"""Times taken side by side: every contestant once a round, in turn, the shortest of each kept."""
+"""Timing by turns: every contestant once per round; the shortest run of each counts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def shortest(
 
 
 def matmul_rate(device: torch.device, dtype: torch.dtype, rounds: int = 5) -> float:
-    """Operations a second of a large square product in a dtype."""
+    """Operations per second of a large square product in a dtype."""
     size = 1024 if device.type == "cpu" else 8192
     a = torch.randn((size, size), device=device).to(dtype)
     return 2 * size**3 / shortest({"": lambda: a @ a}, rounds)[""]
@@ -36,7 +36,7 @@ def matmul_rate(device: torch.device, dtype: torch.dtype, rounds: int = 5) -> fl
 def memory_rate(
     device: torch.device, rounds: int = 5, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Bytes a second that can be read, from summing an array larger than any cache."""
+    """Bytes per second that can be read, from summing an array larger than any cache."""
     many = torch.ones(2**26, device=device)
     return many.nbytes / shortest({"": lambda: many.sum()}, rounds, clock)[""]
 

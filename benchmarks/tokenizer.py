@@ -1,4 +1,4 @@
-"""Tokenizers side by side on the same files: speed, tokens a note, and what survives.
+"""Tokenizers side by side on the same files: speed, tokens per note, and what survives.
 
     python benchmarks/tokenizer.py FOLDER [--files 60] [--rounds 5]
 
@@ -114,7 +114,7 @@ def _in_bulk(name: str, tokenizer: Tokenizer) -> Method:
 
 
 def peers() -> Iterator[Method]:
-    """MidiTok's tokenizers with programs, 24 positions a beat and 32 velocities, as ours."""
+    """MidiTok's tokenizers with programs, 24 positions per beat and 32 velocities, as ours."""
     import miditok
 
     config = {
@@ -126,7 +126,7 @@ def peers() -> Iterator[Method]:
         "pitch_range": (0, 127),
     }
     for name in ("TSD", "REMI", "Octuple"):
-        # Octuple drops what comes after its last bar, the 60th unless it is told otherwise.
+        # Octuple drops what comes after its last bar, by default the 60th.
         more = {"max_bar_embedding": 3000} if name == "Octuple" else {}
         tokenizer = getattr(miditok, name)(miditok.TokenizerConfig(**config, **more))
         yield Method(
@@ -142,7 +142,7 @@ def peers() -> Iterator[Method]:
 
 
 def _of_symusic(theirs: Any) -> Score:
-    """A symusic score's notes as our Score, a track a track."""
+    """A symusic score's notes as our Score, with the same tracks."""
     tracks, notes = [], []
     for number, part in enumerate(theirs.tracks):
         program = 128 if part.is_drum else part.program
@@ -289,7 +289,7 @@ def show(
         table.add_row(reader.name, f"{notes / spent:,.0f} notes/s", "", share)
     console.print(table)
     table = Table(
-        "method", "tokens a note", "notes lost", "velocity error", "duration error", "too long"
+        "method", "tokens per note", "notes lost", "velocity error", "duration error", "too long"
     )
     for method in methods:
         kept = Kept()

@@ -95,7 +95,7 @@ def main() -> None:
     table = Table(
         "model",
         "parameters",
-        "ms a step",
+        "ms per step",
         "tokens/s",
         "against nanoGPT",
         "of matmul rate",

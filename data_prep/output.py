@@ -37,11 +37,13 @@ def open_work_folder(folder: Path, *, overwrite: bool) -> Path:
     if is_dataset and (work / WHOLE).is_dir() and not any((work / WHOLE).iterdir()):
         shutil.rmtree(work)  # a run was stopped when all was done but this
     if is_dataset and not overwrite:
-        raise InputError(f"{folder} is already a dataset; name another folder, or use --overwrite")
+        raise InputError(
+            f"{folder} is already a dataset; choose another folder, or use --overwrite"
+        )
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"{folder} is a file; name a folder for the dataset")
+        raise InputError(f"{folder} is a file; give a folder for the dataset")
     if folder.is_dir() and not is_dataset and not work.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} holds other files; name a new folder for the dataset")
+        raise InputError(f"{folder} contains other files; choose a new folder for the dataset")
     try:
         (work / "chunks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -84,7 +86,7 @@ class DatasetWriter:
         self._writer.add(record.tokens, piece_columns(record, metadata, split, group))
 
     def finish(self, folder: Path) -> None:
-        """Write what stands beside the shards, and put the dataset into its place."""
+        """Write the other files, and move the dataset into place."""
         whole = self._work / WHOLE
         shards = self._writer.close()
         plain = self.report.to_json()
@@ -123,7 +125,7 @@ def piece_columns(record: FileRecord, metadata: Metadata, split: str, group: str
 
 
 def _move_into_place(whole: Path, folder: Path) -> None:
-    """Put a finished dataset where it belongs; `dataset.json` goes away first and comes last."""
+    """Move a finished dataset into place; `dataset.json` is removed first and written last."""
     (folder / "dataset.json").unlink(missing_ok=True)
     shutil.rmtree(folder / "tokens", ignore_errors=True)
     names = sorted(path.name for path in whole.iterdir() if path.name != "dataset.json")

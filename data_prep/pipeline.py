@@ -53,7 +53,7 @@ class Run:
     Attributes:
         engine: one of `ENGINES`.
         limits: workers, and what one file may take.
-        progress: called as the run goes on.
+        progress: called with the progress of the run.
     """
 
     engine: str = "processes"
@@ -88,7 +88,7 @@ def prepare(
         overwrite: whether a finished dataset in `out` is replaced.
 
     Raises:
-        InputError: if an input cannot be used, or `out` holds a dataset or other files.
+        InputError: if an input cannot be used, or `out` contains a dataset or other files.
     """
     preprocessing = preprocessing or Preprocessing(Tokenizer.default())
     plan, run = plan or Plan(), run or Run()

@@ -1,11 +1,11 @@
-"""Generating from Python: what `musenet.load("mini").generate(…)` does.
+"""The Python API: `musenet.load("mini").generate(…)`.
 
     model = musenet.load("mini")
     song = model.generate("song.mid", bars=8, seed=1)[0]
     song.save("more.mid")
 
-The functions here take finished `GenerateOptions` where the methods of `Model` take keywords.
-In a notebook songs show themselves as piano rolls.
+The functions take `GenerateOptions`, the methods of `Model` take keywords. In a notebook, songs are
+displayed as piano rolls.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
 
 
 class Note(NamedTuple):
-    """A note as it comes, with times in seconds from the beginning of the file.
+    """A new note, with times in seconds from the beginning of the file.
 
     Attributes:
         variation: the number of the variation that it belongs to.
-        start: when it begins.
-        duration: how long it sounds, before it is cut at the end or by the next of its pitch.
+        start: when it starts.
+        duration: its length, before it is cut by the end or by the next note of its pitch.
         pitch: 0–127.
         velocity: 1–127.
         program: 0–127 General MIDI, 128 drums.
@@ -60,8 +60,8 @@ class Song:
     """A finished piece.
 
     Attributes:
-        result: the file and what is known of it.
-        continuation: what it was made in.
+        result: the file and its metadata.
+        continuation: the request that it belongs to.
     """
 
     result: Result
@@ -101,7 +101,7 @@ class Song:
 
 
 class Songs(list[Song]):
-    """The variations of one request; in a notebook a column of piano rolls."""
+    """The variations of one request; a notebook displays a column of piano rolls."""
 
     def _repr_html_(self) -> str:
         rolls = (base64.b64encode(song._repr_png_()).decode() for song in self)
@@ -110,7 +110,7 @@ class Songs(list[Song]):
 
 @dataclass(frozen=True)
 class Model:
-    """A checkpoint that makes music.
+    """A checkpoint that generates music.
 
     Attributes:
         checkpoint: the weights and the tokenizer.
@@ -118,25 +118,25 @@ class Model:
 
     checkpoint: Checkpoint
 
-    def generate(self, prompt: AnyPrompt = None, **asked: Unpack[Keywords]) -> Songs:
-        """Continue a piece, or make a new one: a song for each variation.
+    def generate(self, prompt: AnyPrompt = None, **options: Unpack[Keywords]) -> Songs:
+        """Continue a piece, or generate a new one: one song per variation.
 
         Args:
-            prompt: a path, a score or a prompt read before; None for a new piece.
-            asked: any fields of `GenerateOptions`, also in the words of the command line.
+            prompt: a path, a score or a `Prompt`; None for a new piece.
+            options: fields of `GenerateOptions`, also in the notation of the command line.
 
         Raises:
             InputError: if the prompt cannot be read or the request cannot be met.
             TypeError: for an unknown keyword, with the nearest one.
         """
-        return generate(self.checkpoint, prompt, GenerateOptions.from_keywords(**asked))
+        return generate(self.checkpoint, prompt, GenerateOptions.from_keywords(**options))
 
-    def notes(self, prompt: AnyPrompt = None, **asked: Unpack[Keywords]) -> Iterator[Note]:
-        """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+    def notes(self, prompt: AnyPrompt = None, **options: Unpack[Keywords]) -> Iterator[Note]:
+        """Yield the new notes one by one; the arguments are those of `generate`.
 
-        What is wrong with a request is raised here, not when the first note is asked for.
+        Errors in the request are raised here, not with the first note.
         """
-        return notes(self.checkpoint, prompt, GenerateOptions.from_keywords(**asked))
+        return notes(self.checkpoint, prompt, GenerateOptions.from_keywords(**options))
 
 
 def load(
@@ -145,7 +145,7 @@ def load(
     device: str | torch.device = "cpu",
     compute: torch.dtype | None = None,
 ) -> Model:
-    """Read a model: one that comes with the package by its name, or a checkpoint folder.
+    """Load a bundled model by its name, or a checkpoint folder.
 
     Args:
         name_or_folder: a name such as "mini", or a folder.
@@ -161,12 +161,12 @@ def load(
 def generate(
     checkpoint: Checkpoint, prompt: AnyPrompt = None, options: GenerateOptions | None = None
 ) -> Songs:
-    """Make music, a song for each variation asked for.
+    """Generate one song per variation.
 
     Args:
         checkpoint: the model.
         prompt: a path, a score or a prompt read with `read_prompt`; None for a new piece.
-        options: what is asked for; sixteen bars by default.
+        options: the request; sixteen bars by default.
 
     Raises:
         InputError: if the prompt cannot be read or the request cannot be met.
@@ -181,10 +181,10 @@ def generate(
 def notes(
     checkpoint: Checkpoint, prompt: AnyPrompt = None, options: GenerateOptions | None = None
 ) -> Iterator[Note]:
-    """The new notes one by one, as soon as they are there; the arguments are `generate`'s.
+    """Yield the new notes one by one as they are generated; the arguments are those of `generate`.
 
     Raises:
-        InputError: as `generate` does, before the first note is asked for.
+        InputError: as `generate` does, before the first note.
     """
     options = options or GenerateOptions()
     return _played(Continuation(checkpoint, _prompt(prompt, options), options))
@@ -202,14 +202,16 @@ def _played(continuation: Continuation) -> Iterator[Note]:
 
 
 def _prompt(given: AnyPrompt, options: GenerateOptions) -> Prompt | None:
-    """The prompt that a path, a score or a prompt is, or the part of it that the options choose.
+    """The prompt given as a path, a score or a `Prompt`, cut as the options say.
 
     Raises:
-        InputError: if it cannot be read, or there is nothing of which to choose a part.
+        InputError: if it cannot be read, or there is nothing to cut.
     """
     begin, stop = options.begin, options.stop
     if given is None or isinstance(given, Prompt):
         if begin is None and stop is None:
             return given
-        raise InputError("begin and stop choose a part of a file or a score; give one")
+        raise InputError(
+            "begin and stop select part of a file or score; give a path or a score as prompt"
+        )
     return read_prompt(given, begin=begin, stop=stop)

@@ -34,12 +34,12 @@ class Plan:
     """How splits and labels are decided, once all files are known.
 
     Attributes:
-        shares: of the groups that go to validation and test where no manifest says.
+        shares: of the groups that go to validation and test if no manifest says.
         split_by: whether a composer's pieces stay together too.
         stated_splits: whether the splits given in manifests are kept.
         label_pieces: a composer or style needs this many training pieces to become a label.
         path_labels: a pattern that reads labels from paths, or None.
-        composer: id of the composer of files of which neither manifest nor path names one.
+        composer: id of the composer of files without a composer label.
         splits: the split of each file, by corpus and name, that comes before what manifests state.
     """
 
@@ -97,12 +97,12 @@ def accepted(chunks: Sequence[Path]) -> Iterator[FileRecord]:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What becomes of each accepted file, `(N,)`, and the labels to learn.
+    """The decision on each accepted file, `(N,)`, and the labels to learn.
 
     Attributes:
-        refused: "" or why a file is left out after all.
-        original: for an exact duplicate the place of the file it repeats, else its own.
-        group: the place of the first of its near-duplicates.
+        refused: "" or the reason why a file is left out.
+        original: for an exact duplicate the index of the file it repeats, else its own index.
+        group: the index of the first of its near-duplicates.
         split: 0 train, 1 validation, 2 test; meaningless where refused.
         labels: controls such as `composer:bach` to add to the vocabulary, in order.
     """

@@ -5,7 +5,7 @@ hashes, and at least `SHARED` of them; or when their sketches are equal. Hashes 
 share (a scale, a cadence) are no evidence and are left out.
 
 Hashes are taken in parts that fit in memory, and the pairs that share one go through files, sorted
-by piece: what is held at a time does not grow with the corpus.
+by piece: memory use does not grow with the corpus.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ COMMONPLACE = 48
 """A hash found in more pieces than this is no evidence."""
 
 PART = 1 << 18
-"""Hashes taken at a time, about."""
+"""Hashes processed at a time, approximately."""
 
 BLOCK = 1 << 20
-"""Pairs held at a time; if there are more, they go through files."""
+"""Pairs held in memory; if there are more, they go through files."""
 
 PAIR_FILES = 64
 
@@ -59,8 +59,8 @@ def near_duplicates(
     Args:
         sketches: the pieces.
         containment: the least share of the shorter sketch that the longer holds.
-        shared: the fewest hashes in common. SketchStore that share fewer are linked only if they
-            are the same.
+        shared: the fewest hashes in common. Sketches that share fewer are linked only if they
+            are equal.
         scratch: a folder for temporary files; by default the system's.
     """
     if not isinstance(sketches, SketchStore):

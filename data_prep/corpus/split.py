@@ -1,4 +1,4 @@
-"""Splitting: which pieces are trained on, and which are kept for validation and test.
+"""Splitting: which pieces are for training, and which for validation and test.
 
 Pieces that are near-duplicates of each other, however many steps apart, are one group, and a group
 is never divided: no arrangement of a held-out piece is trained on. The split of a group follows
@@ -32,7 +32,7 @@ class Shares:
     test: float = 0.03
 
     def __post_init__(self) -> None:
-        """Refuse negative shares and those over 1."""
+        """Reject negative shares and those over 1."""
         if min(self.validation, self.test) < 0 or self.validation + self.test > 1:
             raise InputError(
                 f"validation takes {self.validation:g} and test {self.test:g} of the pieces; "

@@ -26,8 +26,8 @@ from tokenizer.instruments import DRUMS, range_of
 from tokenizer.theory import Key, fewest_accidentals
 from tokenizer.typing import Tokens
 
-# Indexed by the instrument field. A drum's pitch names a drum and never moves: like a row that is
-# no note, it sets no bound.
+# Indexed by the instrument field. The pitch of a drum identifies the drum and never changes: like a
+# row that is not a note, it sets no bound.
 _FAR = 1000
 _RANGES = [(-_FAR, _FAR), *(range_of(program) for program in range(DRUMS)), (-_FAR, _FAR)]
 _LOW, _HIGH = np.array(_RANGES, dtype=np.int16).T.copy()
@@ -42,10 +42,10 @@ class Augmentation:
 
     Attributes:
         transpose_rate: share of windows that are transposed.
-        transpose: most semitones down and up. Notes are not moved out of their instruments' ranges.
+        transpose: most semitones down and up. Notes stay within their instruments' ranges.
         volume_rate: share of windows whose volume is changed.
         volume_scale: most by which velocities are scaled: 1.25 means 0.8 … 1.25 times.
-        volume_offset: most that is added to or taken from velocities, of 127.
+        volume_offset: most that is added to or subtracted from velocities, of 127.
         tempo_rate: share of windows whose tempo is changed.
         tempo: most by which the tempo is scaled: 1.1 means 0.91 … 1.1 times.
     """

@@ -2,7 +2,7 @@
 
 dataset.json       format, version, token type, shards with their lengths and hashes
 tokens/00000.bin   rows of five little-endian int16, piece after piece, no headers
-pieces.parquet     one row per piece: where its tokens are, and all that is known of it
+pieces.parquet     one row per piece: where its tokens are, and its metadata
 tokenizer.json     what the tokens mean
 report.json        what came in, what was kept, and why the rest was not
 """

@@ -18,7 +18,7 @@ from .shards import Index, file_hash, open_shards, read_index, table_rows
 
 
 def verify(folder: str | os.PathLike[str]) -> list[str]:
-    """What is wrong with a dataset, a sentence each; nothing if it is undamaged.
+    """The problems of a dataset, one sentence each; empty if it is undamaged.
 
     Raises:
         InputError: if the folder is no dataset or lacks a shard.
@@ -33,9 +33,9 @@ def _problems(folder: Path, index: Index) -> Iterator[str]:
         if not (folder / name).is_file():
             yield f"{name} is missing"
         elif file_hash(folder / name) != expected:
-            yield f"{name} is not what was written"
+            yield f"{name} is damaged"
     damaged = [s.file for s in index.shards if file_hash(folder / s.file) != s.blake2b]
-    yield from (f"{file} is not what was written" for file in damaged)
+    yield from (f"{file} is damaged" for file in damaged)
     try:
         yield from _piece_problems(folder, index)
     except (InputError, OSError, ValueError) as error:
@@ -70,9 +70,9 @@ def _piece_problem(
     tokens = np.asarray(shards[number][offset : offset + length])
     reached[number] += length
     if len(tokens) != length:
-        return "goes on past the end of its shard"
+        return "continues past the end of its shard"
     if content_hash(tokens.tobytes(), row["time_signature"], row["tempo"]) != row["content_hash"]:
-        return "is not what was written: its tokens have another hash"
+        return "is damaged: its tokens have another hash"
     if ((tokens < 0) | (tokens >= sizes)).any():
         return "has a value that the vocabulary lacks"
     return "" if row["split"] in SPLITS else f"is in a split called '{row['split']}'"

@@ -68,7 +68,7 @@ class RandomOrder:
 class EpochOrder:
     """Everything once per epoch, in an order and with cuts that differ between epochs.
 
-    Pieces are laid end to end in a random order and cut into windows, which are then shuffled.
+    Pieces are concatenated in a random order and cut into windows, which are then shuffled.
     """
 
     def __init__(self, pieces: Pieces, rows: int, seed: int, *, pack: bool) -> None:

@@ -224,7 +224,7 @@ class Dataset:
         piece, start, stop = passage
         room = len(tokens)
         labels = self.pieces.labels(piece)
-        told = self._dropout.labels(labels, random)
+        known = self._dropout.labels(labels, random)
         knows_length = random.random() >= self._dropout.length
         body, vocabulary = self.pieces.tokens(piece), self.tokenizer.vocabulary
         on_beats = vocabulary.grid.is_beat
@@ -237,8 +237,8 @@ class Dataset:
         tables = None
         if random.random() < self._disguise.rate:
             tables = draw_disguise(self._disguise, moved, random)
-            told = disguised_labels(told, tables)
-        prefix = self.tokenizer.prefix(changed_labels(told, change), start=start == 0)[:room]
+            known = disguised_labels(known, tables)
+        prefix = self.tokenizer.prefix(changed_labels(known, change), start=start == 0)[:room]
         if change.tempo != 1.0 and not on_beats:
             rows = len(body)
             body = stretched(body, change.tempo, vocabulary)

@@ -41,7 +41,7 @@ class Totals:
 
 @dataclass
 class DatasetReport:
-    """Counts that grow as files are decided on, one `refuse` or `keep` a file."""
+    """Counts, updated by one call of `refuse` or `keep` per file."""
 
     files: int = 0
     refused: Counter[str] = field(default_factory=Counter)

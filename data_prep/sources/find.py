@@ -1,7 +1,7 @@
 """Finding MIDI files: folders, globs, zip and tar archives read in place, and lists of files.
 
 Everything is a stream of `MidiFile` and `ManifestEntry` in an order that depends on the inputs
-alone. An archive is read once from front to back, so nothing is unpacked and nothing is held.
+alone. An archive is read once as a stream: nothing is unpacked or held in memory.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ class MidiFile(NamedTuple):
     Attributes:
         corpus: the name of the folder or archive that it came from.
         name: its path in there, with `/`, without the name of the corpus.
-        path: where it lies, or None if it came out of an archive.
-        data: its bytes, if it came out of an archive.
+        path: its path, or None if it is from an archive.
+        data: its bytes, if it is from an archive.
         size: its length in bytes; above `LARGEST_FILE` it has no data.
-        modified: when it was changed last, in nanoseconds, if it lies on disk.
+        modified: its modification time in nanoseconds, if it is on disk.
     """
 
     corpus: str
@@ -69,10 +69,10 @@ class MidiFile(NamedTuple):
 
     @classmethod
     def on_disk(cls, corpus: str, name: str, path: str) -> MidiFile:
-        """A file that lies on disk.
+        """A file on disk.
 
         Raises:
-            OSError: if it does not.
+            OSError: if it does not exist.
         """
         status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files takes its time)
         return cls(corpus, name, path, None, status.st_size, status.st_mtime_ns)
@@ -122,14 +122,14 @@ def find_corpora(inputs: Sequence[str | os.PathLike[str]]) -> list[Corpus]:
     itself if it has a manifest.
 
     Raises:
-        InputError: if an input does not exist or holds no MIDI.
+        InputError: if an input does not exist or contains no MIDI.
     """
     found: list[Corpus] = []
     for given in inputs:
         some = list(_corpora_of(os.fspath(given)))
         if not some:
             raise InputError(
-                f"{given} holds no MIDI files and no archives; "
+                f"{given} contains no MIDI files and no archives; "
                 f"a MIDI file ends in {', '.join(MIDI_SUFFIXES)}"
             )
         found += some
@@ -146,7 +146,7 @@ def _corpora_of(given: str) -> Iterator[Corpus]:
     if not path.exists():
         matches = _matches(given)
         if not matches:
-            raise InputError(f"{given} does not exist; name a folder, an archive or a glob")
+            raise InputError(f"{given} does not exist; give a folder, an archive or a glob")
         yield from _corpora_of_matches(given, [Path(match) for match in matches])
     elif path.is_dir():
         yield from _corpora_of_folder(path)
@@ -202,14 +202,14 @@ def find_midi_files(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[MidiFi
     """Every MIDI file of the corpora at paths and globs.
 
     Raises:
-        InputError: if an input does not exist, holds no MIDI or is damaged.
+        InputError: if an input does not exist, contains no MIDI or is damaged.
     """
     for corpus in find_corpora(inputs):
         yield from (item for item in find_items(corpus) if isinstance(item, MidiFile))
 
 
 def is_midi(name: str) -> bool:
-    """Whether a file's name says that it is MIDI (and is not a hidden companion of one)."""
+    """Whether a file's name says that it is MIDI (and not a hidden macOS metadata file)."""
     base = name.rsplit("/", 1)[-1]
     return base.casefold().endswith(MIDI_SUFFIXES) and not base.startswith(".")
 

@@ -1,4 +1,4 @@
-"""Labels: what a manifest and a path say of a piece, in one form.
+"""Labels of a piece from its manifest and its path, in one form.
 
 Names differ between sources ("BachJS", "Bach, Johann Sebastian"); they are normalised by
 `tokenizer.labels`, so that one composer is one label. Where a manifest and the path disagree, the
@@ -39,7 +39,7 @@ PATH_FIELDS = ("composer", "title", "style", "split")
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is known of a piece beside its notes.
+    """The metadata of a piece.
 
     Attributes:
         composer: normalised name, or None.

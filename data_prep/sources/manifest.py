@@ -1,8 +1,8 @@
 """Manifests: tables with each file's composer, title, style and licence.
 
-A manifest is JSON lines, CSV or Parquet with a column `file`; every other column is optional and
-is read by `label`. During a run the rows wait in a small database on disk, because an archive may
-hold its manifest behind its files and because a corpus may have more rows than memory.
+A manifest is JSON lines, CSV or Parquet with a column `file`; every other column is optional and is
+read by `label`. During a run the rows are stored in a small database on disk, because an archive
+may contain its manifest after its files and because a corpus may have more rows than fit in memory.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _parquet_rows(stream: Any, where: str) -> Iterator[ManifestRow]:
 class ManifestStore:
     """Manifest rows on disk, by corpus and file; a later row of the same file wins.
 
-    A row that has nothing but its file, as in a plain list of files, is not kept.
+    A row with only its file, as in a plain list of files, is not stored.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,7 +111,7 @@ class ManifestStore:
         )
 
     def put(self, corpus: str, name: str, row: ManifestRow) -> None:
-        """Keep a row."""
+        """Store a row."""
         if not any(value for column, value in row.items() if column not in _FILE_COLUMNS):
             return
         self._is_empty = False

@@ -2,8 +2,8 @@
 
 They are the finished work of a run: a run that is started again finds its chunks by name. A chunk
 is one line of JSON, with a list for each column, followed by the columns that are bytes, tokens
-last; the line has their lengths. Plain `json` reads and writes it: a record object for each of
-millions of files would cost time, and nobody but this module reads them.
+last; the line has their lengths. Plain `json` reads and writes it, because an object per file
+would be slow for millions of files.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Engines: what runs `make_chunk` on batch after batch, within limits; and the one on threads.
 
     processes   workers of this machine, each file with a limit of time and memory (default)
-    threads     threads of this process: nothing to start, but a file that hangs cannot be stopped
+    threads     threads of this process: no start-up cost, but a file that hangs cannot be stopped
     ray         tasks on a Ray cluster (the optional extra `ray`)
 
 The chunks are the same with any engine and any number of workers.
@@ -20,12 +20,12 @@ from .chunks import make_chunk
 from .worker import FileBatch, Preprocessing
 
 CRASHED = ("crashed", "the process reading it died")
-"""The reason for which a file is refused that ended its worker."""
+"""The reason for a file that killed its worker."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may take.
+    """Resource limits of a run.
 
     Attributes:
         workers: processes, threads or tasks at a time.
@@ -39,11 +39,11 @@ class Limits:
 
     @property
     def time_exceeded(self) -> tuple[str, str]:
-        """The reason for which a file is refused that took too long."""
+        """The reason for a file that took too long."""
         return "time_limit", f"reading it took more than {self.seconds:g} s"
 
     def apply_to_memory(self) -> None:
-        """Let allocations beyond the limit fail in this process, where the system can do that."""
+        """Make allocations beyond the limit fail in this process, if the system supports it."""
         try:
             import resource
         except ImportError:
@@ -54,7 +54,7 @@ class Limits:
 
 
 Engine = Callable[[Iterator[FileBatch], Preprocessing, Limits], Iterator[FileBatch]]
-"""Takes batches and gives each back when its chunk is written, in any order."""
+"""Takes batches and returns each when its chunk is written, in any order."""
 
 
 def on_threads(

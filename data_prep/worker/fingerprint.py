@@ -1,11 +1,11 @@
 """Fingerprints of music that transposition, tempo, volume and order of tracks do not change.
 
 A piece becomes the sequence of its sounding harmonies: at each onset the set of pitch classes that
-sound, repeats left out. From every harmony on, as many as hold `RUN_NOTES` notes together (four
-chords, or a dozen notes of a melody) are turned so that the first stands in its canonical rotation,
+sound, repeats left out. Starting at every harmony, a run with at least `RUN_NOTES` notes (four
+chords, or a dozen notes of a melody) is transposed so that the first is in its canonical rotation,
 and hashed. The set of hashes is the piece, and the piece's *sketch* is the hashes below a threshold
 (Broder 1997, "On the resemblance and containment of documents"; fixed thresholds as in sourmash's
-scaled MinHash, Brown & Irber 2016). Two sketches tell how much of the shorter piece the longer one
+scaled MinHash, Brown & Irber 2016). Two sketches show how much of the shorter piece the longer one
 contains, so that a movement is found in a whole, and an arrangement in its original.
 
 A piece for drums alone has no harmonies: there a dozen onsets, each the set of drums played
@@ -27,10 +27,10 @@ from tokenizer.typing import Floats, Ints, Mask
 Sketch = npt.NDArray[np.uint32]
 
 Harmonies = Ints
-"""Sets of pitch classes, a bit each."""
+"""Sets of pitch classes, one bit each."""
 
 RUN_NOTES = 14
-"""Harmonies are hashed together until they hold so many notes."""
+"""Harmonies are hashed together until they have this many notes."""
 
 LONGEST_RUN = 12
 """Harmonies in a run, at most."""
@@ -173,8 +173,8 @@ def _mean_gaps(start: Ints, size: Ints) -> Floats:
 def _harmony_hashes(masks: Harmonies, piece: Ints) -> tuple[npt.NDArray[np.uint64], Ints]:
     """A hash for each run of harmonies whose first has one canonical rotation, and its piece.
 
-    A run that the piece's end cuts short is none, unless the whole piece is shorter than a run;
-    nor is a scale, which is in all music.
+    A run cut short by the end of the piece does not count, unless the whole piece is shorter than
+    a run; nor does a scale, which occurs in all music.
     """
     count = len(masks)
     size = _SIZE[masks]
@@ -198,7 +198,7 @@ def _run_hashes(masks: Harmonies, begin: Ints, length: Ints) -> npt.NDArray[np.u
     """The hash of each run of harmonies, turned as its first stands canonically."""
     longest = int(length.max())
     rank = (longest - length).astype(np.min_scalar_type(longest))
-    order = rank.argsort(kind="stable")  # the runs that go on at each step then stand first
+    order = rank.argsort(kind="stable")  # the runs that continue at each step then come first
     begin = begin[order]
     going = len(begin) - np.bincount(length).cumsum()
     rotation = _ROTATION[masks[begin]]

@@ -1,6 +1,6 @@
 """The engine that runs on processes of this machine: one that hangs or dies is replaced.
 
-The file that it was reading is refused, and the rest of its batch given to another process.
+The file that it was reading is left out, and the rest of its batch goes to another process.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .engines import CRASHED, Limits
 from .worker import TOGETHER, FileBatch, Preprocessing
 
 NOTHING = -1
-"""In place of a file's: none is begun yet."""
+"""In place of a file index: no file has been started."""
 
 
 @dataclass
@@ -156,7 +156,7 @@ def _without_culprit(worker: _Worker, limits: Limits, overdue: bool) -> FileBatc
 
 
 def _work(pipe: Connection, begun: Any, preprocessing: Preprocessing, limits: Limits) -> None:
-    """What a process runs: batches come in; None for "done" and errors go out."""
+    """The main function of a worker: receives batches, sends None for "done" or an error."""
     keep_freed_memory()
     limits.apply_to_memory()
 

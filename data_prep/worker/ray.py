@@ -1,8 +1,8 @@
 """The engine that runs on Ray (https://docs.ray.io): one machine, or a cluster of any size.
 
-Files are read here and sent; records come back and are written here, so that the nodes need this
-package and nothing of this machine's disks. A batch whose task dies or takes too long is run again
-file by file, which finds the one at fault.
+Files are read here and sent to the nodes, which send records back, so the nodes need this package
+but no shared disk. A batch whose task dies or takes too long is run again file by file, to find the
+one at fault.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def _loaded(file: MidiFile) -> MidiFile:
 def _examine(
     files: Sequence[MidiFile], preprocessing: Preprocessing, limits: Limits
 ) -> Sequence[FileRecord]:
-    """A task: its process ends itself when a file takes too long, for nothing else can."""
+    """A task: its process ends itself when a file takes too long, because nothing else can."""
     keep_freed_memory()
     limits.apply_to_memory()
     watch = _Watch(limits.seconds)

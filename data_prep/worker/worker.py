@@ -1,7 +1,7 @@
 """MIDI files to records, one for each: read, clean, encode, fingerprint. What workers run.
 
-A record says either what the piece is or why it is refused; nothing here raises for what a file
-holds, and nothing here knows of the other files.
+A record describes the piece, or says why it is left out. Nothing here raises for the content of a
+file, and nothing depends on other files.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ class Preprocessing:
 
 
 class FileRecord(NamedTuple):
-    """What became of one file.
+    """The result of one file.
 
     Attributes:
-        corpus: where it came from.
-        name: its path in there.
+        corpus: its corpus.
+        name: its path in the corpus.
         refused: the rule or reason for which it is left out, or "".
         detail: how it broke the rule, for the report.
-        notes: how many notes it has.
-        rows: how many rows `tokens` has.
-        clipped: how many notes are longer than the longest duration.
+        notes: its number of notes.
+        rows: the number of rows of `tokens`.
+        clipped: the number of notes longer than the longest duration.
         quarters: its length in quarter notes.
         seconds: its length in seconds.
         instruments: its programs, ascending.
-        tempo: quarters a minute, or None.
+        tempo: in quarter notes per minute, or None.
         time_signature: the first, such as "3/4", or "".
         fifths: its key's signature, −7 … 7, or None.
         minor: whether its key is minor, or None.
@@ -99,7 +99,7 @@ class FileBatch:
     """A run of files that one worker takes at a time.
 
     Attributes:
-        number: its place in the whole run.
+        number: its index in the run.
         target: the chunk to write.
         files: what to read.
         refused: why files that hung or crashed are not to be read again, by index.

@@ -1,9 +1,9 @@
-"""Attention by pattern: one specification, three backends, and no T×T mask but in `reference`.
+"""Attention by pattern: one specification and three backends; only `reference` uses a T×T mask.
 
-    reference   scores of all pairs, masked by `patterns.allowed`: small, slow, the oracle
-    sdpa        PyTorch: every part of the pattern (see `musenet.attention.decompose`) on its best
-                kernel; on the meta device what a fused kernel keeps (queries, keys, values, result,
-                log-sum)
+    reference   scores of all pairs, masked by `patterns.allowed`: slow, the reference for tests
+    sdpa        PyTorch: each part of the pattern (see `musenet.attention.decompose`) on its best
+                kernel; on the meta device what a fused kernel saves (queries, keys, values, result,
+                log-sum-exp)
     xformers    xformers' kernels for the same parts, on CUDA
 
 Shape suffixes: B batch, T positions, H query heads, G key-value heads, D channels of a head.
@@ -48,7 +48,7 @@ def attend(
         backend: one of `BACKENDS`; "auto" takes xformers where it runs, else sdpa.
 
     Returns:
-        [B, T, H, D]; zeros where a query has no key.
+        [B, T, H, D]; zeros if a query has no key.
 
     Raises:
         InputError: for an unknown backend, or xformers where it cannot run.
@@ -85,7 +85,7 @@ def resolve(backend: str, device: torch.device) -> str:
     if backend == "auto":
         return "xformers" if xformers.available(device) else "sdpa"
     if backend == "xformers" and not xformers.available(device):
-        raise InputError(f"xformers cannot run on {device}; use the backend sdpa, or auto")
+        raise InputError(f"xformers cannot run on {device}; set the backend to sdpa or auto")
     return backend
 
 

@@ -1,8 +1,8 @@
 """Attention of new positions to themselves and to a cache: a chunk of any size, or a single step.
 
-A chunk is cut where rows end. Each piece writes its keys and values to the cache and then reads
-what its pattern can see, so any division of a sequence into chunks gives the same result.
-Past the cache's length the oldest row is forgotten whenever a new row begins.
+A chunk is split at row boundaries. Each part writes its keys and values to the cache and then reads
+what its pattern can see, so any division of a sequence into chunks gives the same result. Past the
+length of the cache, each new row replaces the oldest.
 
 Shape suffixes: B batch, T positions, H query heads, G key-value heads, D channels of a head.
 """
@@ -35,7 +35,7 @@ def attend_cached(
         v_BTGD: their values.
         cache: keys and values of positions 0…start − 1.
         start: the first new position.
-        backend: for a first chunk, which needs no cache.
+        backend: for the first chunk, which needs no cache.
 
     Returns:
         [B, T, H, D].
@@ -47,7 +47,7 @@ def attend_cached(
     pieces = []
     first = start
     while first < start + length:
-        # A piece stays inside one row: its keys are then one slice of the cache.
+        # A part stays inside one row, so its keys are one slice of the cache.
         stop = min(start + length, (first // cache.row_length + 1) * cache.row_length)
         here = slice(first - start, stop - start)
         cache.write(k_BTGD[:, here], v_BTGD[:, here], first)
@@ -59,13 +59,13 @@ def attend_cached(
 def attend_one(
     q_BHD: Tensor, k_BGD: Tensor, v_BGD: Tensor, cache: LayerCache, position: int
 ) -> Tensor:
-    """Attention [B, H, 1, D] of one position, which is appended to the cache."""
+    """Attention of one position, [B, H, 1, D], which is appended to the cache."""
     cache.put(k_BGD, v_BGD, position)
     return read(q_BHD[:, :, None], cache, position, position + 1)
 
 
 def read(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
-    """Attention of positions first…stop − 1 of one row, whose keys are in the cache already.
+    """Attention of positions first…stop − 1 of one row, whose keys are already cached.
 
     Returns:
         [B, H, T, D].
@@ -86,7 +86,7 @@ def read(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
 
 
 def _against(q_BHTD: Tensor, cache: LayerCache, low: int, high: int, causal: bool) -> Tensor:
-    """Against a slice of the cache; `causal` where its last keys are the queries' own."""
+    """Attention to a slice of the cache; `causal` if its last keys are those of the queries."""
     keys, values = cache.keys[:, :, low:high], cache.values[:, :, low:high]
     seen = None
     if causal:
@@ -97,7 +97,7 @@ def _against(q_BHTD: Tensor, cache: LayerCache, low: int, high: int, causal: boo
 
 
 def _columns(q_BHTD: Tensor, cache: LayerCache, rows: int, column: int) -> Tensor:
-    """Each query against its own column, whose row has just been written."""
+    """Attention of each query to its column."""
     batch, heads, width, channels = q_BHTD.shape
     if width == 1:
         return sdpa(
@@ -111,10 +111,10 @@ def _columns(q_BHTD: Tensor, cache: LayerCache, rows: int, column: int) -> Tenso
 
 
 def _by_specification(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
-    """Against the places that `patterns.allowed` names, of those that the cache still has."""
+    """Attention to the positions allowed by `patterns.allowed` that are still cached."""
     capacity, row_length = cache.capacity, cache.row_length
     places = np.arange(capacity)
-    # The position that was last written to each place; those never written come out negative.
+    # The position last written to each slot; negative if none was.
     held = stop - 1 - (stop - 1 - places) % capacity
     recent = held // row_length > (stop - 1) // row_length - cache.rows
     queries = np.arange(first, stop)[:, None]
@@ -127,7 +127,7 @@ def _by_specification(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) 
 
 
 def sdpa(q_BHTD: Tensor, k_BGSD: Tensor, v_BGSD: Tensor, seen: Tensor | None) -> Tensor:
-    """PyTorch's attention; `seen` says which keys [… T, S], None that all are."""
+    """PyTorch's attention; `seen` [… T, S] masks the keys, None for all."""
     return F.scaled_dot_product_attention(
         q_BHTD, k_BGSD, v_BGSD, attn_mask=seen, enable_gqa=q_BHTD.shape[1] != k_BGSD.shape[1]
     )

@@ -1,4 +1,4 @@
-"""Each attention pattern as parts: views of the sequence in which attention is plain.
+"""Each attention pattern as parts: views of the sequence with full or causal attention.
 
 A part sees [B, T, H, D] as independent sequences in which every query sees all keys (`full`), the
 keys up to its own place (`causal`) or those from its own place on (`after`). The parts of a
@@ -29,32 +29,32 @@ View = Callable[[Tensor, int], Tensor]
 
 @dataclass(frozen=True)
 class Fold:
-    """A way to see [B, T, H, D] as sequences.
+    """A view of [B, T, H, D] as sequences.
 
     Attributes:
         view: gives a view of the array, which may be written to.
-        join: two neighbouring axes of the view that together are one, or None.
+        join: two neighbouring axes of the view to merge into one, or None.
     """
 
     view: View
     join: tuple[int, int] | None = None
 
     def __call__(self, x_BTHD: Tensor, row_length: int) -> Tensor:
-        """Sequences [N, S, heads, D]; a copy where no view can be had."""
+        """Sequences [N, S, heads, D]; a copy if no view is possible."""
         seen = self.view(x_BTHD, row_length)
         return seen if self.join is None else seen.flatten(*self.join)
 
 
 @dataclass(frozen=True)
 class PatternPart:
-    """Which queries meet which keys, and how.
+    """Which queries attend to which keys, and how.
 
     Attributes:
         queries: fold of the queries and the result.
         keys: fold of keys and values.
         sees: "causal", "full" or "after".
-        skips: rows at the beginning that have no query.
-        needs_length: the row length from which on there is any query.
+        skips: rows at the beginning without queries.
+        needs_length: the minimum row length for which there are queries.
     """
 
     queries: Fold
@@ -130,7 +130,7 @@ def _summary_part(back: int) -> PatternPart:
 def parts(pattern: str, length: int, row_length: int) -> list[PatternPart]:
     """The parts of a pattern for `length` positions, a multiple of the row length.
 
-    A part that has no query at this length is left out.
+    A part without queries at this length is left out.
     """
     table = {
         "dense": [PatternPart(Fold(_whole), Fold(_whole), "causal")],

@@ -1,7 +1,7 @@
-"""Keys and values of the positions so far, kept no longer than a layer's pattern can use them.
+"""The key-value cache: each layer stores only the positions that its pattern can use.
 
-Every buffer is allocated once. With row length l: `row` keeps l positions, `previous_row` and
-`local` 2l, all others the whole length, after which they roll over, oldest row first.
+Every buffer is allocated once. With row length l: `row` stores l positions, `previous_row` and
+`local` 2l, all others the whole length, after which the oldest row is overwritten first.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ class LayerCache:
     Attributes:
         pattern: the layer's attention pattern.
         row_length: positions of a row.
-        length: positions of the longest sequence that is seen whole.
-        capacity: positions kept, a multiple of the row length.
+        length: positions of the longest sequence that fits.
+        capacity: positions stored, a multiple of the row length.
         keys: [B, G, capacity, D]; for `column` [B, row_length, G, rows, D].
         values: like `keys`.
     """
@@ -48,11 +48,11 @@ class LayerCache:
 
     @property
     def rows(self) -> int:
-        """Rows kept."""
+        """Rows stored."""
         return self.capacity // self.row_length
 
     def write(self, k_BTGD: Tensor, v_BTGD: Tensor, start: int) -> None:
-        """Put the keys and values of positions start, start + 1, … in their places."""
+        """Write the keys and values of positions start, start + 1, …"""
         if k_BTGD.shape[1] == 1:
             self.put(k_BTGD[:, 0], v_BTGD[:, 0], start)
             return
@@ -66,7 +66,7 @@ class LayerCache:
                 self._write_ring(new_BTGD.transpose(1, 2), kept_here, first, stop)
 
     def put(self, k_BGD: Tensor, v_BGD: Tensor, position: int) -> None:
-        """Put the keys and values of one position in their place."""
+        """Write the keys and values of one position."""
         if self.pattern == "column":
             row, column = divmod(position, self.row_length)
             self.keys[:, column, :, row % self.rows] = k_BGD
@@ -93,7 +93,7 @@ class Cache:
 
     Attributes:
         layers: one `LayerCache` per layer.
-        position: the position that the next token gets.
+        position: the position of the next token.
     """
 
     def __init__(self, layers: Sequence[LayerCache]) -> None:
@@ -101,11 +101,11 @@ class Cache:
         self.position = 0
 
     def reset(self) -> None:
-        """Start again at position 0; the memory is used again, not freed."""
+        """Start again at position 0; the memory is reused, not freed."""
         self.position = 0
 
     def copy_sequence(self, single: Cache, lanes: Tensor) -> None:
-        """Take over the one sequence of another cache into some of the sequences of this one."""
+        """Copy the only sequence of another cache to some of the sequences of this one."""
         for source, target in zip(single.layers, self.layers, strict=True):
             target.keys[lanes] = source.keys
             target.values[lanes] = source.values
@@ -118,6 +118,6 @@ class Cache:
 
 
 def kept(pattern: str, row_length: int, length: int) -> int:
-    """Positions that a layer of a pattern keeps for a sequence of `length`."""
+    """Positions that a layer with a pattern stores for a sequence of `length`."""
     rows = -(-length // row_length)
     return row_length * KEPT_ROWS.get(pattern, rows)

@@ -18,7 +18,7 @@ from .decompose import Fold, PatternPart
 
 
 class Kernel(Protocol):
-    """Plain attention of sequences, with what is needed to merge and to go backward.
+    """Attention of sequences, with what merging and the backward pass need.
 
     Shapes: q, out and g [N, S, H, D]; k and v [N, K, G, D]; lse [N, S, H] in fp32.
     """
@@ -40,7 +40,7 @@ def merged_attention(
     row_length: int,
     kernel: Kernel,
 ) -> Tensor:
-    """Softmax attention over the union of parts, the first of which gives every query a key.
+    """Softmax attention over the union of parts; the first part has a key for every query.
 
     Returns:
         [B, T, H, D].
@@ -107,7 +107,7 @@ def _add(grad: Tensor, share: Tensor, fold: Fold, row_length: int) -> None:
 
 
 class TorchKernel:
-    """Matmuls and a softmax, on any device and in any dtype."""
+    """Matrix products and a softmax, on any device and in any dtype."""
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor, sees: str) -> tuple[Tensor, Tensor]:
         """See `Kernel.forward`."""

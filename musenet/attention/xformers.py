@@ -1,4 +1,4 @@
-"""Attention on xformers' kernels, where they can run.
+"""Attention with xformers' kernels, where they can run.
 
 xformers is imported by `available` and nowhere else, and only when a CUDA device is there. Every
 part is a plain sequence to it, so two biases are enough (both have batch > 1):
@@ -30,9 +30,9 @@ _ALIGNED = 8
 
 @cache
 def available(device: torch.device) -> bool:
-    """Whether xformers runs on `device`, found out by running it once; logs what it found."""
+    """Whether xformers runs on `device`, tested by one call; logs the result."""
     if device.type != "cuda":
-        _log.info("attention runs on PyTorch on %s: xformers needs a CUDA device", device)
+        _log.info("attention uses PyTorch on %s: xformers needs a CUDA device", device)
         return False
     try:
         ops = operators()
@@ -41,12 +41,12 @@ def available(device: torch.device) -> bool:
         out.sum().backward()
         works = bool(torch.isfinite(out).all()) and q.grad is not None
         reason = "its result is not finite"
-    except Exception as error:  # Whatever a foreign binary raises, PyTorch can do the work.
+    except Exception as error:  # Whatever the binary raises, PyTorch can take over.
         works, reason = False, str(error).strip().partition("\n")[0] or type(error).__name__
     if works:
-        _log.info("attention runs on xformers on %s", device)
+        _log.info("attention uses xformers on %s", device)
     else:
-        _log.warning("attention runs on PyTorch on %s: xformers cannot run (%s)", device, reason)
+        _log.warning("attention uses PyTorch on %s: xformers cannot run (%s)", device, reason)
     return works
 
 

@@ -1,1 +1,1 @@
-"""The command line: one module for each command, which imports what is heavy only when it runs."""
+"""The command line: one module per subject; heavy imports happen when a command runs."""

@@ -10,38 +10,36 @@ import typer
 
 def bands(
     out: Annotated[
-        Path | None, typer.Option(help="The folder for the songs and their manifest.")
+        Path | None, typer.Option(help="Folder for the songs and their manifest.")
     ] = None,
-    pieces: Annotated[int, typer.Option(help="How many songs.")] = 100,
+    pieces: Annotated[int, typer.Option(help="Number of songs.")] = 100,
     seed: Annotated[int, typer.Option(help="The same seed gives the same songs.")] = 1,
     style: Annotated[
         list[str] | None,
-        typer.Option(
-            help="A style's name or the path of a style file; repeatable. All, if left out."
-        ),
+        typer.Option(help="Name of a style, or path of a style file; repeatable. Default: all."),
     ] = None,
     tunes: Annotated[
         Path | None,
         typer.Option(
-            help="A folder or .tar archive of lead sheets in ABC: half of the songs arrange one."
+            help="Folder or .tar archive of lead sheets in ABC; half of the songs arrange one."
         ),
     ] = None,
     groove: Annotated[
         Path | None,
         typer.Option(
-            help="A folder of drum performances (Groove MIDI): the songs' drummers get their "
-            "feel, and the songs the licence CC BY 4.0."
+            help="Folder of drum performances (Groove MIDI) that give the drums their feel; the "
+            "songs are then licensed CC BY 4.0."
         ),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Songs made at a time; 0 is all cores.")] = 0,
+    workers: Annotated[
+        int, typer.Option(help="Number of worker processes; 0 means one per core.")
+    ] = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Write a folder that is finished again.")
+        bool, typer.Option("--overwrite", help="Replace a finished folder.")
     ] = False,
-    list_styles: Annotated[
-        bool, typer.Option("--list", help="Print the styles and make nothing.")
-    ] = False,
+    list_styles: Annotated[bool, typer.Option("--list", help="List the styles, and exit.")] = False,
 ) -> None:
-    """Arrange songs for bands by rule: CC0 training data, reproducible from a seed."""
+    """Generate band songs by rule: CC0 training data, reproducible from a seed."""
     import os
 
     from data_prep.bands.notation.style import load, names
@@ -54,9 +52,9 @@ def bands(
             print(f"{name:<24}{load(name).title}")
         return
     if out is None:
-        raise InputError("no folder is given; name one with --out, or see the styles with --list")
+        raise InputError("no output folder is given; add --out FOLDER, or --list to see the styles")
     if workers < 0:
-        raise InputError(f"--workers is {workers}; give 0 for all cores, or a positive number")
+        raise InputError(f"--workers is {workers}; give a positive number, or 0 for all cores")
     from rich.progress import Progress
 
     with Progress(transient=True) as bars:

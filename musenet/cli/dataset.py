@@ -1,4 +1,4 @@
-"""`musenet dataset info|verify|merge|sample`: look at, check, join and hear datasets."""
+"""`musenet dataset info|verify|merge|sample`: inspect, verify, merge and sample datasets."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-dataset = typer.Typer(help="Look at, check, join and hear datasets.", no_args_is_help=True)
+dataset = typer.Typer(help="Inspect, verify, merge and sample datasets.", no_args_is_help=True)
 
-Folder = Annotated[Path, typer.Argument(help="A dataset folder.", show_default=False)]
+Folder = Annotated[Path, typer.Argument(help="Dataset folder.", show_default=False)]
 
 
 @dataset.command()
@@ -18,7 +18,7 @@ def info(
     folder: Folder,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
-    """Say what is in a dataset."""
+    """Show what is in a dataset."""
     from rich.console import Console
     from rich.table import Table
 
@@ -51,7 +51,7 @@ def info(
 
 @dataset.command()
 def verify(folder: Folder) -> None:
-    """Check every byte of a dataset; exit with 1 and say what is wrong if anything is."""
+    """Check every byte of a dataset; list any damage and exit with code 1."""
     from data_prep.dataset.verify import verify as verified
 
     problems = verified(folder)
@@ -59,7 +59,7 @@ def verify(folder: Folder) -> None:
         print(f"{folder}: {problem}")
     if problems:
         raise typer.Exit(1)
-    print(f"{folder}: every byte is what was written")
+    print(f"{folder}: no damage found")
 
 
 @dataset.command()
@@ -67,12 +67,12 @@ def merge(
     folders: Annotated[
         list[Path], typer.Argument(help="Dataset folders.", metavar="DATASET…", show_default=False)
     ],
-    out: Annotated[Path, typer.Option(help="The dataset folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Dataset folder to write.", show_default=False)],
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace a finished dataset.")
     ] = False,
 ) -> None:
-    """Join datasets: repeated pieces once, and no arrangement of a held-out piece in training."""
+    """Merge datasets, dropping duplicates and near-duplicates of held-out pieces."""
     from data_prep.merge import merge as merged
 
     report = merged(folders, out, overwrite=overwrite)
@@ -84,16 +84,21 @@ def merge(
 @dataset.command()
 def sample(
     folder: Folder,
-    out: Annotated[Path, typer.Option(help="A folder for the MIDI files.", show_default=False)],
-    count: Annotated[int, typer.Option(help="How many files to write.")] = 5,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "train",
+    out: Annotated[Path, typer.Option(help="Folder for the MIDI files.", show_default=False)],
+    count: Annotated[int, typer.Option(help="Number of files to write.")] = 5,
+    split: Annotated[
+        str, typer.Option(help="Split to sample: train, validation or test.")
+    ] = "train",
     context: Annotated[int, typer.Option(help="Tokens per window.")] = 1024,
     seed: Annotated[int, typer.Option(help="The same seed draws the same pieces.")] = 0,
     plain: Annotated[
-        bool, typer.Option("--plain", help="Whole pieces as they are, not windows of training.")
+        bool,
+        typer.Option(
+            "--plain", help="Write whole pieces without augmentation, not training windows."
+        ),
     ] = False,
 ) -> None:
-    """Write what a model is trained on as MIDI files, and say what was done to it."""
+    """Write training windows as MIDI files, and print how each was augmented."""
     from data_prep.dataset.preview import piece_scores, window_scores
     from tokenizer import write
 

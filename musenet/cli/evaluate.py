@@ -16,36 +16,37 @@ if TYPE_CHECKING:
 
 def evaluate(
     paths: Annotated[
-        list[Path], typer.Argument(help="Folders, archives or MIDI files, or a dataset.")
+        list[Path], typer.Argument(help="Folders, archives, MIDI files, or a dataset.")
     ],
     weights: Annotated[
-        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
     ] = "mini",
-    json: Annotated[Path | None, typer.Option(help="Write the figures here.")] = None,
-    split: Annotated[str, typer.Option(help="Of a dataset: which part is scored.")] = "test",
+    json: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
+    split: Annotated[str, typer.Option(help="Split to score, for a dataset.")] = "test",
     context: Annotated[
-        int | None, typer.Option(help="Tokens read at once; as in training by default.")
+        int | None,
+        typer.Option(help="Context length in tokens.", show_default="as in training"),
     ] = None,
     labels: Annotated[
-        bool, typer.Option(help="Tell the model composer, instruments, tempo and key.")
+        bool, typer.Option(help="Condition on composer, instruments, tempo and key.")
     ] = False,
     baselines: Annotated[
         Path | None,
-        typer.Option(help="Also score models of counts, fitted on this dataset's training split."),
+        typer.Option(help="Dataset to fit n-gram baselines on, scored on the same notes."),
     ] = None,
     music: Annotated[
         list[Path] | None,
-        typer.Option(help="Music that the model made: its statistics beside those of PATHS."),
+        typer.Option(help="Generated music to compare with PATHS, by statistics."),
     ] = None,
     library: Annotated[
         Path | None,
-        typer.Option(help="A dataset: what --music shares with its training split."),
+        typer.Option(help="Dataset to search for passages that --music copies."),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the figures as a page.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "auto",
+    html: Annotated[Path | None, typer.Option(help="HTML page for the results.")] = None,
+    device: Annotated[str, typer.Option(help="Device: cpu, cuda or auto.")] = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 8,
 ) -> None:
-    """Say how many bits a note costs, in total, by field and by source, with an interval."""
+    """Measure bits per note, in total, by field and by source, with a 95 % interval."""
     from musenet.evaluation.report import EvaluationRequest, table
     from musenet.evaluation.report import evaluate as evaluated
     from tokenizer.files import write_text
@@ -87,23 +88,23 @@ def evaluate(
 
 def embeddings(
     weights: Annotated[
-        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
     ] = "mini",
-    out: Annotated[Path | None, typer.Option(help="Picture to draw, .png or .svg.")] = None,
-    kind: Annotated[str, typer.Option(help="composer, style or all.")] = "composer",
+    out: Annotated[Path | None, typer.Option(help="Picture to write, .png or .svg.")] = None,
+    kind: Annotated[str, typer.Option(help="Labels to show: composer, style or all.")] = "composer",
     most: Annotated[
-        int, typer.Option(min=3, help="Show at most this many labels, the most frequent ones.")
+        int, typer.Option(min=3, help="Maximum number of labels, the most frequent first.")
     ] = 80,
     dataset: Annotated[
         Path | None,
-        typer.Option(help="The training dataset, to count which labels are frequent."),
+        typer.Option(help="Training dataset, to count how frequent the labels are."),
     ] = None,
     json: Annotated[
-        bool, typer.Option("--json", help="Print every label's neighbours as JSON.")
+        bool, typer.Option("--json", help="Print each label's nearest neighbours as JSON.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the t-SNE map.")] = 0,
 ) -> None:
-    """Draw which composers and styles a model finds alike, or list their neighbours."""
+    """Plot the similarity of composers and styles, or list nearest neighbours."""
     from musenet.evaluation.style_map import style_map
     from musenet.export.piano_roll import check_format
     from musenet.model.checkpoint import load_checkpoint
@@ -116,7 +117,7 @@ def embeddings(
         from tokenizer.files import write_bytes
 
         what = {"composer": "composers", "style": "styles", "all": "composers and styles"}[kind]
-        title = f"How alike {checkpoint.folder.name} finds {what}"
+        title = f"Similarity of {what} in {checkpoint.folder.name}"
         write_bytes(out, render(found, form, title=title, seed=seed))
     if json:
         from json import dumps
@@ -127,12 +128,12 @@ def embeddings(
 
 
 def _print_table(found: StyleMap) -> None:
-    """Every label with those most like it."""
+    """Print each label with its nearest neighbours."""
     from rich.console import Console
     from rich.table import Table
 
     names = {label.control: label.name for label in found.labels}
-    table = Table("label", "period", "most like it")
+    table = Table("label", "period", "most similar")
     for index, label in enumerate(found.labels):
         near = ", ".join(f"{names[c]} {value:.2f}" for c, value in found.neighbours(index))
         table.add_row(label.name, label.group, near)

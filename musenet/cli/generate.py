@@ -1,4 +1,4 @@
-"""`musenet generate`: continue a MIDI file, or make a new piece; `replay`: make one again."""
+"""`musenet generate`: continue a MIDI file, or generate a new piece; `replay`: reproduce one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def generate(
     prompt: Annotated[
         Path | None,
         typer.Argument(
-            help="MIDI file to continue, or a folder of them; without one a new piece is made.",
+            help="MIDI file to continue, or a folder of them; leave it out for a new piece.",
             show_default=False,
         ),
     ] = None,
@@ -31,25 +31,27 @@ def generate(
         typer.Option("--out", "-o", help="MIDI file to write; a folder if PROMPT is one."),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="Name of a model that comes with MuseNet, or a checkpoint folder.")
+        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
     ] = "mini",
     candidates: Annotated[
         int | None,
-        typer.Option(help="Make this many and keep the best.", rich_help_panel=_OUTPUT),
+        typer.Option(help="Number of variations to make and rank.", rich_help_panel=_OUTPUT),
     ] = None,
     keep: Annotated[
         int | None,
         typer.Option(
-            help="How many of the candidates to keep.", rich_help_panel=_OUTPUT, show_default="1"
+            help="Number of candidates to keep, the best first.",
+            rich_help_panel=_OUTPUT,
+            show_default="1",
         ),
     ] = None,
     picture: Annotated[
         Path | None,
-        typer.Option(help="Piano roll to draw, .png or .svg.", rich_help_panel=_OUTPUT),
+        typer.Option(help="Piano roll to write, .png or .svg.", rich_help_panel=_OUTPUT),
     ] = None,
     render: Annotated[
         Path | None,
-        typer.Option(help="Audio file to render, .wav or .flac.", rich_help_panel=_OUTPUT),
+        typer.Option(help="Audio file to write, .wav or .flac.", rich_help_panel=_OUTPUT),
     ] = None,
     soundfont: Annotated[
         Path | None,
@@ -77,22 +79,26 @@ def generate(
     ] = False,
     list_: Annotated[
         str | None,
-        typer.Option("--list", help="List what can be asked for: composers, styles, instruments."),
+        typer.Option("--list", help="List composers, styles or instruments, and exit."),
     ] = None,
 ) -> None:
-    """Continue a MIDI file with music from a model, or make a new piece."""
+    """Continue a MIDI file, or generate a new piece."""
     from musenet.generation.outputs import Outputs
 
     if list_ is not None:
         print("\n".join(names(list_, weights)))
         return
     if out is None:
-        raise InputError("say where the music goes: --out OUT.mid")
+        raise InputError("no output file is given; add --out OUT.mid")
     if prompt is None and (options.begin or options.stop):
-        raise InputError("--from and --to choose a part of a prompt; give one, or leave them out")
+        raise InputError(
+            "--from and --to select part of a prompt; give a prompt, or leave them out"
+        )
     kept = best_of(candidates, keep, options.variations)
     if kept is not None and stream:
-        raise InputError("--stream writes every bar as it comes, before candidates can be compared")
+        raise InputError(
+            "--stream writes each bar immediately, so it cannot be used with --candidates"
+        )
     if candidates is not None:
         options = replace(options, variations=tuple(range(1, candidates + 1)))
     outputs = Outputs(
@@ -111,28 +117,30 @@ def generate(
 
 
 def best_of(candidates: int | None, keep: int | None, variations: tuple[int, ...]) -> int | None:
-    """How many of the candidates are kept, or None where all variations are.
+    """How many of the candidates to keep, or None to keep all variations.
 
     Raises:
-        InputError: if more are to be kept than made, or variations are asked for as well.
+        InputError: if `keep` is larger than `candidates`, or variations are given as well.
     """
     if candidates is None:
         if keep is not None:
-            raise InputError("--keep says how many of the --candidates are kept; give both")
+            raise InputError("--keep needs --candidates; give both")
         return None
     if variations != (1,):
-        raise InputError("give --candidates and --keep, or --variations, not both")
+        raise InputError("--candidates and --variations exclude each other; give one of them")
     kept = 1 if keep is None else keep
     if not 1 <= kept <= candidates:
-        raise InputError(f"--keep {kept} of {candidates} candidates cannot be; keep 1 or more")
+        raise InputError(
+            f"--keep {kept} does not fit --candidates {candidates}; keep 1 to {candidates}"
+        )
     return kept
 
 
 def names(kind: str, model: str) -> list[str]:
-    """The names of a kind that `--list` shows: composers, styles or instruments.
+    """The lines that `--list` prints for composers, styles or instruments.
 
     Raises:
-        InputError: for another kind, or a checkpoint that cannot be read.
+        InputError: if the kind is unknown, or the checkpoint cannot be read.
     """
     kinds = ("composers", "styles", "instruments")
     if kind not in kinds:
@@ -152,17 +160,17 @@ def names(kind: str, model: str) -> list[str]:
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="A MIDI file that `musenet generate` wrote.")],
+    file: Annotated[Path, typer.Argument(help="MIDI file written by `musenet generate`.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file to write.")],
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Name of a model that comes with MuseNet, or a checkpoint folder.",
-            show_default="the one that made the file",
+            help="Name of a bundled model, or a checkpoint folder.",
+            show_default="the model that made the file",
         ),
     ] = None,
 ) -> None:
-    """Make a generated file again, from the recipe inside it."""
+    """Reproduce a generated file from the recipe inside it."""
     from musenet.generation.outputs import Outputs
     from musenet.generation.recipe import prompt_in, read_recipe, same_music
     from tokenizer.errors import InputError
@@ -172,7 +180,7 @@ def replay(
     recipe, events = read_recipe(file)
     if recipe.alone:
         raise InputError(
-            f"{file} holds new music without the prompt that it was made from; "
+            f"{file} contains only the new music, not its prompt; "
             f"continue the prompt again with --seed {recipe.options.seed}"
         )
     from musenet import __version__
@@ -183,15 +191,17 @@ def replay(
     checkpoint = load_checkpoint(weights or recipe.model)
     if checkpoint.hash != recipe.weights:
         raise InputError(
-            f"{file} was made with the weights {recipe.weights}, and {checkpoint.folder} holds "
-            f"{checkpoint.hash}; name the right ones with --weights"
+            f"{file} was made with the weights {recipe.weights}, but {checkpoint.folder} contains "
+            f"{checkpoint.hash}; give the right ones with --weights"
         )
     whole = make(checkpoint, prompt_in(events, recipe), recipe.options, outputs)
     made, given = out.read_bytes(), file.read_bytes()
     if made == given:
-        print(f"{out} is {file}, byte for byte.")
+        print(f"{out} is identical to {file}, byte for byte.")
     elif same_music(made, given):
-        print(f"{out} is {file}, event for event; its recipe is written as this version does.")
+        print(
+            f"{out} is identical to {file}, event for event, except for the format of its recipe."
+        )
     elif whole:
         why = "" if recipe.program == __version__ else f", made by version {recipe.program},"
-        print(f"{out} differs from {file}{why}: it was changed, or made on another machine.")
+        print(f"{out} differs from {file}{why}: the file was edited, or made on another machine.")

@@ -1,4 +1,4 @@
-"""One request at the command line: load, sample with progress, write what there is, say so."""
+"""One `musenet generate` run: load, sample with progress, write the files, report."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .progress import minutes, watched
 
 
 def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outputs) -> None:
-    """Check, read, load and make: what is wrong is found out in the order in which it is cheap.
+    """Check, read, load and generate; the cheapest checks come first.
 
     Args:
         model: a name or a checkpoint folder.
         prompt: a MIDI file or a folder of them; None for a new piece.
-        options: what is asked for.
-        outputs: what is written.
+        options: of the music.
+        outputs: the files to write.
 
     Raises:
-        InputError: if anything is wrong, before anything is written; for a folder of prompts,
-            at the end, if some of them were refused.
+        InputError: before anything is written; for a folder of prompts, at the end if some of
+            them failed.
     """
     folder = prompt is not None and prompt.is_dir()
     outputs.check(folder=folder)
@@ -49,13 +49,13 @@ def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outp
 def make(
     checkpoint: Checkpoint, prompt: Prompt | None, options: GenerateOptions, outputs: Outputs
 ) -> bool:
-    """Make all variations of a request and write them; Ctrl-C writes what there is.
+    """Generate all variations and write them; Ctrl-C writes what is finished so far.
 
     Returns:
-        Whether it was full, and not stopped by Ctrl-C.
+        False if it was stopped by Ctrl-C.
 
     Raises:
-        InputError: if something asked for cannot be, before anything is written.
+        InputError: if the options cannot be met, before anything is written.
     """
     continuation = Continuation(checkpoint, prompt, options)
     if left_out := continuation.beyond_context:
@@ -75,7 +75,7 @@ def make(
         print(_said(continuation, result, numbered(outputs.midi, result, many=many), took))
     if stopped:
         first = numbered(outputs.midi, results[0], many=many)
-        print(f"Stopped before it was full; to go on: musenet generate {first} --out MORE.mid")
+        print(f"Stopped early; to continue: musenet generate {first} --out MORE.mid")
     return not stopped
 
 
@@ -85,7 +85,7 @@ def make_each(
     options: GenerateOptions,
     outputs: Outputs,
 ) -> list[str]:
-    """Go on from every MIDI file of a folder; the paths of `outputs` are folders too.
+    """Continue every MIDI file of a folder; the paths of `outputs` are folders too.
 
     Args:
         checkpoint: the model.
@@ -94,7 +94,7 @@ def make_each(
         outputs: where each file's results go, under its own name.
 
     Returns:
-        A sentence for every file that was refused.
+        One message per file that failed.
 
     Raises:
         InputError: if the folder has no MIDI file.
@@ -123,14 +123,14 @@ def make_each(
 def _best(
     checkpoint: Checkpoint, continuation: Continuation, results: list[Result], keep: int
 ) -> list[Result]:
-    """The best few of the results, after a table that says why."""
+    """The best results, after printing the ranking."""
     rows = ranked(checkpoint, continuation, results)
     print(table(rows, keep))
     return [result for result, _ in rows[:keep]]
 
 
 def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many: bool) -> None:
-    """Write everything that is asked of one result, under names of its own if there are many."""
+    """Write all files of one result, with numbered names if there are several."""
     path = numbered(outputs.midi, result, many=many)
     data = result.alone if outputs.alone else result.data
     write_bytes(path, data)
@@ -146,17 +146,17 @@ def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many
 
 
 def _plain(name: str) -> str:
-    """A track's name as a file's: without what some system forbids there."""
+    """A track name without characters that some file system forbids."""
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", name).strip(" .")[:80] or "track"
 
 
 def numbered(path: Path, result: Result, *, many: bool) -> Path:
-    """The path for a variation: as given for one alone, with its number among several."""
+    """The path of a variation: as given, or with its number if there are several."""
     return path.with_name(f"{path.stem}-{result.variation}{path.suffix}") if many else path
 
 
 def _run(continuation: Continuation, outputs: Outputs) -> bool:
-    """Make the music with a line of progress; whether it was stopped by Ctrl-C."""
+    """Generate with a progress line; returns whether Ctrl-C stopped it."""
     steps = continuation.steps()
     if outputs.stream:
         steps = _streamed(continuation, steps, outputs)
@@ -170,7 +170,7 @@ def _run(continuation: Continuation, outputs: Outputs) -> bool:
 def _streamed(
     continuation: Continuation, steps: Iterator[float], outputs: Outputs
 ) -> Iterator[float]:
-    """The steps, writing the files with the first note and whenever a bar is full."""
+    """The steps; the files are rewritten at the first note and after each new bar."""
     full = continuation.bars.number(continuation.prompt.boundary) - 1
     many = len(continuation.options.variations) > 1
     for tick in steps:
@@ -184,14 +184,14 @@ def _streamed(
 
 
 def _said(continuation: Continuation, result: Result, path: Path, took: float) -> str:
-    """One line about a result."""
+    """The lines printed about a result."""
     score = result.score
     music = float(score.seconds(max(score.end, result.boundary))) - float(
         score.seconds(result.boundary)
     )
     parts = [f"{result.notes:,} new notes", f"{minutes(music)} of music"]
     if not continuation.fresh:
-        parts.append(f"from bar {continuation.bars.number(result.boundary) + 1} on")
+        parts.append(f"from bar {continuation.bars.number(result.boundary) + 1}")
     speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"
     recipe = f"seed {continuation.options.seed}, variation {result.variation}"
     relaxed = "".join(f"; {name} relaxed {n} times" for name, n in result.relaxed.items())

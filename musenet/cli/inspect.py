@@ -1,4 +1,4 @@
-"""`musenet inspect FILE|FOLDER…`: what is in MIDI files, what is odd about them, and repair."""
+"""`musenet inspect FILE|FOLDER…`: contents and irregularities of MIDI files, and repair."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Finding:
-    """What `--json` prints of one file, a line each.
+    """What `--json` prints for one file, on one line.
 
     Attributes:
         path: as found.
         ok: whether the file could be read.
-        error: why not, or None.
-        offset: the byte at which reading stopped, if it did at one.
-        notes: how many.
-        tracks: how many have notes.
-        programs: which it uses, in order; 128 is drums.
-        seconds: until the last note's end.
-        repaired: whether damage was passed over (only with `--repair`).
+        error: the reason if not, else None.
+        offset: the byte at which reading stopped, or None.
+        notes: number of notes.
+        tracks: number of tracks with notes.
+        programs: the programs used, ascending; 128 is drums.
+        seconds: time of the end of the last note.
+        repaired: whether damage was skipped (only with `--repair`).
     """
 
     path: str
@@ -55,15 +55,15 @@ def inspect(
         Path | None,
         typer.Option(
             metavar="OUT",
-            help="Salvage damaged files. One file is written to OUT; of more files and of folders, "
-            "those that were damaged are written into the folder OUT.",
+            help="Repair damaged files: a single file is written to OUT; with several files or a "
+            "folder, the repaired ones are written into the folder OUT.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Show what is in MIDI files: tracks, programs, ranges, tempos, length, oddities.
+    """Show tracks, programs, ranges, tempos, length and irregularities of MIDI files.
 
-    Goes on after a file that cannot be read; the exit code is then 1.
+    Continue after a file that cannot be read, and exit with code 1.
     """
     from rich.console import Console
 
@@ -71,7 +71,7 @@ def inspect(
 
     files = list(_files(paths))
     if not files:
-        raise InputError(f"there is no MIDI file in {', '.join(map(str, paths))}")
+        raise InputError(f"no MIDI files in {', '.join(map(str, paths))}")
     alone = len(paths) == len(files) == 1 and paths[0].is_file()
     console = Console(highlight=False, soft_wrap=True)
     refused = False
@@ -101,7 +101,7 @@ def inspect(
 
 
 def _files(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
-    """Each file to look at, and its place below the folder or beside the files it was named by."""
+    """Each file, and its path relative to the folder that it was found in."""
     from data_prep.sources.find import MIDI_SUFFIXES
 
     for path in paths:
@@ -139,13 +139,13 @@ def _print_line(console: Console, finding: Finding, report: Report) -> None:
     odd = len(report.damage) + len(report.oddities)
     console.print(
         f"[{'yellow' if odd else 'green'}]✓[/] {_safe(finding.path)}: {_summary(finding)}"
-        + (f", {odd} oddities" if odd > 1 else ", 1 oddity" if odd else "")
+        + (f", {odd} irregularities" if odd > 1 else ", 1 irregularity" if odd else "")
         + (", [yellow]repaired[/]" if finding.repaired else "")
     )
 
 
 def _print_all(console: Console, finding: Finding, score: Score, report: Report) -> None:
-    """A file's parts as a table, then what holds for the whole of it."""
+    """Print the tracks as a table, then what holds for the whole file."""
     from rich.table import Table
 
     from tokenizer import instruments

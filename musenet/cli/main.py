@@ -1,7 +1,6 @@
-"""The command line: `musenet COMMAND`, and the roof scripts that stand for one command each.
+"""The command line: `musenet COMMAND`, and the top-level scripts that run one command each.
 
-A command is a function in the module of its subject beside this one; it imports what is heavy only
-when it runs.
+Each command is a function in the module of its subject; heavy imports happen only when it runs.
 """
 
 from __future__ import annotations
@@ -76,7 +75,7 @@ app.add_typer(tree, name="tree")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and exit; what the user can mend is one sentence and exit code 2."""
+    """Run a command line and exit; a user error is one sentence and exit code 2."""
     try:
         app(list(sys.argv[1:] if arguments is None else arguments))
     except InputError as error:

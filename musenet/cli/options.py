@@ -1,4 +1,4 @@
-"""Options that several commands have: those of `GenerateOptions`, and those of a model card.
+"""Options that several commands share: those of `GenerateOptions`, and those of a model card.
 
 `@takes(GenerateOptions)` gives a command an option for every field in place of its parameter of
 that type.
@@ -18,27 +18,27 @@ from musenet.generation.knob import Knob, from_keywords, knobs, range_of
 
 Figures = Annotated[
     Path | None,
-    typer.Option(help="For the model card: figures that `musenet evaluate --json` wrote."),
+    typer.Option(help="For the model card: results written by `musenet evaluate --json`."),
 ]
 Notices = Annotated[
     Path | None,
-    typer.Option(help="For the model card: a folder with CORPUS/ATTRIBUTION.txt of each corpus."),
+    typer.Option(help="For the model card: a folder with CORPUS/ATTRIBUTION.txt for each corpus."),
 ]
 Remarks = Annotated[
-    Path | None, typer.Option(help="For the model card: a text file with further remarks.")
+    Path | None, typer.Option(help="For the model card: a text file with additional remarks.")
 ]
 
 _Variation = Annotated[
     int | None,
-    typer.Option(help="Make only the variation of this number.", rich_help_panel="Output"),
+    typer.Option(help="Make only the variation with this number.", rich_help_panel="Output"),
 ]
 
 
 def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Let a command have an option for each field of a record of knobs.
+    """Give a command an option for each field of a dataclass of knobs.
 
     Args:
-        kind: the record; the command has one parameter of this type, which is made of what was
+        kind: the dataclass; the command has one parameter of this type, built from what was
             typed.
     """
 
@@ -93,7 +93,7 @@ def _option(kind: type[Any], field: str) -> inspect.Parameter:
 
 
 def _short(knob: Knob) -> bool:
-    """Whether the help gives the range: one with a unit is said in words, and 2^63 says nothing."""
+    """Whether the help shows the range: units are in the text already, and 2^63 is no help."""
     return bool(range_of(knob)) and not knob.unit and knob.high is not None and knob.high < 1e6
 
 

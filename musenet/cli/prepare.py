@@ -21,39 +21,39 @@ def prepare(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The dataset folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Dataset folder to write.", show_default=False)],
     exclude: Annotated[
         list[str] | None,
-        typer.Option(help="Music of which no arrangement may get into the dataset; repeatable."),
+        typer.Option(help="Music to keep out, with all its arrangements; repeatable."),
     ] = None,
     tokenizer: Annotated[
-        Path | None, typer.Option(help="A tokenizer.json to use instead of the options below.")
+        Path | None, typer.Option(help="tokenizer.json to use instead of the options below.")
     ] = None,
-    clock: Annotated[str, typer.Option(help="beat or seconds.")] = "beat",
-    pedal: Annotated[str, typer.Option(help="drop, durations or events.")] = "drop",
+    clock: Annotated[str, typer.Option(help="Time grid: beat or seconds.")] = "beat",
+    pedal: Annotated[str, typer.Option(help="Sustain pedal: drop, durations or events.")] = "drop",
     tempo_changes: Annotated[
         bool, typer.Option("--tempo-changes", help="Keep tempo changes as tokens.")
     ] = False,
     validation: Annotated[float, typer.Option(help="Share of pieces for validation.")] = 0.03,
-    test: Annotated[float, typer.Option(help="Share of pieces for the test.")] = 0.03,
+    test: Annotated[float, typer.Option(help="Share of pieces for testing.")] = 0.03,
     split_by: Annotated[
-        str, typer.Option(help="piece, or composer to keep a composer's pieces together.")
+        str, typer.Option(help="What to keep in one split: piece or composer.")
     ] = "piece",
-    stated_splits: Annotated[bool, typer.Option(help="Keep the splits in manifests.")] = True,
+    stated_splits: Annotated[bool, typer.Option(help="Keep the splits given in manifests.")] = True,
     path_labels: Annotated[
-        str | None, typer.Option(help="Labels in paths, such as '{composer}/{title}.mid'.")
+        str | None, typer.Option(help="Pattern of labels in paths: '{composer}/{title}.mid'.")
     ] = None,
     label_pieces: Annotated[
-        int, typer.Option(help="A composer or style is a label from this many pieces on.")
+        int, typer.Option(help="Minimum pieces for a composer or style label.")
     ] = 4,
-    repair: Annotated[bool, typer.Option("--repair", help="Salvage damaged files.")] = False,
-    engine: Annotated[str, typer.Option(help="processes, threads or ray.")] = "processes",
-    workers: Annotated[int, typer.Option(help="Worker processes; 0 is one per core.")] = 0,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair damaged files.")] = False,
+    engine: Annotated[str, typer.Option(help="Engine: processes, threads or ray.")] = "processes",
+    workers: Annotated[int, typer.Option(help="Number of workers; 0 means one per core.")] = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace a finished dataset.")
+        bool, typer.Option("--overwrite", help="Replace an existing dataset.")
     ] = False,
 ) -> None:
-    """Turn folders and archives of MIDI into a dataset; started again, it goes on."""
+    """Turn folders and archives of MIDI into a dataset; an interrupted run resumes."""
     from data_prep.corpus.decide import Plan
     from data_prep.corpus.split import Shares
     from data_prep.pipeline import Run
@@ -70,7 +70,7 @@ def prepare(
     else:
         chosen = _tokenizer(clock, pedal, tempo_changes)
     if workers < 0:
-        raise InputError(f"--workers is {workers}; give 0 for all cores, or a positive number")
+        raise InputError(f"--workers is {workers}; give a positive number, or 0 for all cores")
     plan = Plan(
         Shares(validation, test),
         _one_of("way to split", split_by, {"piece": "piece", "composer": "composer"}),
@@ -116,7 +116,7 @@ def _one_of(kind: str, name: str, known: dict[str, Any]) -> Any:
 
 
 def _say(report: DatasetReport, out: Path) -> None:
-    """What came out, as a table, and the reasons for what did not."""
+    """Print the totals, and the reasons why files were left out."""
     from rich.console import Console
     from rich.table import Table
 
@@ -133,4 +133,4 @@ def _say(report: DatasetReport, out: Path) -> None:
     console.print(f"{report.files:,} files read, {report.total.pieces:,} kept; left out:")
     for reason, count in report.refused.most_common():
         console.print(f"  {count:>8,}  {reason.replace('_', ' ')}")
-    console.print(f"{out}/report.json says more.", soft_wrap=True)
+    console.print(f"Details: {out}/report.json", soft_wrap=True)

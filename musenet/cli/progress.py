@@ -1,4 +1,4 @@
-"""The progress of long work, on standard error where that is a terminal; elsewhere nothing."""
+"""Progress of long jobs, on standard error; silent unless that is a terminal."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _REDRAW_SECONDS = 0.1
 
 
 class ProgressDisplay:
-    """A line for each stage of some work, as long as the block lasts.
+    """One line per stage of a job, shown while the `with` block runs.
 
     Args:
-        unit: what is counted, as "files".
+        unit: what is counted, such as "files".
     """
 
     def __init__(self, unit: str) -> None:
@@ -47,7 +47,7 @@ class ProgressDisplay:
         self._lines.stop()
 
     def __call__(self, stage: str, done: float, total: float | None = None) -> None:
-        """Show how much of a stage is done, and of how much if that is known."""
+        """Update a stage; `total` is None if it is not known."""
         if stage not in self._tasks:
             self._tasks[stage] = self._lines.add_task(stage, total=None, count="")
         count = f"{done:,.0f} {self._unit}" if self._unit else ""
@@ -70,7 +70,7 @@ class ProgressDisplay:
 
 
 def watched(continuation: Continuation, steps: Iterator[float]) -> None:
-    """Go through all the steps of a continuation, showing how far it is."""
+    """Run a continuation to its end, showing its progress."""
     begin, end = continuation.prompt.boundary, continuation.end
     first, shown = continuation.bars.number(begin) - 1, 0.0
     with ProgressDisplay("bars") as progress:

@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 
 
 def tokens(
-    file: Annotated[Path, typer.Argument(help="The MIDI file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="MIDI file.", show_default=False)],
     tokenizer: Annotated[
-        Path | None, typer.Option(help="A tokenizer.json, such as a dataset's or a model's.")
+        Path | None, typer.Option(help="tokenizer.json of a dataset or a model.")
     ] = None,
-    encoding: Annotated[str, typer.Option(help="compound or musenet.")] = "compound",
+    encoding: Annotated[str, typer.Option(help="Encoding: compound or musenet.")] = "compound",
     clock: Annotated[
-        str | None, typer.Option(help="beat or seconds.", show_default="the encoding's")
+        str | None, typer.Option(help="Time grid: beat or seconds.", show_default="the encoding's")
     ] = None,
-    pedal: Annotated[str, typer.Option(help="drop, durations or events.")] = "drop",
+    pedal: Annotated[str, typer.Option(help="Sustain pedal: drop, durations or events.")] = "drop",
     tempo_changes: Annotated[
         bool, typer.Option("--tempo-changes", help="Keep tempo changes as tokens.")
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, which detokenize reads.")
+        bool, typer.Option("--json", help="Print a JSON object for `musenet detokenize`.")
     ] = False,
-    limit: Annotated[int, typer.Option(help="Show at most this many rows; 0 shows all.")] = 0,
-    repair: Annotated[bool, typer.Option("--repair", help="Salvage a damaged file.")] = False,
+    limit: Annotated[int, typer.Option(help="Maximum number of rows to show; 0 shows all.")] = 0,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair a damaged file.")] = False,
 ) -> None:
-    """Show a file's tokens, and what a round trip through them changes."""
+    """Show the tokens of a MIDI file, and what encoding and decoding changes."""
     from tokenizer import read
     from tokenizer.encoding import load
 
@@ -58,17 +58,19 @@ def tokens(
     for line in load.lines(shown, chosen):
         print(line)
     if len(shown) < len(rows):
-        print(f"… and {len(rows) - len(shown)} rows more")
+        print(f"… and {len(rows) - len(shown)} more rows")
     _print_changes(changes, score)
 
 
 def detokenize(
     file: Annotated[
-        Path, typer.Argument(help="What `musenet tokens --json` printed.", show_default=False)
+        Path, typer.Argument(help="Output of `musenet tokens --json`.", show_default=False)
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file.", show_default=False)],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="MIDI file to write.", show_default=False)
+    ],
 ) -> None:
-    """Write the MIDI file that tokens say."""
+    """Convert tokens back to a MIDI file."""
     import numpy as np
 
     from tokenizer import InputError, write
@@ -82,7 +84,7 @@ def detokenize(
         raise InputError(f"cannot read {file}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{file} holds no tokens; write them with 'musenet tokens SONG.mid --json'"
+            f"{file} contains no tokens; make some with 'musenet tokens SONG.mid --json'"
         ) from error
     tokenizer = load.from_json(description, str(file))
     sizes = np.array(load.sizes(tokenizer))
@@ -97,9 +99,9 @@ def detokenize(
 
 
 def _print_changes(changes: RoundTrip, score: Score) -> None:
-    """What came back of each kind of event, and the largest errors."""
+    """Print how many events of each kind survive, and the largest errors."""
     notes = len(score.notes)
-    each = f" ({changes.tokens / notes:.2f} each)" if notes else ""
+    each = f" ({changes.tokens / notes:.2f} per note)" if notes else ""
     print(f"\n{changes.tokens} tokens for {notes} notes{each}")
     for fate in changes.fates:
         print(f"  {fate.kind:<16} {fate.kept:>6} of {fate.found:<6} {fate.fate}")
@@ -108,4 +110,4 @@ def _print_changes(changes: RoundTrip, score: Score) -> None:
         f"duration {100 * changes.duration_error:.1f} %, velocity {changes.velocity_error}"
     )
     if changes.clipped:
-        print(f"  {changes.clipped} notes were longer than the longest duration")
+        print(f"  {changes.clipped} notes exceed the longest duration and were shortened")

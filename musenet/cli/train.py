@@ -1,4 +1,4 @@
-"""`musenet train`, `finetune`, `average`, `train-critic` and `params`: making models."""
+"""`musenet train`, `finetune`, `average`, `train-critic` and `params`: training models."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Override = Annotated[
     typer.Option(
         "--set",
         metavar="KEY=VALUE",
-        help="Any setting (docs/training.md lists them), such as batch=8 or weights.groove=2.",
+        help="Any training setting (see docs/training.md), such as batch=8 or weights.groove=2.",
     ),
 ]
 
 
 def _train(session: Session) -> int:
-    """Train, showing the metrics; the signal that stopped it, or 0."""
+    """Train with a progress display; returns the signal that stopped it, or 0."""
     from musenet.training.metrics import describe_row
 
     with ProgressDisplay("") as progress:
@@ -36,30 +36,32 @@ def _train(session: Session) -> int:
 
 def train(
     dataset: Annotated[
-        Path | None, typer.Argument(help="A dataset folder that `musenet prepare` wrote.")
+        Path | None, typer.Argument(help="Dataset folder made by `musenet prepare`.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="The run's folder.")] = Path("runs/mini"),
+    out: Annotated[Path, typer.Option(help="Folder of the run.")] = Path("runs/mini"),
     config: Annotated[
-        Path | None, typer.Option(help="A TOML file of settings; or laptop, gpu, gpus.")
+        Path | None, typer.Option(help="TOML file of settings, or laptop, gpu or gpus.")
     ] = None,
-    preset: Annotated[str | None, typer.Option(help="The model's shape.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Length in optimizer steps.")] = None,
-    minutes: Annotated[float | None, typer.Option(help="Length in minutes.")] = None,
-    hours: Annotated[float | None, typer.Option(help="Length in hours.")] = None,
-    batch: Annotated[int | None, typer.Option(help="Windows in a step.")] = None,
-    context: Annotated[int | None, typer.Option(help="Tokens in a window.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; 0 is all.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of everything random.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Name of the model preset, such as mini.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Length of the run in optimizer steps.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Length of the run in minutes.")] = None,
+    hours: Annotated[float | None, typer.Option(help="Length of the run in hours.")] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size, in windows per step.")] = None,
+    context: Annotated[int | None, typer.Option(help="Window length in tokens.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Number of CPU threads; 0 means all.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of all random choices.")] = None,
     override: Override = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume the run in --out.")] = False,
     export: Annotated[
-        Path | None, typer.Option(help="At the end, write the best model here, with its card.")
+        Path | None, typer.Option(help="Folder for the best model and its model card.")
     ] = None,
     figures: Figures = None,
     notices: Notices = None,
     remarks: Remarks = None,
 ) -> None:
-    """Train a model on a dataset; Ctrl-C saves, and --resume goes on."""
+    """Train a model on a dataset; Ctrl-C saves, and --resume continues."""
     from musenet.model.precision import device_of
     from musenet.training.distributed import joined
     from musenet.training.settings import from_override, from_toml, merged, settings_of
@@ -67,7 +69,7 @@ def train(
     from tokenizer.errors import InputError
 
     if hours is not None and minutes is not None:
-        raise InputError("give the length in minutes or in hours, not in both")
+        raise InputError("--minutes and --hours exclude each other; give one of them")
     given: dict[str, Any] = {
         "preset": preset,
         "steps": steps,
@@ -85,11 +87,11 @@ def train(
         if resume:
             session = resume_run(out, dataset, merged(*changes), group)
         elif dataset is None:
-            raise InputError("name the dataset to train on: musenet train DATASET --out RUN")
+            raise InputError("no dataset is given; run musenet train DATASET --out RUN")
         else:
             session = start_run(dataset, out, settings, group)
         if session.is_over:
-            print(f"{out} has come to its end; give it more steps or minutes to go on")
+            print(f"{out} is finished; to train further, give more steps or minutes")
         stopped = _train(session)
     if stopped:
         raise typer.Exit(128 + stopped)
@@ -104,35 +106,35 @@ def finetune(
         list[str],
         typer.Argument(
             metavar="FOLDER|ARCHIVE|FILE…",
-            help="The music to learn from.",
+            help="Music to train on.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The new model's folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the new model.", show_default=False)],
     from_: Annotated[
-        str, typer.Option("--from", help="A shipped model's name, or a checkpoint folder.")
+        str, typer.Option("--from", help="Name of a bundled model, or a checkpoint folder.")
     ] = "mini",
     minutes: Annotated[
-        float | None, typer.Option(help="Length of the training in minutes.", show_default="10")
+        float | None, typer.Option(help="Training time in minutes.", show_default="10")
     ] = None,
     composer: Annotated[
-        str | None, typer.Option(help="Who wrote what no manifest and no path says.")
+        str | None, typer.Option(help="Composer of files that have no composer label.")
     ] = None,
     path_labels: Annotated[
-        str | None, typer.Option(help="Labels in paths, such as '{composer}/{title}.mid'.")
+        str | None, typer.Option(help="Pattern of labels in paths: '{composer}/{title}.mid'.")
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder of the training run.", show_default="MODEL-run")
     ] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; 0 is all.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Number of CPU threads; 0 means all.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same training.")] = None,
     override: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any setting of `musenet train`."),
     ] = None,
-    resume: Annotated[bool, typer.Option(help="Go on after a stop.")] = False,
+    resume: Annotated[bool, typer.Option(help="Resume a stopped run.")] = False,
 ) -> None:
-    """Adapt a model to a folder of one's own music; Ctrl-C saves, and --resume goes on."""
+    """Fine-tune a model on your own music; Ctrl-C saves, and --resume continues."""
     from musenet.training import finetune as tuning
     from musenet.training.settings import from_override, merged
 
@@ -150,10 +152,10 @@ def finetune(
         session = tuning.begin(inputs, work, from_, changes, composer, path_labels)
     stopped = _train(session)
     if stopped:
-        print(f"Stopped; what it has learned so far is in {work / 'last'}. --resume goes on.")
+        print(f"Stopped; the model so far is in {work / 'last'}. Use --resume to continue.")
         raise typer.Exit(128 + stopped)
     print(tuning.describe_comparison(tuning.finish(session, out)))
-    print(f"Use it: musenet generate PROMPT.mid --weights {out} --out OUT.mid")
+    print(f"Try it: musenet generate PROMPT.mid --weights {out} --out OUT.mid")
 
 
 def average(
@@ -161,11 +163,11 @@ def average(
         list[Path],
         typer.Argument(
             metavar="MODEL MODEL…",
-            help="Checkpoints that runs with the same `initial` weights exported.",
+            help="Checkpoints of runs that started from the same weights.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The new model's folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Folder of the new model.", show_default=False)],
     figures: Figures = None,
     notices: Notices = None,
     remarks: Remarks = None,
@@ -179,21 +181,23 @@ def average(
 
 
 def train_critic(
-    dataset: Annotated[Path, typer.Argument(help="The dataset that the model was trained on.")],
-    out: Annotated[Path, typer.Option(help="The checkpoint with its critic.", show_default=False)],
+    dataset: Annotated[Path, typer.Argument(help="Dataset that the model was trained on.")],
+    out: Annotated[
+        Path, typer.Option(help="Checkpoint folder to write, critic included.", show_default=False)
+    ],
     weights: Annotated[
-        str, typer.Option(help="A shipped model's name, or a checkpoint folder.")
+        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
     ] = "mini",
     pieces: Annotated[
-        int, typer.Option(min=16, help="Pieces to generate, beside those held out.")
+        int, typer.Option(min=16, help="Number of pieces to generate for training.")
     ] = 320,
     minutes: Annotated[
         float | None,
-        typer.Option(help="Generate no longer than this; the result depends on the machine then."),
+        typer.Option(help="Maximum time for generating, in minutes; results then vary by machine."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same critic.")] = 0,
 ) -> None:
-    """Generate music, and train the critic to tell it from real music; Ctrl-C makes no more."""
+    """Train a critic to tell generated from real music; Ctrl-C stops generating."""
     import time
 
     from musenet.model.checkpoint import load_checkpoint
@@ -211,7 +215,7 @@ def train_critic(
             seed=seed,
             progress=lambda done, groups: progress("generating", done, groups),
         )
-    print("reading and learning", file=sys.stderr)
+    print("training the critic", file=sys.stderr)
     states = critics.read(checkpoint, learned)
     critic = critics.train(states, checkpoint.config.width, seed)
     facts = critics.facts(critic, states, critics.read(checkpoint, held), seed)
@@ -220,23 +224,23 @@ def train_critic(
     critics.save(checkpoint, critic, out, facts)
     for line in table(facts["held_out"]):
         print(line)
-    print(f"{out}: with a critic, in {facts['minutes']} minutes")
+    print(f"{out}: critic trained in {facts['minutes']} minutes")
 
 
 _GIB = 2**30
 
 
 def params(
-    preset: Annotated[str, typer.Option(help="Name of the model's shape, such as mini.")] = "mini",
+    preset: Annotated[str, typer.Option(help="Name of the model preset, such as mini.")] = "mini",
     context: Annotated[int | None, typer.Option(min=1, help="Context length in tokens.")] = None,
     memory: Annotated[
-        float | None, typer.Option(min=0, help="Memory in GiB: also say which batches fit.")
+        float | None, typer.Option(min=0, help="Memory in GiB, to show which batch sizes fit.")
     ] = None,
     faithful: Annotated[
-        bool, typer.Option("--faithful", help="Built as OpenAI's MuseNet was (docs/model.md).")
+        bool, typer.Option("--faithful", help="Use the design of OpenAI's MuseNet (docs/model.md).")
     ] = False,
 ) -> None:
-    """Count a model's parameters, memory and operations without building it."""
+    """Show a model's parameters, memory and operations without building it."""
     from dataclasses import replace
 
     from rich.console import Console
@@ -261,11 +265,11 @@ def params(
         f"training state    {needs.training_state / _GIB:.2f} GiB "
         "(fp32 weights and gradients, Muon, AdamW)",
         *(
-            f"activations       {bytes_ / _GIB:.2f} GiB a sequence, recompute {mode}"
+            f"activations       {bytes_ / _GIB:.2f} GiB per sequence, recompute {mode}"
             for mode, bytes_ in needs.activations.items()
         ),
-        f"cache             {needs.cache / _GIB:.3f} GiB a sequence in bf16",
-        f"operations        {needs.forward_flops / 1e9:.3g} GFLOP a token forward, "
+        f"cache             {needs.cache / _GIB:.3f} GiB per sequence in bf16",
+        f"operations        {needs.forward_flops / 1e9:.3g} GFLOP per token forward, "
         f"{needs.training_flops / 1e9:.3g} in training",
     ]
     if memory is not None:
@@ -276,7 +280,7 @@ def params(
 
 
 def _fits(needs: Footprint, gib: float) -> list[str]:
-    """Which batches fit in so many GiB."""
+    """The largest batches that fit in `gib` GiB."""
     lines = []
     for mode in needs.activations:
         batch = needs.largest_batch(gib * _GIB, mode)

@@ -1,4 +1,4 @@
-"""`musenet tree`: try things out from any point of a piece, keep what is good, lose nothing."""
+"""`musenet tree`: a tree of variations that branch from any point of a piece."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from musenet.tree.tree import Node
 
 tree = typer.Typer(
-    help="Branch from any point of a piece; mark, prune and export what was grown.",
+    help="Branch from any point of a piece; mark, prune and export variations.",
     no_args_is_help=True,
 )
 
-File = Annotated[Path, typer.Argument(help="The tree's file.", metavar="TREE", show_default=False)]
+File = Annotated[Path, typer.Argument(help="Tree file.", metavar="TREE", show_default=False)]
 Called = Annotated[
-    str, typer.Argument(help="A node's number or name.", metavar="NODE", show_default=False)
+    str, typer.Argument(help="Number or name of a node.", metavar="NODE", show_default=False)
 ]
 Prompts = Annotated[
     list[Path] | None, typer.Argument(help="MIDI files.", metavar="PROMPT…", show_default=False)
@@ -33,20 +33,18 @@ Prompts = Annotated[
 def new(
     file: File,
     prompts: Prompts = None,
-    nothing: Annotated[
-        bool, typer.Option("--nothing", help="Begin without a prompt: new music.")
-    ] = False,
+    nothing: Annotated[bool, typer.Option("--nothing", help="Start without a prompt.")] = False,
 ) -> None:
-    """Begin a tree with a prompt; its bytes are kept in the tree."""
+    """Create a tree from prompts; the MIDI files are stored inside it."""
     from musenet.generation.outputs import check_writable
     from musenet.tree.file import write_tree
     from musenet.tree.text import drawn
     from musenet.tree.tree import Tree
 
     if nothing == bool(prompts):
-        raise InputError("give a prompt, or --nothing to begin without one")
+        raise InputError("give a prompt, or --nothing to start without one")
     if file.exists():
-        raise InputError(f"{file} is there already; add a prompt to it (add), or name another file")
+        raise InputError(f"{file} already exists; use `tree add`, or choose another file")
     check_writable(file, (".json",))
     made = Tree().joined(_roots(prompts or []))
     write_tree(made, file)
@@ -55,12 +53,12 @@ def new(
 
 @tree.command()
 def add(file: File, prompts: Prompts = None) -> None:
-    """Put more prompts into a tree, beside the first."""
+    """Add prompts to a tree."""
     from musenet.tree.file import read_tree, write_tree
     from musenet.tree.text import drawn
 
     if not prompts:
-        raise InputError("say which prompts to add")
+        raise InputError("no prompt is given; name one or more MIDI files")
     after = read_tree(file).joined(_roots(prompts))
     write_tree(after, file)
     print(drawn(after))
@@ -78,12 +76,12 @@ def grow(
     weights: Annotated[
         str | None,
         typer.Option(
-            help="Name of a model that comes with MuseNet, or a checkpoint folder.",
+            help="Name of a bundled model, or a checkpoint folder.",
             show_default="the node's, or mini",
         ),
     ] = None,
 ) -> None:
-    """Make variations from any point of a node: with --to, after a bar or at a time."""
+    """Generate variations that continue a node, or branch inside it with --to."""
     from musenet.tree.file import read_tree, write_tree
     from musenet.tree.text import line
 
@@ -98,9 +96,9 @@ def grow(
     try:
         nodes = grown(parent, model, options, watched)
     except KeyboardInterrupt:
-        print(f"Stopped: {file} is as it was.")
+        print(f"Stopped: {file} is unchanged.")
         raise
-    # Read again: nodes may have been marked, noted and grown while this music was made.
+    # Read again: the tree may have changed while this music was generated.
     after = read_tree(file).joined(nodes)
     write_tree(after, file)
     for node in list(after.nodes.values())[-len(nodes) :]:
@@ -111,10 +109,10 @@ def grow(
 def show(
     file: File,
     node: Annotated[
-        str | None, typer.Argument(help="A node, to see all of it.", show_default=False)
+        str | None, typer.Argument(help="Node to show in detail.", show_default=False)
     ] = None,
 ) -> None:
-    """Show a tree, or all that is known of a node."""
+    """Show a tree, or one node in detail."""
     from musenet.tree.file import read_tree
     from musenet.tree.text import described, drawn
 
@@ -127,16 +125,16 @@ def mark(
     file: File,
     node: Called,
     name: Annotated[
-        str | None, typer.Argument(help="A name to call it by.", show_default=False)
+        str | None, typer.Argument(help="Name for the node.", show_default=False)
     ] = None,
-    off: Annotated[bool, typer.Option("--off", help="Take mark and name away.")] = False,
+    off: Annotated[bool, typer.Option("--off", help="Remove mark and name.")] = False,
 ) -> None:
-    """Mark a node as one to keep, and name it."""
+    """Mark a node to keep, and name it."""
     from musenet.tree.file import read_tree, write_tree
     from musenet.tree.text import line
 
     if off and name:
-        raise InputError("--off takes mark and name away; leave the name out")
+        raise InputError("--off removes mark and name; leave out the name")
     found = read_tree(file)
     chosen = found.find(node)
     after = found.unmarked(chosen) if off else found.marked(chosen, name or "")
@@ -148,9 +146,9 @@ def mark(
 def note(
     file: File,
     node: Called,
-    text: Annotated[str, typer.Argument(help="What there is to say; '' takes it away.")],
+    text: Annotated[str, typer.Argument(help="Text of the note; '' removes it.")],
 ) -> None:
-    """Write a note at a node."""
+    """Attach a note to a node."""
     from musenet.tree.file import read_tree, write_tree
     from musenet.tree.text import line
 
@@ -166,10 +164,10 @@ def prune(
     file: File,
     node: Called,
     marked_too: Annotated[
-        bool, typer.Option("--marked-too", help="Even if something in it is marked.")
+        bool, typer.Option("--marked-too", help="Prune marked nodes too.")
     ] = False,
 ) -> None:
-    """Take a node away, and all that was grown from it."""
+    """Remove a node and everything grown from it."""
     from musenet.tree.file import read_tree, write_tree
     from musenet.tree.text import drawn
 
@@ -184,9 +182,9 @@ def export(
     file: File,
     node: Called,
     out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file to write.")],
-    picture: Annotated[Path | None, typer.Option(help="Piano roll to draw, .png or .svg.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Piano roll to write, .png or .svg.")] = None,
 ) -> None:
-    """Write the piece from the prompt's beginning to a node's end as one MIDI file."""
+    """Write the whole piece up to the end of a node as a MIDI file."""
     from musenet.generation.outputs import Outputs
     from musenet.tree.file import read_tree
     from musenet.tree.text import line
@@ -196,7 +194,7 @@ def export(
     found = read_tree(file)
     chosen = found.find(node)
     if not chosen.data:
-        raise InputError(f"node {chosen} is empty; grow something from it and export that")
+        raise InputError(f"node {chosen} is empty; grow a variation from it and export that")
     write_bytes(out, chosen.data)
     if picture is not None:
         _draw(found.path(chosen), picture)
@@ -208,18 +206,16 @@ def verify(
     file: File,
     node: Annotated[
         str | None,
-        typer.Argument(
-            help="Verify only this node and those it was grown from.", show_default="all nodes"
-        ),
+        typer.Argument(help="Verify only this node and its ancestors.", show_default="all nodes"),
     ] = None,
     weights: Annotated[
         list[str] | None,
         typer.Option(
-            help="Checkpoint to make them with; repeatable.", show_default="those that made them"
+            help="Checkpoint to use instead; repeatable.", show_default="those that made them"
         ),
     ] = None,
 ) -> None:
-    """Make the music again and compare every event; exit with 1 if anything differs."""
+    """Generate the music again and compare; exit with code 1 if anything differs."""
     from musenet import __version__
     from musenet.tree.file import read_tree
 
@@ -234,29 +230,27 @@ def verify(
         same, differing = same + (not differs), differing + differs
         if differs and each.growth is not None:
             made = f"version {each.growth.program}, this is {__version__}"
-            print(f"node {each} is made otherwise now: by another machine or program ({made})")
+            print(f"node {each} differs: made on another machine or by another version ({made})")
     if differing:
         raise typer.Exit(1)
-    print(f"{file}: {same} of {same} variations are the same when made again, event for event")
+    print(f"{file}: all {same} variations are reproduced, event for event")
 
 
 def _roots(prompts: list[Path]) -> list[Node]:
-    """Nodes for prompts, or for music from nothing where there are none."""
+    """Nodes for the prompts, or an empty node if there are none."""
     from musenet.generation.prompt import prompt_of, read_file
     from musenet.tree.tree import Node
 
     found = []
     for path in prompts:
         data, _ = read_file(path)
-        prompt_of(
-            data, path.stem, str(path)
-        )  # says what is wrong with one that cannot be continued
+        prompt_of(data, path.stem, str(path))  # raises for a prompt that cannot be continued
         found.append(Node(0, None, path.stem, data))
     return found or [Node(0, None, "", b"")]
 
 
 def _draw(path: list[Node], picture: Path) -> None:
-    """The piano roll of a path; the prompt at its root is what the model did not make."""
+    """Draw the piano roll of a path; the prompt at its root has its own colours."""
     from musenet.export import piano_roll
     from tokenizer.midi.read import read
     from tokenizer.score.bars import Bars

@@ -1,1 +1,1 @@
-"""Decoders: the network row by row, in PyTorch, as CUDA graphs or with int8 weights."""
+"""Decoders: row-by-row inference in PyTorch, as CUDA graphs or with int8 weights."""

@@ -1,9 +1,9 @@
-"""Decoding on a GPU as CUDA graphs: a row's kernels are recorded once and replayed.
+"""Decoding on a GPU with CUDA graphs: the kernels of a row are recorded once and replayed.
 
-A row of a deep network is thousands of small kernels, and starting one from Python takes longer
-than it runs. A graph starts them all at once; for that, whatever changes from row to row has to
-stand in tensors of fixed shapes at fixed places, the position among them. One graph makes the
-trunk's state and the logits of field 0, one more each further field.
+A row of a deep network is thousands of small kernels, and launching one from Python takes longer
+than running it. A graph launches them all at once; for that, everything that changes from row to
+row, the position included, must be in tensors with fixed shapes and addresses. One graph computes
+the trunk's state and the logits of field 0, one more each further field.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from tokenizer.typing import Integers, Ints
 from .decode_step import DecodeStep, is_fixed_shape
 from .decoder import Choose, InFlight, Peek
 
-_WARM_UP = 3  # runs before a recording, in which libraries allocate what they need
+_WARM_UP = 3  # runs before recording, in which libraries allocate their workspaces
 
 
 def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with CUDA graphs, or None if it can."""
     if model.embedding.weight.device.type != "cuda":
-        return "the graphs engine runs on CUDA GPUs; take --engine auto here"
+        return "the graphs engine needs a CUDA GPU; use --engine auto"
     if not isinstance(model.head, CascadeHead):
         head = model.config.head
-        return f"the graphs engine knows the cascade head alone, not {head}; take --engine auto"
+        return f"the graphs engine supports only the cascade head, not {head}; use --engine auto"
     if not is_fixed_shape(model):
-        return "the graphs engine does not know this network; take --engine eager"
+        return "the graphs engine does not support this network; use --engine eager"
     return None
 
 
 class GraphDecoder:
     """Sequences side by side, up to the model's context; see `musenet.decoding.decoder.Decoder`.
 
-    On a CPU nothing is recorded, and the same computation runs as it is.
+    On a CPU nothing is recorded, and the same computation runs directly.
 
     Raises:
         InputError: if the model is not `is_fixed_shape`.
@@ -55,7 +55,7 @@ class GraphDecoder:
         weight, config, head = model.embedding.weight, model.config, model.head
         rotations = model.rotations(0, config.context, weight)
         if not (is_fixed_shape(model) and isinstance(head, CascadeHead)) or rotations is None:
-            raise InputError("the graphs engine does not know this network; take --engine eager")
+            raise InputError("the graphs engine does not support this network; use --engine eager")
         self._model, self._head, self._cache = model, head, model.new_cache(batch)
         with torch.no_grad():
             self._step = DecodeStep(model)
@@ -141,9 +141,9 @@ class GraphDecoder:
 def attend_at(
     q_BHD: Tensor, k_BGD: Tensor, v_BGD: Tensor, kept: LayerCache, position: Tensor
 ) -> Tensor:
-    """As `musenet.attention.cached.attend_one`, with the position in a tensor [1].
+    """Like `musenet.attention.cached.attend_one`, with the position in a tensor [1].
 
-    Reads all that a layer keeps for one position, and hides what holds nothing for it yet.
+    Reads the whole cache of a layer, and masks slots that are not filled yet.
     """
     length, keys, values = kept.row_length, kept.keys, kept.values
     row, column = position // length, position % length
@@ -161,14 +161,14 @@ def attend_at(
         before = (row - 1) % 2 * length + torch.arange(length, device=row.device)
         keys, values = (x.index_select(2, before) for x in (keys, values))
         return sdpa(query, keys, values, None) * (row > 0)
-    # The rest of this row's places is what the cache will forget: the oldest row.
+    # The rest of this row's slots still holds the oldest row, which is masked.
     forgotten = torch.arange(kept.capacity, device=row.device) - place
     forgotten = (forgotten > 0) & (forgotten < length - column)
     return sdpa(query, keys, values, _up_to(position, kept.capacity) & ~forgotten)
 
 
 def _up_to(last: Tensor, places: int) -> Tensor:
-    """Which of some places are no later than `last` [1], [1, places]."""
+    """Which of `places` slots are no later than `last` [1], [1, places]."""
     return (torch.arange(places, device=last.device) <= last)[None]
 
 
@@ -177,7 +177,7 @@ def _put(target: Tensor, values: Integers) -> None:
 
 
 def recorded(function: Callable[[], None], device: torch.device) -> Callable[[], None]:
-    """A function of tensors in fixed places as a CUDA graph; on other devices as it is."""
+    """A function of tensors at fixed addresses as a CUDA graph; on other devices unchanged."""
     if device.type != "cuda":
         return function
     with torch.cuda.device(device):

@@ -1,4 +1,4 @@
-"""The decode step: one new row through all layers, in as few operations as PyTorch allows.
+"""The decode step: one new row through all layers, in as few PyTorch operations as possible.
 
 `DecodeStep` computes what `Transformer.trunk` computes for a single new row, with the weights
 converted to the compute dtype, and on a CPU prepacked, once.
@@ -23,17 +23,17 @@ from musenet.model.transformer import Transformer
 from .prepacked_linear import product
 
 Attend = Callable[[Tensor, Tensor, Tensor, LayerCache], Tensor]
-"""attend(q [B, H, C], k [B, G, C], v, cache) writes k and v; gives the attention [B, H, 1, C]."""
+"""attend(q [B, H, C], k [B, G, C], v, cache) writes k and v; returns the attention [B, H, 1, C]."""
 
-_PACKED = 2**28  # numbers in all matrices, 1 GB: beyond, memory is dearer than time
+_PACKED = 2**28  # total matrix elements, 1 GB: beyond that, memory matters more than time
 
 
 PATTERNS = ("row", "column", "previous_row", "dense")
-"""Attention patterns of which one position reads a single block of a cache."""
+"""Attention patterns for which one position reads a single block of the cache."""
 
 
 class DecodeStep:
-    """A model made ready for single rows, with its weights as they are now.
+    """A model prepared for single rows, with its current weights.
 
     Args:
         model: with RMSNorm, squared ReLU, QK-norm and rotary positions (see `supports`).
@@ -50,7 +50,7 @@ class DecodeStep:
 
     @staticmethod
     def supports(model: Transformer) -> bool:
-        """Whether the model is built of what `DecodeStep` knows."""
+        """Whether `DecodeStep` supports the model."""
         config = model.config
         return (
             config.norm == "rms"
@@ -72,9 +72,9 @@ class DecodeStep:
         Args:
             row_BF: the row, long.
             structure_BS: its structural features, long.
-            rotation: [B or 1, H + G or 1, C/2], what turns each head.
-            cache: keys and values so far; the new ones are written, its position stays.
-            attend: by default that of the row at `cache.position`.
+            rotation: [B or 1, H + G or 1, C/2], rotates each head.
+            cache: keys and values so far; the new ones are written, its position is unchanged.
+            attend: the attention; by default that of the row at `cache.position`.
         """
         attend = attend or partial(attend_one, position=cache.position)
         turns = rotation * self._gains[:, None]  # [layers, B or 1, H + G, C/2]
@@ -89,7 +89,7 @@ class DecodeStep:
 
 
 class _Layer:
-    """One block's weights and what it does to a single row."""
+    """One block: its weights and its computation for a single row."""
 
     def __init__(self, block: Block, compute: torch.dtype, pack: bool) -> None:
         self._compute = compute
@@ -118,9 +118,9 @@ class _Layer:
 
 
 def is_fixed_shape(model: Transformer) -> bool:
-    """Whether a row of a model is the same operations on the same shapes at every position.
+    """Whether a row takes the same operations on the same shapes at every position.
 
-    That takes what `DecodeStep` supports, attention in `PATTERNS`, and the cascade head.
+    That requires what `DecodeStep` supports, attention in `PATTERNS`, and the cascade head.
     """
     patterns = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
     return patterns and DecodeStep.supports(model) and isinstance(model.head, CascadeHead)

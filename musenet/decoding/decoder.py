@@ -1,4 +1,4 @@
-"""The interface of all decoders: sequences side by side that go on row by row, field by field.
+"""The interface of all decoders: a batch of sequences, extended row by row, field by field.
 
 Shape suffixes: B batch, N one or B, T positions, F fields, S structural features, V values.
 """
@@ -11,19 +11,19 @@ from typing import NamedTuple, Protocol
 from tokenizer.typing import Integers, Ints, Logits
 
 Choose = Callable[[int, Logits, Ints], Ints]
-"""choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
+"""choose(field, logits [B, V], rows so far [B, F]) returns the values [B] of the field."""
 
 Peek = Callable[[Ints], Integers]
-"""peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
+"""peek(field 0 [B]) returns the structure [B, S] that the new row will have."""
 
 
 class InFlight(NamedTuple):
-    """The rows around the one being drawn of which fields are still missing; only `delay` has any.
+    """Incomplete rows around the one being sampled; only `delay` has any.
 
     Attributes:
-        before: the rows [B, F] before it that were begun after the last whole one, in order.
-        drawn: how many fields of each of them have been drawn, the first ones.
-        next_first: field 0 [B] of the row after it where that has been drawn, else None.
+        before: the incomplete rows [B, F] before it, in order.
+        drawn: how many fields of each of them have been sampled, the first ones.
+        next_first: field 0 [B] of the row after it if that has been sampled, else None.
     """
 
     before: tuple[Integers, ...] = ()
@@ -32,21 +32,21 @@ class InFlight(NamedTuple):
 
 
 class Decoder(Protocol):
-    """Sequences side by side, each independent of the others."""
+    """A batch of sequences, each independent of the others."""
 
     @property
     def in_flight(self) -> InFlight:
-        """What else is being drawn while `sample` calls its callbacks."""
+        """The other incomplete rows while `sample` calls its callbacks."""
 
     @property
     def position(self) -> int:
-        """The position that the next row gets."""
+        """The position of the next row."""
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
-        """Begin anew with rows and their structure: one sequence for all, or one for each."""
+        """Start with rows and their structure: one sequence for all, or one for each."""
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
-        """Go on by one row each."""
+        """Append one row to each sequence."""
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
-        """Choose the next row of each, [B, F], field by field."""
+        """Sample the next row of each sequence, [B, F], field by field."""

@@ -1,8 +1,8 @@
 """The decoder of `delay` and `flatten` heads, where a row's fields come from several steps.
 
-With `delay`, the first fields of later rows are drawn before the last fields of this one. They stay
-begun when a row is whole and given out, and are on show as `in_flight` while they are drawn.
-Shape suffixes as in `musenet.decoding.decoder`.
+With `delay`, the first fields of later rows are sampled before the last fields of this one. Such
+rows stay incomplete when a finished row is returned, and are visible as `in_flight`. Shape suffixes
+as in `musenet.decoding.decoder`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .decoder import Choose, InFlight, Peek
 
 
 class DelayedDecoder:
-    """A model with a `delay` or `flatten` head in its own precision; see `Decoder`.
+    """A model with a `delay` or `flatten` head in its native precision; see `Decoder`.
 
     Attributes:
         position: rows so far.
@@ -33,7 +33,9 @@ class DelayedDecoder:
 
     def __init__(self, model: Transformer, batch: int) -> None:
         if not isinstance(model.head, FieldsHead):
-            raise InputError("only parallel, delay and flatten heads are sampled in steps")
+            raise InputError(
+                "this decoder supports only parallel, delay and flatten heads; use --engine auto"
+            )
         self._model, self._head = model, model.head
         self._order = model.head.interleaving
         self._batch = batch
@@ -68,7 +70,7 @@ class DelayedDecoder:
         self._state = torch.cat(states)[torch.from_numpy(lanes).to(self._device)]
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
-        """See `Decoder.advance`; a row that was not the one drawn takes back what came after it."""
+        """See `Decoder.advance`; a row other than the sampled one discards what came after it."""
         row, taken = self.position, self.position < len(self._rows)
         if not (taken and np.array_equal(self._rows[row], rows_BF)):
             del self._rows[row:], self._columns[row:], self._drawn[row:]
@@ -105,7 +107,7 @@ class DelayedDecoder:
             self._columns.append(peek(self._rows[row][:, 0]))
 
     def _feed(self) -> None:
-        """Take in all steps before the next one."""
+        """Feed all steps before the next one."""
         model, cache = self._model, self._cache
         while cache.position < self._next_step:
             step = cache.position

@@ -1,4 +1,4 @@
-"""The engine `eager`: the model itself in PyTorch, in its own precision, on any device.
+"""The engine `eager`: the model in PyTorch, in its native precision, on any device.
 
 Shape suffixes as in `musenet.decoding.decoder`.
 """
@@ -17,11 +17,11 @@ from .decoder import Choose, InFlight, Peek
 
 
 class EagerDecoder:
-    """The model's own trunk and head; see `Decoder`.
+    """The model's trunk and head in eager mode; see `Decoder`.
 
-    The lanes are a power of two and at least four, because a matrix product of fewer rows is
-    summed in another order. So, on one thread, many CPUs give each sequence the same numbers alone
-    and among others; on the rest, such as those with AMX, they agree to rounding.
+    The batch is padded to a power of two, at least four, because matrix products with fewer rows
+    are summed in another order. So, on one thread, many CPUs compute the same numbers for a
+    sequence alone and among others; on the rest, such as those with AMX, they agree to rounding.
     """
 
     in_flight = InFlight()
@@ -84,5 +84,5 @@ class EagerDecoder:
 
 
 def lanes(sequences: int) -> int:
-    """How many lanes the eager engine runs for a number of sequences."""
+    """The padded batch size for a number of sequences."""
     return max(4, 1 << (sequences - 1).bit_length())

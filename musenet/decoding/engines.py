@@ -1,10 +1,10 @@
-"""The choice of a decoder by the name of an engine; all have one interface, `decoder.Decoder`.
+"""Choosing a decoder by engine name; all share the interface `decoder.Decoder`.
 
 eager    PyTorch, in the model's precision, on any device (musenet.decoding.eager; for `delay` and
          `flatten` heads musenet.decoding.delayed)
 int8     ONNX Runtime on a CPU, int8 weights (musenet.decoding.int8)
 graphs   PyTorch on a CUDA GPU, a row's kernels replayed at once (musenet.decoding.cuda_graphs)
-auto     int8 where it can be had, else eager
+auto     int8 where available, else eager
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ENGINES = ("auto", "eager", "int8", "graphs")
 
 
 def resolve_engine(engine: str, model: Transformer) -> str:
-    """The engine that a name means for a model.
+    """The engine that a name stands for, for a model.
 
     Raises:
         InputError: for an unknown name, or an engine that cannot run this model here.
@@ -41,7 +41,7 @@ def resolve_engine(engine: str, model: Transformer) -> str:
 
 
 def make_decoder(model: Transformer, batch: int, engine: str) -> Decoder:
-    """A decoder of `batch` sequences; call it and use it where gradients are off.
+    """A decoder of `batch` sequences; create and use it with gradients disabled.
 
     Raises:
         InputError: see `resolve_engine`.

@@ -1,8 +1,8 @@
-"""Decoding with int8 weights through ONNX Runtime: one graph for a row's trunk, one a field.
+"""Decoding with int8 weights in ONNX Runtime: one graph for the trunk, one per further field.
 
-Keys and values are kept in fp32 in the shapes that the graphs read, so that nothing is copied: a
-layer's buffer is cut into slots, of which each step writes one and reads one. What is computed for
-a sequence does not depend on the sequences beside it (see `musenet.decoding.int8_graph`).
+Keys and values are stored in fp32 in the shapes that the graphs read, so nothing is copied: the
+buffer of a layer is divided into slots, and each step writes one and reads one. The result for a
+sequence does not depend on the others in the batch (see `musenet.decoding.int8_graph`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Float32s = npt.NDArray[np.float32]
 
 
 def missing() -> str | None:
-    """What has to be installed first, or None."""
+    """What must be installed first, or None."""
     if all(importlib.util.find_spec(name) for name in ("onnx", "onnxruntime")):
         return None
     return "the int8 engine needs onnx and onnxruntime: pip install onnx onnxruntime"
@@ -41,17 +41,17 @@ def missing() -> str | None:
 def hindrance(model: Transformer) -> str | None:
     """Why a model cannot be decoded here with int8 weights, or None if it can."""
     if model.embedding.weight.device.type != "cpu":
-        return "the int8 engine runs on CPUs; take --engine eager here"
+        return "the int8 engine runs only on CPUs; use --engine eager"
     if not isinstance(model.head, CascadeHead):
         head = model.config.head
-        return f"the int8 engine knows the cascade head alone, not {head}; take --engine auto"
+        return f"the int8 engine supports only the cascade head, not {head}; use --engine auto"
     if not is_fixed_shape(model):
-        return "the int8 engine does not know this network; take --engine eager"
+        return "the int8 engine does not support this network; use --engine eager"
     return missing()
 
 
 class Int8Decoder:
-    """Sequences side by side, up to the model's context; see `musenet.decoding.decoder.Decoder`."""
+    """A batch of sequences, up to the model's context; see `musenet.decoding.decoder.Decoder`."""
 
     in_flight = InFlight()
 
@@ -126,7 +126,7 @@ class Int8Decoder:
         self.advance(rows_NTF[:, -1], columns_NTS[:, -1])
 
     def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: slice) -> None:
-        """Let the model itself read a beginning, in one go, and take over its cache."""
+        """Run the model on the first rows in one pass, and copy its cache."""
         single = self._model.new_cache(1, self._model.config.context)
         rows, columns = (torch.from_numpy(x[None].astype(np.int64)) for x in (rows_TF, columns_TS))
         self._model.trunk(rows, columns, single)
@@ -172,7 +172,7 @@ class Int8Decoder:
 
 
 class _Slot(NamedTuple):
-    """What one step of a layer can read, as the runtime takes it."""
+    """The keys and values that one step of a layer reads, as runtime values."""
 
     keys: Any
     values: Any
@@ -181,8 +181,8 @@ class _Slot(NamedTuple):
 class _Keys:
     """Keys [slots, B, G, C, S] and values [slots, B, G, S, C] of one layer.
 
-    A slot holds what one step can read: of `column` there is one for each column, of
-    `previous_row` two, of which one is written while the other is read.
+    A slot contains what one step can read: `column` has one per column, `previous_row` two, one of
+    which is written while the other is read.
     """
 
     def __init__(self, block: Block, batch: int, context: int) -> None:
@@ -200,12 +200,12 @@ class _Keys:
         self._bound: int | None = None
 
     def clear(self) -> None:
-        """Forget everything; what is not there counts as zero."""
+        """Clear all slots to zero."""
         self._keys[:] = 0
         self._values[:] = 0
 
     def fill(self, layer: LayerCache, lanes: slice) -> None:
-        """Take over the one sequence of a cache."""
+        """Copy the only sequence of a cache."""
         keys, values = (x[0].float().numpy() for x in (layer.keys, layer.values))
         if self.pattern == "column":  # [L, G, S, C]
             self._keys[:, lanes] = keys.swapaxes(2, 3)[:, None]
@@ -217,7 +217,7 @@ class _Keys:
             self._values[slot, lanes] = values[:, part]
 
     def read(self, position: int) -> _Slot | None:
-        """The slot that a position reads, or None if it is the one before's."""
+        """The slot that a position reads, or None if it is that of the position before."""
         row, column = divmod(position, self._length)
         number = 0
         if self.pattern == "column":
@@ -230,7 +230,7 @@ class _Keys:
         return self._slots[number]
 
     def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
-        """Put a position's keys and values in their places."""
+        """Write the keys and values of a position."""
         row, column = divmod(position, self._length)
         slot, place = 0, position % self.capacity
         if self.pattern == "column":
@@ -241,7 +241,7 @@ class _Keys:
         self._values[slot, :, :, place] = v_BGC
 
     def hide(self, seen_S: Float32s, position: int) -> None:
-        """Write −∞ for the places of the slot that hold nothing for a position yet."""
+        """Write −∞ for the entries of the slot that are not filled yet."""
         row, column = divmod(position, self._length)
         count = {"column": row, "row": column}.get(self.pattern, position)
         seen_S[:count] = 0
@@ -287,11 +287,11 @@ def _as_value(array: Array) -> Any:
 
 
 _READY: WeakKeyDictionary[Transformer, tuple[tuple[int, ...], list[Any]]] = WeakKeyDictionary()
-"""Models' sessions, with the versions of the weights that they were made of."""
+"""Sessions by model, with the versions of the weights that they were built from."""
 
 
 def _prepared(model: Transformer) -> list[Any]:
-    """Sessions for a model's trunk and fields, made once and again when its weights change."""
+    """Sessions for a model's trunk and fields, rebuilt only when its weights change."""
     now = _versions(model)
     made, sessions = _READY.get(model, ((), []))
     if made != now:
@@ -312,7 +312,7 @@ def _versions(model: Transformer) -> tuple[int, ...]:
 
 def _cascade(model: Transformer) -> CascadeHead:
     if not isinstance(model.head, CascadeHead):
-        raise InputError("the int8 engine knows the cascade head alone; take --engine eager")
+        raise InputError("the int8 engine supports only the cascade head; use --engine eager")
     return model.head
 
 
@@ -324,7 +324,7 @@ def _graphs(model: Transformer) -> list[bytes]:
     largest = largest_weight()
     rotation = model.rotations(0, model.config.context, model.embedding.weight)
     if rotation is None:
-        raise InputError("the int8 engine does not know learned positions; take --engine eager")
+        raise InputError("the int8 engine does not support learned positions; use --engine eager")
     fields = range(1, len(model.config.field_sizes))
     return [
         int8_graph.trunk(model, capacities, rotation, largest),

@@ -1,12 +1,12 @@
-"""ONNX graphs with int8 weights of what one new row needs: what `musenet.decoding.int8` runs.
+"""ONNX graphs with int8 weights for one new row, run by `musenet.decoding.int8`.
 
     trunk      rows and keys so far ─▶ new keys and values, state, logits of field 0
     field k    state, value of field k − 1 (and the row's structure) ─▶ state, logits of field k
 
-Every product with weights is one of integers, and so exact, and the rest is computed for each row
-alone: a row of the result is the same whatever rows stand beside it. Weights are rounded to int8
-once, with a scale for each output channel; a row of activations is rounded to 8 bits just before it
-is multiplied, with a scale of its own.
+Every product with weights is an integer product, hence exact, and the rest is computed row by row:
+a row of the result does not depend on the other rows. Weights are quantised to int8 once, with a
+scale per output channel; activations are quantised to 8 bits just before each product, with a scale
+per row.
 
 Shape suffixes: B batch, N values that are looked up, D width, H query heads, G key-value heads,
 C channels of a head, S positions kept by a layer's cache.
@@ -36,12 +36,12 @@ _SMALLEST = 1e-12
 
 
 class Rounded(NamedTuple):
-    """Rows rounded to 8 bits: results' names.
+    """Names of the tensors of rows quantised to 8 bits.
 
     Attributes:
         eight: [B, D] uint8.
-        zero: the number that stands for 0.
-        unit: [B, 1], what one step is worth.
+        zero: the zero point.
+        unit: [B, 1], the scale.
     """
 
     eight: str
@@ -50,7 +50,7 @@ class Rounded(NamedTuple):
 
 
 class Graph:
-    """Nodes and constants as they are added; methods give the names of results.
+    """An ONNX graph under construction; methods return the names of their results.
 
     Every graph has the inputs `middle` [B] of 128 and `bottom` [B] of 0: the zero points of rows.
 
@@ -120,7 +120,7 @@ class Graph:
         """The sum of the table's rows at the input `values` [B, count], [B, D]."""
         values = self.input("values", TensorProto.INT64, "B", count)
         rows = self.add("Gather", self.constant(table), values)
-        # Not ReduceSum, whose order of adding differs between one sequence and several.
+        # Not ReduceSum, whose summation order differs between one sequence and several.
         ones = self.constant(np.ones((1, count), np.float32))
         return self.reshape(self.add("MatMul", ones, rows), 0, table.shape[1])
 
@@ -138,7 +138,7 @@ class Graph:
         return total, normed
 
     def rounded(self, x_BD: str, *, positive: bool = False) -> Rounded:
-        """Rows rounded to 8 bits; where no number is negative all bits are for its size."""
+        """Rows quantised to 8 bits; `positive` rows use all bits for the magnitude."""
         rows, zero = self._zeros["bottom" if positive else "middle"]
         sizes = x_BD if positive else self.add("Abs", x_BD)
         size_B = self.add("ReduceMax", sizes, self._one, keepdims=0)

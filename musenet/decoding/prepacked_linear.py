@@ -1,9 +1,9 @@
-"""Matrices laid out once for products with a few rows, which eager decoding on a CPU multiplies by.
+"""Prepacked matrices for products with few rows, used by eager decoding on a CPU.
 
-`F.linear` turns a matrix about for every product; with a few rows that takes longer than the
-product. oneDNN can be given the matrix once and keep it as it likes it. The two operations are
-those that `torch.compile` puts into a frozen model. They are private to PyTorch, so that they are
-tried once, and `F.linear` takes their place where they are missing.
+`F.linear` reorders the matrix for every product; with few rows that takes longer than the product.
+oneDNN can reorder it once and keep its preferred layout. The two operations are those that
+`torch.compile` puts into a frozen model. They are private to PyTorch, so they are tried once, and
+`F.linear` replaces them if they are missing.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 LANES = 4
-"""The rows that the layout is made for; more are as welcome."""
+"""The number of rows that the layout is optimised for; others work too."""
 
 SMALL = 2**16
-"""Matrices of fewer numbers are as quick as they lie."""
+"""Smaller matrices gain nothing from packing."""
 
 Product = Callable[[Tensor], Tensor]
-"""product(x [B, columns]) gives x times the transposed matrix, [B, rows]."""
+"""product(x [B, columns]) returns x times the transposed matrix, [B, rows]."""
 
 
 def product(weight: Tensor, *, pack: bool = True) -> Product:
-    """The product with a matrix `weight` [rows, columns], as it is now.
+    """The product with the current values of a matrix `weight` [rows, columns].
 
     Args:
-        weight: read once; a copy is kept where it is packed.
-        pack: whether it may be packed, which takes its memory again.
+        weight: read once; packing makes a copy.
+        pack: whether it may be packed, which doubles its memory.
     """
     weight = weight.detach()
     plain = weight.device.type == "cpu" and weight.dtype == torch.float32
@@ -41,7 +41,7 @@ def product(weight: Tensor, *, pack: bool = True) -> Product:
 
 @cache
 def can_pack() -> bool:
-    """Whether this PyTorch packs matrices, and multiplies by them rightly."""
+    """Whether this PyTorch can pack matrices, and multiplies them correctly."""
     weight, x = torch.arange(48.0).reshape(6, 8), torch.arange(32.0).reshape(LANES, 8)
     try:
         return torch.equal(_packed(weight)(x), x @ weight.T)

@@ -1,1 +1,1 @@
-"""Evaluation: what a model is worth, in bits, in musical statistics and in originality."""
+"""Evaluation: likelihood, musical statistics and originality."""

@@ -1,14 +1,15 @@
-"""What counting alone reaches on the same held-out notes: order-0 and order-1 models of fields.
+"""N-gram baselines on the same held-out notes: order-0 and order-1 models of fields.
 
-Each field of a row is predicted by counts over the training split:
+Each field of a row is predicted from counts on the training split:
     order 0     from nothing;
     order 1     from the same field of the last row in which it counted;
-    best        from the one other thing, of those in `CONTEXTS`, that predicts it best on the
-                validation split: what a plain model of pairs can do.
-The code length is a cascade like the network's: the bits of all counted fields, over the notes.
+    best        from the one context, of those in `CONTEXTS`, that predicts it best on the
+                validation split.
+The code length is that of a cascade, like the network's: the bits of all counted fields per note.
 
 Smoothing is Witten and Bell's (1991, method C): with n occurrences of a context and t different
-values after it, a fraction t / (n + t) goes to the order below; below order 0 are uniform values.
+values after it, a fraction t / (n + t) goes to the lower order; below order 0 is the uniform
+distribution.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ORDER_1 = "last"
 
 @dataclass(frozen=True)
 class CountedRows:
-    """The counted rows of a piece, with all that a context can be made of.
+    """The counted rows of a piece, with everything that contexts use.
 
     Attributes:
         tokens: `(T, 5)`.
@@ -87,7 +88,7 @@ CONTEXTS: dict[str, Context] = {
         rows.last[:, f], np.concatenate([[0], rows.structure[:-1, POSITION]])
     ),
 }
-"""What a field may be predicted from; the first two are order 0 and order 1."""
+"""The contexts of a field; the first two are order 0 and order 1."""
 
 _KNOWN_LATER = {
     WAIT: {
@@ -98,11 +99,11 @@ _KNOWN_LATER = {
     },
     INSTRUMENT: {"the instrument", "last, and the instrument"},
 }
-"""Contexts that a field cannot have, because they are only known after it."""
+"""Contexts that are not yet known when a field is predicted."""
 
 
 def contexts_of(field: int) -> list[str]:
-    """The names of the contexts that a field can have."""
+    """The names of the contexts available for a field."""
     return [name for name in CONTEXTS if name not in _KNOWN_LATER.get(field, set())]
 
 
@@ -139,7 +140,7 @@ class Counts:
 
 
 class Baseline:
-    """One model of pairs: for each field, the name of its context and the counts after it."""
+    """A baseline: for each field, the name of its context and the counts given it."""
 
     def __init__(
         self, vocabulary: Vocabulary, training: Iterable[CountedRows], names: Sequence[str]
@@ -162,7 +163,7 @@ class Baseline:
         return float(self._counts[field].bits(*_columns([rows], field, self._names[field])).sum())
 
     def scores(self, pieces: Sequence[CountedRows]) -> Scores:
-        """What pieces cost; in nats, as the network's scores."""
+        """The nats of pieces, like the scores of the network."""
         nats = np.array([[self.field_bits(rows, f) for f in range(len(FIELDS))] for rows in pieces])
         notes = [int((rows.tokens[:, PITCH] > 0).sum()) for rows in pieces]
         return Scores(nats * np.log(2.0), np.array(notes))
@@ -182,7 +183,7 @@ def fit(vocabulary: Vocabulary, training: Sequence[CountedRows], order: int) -> 
 def fit_best(
     vocabulary: Vocabulary, training: Sequence[CountedRows], validation: Sequence[CountedRows]
 ) -> Baseline:
-    """For each field the context that costs least on the validation pieces."""
+    """For each field, the context with the fewest bits on the validation pieces."""
     best = []
     for field in range(len(FIELDS)):
         size = vocabulary.sizes[field]

@@ -1,7 +1,7 @@
 """Intervals by the percentile bootstrap (Efron & Tibshirani 1993, ch. 13).
 
-What is drawn with replacement are whole pieces, or whole groups of pieces from one prompt: the
-notes of one piece are not independent.
+Whole pieces are resampled, or whole groups of pieces from one prompt, because the notes of one
+piece are not independent.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ def bootstrap(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Interval:
-    """The 95 % interval of a mean, or of a ratio of sums, over items drawn with replacement.
+    """The 95 % interval of a mean, or of a ratio of sums, over resampled items.
 
     Args:
         values: of each item, `(N,)`.
         weights: where given, the figure is Σ values / Σ weights, such as the bits of pieces over
             their notes; else it is the mean of the values.
-        size: items in a draw; as many as there are by default.
-        draws: how often is drawn.
-        seed: of the draws.
+        size: items per resample; by default as many as there are.
+        draws: number of resamples.
+        seed: random seed.
     """
     picks = resamples(len(values), size=size, draws=draws, seed=seed)
     if weights is None:

@@ -1,10 +1,10 @@
 """Scoring with the critic: how likely it is that pieces were written by people.
 
-The critic reads what would stand in a MIDI file, and knows of a piece nothing but its meter:
+The critic reads music as a MIDI file would contain it, and of the labels only the meter:
 
-    tokens ─▶ one note of a pitch at a time ─▶ windows behind `start` and meter ─▶ log-odds a row
+    tokens ─▶ one note of a pitch at a time ─▶ windows behind `start` and meter ─▶ log-odds per row
 
-So real pieces and generated ones, asked for with whatever labels, are read alike.
+So real and generated pieces are treated alike, whatever labels they were generated with.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from tokenizer.typing import Tokens
 from .likelihood import Conditions, Piece, PieceWindows, WindowArrays, batch_of
 
 WARM_UP = 16
-"""Rows at the beginning of a piece that say too little to be scored; at most half of a piece."""
+"""Rows at the beginning of a piece that are not scored; at most half of the piece."""
 
 _BATCH = 8
 
 
 def log_odds(checkpoint: Checkpoint, pieces: Sequence[Tokens]) -> list[float]:
-    """How real each piece sounds to a checkpoint's critic; meant for comparing pieces.
+    """The critic's log-odds that each piece is real; meant for comparing pieces.
 
     Args:
         checkpoint: with a critic.
@@ -73,10 +73,10 @@ def warm_up(tokens: Tokens, tokenizer: Tokenizer) -> int:
 
 
 def as_written(tokens: Tokens, tokenizer: Tokenizer) -> Tokens:
-    """A piece as it comes back out of a MIDI file, `(T, 5)`: its meter's row and its body.
+    """A piece as read back from a MIDI file, `(T, 5)`: the row of its meter and its body.
 
-    A note ends where the next of its pitch and instrument begins, and of two at once the longer
-    stays; labels and the end row are left out.
+    A note ends where the next of its pitch and instrument starts, and of two simultaneous ones the
+    longer is kept; labels and the end row are left out.
     """
     score = tokenizer.decode(tokens)
     notes = score.notes
@@ -95,8 +95,8 @@ def row_states(
     """The trunk's state after every body row of pieces `as_written`, window by window.
 
     Args:
-        model: whose trunk reads; nothing is learned.
-        tokenizer: the model's.
+        model: the model, which is not trained.
+        tokenizer: of the model.
         pieces: from `as_written`.
 
     Yields:
@@ -123,6 +123,6 @@ def _windows(
         split = vocabulary.prefix_length(tokens)
         piece = Piece(str(index), "", tokens[:split], tokens[split:])
         windows = PieceWindows(piece, tokenizer, Conditions())
-        # A row's state is there once the row is read: one row less than can be predicted.
+        # The state of a row exists once the row is read: one row less than can be predicted.
         for span in windows.spans(model.config.context - 1):
             yield index, span.first, windows.arrays(span)

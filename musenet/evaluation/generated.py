@@ -1,4 +1,4 @@
-"""What music that a model made is like: its statistics beside real music's, and its originality."""
+"""Evaluation of generated music: statistics compared with real music, and originality."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def read_scores(paths: Sequence[Path]) -> list[NamedScore]:
     for file in find_midi_files(paths):
         found += _read(file)
     if not found:
-        raise InputError(f"there is no music in {', '.join(map(str, paths))}")
+        raise InputError(f"no MIDI file with notes found in {', '.join(map(str, paths))}")
     return found
 
 
@@ -54,7 +54,7 @@ def decoded(pieces: Iterable[Piece], tokenizer: Tokenizer) -> list[NamedScore]:
 
 
 def statistics_figures(made: Sequence[NamedScore], real: Sequence[NamedScore]) -> dict[str, Any]:
-    """Every statistic of made music beside that of real music, as plain data."""
+    """Every statistic of generated music beside that of real music, as plain data."""
     compared = compare_statistics(
         [statistics_of(s) for _, s in made], [statistics_of(s) for _, s in real]
     )
@@ -75,10 +75,10 @@ def _plain(value: Any) -> Any:
 def originality_figures(
     made: Sequence[NamedScore], held_out: Sequence[Piece], dataset: Path
 ) -> dict[str, Any]:
-    """The longest runs that made music shares with a dataset's training split.
+    """The longest runs that generated music shares with a dataset's training split.
 
-    Beside them stands what held-out real music shares with it: a made piece is `too_close` where
-    its longest run is longer than that of 99 % of the held-out pieces.
+    They are compared with what held-out real music shares with it: a generated piece is `too_close`
+    if its longest run is longer than that of 99 % of the held-out pieces.
     """
     tokenizer = dataset_tokenizer(dataset)
     vocabulary = tokenizer.vocabulary

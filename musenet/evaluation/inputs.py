@@ -1,4 +1,4 @@
-"""Pieces to be scored: out of a dataset's split, or out of folders and archives of MIDI."""
+"""Pieces to score: from a split of a dataset, or from folders and archives of MIDI."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _ANY_MUSIC = Thresholds(
     max_silence=float("inf"),
     max_out_of_range=1.0,
 )
-"""What is scored is not chosen: only what cannot be read, or has no notes, is left out."""
+"""No cleaning rules: only files that cannot be read or have no notes are left out."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Pieces, and the files that could not be read with their reasons."""
+    """Pieces, and the files that could not be read, with reasons."""
 
     pieces: tuple[Piece, ...]
     refused: dict[str, str]
@@ -66,12 +66,12 @@ def find_pieces(paths: Sequence[Path], tokenizer: Tokenizer, split: str) -> Foun
     if not result.pieces:
         first = next(iter(result.refused.items()), None)
         why = f"; {first[0]}: {first[1]}" if first else ""
-        raise InputError(f"there is no music to score in {', '.join(map(str, paths))}{why}")
+        raise InputError(f"no music to score in {', '.join(map(str, paths))}{why}")
     return result
 
 
 def check_same(model: Tokenizer, dataset: Tokenizer, path: Path) -> None:
-    """Refuse a dataset whose tokens mean something else than the model's.
+    """Reject a dataset whose tokens have a different meaning than the model's.
 
     Composers and styles may differ: they are not predicted.
     """
@@ -79,7 +79,7 @@ def check_same(model: Tokenizer, dataset: Tokenizer, path: Path) -> None:
     for key in ours.keys() - {"controls"}:
         if ours[key] != theirs[key]:
             raise InputError(
-                f"{path} was tokenized with {key} {theirs[key]} and the model needs {ours[key]}; "
+                f"{path} was tokenized with {key} {theirs[key]}, but the model needs {ours[key]}; "
                 "give the folder of MIDI files instead"
             )
 

@@ -1,10 +1,10 @@
-"""Held-out bits per note: what every note of a piece costs, with fair context.
+"""Held-out bits per note, with enough context for every note.
 
 A piece longer than the context is read in windows that overlap by half: the first is scored
 whole, every later one in its second half, so that each row is scored once and has at least half
 a window before it wherever the piece has that much. Every window begins with the control
-prefix, as in training. By default the prefix says nothing but `start`, and the length of the
-piece is hidden: the bits are those of music of which nothing is known but its meter.
+prefix, as in training. By default the prefix contains only `start` and the meter, and the length of
+the piece is hidden: the bits are those of music of which only the meter is known.
 
     bits per note = Σ over pieces of Σ over counted fields of −log₂ p / number of notes
 
@@ -32,14 +32,14 @@ from .bootstrap import Interval, bootstrap
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece to be scored.
+    """A piece to score.
 
     Attributes:
         name: of the piece, for messages.
         source: the corpus or folder it belongs to.
-        prefix: control rows `(P, 5)` that open it; its meter among them.
+        prefix: its control rows `(P, 5)`, including its meter.
         body: the music `(T, 5)`, end row included.
-        composer: its composer where it is known.
+        composer: its composer, if known.
         instruments: names of the instruments in it.
     """
 
@@ -82,11 +82,11 @@ def spans(rows: int, context: int, prefix: int) -> list[Span]:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What the model is told of a piece beside its notes.
+    """What the model knows about a piece besides its notes.
 
     Attributes:
-        labels: whether the prefix is that of the piece (composer, instruments, tempo, …), or its
-            meter alone, without which bars could not be counted.
+        labels: whether the prefix contains all labels (composer, instruments, tempo, …), or only
+            the meter, without which bars could not be counted.
         length: whether its length is known (PART and COUNTDOWN).
     """
 
@@ -95,7 +95,7 @@ class Conditions:
 
 
 WindowArrays = tuple[Tokens, Tokens, Mask]
-"""What `PieceWindows.arrays` gives."""
+"""The result of `PieceWindows.arrays`."""
 
 
 class PieceWindows:
@@ -163,7 +163,7 @@ def batch_of(windows: Sequence[WindowArrays]) -> Batch:
 
 @dataclass(frozen=True)
 class Scores:
-    """What pieces cost: nats of each piece and field `(P, 5)`, and notes of each piece `(P,)`."""
+    """Nats of each piece and field `(P, 5)`, and number of notes of each piece `(P,)`."""
 
     nats: Floats
     notes: Ints
@@ -201,21 +201,21 @@ def score(
     """Score pieces under a model.
 
     Args:
-        model: on the device where it is to run.
-        tokenizer: the model's.
-        pieces: what to score.
-        context: rows the model reads at once; at most what it was built for.
-        batch: windows at once.
-        conditions: what the model is told beside the notes; by default nothing.
+        model: the model, on its device.
+        tokenizer: of the model.
+        pieces: the pieces to score.
+        context: context length in rows; at most that of the model.
+        batch: windows per batch.
+        conditions: what the model knows besides the notes; by default only the meter.
         progress: called with the number of windows done.
     """
     nats = np.zeros((len(pieces), len(FIELDS)))
     notes = np.zeros(len(pieces), dtype=np.int64)
-    told = conditions or Conditions()
+    known = conditions or Conditions()
     jobs = (
         (index, windows.arrays(span))
         for index, piece in enumerate(pieces)
-        for windows in [PieceWindows(piece, tokenizer, told)]
+        for windows in [PieceWindows(piece, tokenizer, known)]
         for span in windows.spans(context)
     )
     vocabulary = tokenizer.vocabulary

@@ -1,9 +1,9 @@
-"""Originality: the longest run of notes that music shares with a library, whatever the key.
+"""Originality: the longest run of notes that music shares with a library, in any key.
 
 A piece becomes the sequence of its steps from note to note, in order of time and pitch: how long
-until the next note, and how many semitones up or down. Two runs of notes are shared when these
+until the next note, and how many semitones up or down. Runs of notes are shared if these
 steps are equal, hence in any transposition and for any instruments; drums are left out, because
-their patterns are common property. A run of n equal steps is n + 1 notes.
+their patterns are common. A run of n equal steps is n + 1 notes.
 
 Windows are compared by a polynomial hash modulo 2⁶⁴ of mixed symbols, so that a library of tens of
 millions of notes is searched with a few passes; every run that is reported has been compared note
@@ -26,10 +26,10 @@ from tokenizer.typing import Ints, Mask, Tokens
 Hashes = npt.NDArray[np.uint64]
 
 SHORTEST = 8
-"""Steps of the shortest run that is looked for."""
+"""The shortest run to find, in steps."""
 
 COVERED = 16
-"""Steps of a run that counts as covered by the library."""
+"""The shortest run that counts as covered by the library, in steps."""
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _GROWTH = 1.25
@@ -43,7 +43,7 @@ class Shared:
         notes: notes of the piece, drums left out.
         longest: notes of the longest shared run, or 0 if none is longer than `SHORTEST`.
         at: where in the piece it begins.
-        name: of the library's piece that it is shared with, or "".
+        name: the piece of the library that shares it, or "".
         covered: the share of the piece's notes in shared runs of more than `COVERED` notes.
     """
 
@@ -149,9 +149,9 @@ class Library:
         return result
 
     def _finish(self, ours: Sequences, best: Ints) -> None:
-        """Ask for one step more than the best of each piece, until no piece has it.
+        """Search for one step more than the best of each piece, until no piece has it.
 
-        Where a window stands in the library more than once, only one place was followed so far.
+        If a window occurs in the library more than once, only one place was followed so far.
         """
         pending = set(np.flatnonzero(best[:, 0]).tolist())
         while pending:
@@ -177,7 +177,7 @@ class Library:
         return np.stack([found, hits[first[where[found]]]], axis=1)
 
     def _lengthen(self, ours: Sequences, pairs: Ints, best: Ints) -> None:
-        """Follow pairs to where they part, comparing step by step; keep the longest a piece."""
+        """Extend pairs while their steps are equal; keep the longest per piece."""
         mine, theirs = ours.values, self._sequences.values
         alive = np.arange(len(pairs))
         run = np.zeros(len(pairs), dtype=np.int64)

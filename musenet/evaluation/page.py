@@ -1,4 +1,4 @@
-"""An evaluation as one HTML page: figures, plots, and music to listen to, with nothing to fetch."""
+"""An evaluation as one self-contained HTML page: figures, plots and MIDI files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def page(evaluation: Evaluation) -> str:
     low, high = figures["interval"]
     lead = (
         f"{figures['bits_per_note']:.3f} bits per note ({low:.3f}–{high:.3f}, 95 % over pieces) on "
-        f"{figures['notes']:,} notes of {figures['pieces']:,} pieces; told {figures['told']}; "
+        f"{figures['notes']:,} notes of {figures['pieces']:,} pieces; given: {figures['told']}; "
         f"weights {figures['weights_hash']}."
     )
     parts = [
@@ -38,7 +38,7 @@ def page(evaluation: Evaluation) -> str:
 
 
 def _fields(fields: Mapping[str, float], baselines: Mapping[str, Any]) -> Html:
-    """Stacked bars of the fields' bits: the model, and the models of counts beside it."""
+    """Stacked bars of the bits by field, for the model and the baselines."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

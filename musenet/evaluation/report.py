@@ -1,4 +1,4 @@
-"""An evaluation from beginning to end: a model, some music, and the figures as plain data."""
+"""A complete evaluation: a model, some music, and the results as plain data."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from .likelihood import Conditions, Piece, score, summary
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What is to be scored, and how.
+    """What to score, and how.
 
     Attributes:
         paths: folders, archives, MIDI files, or datasets.
-        weights: a shipped model's name, or a checkpoint folder.
+        weights: the name of a bundled model, or a checkpoint folder.
         split: of datasets.
-        context: rows read at once; None is what the model was trained with.
-        labels: whether the model is told what is known of each piece.
-        baselines: a dataset on whose training split models of counts are fitted, or None.
-        music: folders of music that the model made, to be compared with what is scored.
-        library: a dataset with whose training split that music is compared, or None.
+        context: context length in rows; None is that of training.
+        labels: whether the model is given the labels of each piece.
+        baselines: a dataset to fit n-gram baselines on, or None.
+        music: folders of generated music to compare with the scored pieces.
+        library: a dataset to search for what that music copies, or None.
         device: `cpu`, `cuda` or `auto`.
         batch: windows at once.
         precision: of matrix products, `bf16`, `fp32` or `auto`.
@@ -58,11 +58,11 @@ class EvaluationRequest:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an evaluation found.
+    """The results of an evaluation.
 
     Attributes:
-        figures: plain data, as `musenet evaluate --json` writes it.
-        music: the generated scores that were compared, by name; none where none were given.
+        figures: plain data, as written by `musenet evaluate --json`.
+        music: the generated scores that were compared, by name; empty if none were given.
     """
 
     figures: dict[str, Any]
@@ -72,10 +72,10 @@ class Evaluation:
 def evaluate(
     request: EvaluationRequest, progress: Callable[[int], None] | None = None
 ) -> Evaluation:
-    """Find the figures that `request` asks for.
+    """Run the evaluation described by `request`.
 
     Args:
-        request: what is to be scored, and how.
+        request: what to score, and how.
         progress: called with the number of windows that were scored since the last call.
 
     Raises:
@@ -87,7 +87,9 @@ def evaluate(
     found = find_pieces(request.paths, loaded.tokenizer, request.split)
     context = request.context or trained_context(loaded.training, loaded.config.context)
     if context > loaded.config.context:
-        raise InputError(f"the model reads at most {loaded.config.context} tokens at once")
+        raise InputError(
+            f"--context is too long: the model's context is {loaded.config.context} tokens"
+        )
     begun = time.perf_counter()
     scores = score(
         loaded.model,
@@ -120,7 +122,7 @@ def evaluate(
 
 
 def trained_context(training: dict[str, Any], longest: int) -> int:
-    """The context that a model was trained with, where its record says so, else its longest."""
+    """The context length of training if it is recorded, else the maximum."""
     said = training.get("settings", {}).get("context", longest)
     return min(int(said), longest)
 
@@ -128,7 +130,7 @@ def trained_context(training: dict[str, Any], longest: int) -> int:
 def baseline_figures(
     dataset: Path, pieces: tuple[Piece, ...], tokenizer: Tokenizer
 ) -> dict[str, Any]:
-    """Bits per note of models of counts, fitted on a dataset's training split."""
+    """Bits per note of n-gram baselines, fitted on a dataset's training split."""
     check_same(tokenizer, dataset_tokenizer(dataset), dataset)
     vocabulary = dataset_tokenizer(dataset).vocabulary
     training = [counted_rows(piece, vocabulary) for piece in dataset_pieces(dataset, "train")]

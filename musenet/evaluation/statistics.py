@@ -12,9 +12,9 @@
     notes_per_quarter       notes over the length in quarters
     notes_per_second        notes over the length in seconds
     self_similarity         after Foote 1999: the mean over bars of the cosine with the most similar
-                            earlier bar, of what begins (pitch class by sixteenth of the bar)
+                            earlier bar, of onsets (pitch class by sixteenth of the bar)
 
-MusPy: Dong et al. 2020, ISMIR; MusDr: github.com/slSeanWU/MusDr. Drums count for rhythm alone.
+MusPy: Dong et al. 2020, ISMIR; MusDr: github.com/slSeanWU/MusDr. Drums count only for rhythm.
 MusPy's measures assume one time signature: its groove takes the first bar's length for all. A
 statistic that is not defined for a score (no pitched note, one bar) is NaN.
 """
@@ -37,7 +37,7 @@ from tokenizer.typing import Floats, Integers, Ints, Mask
 from .bootstrap import bootstrap
 
 RESOLUTION = 24
-"""Steps a quarter to which times are rounded, MusPy's default."""
+"""Steps per quarter note to which times are rounded, MusPy's default."""
 
 POSITIONS = 64
 """Positions in a bar for MusDr's groove."""
@@ -50,7 +50,7 @@ class BarGrid:
     """A score on MusPy's grid, with its bars.
 
     Attributes:
-        score: at `RESOLUTION` ticks a quarter.
+        score: at `RESOLUTION` ticks per quarter note.
     """
 
     score: Score
@@ -89,14 +89,14 @@ class BarGrid:
 
     @cached_property
     def pitch_classes(self) -> Ints:
-        """How often each pitch class begins in each bar, `(bars, 12)`."""
+        """Number of onsets of each pitch class in each bar, `(bars, 12)`."""
         count = np.zeros((len(self.lines) - 1, 12), dtype=np.int64)
         pitch = self.score.notes["pitch"][self.pitched].astype(np.int64) % 12
         np.add.at(count, (self.bar[self.pitched], pitch), 1)
         return count
 
     def onsets(self, positions: int) -> Mask:
-        """Where in each bar notes begin, `(bars, positions)`."""
+        """The onset positions in each bar, `(bars, positions)`."""
         first, length = self.lines[self.bar], np.diff(self.lines)[self.bar]
         place = (self.start - first) * positions // np.maximum(length, 1)
         found = np.zeros((len(self.lines) - 1, positions), dtype=bool)
@@ -115,7 +115,7 @@ class BarGrid:
 
 
 def _entropy(count: Integers) -> float:
-    """Bits of the distribution that counts give."""
+    """Entropy of a distribution given as counts, in bits."""
     share = count[count > 0] / count.sum()
     return float(-(share * np.log2(share)).sum())
 
@@ -146,7 +146,7 @@ def scale_consistency(grid: BarGrid) -> float:
 
 
 def groove_consistency(grid: BarGrid) -> float:
-    """One less the mean Hamming distance of the onsets of neighbouring bars."""
+    """One minus the mean Hamming distance of the onsets of neighbouring bars."""
     width = int(grid.lines[1] - grid.lines[0])
     bars = int(grid.stop.max(initial=0)) // width + 1
     if bars < 2:
@@ -157,7 +157,7 @@ def groove_consistency(grid: BarGrid) -> float:
 
 
 def groove_similarity(grid: BarGrid) -> float:
-    """One less the mean Hamming distance of the onsets of all pairs of bars.
+    """One minus the mean Hamming distance of the onsets of all pairs of bars.
 
     At a position where k of n bars have an onset, k·(n − k) pairs differ.
     """
@@ -182,7 +182,7 @@ def polyphony_rate(grid: BarGrid) -> float:
 
 
 def empty_beat_rate(grid: BarGrid) -> float:
-    """Share of quarters in which no note sounds, the end of a note counted in."""
+    """Share of quarter notes in which no note sounds; the end step of a note counts as sounding."""
     last = int(grid.stop.max(initial=0))
     if last < 1:
         return math.nan

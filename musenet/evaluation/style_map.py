@@ -1,14 +1,14 @@
-"""What a model has learned of composers and styles, read off the vectors of their labels.
+"""The map of composers and styles, from the embeddings of their labels.
 
-A label is a row of the prefix, and its embedding all that the model knows of it. Two labels are
-alike as far as their vectors point the same way once the mean of all is taken away:
+A label is a row of the prefix, and its embedding is all that the model knows about it. The
+similarity of two labels is the cosine of their vectors minus the mean of all:
 
     similarity = cos(v − mean, w − mean)
 
 after the figures of MuseNet (Payne 2019) and Jukebox (Dhariwal et al. 2020, arXiv:2005.00341). The
-map is t-SNE on 1 − similarity (van der Maaten & Hinton 2008). A label that was rarely seen still
-points where chance put it, so that only the most frequent are shown: by their training pieces where
-a dataset says, else by the length of their vectors, which grows with what is learned.
+map is t-SNE on 1 − similarity (van der Maaten & Hinton 2008). A rare label still has its random
+initial direction, so only the most frequent are shown: by training pieces if a dataset is given,
+else by the norm of their vectors, which grows with training.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tokenizer.labels import composer_name, period_of, style_kind
 from tokenizer.typing import Floats
 
 KINDS = {"composer": ("composer",), "style": ("style",), "all": ("style", "composer")}
-"""What can be drawn, and the controls that it is made of."""
+"""The kinds of maps, and the controls in each."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Label:
 
     Attributes:
         control: such as `composer:bach`.
-        name: as it is printed, short.
-        group: its period, or "genre", or "" where that is not known.
-        pieces: how many training pieces had it, or None where no dataset says.
+        name: its short name for display.
+        group: its period, or "genre", or "" if unknown.
+        pieces: its number of training pieces, or None without a dataset.
     """
 
     control: str
@@ -50,10 +50,10 @@ class Label:
 
 @dataclass(frozen=True)
 class StyleMap:
-    """Labels with what the model makes of them.
+    """Labels and their similarities.
 
     Attributes:
-        labels: those that are shown, the most frequent first.
+        labels: the labels shown, the most frequent first.
         similarity: `(N, N)` cosines.
     """
 
@@ -61,7 +61,7 @@ class StyleMap:
     similarity: Floats
 
     def neighbours(self, index: int, count: int = 5) -> list[tuple[str, float]]:
-        """The labels most like one, the nearest first, each with its similarity."""
+        """The labels most similar to one, nearest first, each with its similarity."""
         order = np.argsort(-self.similarity[index], kind="stable")
         nearest = [i for i in order.tolist() if i != index][:count]
         return [(self.labels[i].control, float(self.similarity[index, i])) for i in nearest]
@@ -91,8 +91,8 @@ def style_map(checkpoint: Checkpoint, kind: str, most: int, dataset: Path | None
     Args:
         checkpoint: with its tokenizer.
         kind: one of `KINDS`.
-        most: how many labels at most.
-        dataset: what the model was trained on, to count each label's pieces.
+        most: maximum number of labels.
+        dataset: the training dataset, to count the pieces of each label.
 
     Raises:
         InputError: if the kind is unknown, or the model has fewer than three such labels.
@@ -106,8 +106,8 @@ def style_map(checkpoint: Checkpoint, kind: str, most: int, dataset: Path | None
         controls = [control for control in controls if counts[control]]
     if len(controls) < 3:
         raise InputError(
-            f"{checkpoint.folder.name} has learned {len(controls)} such labels; "
-            "a map takes three or more"
+            f"{checkpoint.folder.name} has {len(controls)} labels of this kind; "
+            "a map needs at least three"
         )
     values = [vocabulary.control(control) or 0 for control in controls]
     table = checkpoint.model.embedding.weight.detach().double().cpu().numpy()
@@ -127,7 +127,7 @@ def style_map(checkpoint: Checkpoint, kind: str, most: int, dataset: Path | None
 
 
 def _centred(vectors: Floats, kinds: Sequence[str]) -> Floats:
-    """Vectors less the mean of their kind, of length 1."""
+    """Vectors minus the mean of their kind, normalised."""
     result = vectors.copy()
     for kind in set(kinds):
         own = np.array([k == kind for k in kinds])

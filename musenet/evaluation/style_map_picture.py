@@ -1,7 +1,7 @@
-"""The style map as a picture: who is like whom as a table of colours, and as a map.
+"""The style map as a picture: a similarity matrix and a t-SNE map.
 
-Left, the similarity of every two labels, those that are alike standing together (average linkage);
-right, t-SNE. The colours of names are periods. Needs matplotlib and, for both panels, scikit-learn.
+Left, the similarity of all pairs of labels, ordered by average linkage; right, t-SNE. The colours
+of names are periods. Needs matplotlib and, for both panels, scikit-learn.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _OTHER = "#8b8f98"
 _INK = "#2b2d33"
 
 TABLE_LABELS = 40
-"""Rows of the table, at most: more could not be read."""
+"""Maximum number of rows of the matrix; more would be illegible."""
 
 
 def render(found: StyleMap, form: str, *, title: str, seed: int = 0) -> bytes:
@@ -58,14 +58,14 @@ def render(found: StyleMap, form: str, *, title: str, seed: int = 0) -> bytes:
     figure.draw_without_rendering()
     _part(plane, texts, figure, places)
     data = io.BytesIO()
-    # Without date and chance in it, the same map is the same file.
+    # No date and a fixed salt, so that the same map gives the same file.
     with rc_context({"svg.hashsalt": title}):
         figure.savefig(data, format=form, dpi=110, metadata={"Date": None} if form == "svg" else {})
     return data.getvalue()
 
 
 def _arranged(found: StyleMap, seed: int) -> tuple[Ints, Floats]:
-    """The order of the table's rows, and the places on the map `(N, 2)`."""
+    """The order of the rows, and the positions on the map `(N, 2)`."""
     try:
         from scipy.cluster.hierarchy import leaves_list, linkage
         from scipy.spatial.distance import squareform
@@ -127,7 +127,7 @@ def _draw_points(axes: Axes, labels: Sequence[Label], places: Floats) -> list[An
     axes.set_title(f"t-SNE of {len(labels)}", loc="left", fontsize=10, color=_INK)
     for group in dict.fromkeys([*COLOURS, ""]):
         if any(label.group == group for label in labels):
-            axes.scatter([], [], c=COLOURS.get(group, _OTHER), label=group or "period not known")
+            axes.scatter([], [], c=COLOURS.get(group, _OTHER), label=group or "period unknown")
     axes.legend(
         loc="upper center", bbox_to_anchor=(0.5, -0.01), ncols=7, fontsize=8.5, frameon=False
     )
@@ -167,7 +167,7 @@ def _part(axes: Axes, texts: Sequence[Any], figure: Figure, places: Floats) -> N
 
 
 def _moves(half: Floats) -> list[Floats]:
-    """Offsets of a name's middle from its point, the best first: beside, above, further away."""
+    """Offsets of the centre of a name from its point, best first: beside, above, further away."""
     sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)]
     return [np.array(side) * (half + gap) for gap in (5.0, 10.0, 16.0) for side in sides]
 

@@ -1,11 +1,11 @@
-"""Rendering a MIDI file to audio: FluidSynth plays its events through a SoundFont, into a file.
+"""Rendering a MIDI file to audio with FluidSynth and a SoundFont.
 
     events ─▶ FluidSynth, 16 bits, to a temporary file ─▶ louder, faded out ─▶ WAV or FLAC
 
-Every event that sounds goes to the synthesiser as it stands in the file (controllers, pedals,
-bends, banks), at the sample that its tick falls on. Memory does not grow with the music. WAV needs
-nothing but FluidSynth; FLAC needs soundfile. Both come with `pip install "musenet[render]"`, save
-for FluidSynth's own library, which comes from the system.
+All channel events of the file (controllers, pedals, bends, banks) go to the synthesiser unchanged,
+at the sample of their tick. Memory use does not grow with the length. WAV needs only FluidSynth;
+FLAC also needs soundfile. `pip install "musenet[render]"` installs both, except for FluidSynth's
+system library.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from tokenizer.midi.read import read
 from tokenizer.midi.smf import BEND, CONTROL, NOTE_OFF, NOTE_ON, PORT, PROGRAM
 
 RATE = 44_100
-"""Samples a second."""
+"""Samples per second."""
 
 TAIL = 2.0
-"""Seconds in which the last notes ring out, after the end of the file."""
+"""Seconds after the end of the file in which the last notes ring out."""
 
 FORMATS = ("wav", "flac")
 VARIABLE = "MUSENET_SOUNDFONT"
-"""The environment variable that names a SoundFont."""
+"""The environment variable with the path of a SoundFont."""
 
 _GAIN = 0.2
 _PEAK = 0.89
@@ -52,7 +52,7 @@ Samples = npt.NDArray[np.int16]
 
 
 class _Message(NamedTuple):
-    """What the synthesiser is told: at which sample, on which channel (16 a port), and what."""
+    """A message to the synthesiser: its sample, channel (16 per port) and bytes."""
 
     at: int
     channel: int
@@ -60,7 +60,7 @@ class _Message(NamedTuple):
 
 
 def soundfont_folders() -> list[Path]:
-    """Where SoundFonts are looked for, the user's own places first."""
+    """The folders searched for SoundFonts, the user's first."""
     home = Path.home()
     return [
         home / ".local/share/soundfonts",
@@ -78,26 +78,28 @@ def soundfont_folders() -> list[Path]:
 
 
 def find_soundfont(given: str | os.PathLike[str] | None = None) -> Path:
-    """The SoundFont to play with: the given one, the environment's, or one of the system's.
+    """The SoundFont to use: the given one, that of the environment, or one of the system.
 
-    In a folder of several, those of known names come first, then the largest.
+    In a folder with several, well-known names come first, then the largest.
 
     Raises:
-        InputError: if there is none, or the one that was named is missing.
+        InputError: if there is none, or the given one is missing.
     """
     named = given or os.environ.get(VARIABLE)
     if named:
         path = Path(named)
         if not path.is_file():
             source = "--soundfont" if given else VARIABLE
-            raise InputError(f"there is no SoundFont {path}; {source} names an .sf2 or .sf3 file")
+            raise InputError(
+                f"the SoundFont {path} does not exist; {source} takes an .sf2 or .sf3 file"
+            )
         return path
     for folder in soundfont_folders():
         found = [p for p in folder.glob("*.sf[23]") if p.is_file()]
         if found:
             return min(found, key=_preference)
     raise InputError(
-        "no SoundFont found; name one with --soundfont FILE.sf2, or install one "
+        "no SoundFont found; give one with --soundfont FILE.sf2, or install one "
         "(on Debian and Ubuntu: apt install fluid-soundfont-gm)"
     )
 
@@ -108,7 +110,7 @@ def _preference(path: Path) -> tuple[int, int, str]:
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
-    """The format that a file's name asks for.
+    """The format given by the suffix of a file.
 
     Raises:
         InputError: if it is neither WAV nor FLAC.
@@ -117,7 +119,7 @@ def check_format(path: str | os.PathLike[str]) -> str:
 
 
 def check_installed(form: str, soundfont: str | os.PathLike[str] | None = None) -> None:
-    """Find out before the work whether a format can be rendered.
+    """Check beforehand that a format can be rendered.
 
     Raises:
         InputError: if a library or the SoundFont is missing.
@@ -136,7 +138,7 @@ def save(
     Args:
         data: the MIDI file, as `tokenizer.midi.events.dump` writes it.
         path: ends in .wav or .flac.
-        soundfont: None looks for one (see `find_soundfont`).
+        soundfont: None searches for one (see `find_soundfont`).
 
     Raises:
         InputError: if something is not installed, the SoundFont cannot be read, or the file
@@ -178,7 +180,7 @@ def _soundfile() -> ModuleType:
 
 
 def _messages(data: bytes) -> tuple[list[_Message], int]:
-    """The events that sound, in the order in which they are played, and the length in samples."""
+    """The messages in playing order, and the length in samples."""
     file, score = events.parse(data), read(data)
     merged = []
     for track in file.tracks:
@@ -196,7 +198,7 @@ def _messages(data: bytes) -> tuple[list[_Message], int]:
 
 
 def _ended_first(messages: list[_Message]) -> list[_Message]:
-    """At each sample first the ends of notes that sound: one may start anew in another track."""
+    """Note-offs first at each sample, because another track may start the note again."""
     ordered: list[_Message] = []
     sounding: set[tuple[int, int]] = set()
     start = 0
@@ -226,24 +228,24 @@ def _is_off(data: bytes) -> bool:
 
 
 def _played(messages: list[_Message], length: int, soundfont: Path) -> Iterator[Samples]:
-    """What the synthesiser makes of messages, block by block, `(samples, 2)`."""
+    """The synthesised audio, block by block, `(samples, 2)`."""
     synth = _fluidsynth().Synth(gain=_GAIN, samplerate=RATE)
     try:
         if synth.sfload(str(soundfont), update_midi_preset=1) == -1:
-            raise InputError(f"{soundfont} is no SoundFont that FluidSynth can read")
+            raise InputError(f"{soundfont} is not a SoundFont that FluidSynth can read")
         now = 0
         for message in [*messages, _Message(length, 0, b"")]:
             while now < message.at:
                 count = min(_BLOCK, message.at - now)
                 yield synth.get_samples(count).reshape(count, 2)
                 now += count
-            _tell(synth, message)
+            _send(synth, message)
     finally:
         synth.delete()
 
 
-def _tell(synth: Any, message: _Message) -> None:
-    """Hand one message to the synthesiser; aftertouch has no effect there and is left out."""
+def _send(synth: Any, message: _Message) -> None:
+    """Send one message to the synthesiser; aftertouch has no effect there and is left out."""
     channel, data = message.channel, message.data
     kind = data[0] & 0xF0 if data else 0
     if kind and _is_off(data):
@@ -259,7 +261,7 @@ def _tell(synth: Any, message: _Message) -> None:
 
 
 def _finished(raw: IO[bytes], length: int, gain: float) -> Iterator[Samples]:
-    """The samples, made louder (or softer) by `gain` and faded out over the last second."""
+    """The samples multiplied by `gain` and faded out over the last second."""
     now, fade = 0, round(TAIL / 2 * RATE)
     while block := raw.read(_BLOCK * 4):
         samples = np.frombuffer(block, dtype=np.int16).reshape(-1, 2).astype(np.float64)

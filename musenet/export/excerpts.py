@@ -11,7 +11,7 @@ _STATE_METAS = (NAME, TEMPO, TIME, KEY)
 
 
 def cut(file: File, at: int) -> File:
-    """The file up to a tick; a note that sounds there keeps its own end."""
+    """The file up to a tick; a note that sounds there keeps its end."""
     tracks = []
     for track in file.tracks:
         kept: list[Event] = []
@@ -33,8 +33,8 @@ def cut(file: File, at: int) -> File:
 def tail(file: File, at: int) -> File:
     """The file from a tick on, which becomes tick 0.
 
-    Programs, controllers, tempo, meter, key and names in force there stand at its beginning, and
-    so do all System Exclusive messages before; notes that started before are left out.
+    Programs, controllers, tempo, meter, key and names in force there move to its beginning, and so
+    do all earlier System Exclusive messages; notes that started earlier are left out.
     """
     tracks = [_tail(track, at) for track in file.tracks]
     return File(file.division, tracks, max(0, file.end - at))
@@ -60,7 +60,7 @@ def _tail(track: Sequence[Event], at: int) -> list[Event]:
 
 
 def _state_key(event: Event, number: int) -> bytes | None:
-    """What an event sets, so that a later one of the same key replaces it; None if nothing."""
+    """A key for what an event sets; a later event with the same key replaces it."""
     if event.kind in (0xA0, CONTROL):
         return event.data[:2]
     if event.kind in (PROGRAM, 0xD0, BEND):

@@ -1,9 +1,9 @@
-"""The user's file with the continuation in it, as a DAW wants it: type 1, a track an instrument.
+"""Merging the continuation into the user's file: type 1, one track per instrument.
 
-The file's own events stay as they are, all kinds of them, byte for byte. The continuation goes
-into the tracks that already play its instruments; what has none gets a new, named one. Only at
-the boundary something is said to the prompt's channels: a pedal still down is released and a bent
-pitch let go, for neither was meant for the music that follows.
+All events of the file stay unchanged, byte for byte. The continuation goes into the tracks that
+already play its instruments; other instruments get new, named tracks. At the boundary, the prompt's
+channels are reset: held pedals are released and pitch bends centred, because they were not meant
+for the music that follows.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ _CENTRE = b"\x00\x40"
 
 @dataclass
 class Part:
-    """Where an instrument plays: a track, a channel, and the program in force at the end.
+    """A part: a track, a channel, and the program in force at the end.
 
     A channel is a number 0–15 on a port; files of more than 16 channels have several ports.
-    `pitches` are the pitches it last played, by which notes find it among parts of one program.
+    `pitches` are its latest pitches, used to assign notes among parts with the same program.
     """
 
     track: int
@@ -53,21 +53,21 @@ class Part:
 
     @property
     def centre(self) -> float:
-        """The middle of the pitches it last played."""
+        """The mean of its latest pitches."""
         return float(np.mean(self.pitches)) if self.pitches else 60.0
 
 
 def free_channels(file: File) -> list[int]:
-    """The melodic channels that no event of the file uses, lowest first."""
+    """The non-drum channels that the file does not use, lowest first."""
     used = {event.channel for track in file.tracks for event in track}
     return [c for c in range(16) if c not in used and c != DRUM_CHANNEL]
 
 
 def one_part_a_track(file: File) -> File:
-    """Give each channel with notes a track of its own, and each such track a name.
+    """Give each channel with notes a separate, named track.
 
-    Tracks of one channel stay as they are; a type 0 file becomes one of type 1. What has no
-    channel stays first.
+    Tracks with one channel stay unchanged; a type 0 file becomes type 1. Events without a channel
+    stay first.
     """
     tracks: list[list[Event]] = []
     for track in file.tracks:
@@ -124,17 +124,17 @@ def _port(track: Sequence[Event]) -> int:
 
 
 def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
-    """Put notes (`tokenizer.score.score.NOTES`, in the file's ticks) into the parts they belong to.
+    """Put notes (`tokenizer.score.score.NOTES`, in the file's ticks) into their parts.
 
-    Each goes to a part of its program; among several (two violins, two hands) to those whose
-    register it lies in. A program without a part gets a new track on a free channel; when no
-    channel is free, it shares the part of the nearest program. On each channel a pitch sounds
-    once at a time: a note ends where the next of its pitch starts, and one that meets a note
-    still held from before the boundary starts when that ends, or not at all.
+    Each goes to a part with its program; among several (two violins, two hands) to the one in whose
+    register it lies. A program without a part gets a new track on a free channel; if no channel
+    is free, it shares the part of the nearest program. On each channel a pitch sounds once at a
+    time: a note ends where the next of its pitch starts, and a note that overlaps one held from
+    before the boundary starts when that ends, or is dropped.
 
     Returns:
-        The notes as they stand in the file now, sorted by start: shortened where they had to be,
-        with the program and the track of their part.
+        The notes as written, sorted by start: shortened where necessary, with the program and track
+        of their part.
     """
     held = sounding_at(file, boundary)
     notes = notes[np.argsort(notes["start"], kind="stable")]
@@ -170,7 +170,7 @@ def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
 
 
 def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
-    """A new track for a program, or the part of the nearest one where no channel is left."""
+    """A new track for a program, or the part of the nearest one if no channel is free."""
     if program == DRUMS:
         channel = DRUM_CHANNEL
     else:
@@ -187,7 +187,7 @@ def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
 
 
 def _shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
-    """For each part, the indices of its notes: chords go up with the registers of the parts."""
+    """For each part, the indices of its notes; chords are distributed by register."""
     if len(parts) == 1:
         return [np.arange(len(notes))]
     rising = sorted(range(len(parts)), key=lambda i: parts[i].centre)
@@ -210,7 +210,7 @@ def _shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
 
 
 def _near(centres: Floats, chord: npt.NDArray[np.uint8], rank: int) -> int:
-    """The part nearest to a note of a chord, leaving a part each for the notes below and above."""
+    """The part nearest to a note of a chord, leaving one each for the notes below and above."""
     low, high = rank, len(centres) - len(chord) + rank
     return low + int(np.abs(centres[low : high + 1] - float(chord[rank])).argmin())
 
@@ -231,7 +231,7 @@ def _note_events(notes: Notes, channel: int) -> list[Event]:
 
 
 def insert(file: File, track: int, events: Sequence[Event]) -> None:
-    """Put events into a track after its own of the same tick: texts, then offs, then ons."""
+    """Insert events into a track after those of the same tick: texts, then offs, then ons."""
     rank = {META: 1, CONTROL: 2, BEND: 2, PROGRAM: 2, NOTE_OFF: 3, NOTE_ON: 4}
     keyed = [(e.tick, 0, i, e) for i, e in enumerate(file.tracks[track])]
     keyed += [(e.tick, rank[e.kind], i, e) for i, e in enumerate(events)]
@@ -245,7 +245,7 @@ def add_texts(file: File, texts: Sequence[tuple[int, int, str]]) -> None:
 
 
 def release(file: File, at: int) -> None:
-    """Let pedals and bent pitches go at a tick, on each channel that still holds one there."""
+    """Release pedals and centre pitch bends at a tick, on each channel that needs it."""
     for index, track in enumerate(file.tracks):
         held: dict[bytes, Event] = {}
         for event in track:
@@ -262,7 +262,7 @@ def release(file: File, at: int) -> None:
 
 
 def set_tempo(file: File, at: int, tempo: float | None) -> None:
-    """Go on from a tick at a tempo in quarters a minute; None leaves the file's own."""
+    """Set the tempo in BPM from a tick on; None leaves that of the file."""
     if tempo is not None:
         microseconds = min(round(60e6 / tempo), (1 << 24) - 1)
         insert(file, 0, [Event(at, meta(TEMPO, microseconds.to_bytes(3, "big")))])
@@ -276,7 +276,7 @@ def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> Non
 
 
 def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
-    """The notes that sound across a tick: to the tick where the last of them ends.
+    """The notes that sound across a tick, mapped to the tick where the last of them ends.
 
     The keys are (port × 16 + channel, pitch).
     """
@@ -296,9 +296,9 @@ def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
 
 
 def stems(file: File) -> list[tuple[str, File]]:
-    """A file for each track with notes, named, of the same length and with the same tempo map.
+    """One named file per track with notes, all with the same length and tempo map.
 
-    Tempo, meter, key and markers of all tracks stand in the first track of every one.
+    The first track of each contains the tempo, meter, key and markers of all tracks.
     """
     shared = (TEMPO, TIME, KEY, MARKER)
     conductor: list[Event] = []

@@ -1,8 +1,7 @@
-"""Piano-roll pictures: what a piece looks like, prompt and continuation in two colour families.
+"""Piano-roll pictures, with prompt and continuation in two colour families.
 
-Cool colours are the prompt, warm ones the continuation; each instrument has one of either. Drums
-lie in a strip of their own. Needs matplotlib, which is imported when a picture is drawn; no
-display is used.
+Cool colours are the prompt, warm ones the continuation; each instrument has one of each. Drums have
+a separate panel. Needs matplotlib, which is imported when a picture is drawn; no display is used.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("png", "svg")
 
-# Neighbours differ in lightness as well as in hue; twelve of each, as an orchestra needs.
+# Neighbours differ in lightness as well as in hue; twelve of each, enough for an orchestra.
 COOL = (
     "#2f6db5", "#1b998b", "#6a5acd", "#4aa8d8", "#22577a", "#7fb069",
     "#8093f1", "#3d5a80", "#5fb3a1", "#35478c", "#9ac1d9", "#4f7942",
@@ -39,7 +38,7 @@ _INK = "#2b2d33"
 
 
 def check_format(path: str | os.PathLike[str]) -> str:
-    """The format that a picture's name asks for.
+    """The format given by the suffix of a picture.
 
     Raises:
         InputError: if it is neither PNG nor SVG.
@@ -61,11 +60,11 @@ def save(
         score: what is drawn.
         bar_lines: ticks of the bar lines, the first opening bar 1.
         path: the picture.
-        boundary: the tick at which the continuation starts; None draws all in the warm colours.
-        title: written above.
+        boundary: the tick at which the continuation starts; None draws all in warm colours.
+        title: above the picture.
 
     Raises:
-        InputError: if the suffix is another or the file cannot be written.
+        InputError: if the suffix is not supported or the file cannot be written.
     """
     form = check_format(path)
     write_bytes(path, render(score, bar_lines, form, boundary=boundary, title=title))
@@ -84,7 +83,7 @@ def render(
 
     figure = draw(score, bar_lines, boundary=boundary, title=title)
     out = io.BytesIO()
-    # Without date and with fixed ids the same music gives the same bytes.
+    # No date and fixed ids, so that the same music gives the same bytes.
     with mpl.rc_context({"svg.hashsalt": "musenet", "svg.fonttype": "path"}):
         metadata = {"Date": None} if form == "svg" else {"Software": None}
         figure.savefig(out, format=form, dpi=150, metadata=metadata)
@@ -123,7 +122,7 @@ def draw(
 
 
 def _in_order(notes: Notes, split: int) -> list[int]:
-    """The programs as a score has them: highest first, drums last, the prompt's before others."""
+    """The programs in score order: highest first, drums last, the prompt's before others."""
     known = set(notes["program"][notes["start"] < split].tolist())
 
     def place(program: int) -> tuple[bool, bool, float]:
@@ -134,7 +133,7 @@ def _in_order(notes: Notes, split: int) -> list[int]:
 
 
 def _panels(figure: Figure, melodic: bool, drums: bool) -> list[tuple[Axes, bool]]:
-    """The axes from above, each with whether it is the drums'."""
+    """The axes from top to bottom, each with whether it shows drums."""
     if melodic and drums:
         upper, lower = figure.subplots(
             2, 1, sharex=True, gridspec_kw={"height_ratios": (4.2, 1), "hspace": 0.06}
@@ -144,7 +143,7 @@ def _panels(figure: Figure, melodic: bool, drums: bool) -> list[tuple[Axes, bool
 
 
 def _ranked(notes: Notes) -> Notes:
-    """Drum notes with the number of their sound among those that are played, for a pitch."""
+    """Drum notes with the rank of their sound among those played as pitch."""
     ranked = notes.copy()
     ranked["pitch"] = np.unique(notes["pitch"], return_inverse=True)[1]
     return ranked
@@ -172,7 +171,7 @@ def _rows(axes: Axes, pitches: npt.NDArray[np.uint8], *, drums: bool) -> None:
 
 
 def _bars(axes: Axes, notes: Notes, colour: str, quarter: int) -> None:
-    """Notes as rectangles, loud ones opaque; a gap of a hair keeps repeated notes apart."""
+    """Notes as rectangles, loud ones opaque; a thin gap separates repeated notes."""
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_rgb
 
@@ -192,7 +191,7 @@ def _bars(axes: Axes, notes: Notes, colour: str, quarter: int) -> None:
 
 
 def _time(panels: list[tuple[Axes, bool]], bar_lines: Ints, end: int) -> None:
-    """The horizontal axis: a line a bar, numbers as dense as they can be read."""
+    """The horizontal axis: one line per bar, numbers as dense as is legible."""
     every = next(n for n in (1, 2, 4, 8, 16, 32, 64, 128, 1024) if len(bar_lines) / n <= 40)
     for axes, _ in panels:
         for bar, tick in enumerate(bar_lines.tolist()):

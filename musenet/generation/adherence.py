@@ -1,4 +1,4 @@
-"""How far new music keeps to what was asked for: a few figures beside those of the prompt."""
+"""How closely new music follows the request: a few statistics of it and of the prompt."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tokenizer.typing import Floats, Mask, Notes
 
 @dataclass(frozen=True)
 class Figures:
-    """What a passage is like; shares are 0 to 1, pitch and velocity are means.
+    """Statistics of a passage; shares are 0 to 1, pitch and velocity are means.
 
     Attributes:
-        notes_per_bar: how dense it is.
-        pitch: the middle of its melodic notes, in semitones (60 is C4).
-        velocity: how loud.
-        in_key: share of melodic notes in the key's scale (natural notes of the signature, and the
+        notes_per_bar: its density.
+        pitch: mean of its pitched notes, in semitones (60 is C4).
+        velocity: mean loudness.
+        in_key: share of pitched notes in the key's scale (natural notes of the signature, and the
             raised sixth and seventh of minor).
     """
 
@@ -33,14 +33,14 @@ class Figures:
 
 @dataclass(frozen=True)
 class Adherence:
-    """The new music beside the prompt, and beside what was asked for.
+    """The new music compared with the prompt and with the request.
 
     Attributes:
-        new: figures of the new music.
-        prompt: the prompt's, or None without one.
-        in_instruments: share of the new notes in the instruments wanted, None if any will do.
-        unwanted: the other instruments with their numbers of notes, most first.
-        silent: instruments wanted that have no new note.
+        new: statistics of the new music.
+        prompt: those of the prompt, or None without one.
+        in_instruments: share of the new notes in the requested instruments, None if any will do.
+        unwanted: other instruments and their numbers of notes, the most first.
+        silent: requested instruments without a new note.
     """
 
     new: Figures
@@ -52,8 +52,8 @@ class Adherence:
     def __str__(self) -> str:
         words = []
         if self.in_instruments is not None:
-            words.append(f"{self.in_instruments:.0%} of the notes in the instruments wanted")
-        words += [f"{instrument_name(p)} {n} notes unwanted" for p, n in self.unwanted[:3]]
+            words.append(f"{self.in_instruments:.0%} of the notes in the requested instruments")
+        words += [f"{instrument_name(p)} not requested (notes: {n})" for p, n in self.unwanted[:3]]
         words += [f"{instrument_name(p)} silent" for p in self.silent]
         names = ("notes per bar", "mean pitch", "mean velocity")
         for name, field in zip(names, ("notes_per_bar", "pitch", "velocity"), strict=True):
@@ -79,8 +79,8 @@ def adherence(
         bars: how many bars they fill.
         prompt: the prompt's notes, possibly none.
         prompt_bars: how many bars those fill.
-        wanted: programs that were asked for or are the prompt's; none if any will do.
-        key: (fifths, minor), or None to leave keys out (every note then counts as in it).
+        wanted: programs that were requested or are in the prompt; empty if any will do.
+        key: (fifths, minor), or None without a key (every note then counts as in it).
     """
     inside, unwanted, silent = in_instruments(new, wanted)
     return Adherence(
@@ -95,15 +95,15 @@ def adherence(
 def in_instruments(
     notes: Notes, wanted: Iterable[int]
 ) -> tuple[float | None, tuple[tuple[int, int], ...], tuple[int, ...]]:
-    """Which notes are in the instruments wanted.
+    """Which notes are in the requested instruments.
 
     Args:
         notes: `tokenizer.score.score.NOTES`.
-        wanted: programs; none if any will do.
+        wanted: programs; empty if any will do.
 
     Returns:
-        The share of the notes in them (None if any will do); the other programs with their numbers
-        of notes, most first; and the programs wanted that have no note.
+        The share of the notes in them (None if any will do); other programs and their numbers of
+        notes, the most first; requested programs without a note.
     """
     wanted = tuple(dict.fromkeys(wanted))
     if not wanted:
@@ -130,7 +130,7 @@ def _figures(notes: Notes, bars: float, key: tuple[int, bool] | None) -> Figures
 
 
 def _pitch_classes(notes: Notes) -> Floats:
-    """The share of each pitch class among melodic notes."""
+    """The share of each pitch class among pitched notes."""
     melodic = notes["pitch"][notes["program"] != DRUMS].astype(np.int64)
     counts = np.bincount(melodic % 12, minlength=12)
     share: Floats = counts / max(1, counts.sum())

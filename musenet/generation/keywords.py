@@ -10,7 +10,7 @@ from .parse import Names, PerField, Place, WholePerField
 
 
 class Keywords(TypedDict, total=False):
-    """What each option may be as a keyword; `GenerateOptions` says what it does."""
+    """The type of each option as a keyword; `GenerateOptions` describes what it does."""
 
     bars: int | None
     length: float | str | None

@@ -1,7 +1,7 @@
-"""Options declared once: what a dataclass field says of itself to every way of setting it.
+"""Options declared once: metadata on dataclass fields for every interface that sets them.
 
-A field `Annotated[type, Knob(…)]` is an option of the command line, a keyword in Python, a range
-that is checked and an entry of the JSON. The functions here read such fields of any dataclass.
+A field `Annotated[type, Knob(…)]` is a command-line option, a Python keyword, a range check and a
+JSON entry. The functions here read such fields of any dataclass.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True)
 class Knob:
-    """What a field says of itself.
+    """The metadata of a field.
 
     Attributes:
         help: one sentence for `--help`.
-        panel: the group of options that it stands with there.
+        panel: the group of options that lists it.
         low: the smallest value, or None.
         high: the largest value, or None.
-        unit: of the value, for the error that names the range.
-        parse: makes a value of what was typed or given as a keyword; None takes it as it is.
-        accepts: what a keyword may be besides the field's own type.
-        typed: what the command line hands to `parse`: str, int or list[str].
-        flags: the command line's names; by default the field's with dashes.
-        shown: the default in `--help` where it is not the field's.
-        drawn: gives the command line's default where it is not the field's.
+        unit: unit of the value, for error messages.
+        parse: converts what was typed or given as a keyword; None takes it unchanged.
+        accepts: types that a keyword accepts besides the type of the field.
+        typed: the type that the command line passes to `parse`: str, int or list[str].
+        flags: command-line names; by default the field name with dashes.
+        shown: the default shown in `--help`, if not that of the field.
+        drawn: returns the command line's default, if not that of the field.
     """
 
     help: str
@@ -50,7 +50,7 @@ _known: dict[Any, dict[str, tuple[Any, Knob]]] = {}
 
 
 def knobs(kind: type[Any]) -> dict[str, tuple[Any, Knob]]:
-    """The type and the knob of each field of a dataclass, in their order.
+    """The type and the knob of each field of a dataclass, in order.
 
     Raises:
         TypeError: if a field has no knob.
@@ -71,7 +71,7 @@ def knobs(kind: type[Any]) -> dict[str, tuple[Any, Knob]]:
 
 
 def keywords(kind: type[Any]) -> dict[str, Any]:
-    """The type that each keyword takes: the field's own, and what its knob accepts besides."""
+    """The type of each keyword: that of the field, and what its knob accepts besides."""
     return {
         name: own if knob.accepts is None else own | knob.accepts
         for name, (own, knob) in knobs(kind).items()
@@ -79,10 +79,10 @@ def keywords(kind: type[Any]) -> dict[str, Any]:
 
 
 def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
-    """A record from keywords or from what was typed; None stands for the default.
+    """An instance from keywords or typed values; None means the default.
 
     Raises:
-        InputError: if a value cannot be.
+        InputError: if a value is invalid.
         TypeError: for an unknown keyword, with the nearest one.
     """
     values = {}
@@ -97,10 +97,10 @@ def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
 
 
 def check_ranges(record: Any) -> None:
-    """Refuse a record with a number outside its range.
+    """Reject an instance with a number outside its range.
 
     Raises:
-        InputError: naming the option, the number and the range.
+        InputError: with the option, the number and the range.
     """
     for name, (_, knob) in knobs(type(record)).items():
         value = getattr(record, name)
@@ -112,7 +112,7 @@ def check_ranges(record: Any) -> None:
 
 
 def range_of(knob: Knob) -> str:
-    """The range of a knob that has one, in words: "10 to 400 quarters per minute"."""
+    """The range of a knob that has one, in words: "10 to 400 quarter notes per minute"."""
     if knob.low is None or knob.high is None:
         return ""
     return f"{_number(knob.low)} to {_number(knob.high)} {knob.unit}".rstrip()

@@ -1,7 +1,7 @@
-"""What is asked of the model, each option once: for the command line, Python, checks and files.
+"""The options of a generation request, each declared once for every interface.
 
-A field says all of itself in its `Knob`. To add an option is to add a field, and for editors its
-type to `Keywords`.
+The `Knob` of a field describes it to the command line, the Python keywords, the range checks and
+the JSON. To add an option, add a field here and its keyword type to `Keywords`.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _PIANO = 0
 NATURAL: tuple[FieldFilter, ...] = tuple(
     FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
 )
-"""How the fields are drawn without being asked: the model as it is, less its unlikeliest values."""
+"""The default filters with a prompt: only the least likely values are cut off."""
 
 FRESH: tuple[FieldFilter, ...] = tuple(
     FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.98, 0.96, 0.96)
 )
-"""The same where there is no prompt whose pitches are as varied as the piece's: more pitches."""
+"""The default filters without a prompt: more varied pitches."""
 
 _FILTERS = ("temperature", "top_k", "top_p", "min_p")
 _LENGTH, _MUSIC, _LIMITS, _SAMPLING, _OUTPUT = "Length", "Music", "Limits", "Sampling", "Output"
@@ -47,11 +47,11 @@ _LENGTH, _MUSIC, _LIMITS, _SAMPLING, _OUTPUT = "Length", "Music", "Limits", "Sam
 
 @dataclass(frozen=True)
 class GenerateOptions:
-    """What is asked for; every field has a default that sounds well.
+    """A generation request; every field has a default that sounds good.
 
-    `bars` is None where `length` is given, and 16 where neither is. `scale` holds pitch classes (0
-    is C), `variations` the numbers of those that are wanted, `key` (fifths, minor); the rest is as
-    the help of each field says.
+    `bars` is None if `length` is given, and 16 if neither is. `scale` contains pitch classes (0 is
+    C), `variations` the numbers of the variations to make, `key` (fifths, minor); the help of each
+    field describes the rest.
     """
 
     bars: Annotated[
@@ -68,7 +68,7 @@ class GenerateOptions:
     length: Annotated[
         float | None,
         Knob(
-            "Length of the whole piece, prompt included, such as 3:30; in place of --bars.",
+            "Length of the whole piece, prompt included, such as 3:30; instead of --bars.",
             _LENGTH,
             low=1,
             high=36_000,
@@ -77,13 +77,13 @@ class GenerateOptions:
             accepts=str,
         ),
     ] = None
-    ending: Annotated[
-        bool, Knob("Bring the piece to an end there.", _LENGTH, typed=bool, flags=("--end",))
-    ] = False
+    ending: Annotated[bool, Knob("End the piece there.", _LENGTH, typed=bool, flags=("--end",))] = (
+        False
+    )
     begin: Annotated[
         Place | None,
         Knob(
-            "Continue only the part of the prompt from bar 5 (5), or from a time (12s, 0:12).",
+            "Start of the part to continue: a bar (5) or a time (12s, 0:12).",
             _LENGTH,
             parse=parse.begin,
             accepts=int | str,
@@ -94,7 +94,7 @@ class GenerateOptions:
     stop: Annotated[
         Place | None,
         Knob(
-            "Go on after bar 8 of the prompt (8), or at a time (20s, 0:20).",
+            "End of the part to continue: a bar, included (8), or a time (20s, 0:20).",
             _LENGTH,
             parse=parse.stop,
             accepts=int | str,
@@ -104,12 +104,12 @@ class GenerateOptions:
     ] = None
     composer: Annotated[
         str | None,
-        Knob("Composer to write like; --list composers names them.", _MUSIC, parse=parse.composer),
+        Knob("Composer to imitate; see --list composers.", _MUSIC, parse=parse.composer),
     ] = None
     styles: Annotated[
         tuple[str, ...],
         Knob(
-            "Genre or period, such as baroque,jazz; --list styles names them.",
+            "Genres or periods, such as baroque,jazz; see --list styles.",
             _MUSIC,
             parse=parse.styles,
             accepts=Names,
@@ -120,7 +120,7 @@ class GenerateOptions:
     instruments: Annotated[
         tuple[int, ...],
         Knob(
-            "Instruments to add, such as piano,violin; --list instruments names them.",
+            "Instruments to add, such as piano,violin; see --list instruments.",
             _MUSIC,
             parse=parse.programs,
             accepts=Names,
@@ -131,16 +131,16 @@ class GenerateOptions:
     ] = ()
     new_instruments: Annotated[
         bool,
-        Knob("Let the model add instruments that the prompt does not have.", _MUSIC, typed=bool),
+        Knob("Allow instruments that are not in the prompt.", _MUSIC, typed=bool),
     ] = False
     tempo: Annotated[
         float | None,
         Knob(
-            "Tempo of the new music in quarters per minute.",
+            "Tempo of the new music in quarter notes per minute (BPM).",
             _MUSIC,
             low=10,
             high=400,
-            unit="quarters per minute",
+            unit="quarter notes per minute",
             typed=float,
             shown="the prompt's, or 100 without a prompt",
         ),
@@ -168,8 +168,8 @@ class GenerateOptions:
     instrument_balance: Annotated[
         float,
         Knob(
-            "How strongly the instruments keep the shares of the notes that they have in the "
-            "prompt; 0 leaves it to the model.",
+            "How strongly each instrument keeps its share of the notes in the prompt; 0 turns "
+            "it off.",
             _MUSIC,
             low=0,
             high=2,
@@ -179,8 +179,8 @@ class GenerateOptions:
     style_penalty: Annotated[
         float,
         Knob(
-            "How strongly the pitches, note lengths and rhythm of the prompt, or of a new piece's "
-            "opening, are kept; 0 leaves it to the model.",
+            "How strongly the music keeps to the pitches, note lengths and rhythm of the prompt, "
+            "or of its opening without one; 0 turns it off.",
             _MUSIC,
             low=0,
             high=2,
@@ -190,7 +190,7 @@ class GenerateOptions:
     only_instruments: Annotated[
         tuple[int, ...] | None,
         Knob(
-            "The only instruments that may play, such as violin,cello.",
+            "Allow only these instruments, such as violin,cello.",
             _LIMITS,
             parse=parse.only_programs,
             accepts=Names,
@@ -200,7 +200,7 @@ class GenerateOptions:
     polyphony: Annotated[
         int | None,
         Knob(
-            "How many notes may sound at once.",
+            "Maximum number of notes that sound at once.",
             _LIMITS,
             low=1,
             high=MOST_NOTES,
@@ -211,28 +211,31 @@ class GenerateOptions:
     density: Annotated[
         int | None,
         Knob(
-            "How many notes may start within a quarter note.",
+            "Maximum number of notes that start within a quarter note.",
             _LIMITS,
             low=1,
             high=MOST_NOTES,
             typed=int,
-            shown="half as many again as in the prompt",
+            shown="1.5 times as many as in the prompt",
         ),
     ] = None
     unisons: Annotated[
         bool,
-        Knob("Let two instruments start the same pitch together.", _LIMITS, typed=bool),
+        Knob("Allow two instruments to start the same pitch together.", _LIMITS, typed=bool),
     ] = True
     scale: Annotated[
         tuple[int, ...] | None,
         Knob(
-            "The only notes allowed, such as 'D dorian'.", _LIMITS, parse=parse.scale, accepts=str
+            "Allow only the notes of a scale, such as 'D dorian'.",
+            _LIMITS,
+            parse=parse.scale,
+            accepts=str,
         ),
     ] = None
     temperature: Annotated[
         PerField | None,
         Knob(
-            "Lower is safer, higher is bolder; for some fields of a note: pitch=0.9,duration=1.1.",
+            "Sampling temperature, for all fields or by field: pitch=0.9,duration=1.1.",
             _SAMPLING,
             parse=parse.temperature,
             accepts=str,
@@ -242,7 +245,7 @@ class GenerateOptions:
     top_k: Annotated[
         WholePerField | None,
         Knob(
-            "Draw from the k likeliest values only; 0 is all.",
+            "Sample from the k most likely values only; 0 means all.",
             _SAMPLING,
             parse=parse.top_k,
             accepts=str,
@@ -252,7 +255,7 @@ class GenerateOptions:
     top_p: Annotated[
         PerField | None,
         Knob(
-            "Draw from the likeliest values that add up to this probability.",
+            "Sample from the most likely values that add up to this probability.",
             _SAMPLING,
             parse=parse.top_p,
             accepts=str,
@@ -262,7 +265,7 @@ class GenerateOptions:
     min_p: Annotated[
         PerField | None,
         Knob(
-            "Draw from values at least this many times as likely as the likeliest.",
+            "Sample only values at least this fraction as likely as the most likely one.",
             _SAMPLING,
             parse=parse.min_p,
             accepts=str,
@@ -272,7 +275,7 @@ class GenerateOptions:
     loop_penalty: Annotated[
         float,
         Knob(
-            "How strongly endless loops are broken; 1 leaves them alone.",
+            "How strongly to penalise endless loops; 1 turns it off.",
             _SAMPLING,
             low=1,
             high=100,
@@ -282,7 +285,7 @@ class GenerateOptions:
     overlap: Annotated[
         float,
         Knob(
-            "Share of the model's context that is kept when the music grows past it.",
+            "Share of the context to keep when the music outgrows it.",
             _SAMPLING,
             low=0.1,
             high=0.9,
@@ -292,22 +295,22 @@ class GenerateOptions:
     seed: Annotated[
         int,
         Knob(
-            "The same seed gives the same music.",
+            "Random seed; the same seed gives the same music.",
             _SAMPLING,
             low=0,
             high=(1 << 63) - 1,
             typed=int,
-            shown="another one every time",
+            shown="random",
             drawn=parse.new_seed,
         ),
     ] = 0
     engine: Annotated[
-        str, Knob("What computes: auto, int8, eager, or graphs (an NVIDIA GPU).", _SAMPLING)
+        str, Knob("Inference engine: auto, int8, eager, or graphs (NVIDIA GPUs).", _SAMPLING)
     ] = "auto"
     variations: Annotated[
         tuple[int, ...],
         Knob(
-            f"How many versions to make side by side, 1 to {MOST_VARIATIONS}.",
+            f"Number of variations to make, 1 to {MOST_VARIATIONS}.",
             _OUTPUT,
             parse=parse.variations,
             accepts=int,
@@ -317,9 +320,9 @@ class GenerateOptions:
     ] = (1,)
 
     def __post_init__(self) -> None:
-        """Refuse what contradicts itself or lies outside what can be made."""
+        """Reject contradictory or out-of-range options."""
         if self.bars is not None and self.length is not None:
-            raise InputError("give a length in bars or in minutes, one of the two")
+            raise InputError("--bars and --length exclude each other; give one of them")
         if self.bars is None and self.length is None:
             object.__setattr__(self, "bars", DEFAULT_BARS)
         check_ranges(self)
@@ -327,20 +330,20 @@ class GenerateOptions:
         self.constraints()
         count = len(set(self.variations))
         if not 1 <= count <= MOST_VARIATIONS or min(self.variations) < 1:
-            raise InputError(f"give 1 to {MOST_VARIATIONS} variations at once")
+            raise InputError(f"the number of variations must be 1 to {MOST_VARIATIONS}")
 
     @classmethod
     def from_keywords(cls, **given: Unpack[Keywords]) -> Self:
-        """The options that keywords mean; None stands for the default.
+        """The options given by keywords; None means the default.
 
         Raises:
-            InputError: for an unknown name, with the nearest one, and for what cannot be.
+            InputError: for an unknown name, with the nearest one, or an invalid value.
             TypeError: for an unknown keyword, with the nearest one.
         """
         return from_keywords(cls, given)
 
     def constraints(self) -> Constraints:
-        """What the music may not break."""
+        """The constraints on the music."""
         return Constraints(
             polyphony=self.polyphony,
             density=self.density,
@@ -349,7 +352,7 @@ class GenerateOptions:
         )
 
     def sampling(self, *, fresh: bool) -> tuple[FieldFilter, ...]:
-        """How each field of a note is drawn, without a prompt (`fresh`) or with one."""
+        """The filter of each field of a note, without a prompt (`fresh`) or with one."""
         given = {name: getattr(self, name) for name in _FILTERS}
         found = []
         for field, default in zip(FIELDS, FRESH if fresh else NATURAL, strict=True):
@@ -362,10 +365,10 @@ class GenerateOptions:
         return tuple(found)
 
     def completed(self, *, fresh: bool) -> Self:
-        """With what depends on whether there is a prompt written out, for the record.
+        """With the defaults that depend on whether there is a prompt filled in, for the recipe.
 
-        A new piece for which nothing else is asked is for piano: left all to itself, a model
-        writes what most of its pieces begin with, such as drums alone.
+        A new piece without instruments is for piano: an unconditioned model starts as most of its
+        training pieces do, for instance with drums alone.
         """
         sampling = self.sampling(fresh=fresh)
         written: dict[str, Any] = {

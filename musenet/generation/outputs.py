@@ -1,4 +1,4 @@
-"""What a request writes and where, and finding out beforehand whether it can."""
+"""The files that a request writes, and checks beforehand that they can be written."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tokenizer.errors import InputError
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written, and where; among several variations each name gets its number.
+    """The files to write; with several variations each name gets its number.
 
     Attributes:
-        midi: the MIDI file; a folder where the prompts are one.
-        picture: a piano roll, or None; a folder where the prompts are one.
-        stems: a folder for a file an instrument, or None.
-        alone: whether the MIDI file holds the new music alone.
-        stream: whether it is written with the first note and again with every new bar.
-        render: an audio file, .wav or .flac, or None; a folder where the prompts are one.
-        soundfont: what it is played with; None looks for one.
-        keep: how many of the variations are written, the best of them; None for all.
+        midi: the MIDI file; a folder if the prompt is one.
+        picture: a piano roll, or None; a folder if the prompt is one.
+        stems: a folder for one file per instrument track, or None.
+        alone: whether the MIDI file leaves out the prompt.
+        stream: whether the files are written at the first note and again after each new bar.
+        render: an audio file, .wav or .flac, or None; a folder if the prompt is one.
+        soundfont: the SoundFont to render with; None searches for one.
+        keep: how many of the best variations to write; None for all.
     """
 
     midi: Path
@@ -35,13 +35,13 @@ class Outputs:
     keep: int | None = None
 
     def check(self, *, folder: bool) -> None:
-        """Find out before the work whether all of it can be written.
+        """Check before generating that everything can be written.
 
         Args:
             folder: whether `midi`, `picture` and `render` are folders.
 
         Raises:
-            InputError: if not.
+            InputError: if something cannot be written.
         """
         if self.stems is not None:
             check_folder(self.stems)
@@ -62,7 +62,7 @@ class Outputs:
 
 
 def check_folder(path: Path) -> None:
-    """Find out before the work whether files can be written into a folder.
+    """Check before generating that files can be written into a folder.
 
     Raises:
         InputError: if it is a file or cannot be written.
@@ -73,10 +73,10 @@ def check_folder(path: Path) -> None:
 
 
 def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] = ()) -> None:
-    """Find out before the work whether a file can be written at its end.
+    """Check before generating that a file can be written afterwards.
 
     Raises:
-        InputError: if it is a folder, has another suffix, or its folder cannot be written.
+        InputError: if it is a folder, has a wrong suffix, or its folder is not writable.
     """
     target = Path(path)
     if suffixes and target.suffix.lower() not in suffixes:

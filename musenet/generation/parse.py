@@ -1,6 +1,6 @@
-"""From words to values: names looked up, numbers and places read, the nearest name told.
+"""Parsing option values: names, numbers, times and places; errors suggest the nearest name.
 
-Every function takes what may be typed or given as a keyword in Python, its own result among it.
+Each function accepts what may be typed or given as a Python keyword, its own result included.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ from tokenizer.theory import MAJOR_TONICS, MINOR_TONICS, SCALES, Key, pitch_clas
 Number = TypeVar("Number", int, float)
 Names = str | int | Sequence[str | int]
 PerField = float | dict[str, float]
-"""One number for all fields of a note, or one for each field that is named."""
+"""One number for all fields of a note, or a number by field."""
 WholePerField = int | dict[str, int]
-"""The same of whole numbers."""
+"""The same for whole numbers."""
 
 _MOST_DENOMINATOR = 32
 
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a piece: a bar counted from 1, or a time in seconds; the other is None."""
+    """A position in a piece: a bar counted from 1, or a time in seconds; the other is None."""
 
     bar: int | None = None
     seconds: float | None = None
 
 
 def place(where: Place | int | str, option: str) -> Place:
-    """The place of 8 or "8" (a bar), "12.5s" or "1:05" (seconds).
+    """The position given by 8 or "8" (a bar), "12.5s" or "1:05" (seconds).
 
     Args:
-        where: what was given.
-        option: what it was given for, as the error names it.
+        where: the value.
+        option: its option, for the error message.
 
     Raises:
-        InputError: if it is neither.
+        InputError: if it is neither a bar nor a time.
     """
     if isinstance(where, Place):
         return where
@@ -61,12 +61,12 @@ def place(where: Place | int | str, option: str) -> Place:
 
 
 def begin(where: Place | int | str) -> Place:
-    """The place that `--from` names; see `place`."""
+    """The value of `--from`; see `place`."""
     return place(where, "--from")
 
 
 def stop(where: Place | int | str) -> Place:
-    """The place that `--to` names; see `place`."""
+    """The value of `--to`; see `place`."""
     return place(where, "--to")
 
 
@@ -74,7 +74,7 @@ def clock_time(text: str) -> float:
     """Seconds of "3:30", "1:02:03" or "90".
 
     Raises:
-        ValueError: if the text is no such time.
+        ValueError: if the text is not a time.
     """
     seconds = 0.0
     for part in text.split(":"):
@@ -89,10 +89,10 @@ def _positive(number: float, least: float = 0) -> float:
 
 
 def length(given: float | str) -> float:
-    """Seconds of "3:30" or "90"; a number is taken as it is.
+    """Seconds for "3:30" or "90"; a number is returned unchanged.
 
     Raises:
-        InputError: if it is no such time.
+        InputError: if it is not a time.
     """
     if not isinstance(given, str):
         return given
@@ -105,7 +105,7 @@ def length(given: float | str) -> float:
 
 
 def programs(names: Names) -> tuple[int, ...]:
-    """The programs of instruments named one by one or separated by commas.
+    """The programs of instruments given as a list or separated by commas.
 
     Raises:
         InputError: for an unknown name, with the nearest one.
@@ -114,24 +114,24 @@ def programs(names: Names) -> tuple[int, ...]:
 
 
 def only_programs(names: Names) -> tuple[int, ...] | None:
-    """As `programs`; None for no names at all."""
+    """Like `programs`, but None for no names."""
     return programs(names) or None
 
 
 def composer(name: str) -> str:
-    """The id of a composer as a person writes the name.
+    """The id of a composer, from any usual spelling of the name.
 
     Raises:
-        InputError: if it is no name.
+        InputError: if it is not a name.
     """
     found = normalise_composer(name)
     if found is None:
-        raise InputError(f"'{name}' names no composer; see `musenet generate --list composers`")
+        raise InputError(f"'{name}' is not a composer; see `musenet generate --list composers`")
     return found
 
 
 def styles(names: Names) -> tuple[str, ...]:
-    """The ids of styles named one by one or separated by commas; unknown ones stay as written."""
+    """The ids of styles given as a list or separated by commas; unknown ones stay as written."""
     return tuple(dict.fromkeys(normalise_style(s) or s.casefold() for s in _names(names)))
 
 
@@ -145,7 +145,7 @@ def meter(given: str | tuple[int, int]) -> tuple[int, int]:
     """The numerator and denominator of "3/4", or of (3, 4).
 
     Raises:
-        InputError: if it is no time signature that MIDI can hold.
+        InputError: if MIDI cannot represent the time signature.
     """
     text = given if isinstance(given, str) else "/".join(map(str, given))
     found = re.fullmatch(r"\s*(\d{1,2})\s*/\s*(\d{1,2})\s*", text)
@@ -161,7 +161,7 @@ def key(given: str | Key) -> Key:
     """The key of "D major", "f# minor", "Bb" or "Am".
 
     Raises:
-        InputError: if it is no key.
+        InputError: if it is not a key.
     """
     if isinstance(given, Key):
         return given
@@ -180,7 +180,7 @@ def scale(given: str | Sequence[int]) -> tuple[int, ...]:
     """The pitch classes of "D dorian", "A minor pentatonic" or "E" (0 is C).
 
     Raises:
-        InputError: if it is no scale.
+        InputError: if it is not a scale.
     """
     if not isinstance(given, str):
         return tuple(given)
@@ -198,30 +198,30 @@ def temperature(given: PerField | str) -> PerField:
     """A number for all fields of a note, or numbers by field: 0.9, "pitch=0.8,duration=1.1".
 
     Raises:
-        InputError: for an unknown field, or a text that is no number.
+        InputError: for an unknown field, or a value that is not a number.
     """
     return _per_field("--temperature", given, float)
 
 
 def top_k(given: WholePerField | str) -> WholePerField:
-    """As `temperature`, of whole numbers."""
+    """Like `temperature`, with whole numbers."""
     return _per_field("--top-k", given, int)
 
 
 def top_p(given: PerField | str) -> PerField:
-    """As `temperature`."""
+    """Like `temperature`."""
     return _per_field("--top-p", given, float)
 
 
 def min_p(given: PerField | str) -> PerField:
-    """As `temperature`."""
+    """Like `temperature`."""
     return _per_field("--min-p", given, float)
 
 
 def _per_field(
     option: str, given: Number | dict[str, Number] | str, kind: type[Number]
 ) -> Number | dict[str, Number]:
-    """Numbers by field; one without a field is for all, but for those that are named after it."""
+    """Numbers by field; a number without a field applies to all fields not named later."""
     if isinstance(given, str):
         numbers: dict[str, Number] = {}
         for part in given.split(","):
@@ -247,10 +247,10 @@ def _number(option: str, text: str, kind: type[Number]) -> Number:
 
 
 def variations(given: int | Sequence[int]) -> tuple[int, ...]:
-    """The numbers of the variations: all of 1 to N, or those that are named."""
+    """The numbers of the variations: 1 to N, or those in the sequence."""
     return tuple(range(1, given + 1)) if isinstance(given, int) else tuple(given)
 
 
 def new_seed() -> int:
-    """A seed that nobody chose, short enough to be written down."""
+    """A random seed that is short enough to write down."""
     return secrets.randbelow(1_000_000)

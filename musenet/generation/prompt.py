@@ -1,8 +1,8 @@
-"""The prompt: a user's file, what of it the model reads, and where the continuation starts.
+"""The prompt: a user's file, the part that the model reads, and where the continuation starts.
 
-Without `--to` the continuation starts where a composer would go on: at the last bar line of the
-prompt, if music reaches that line, or else where the music stops inside its last bar, which is
-then completed.
+Without `--to` the continuation starts where a composer would continue: at the last bar line of the
+prompt if the music reaches it, otherwise where the music stops inside its last bar, which is then
+completed.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ MOST_NOTES = 200_000
 
 @dataclass(frozen=True)
 class Prompt:
-    """What the user gave.
+    """A MIDI file to continue.
 
     Attributes:
         name: the file's name without suffix, for titles.
-        file: its events, those past the boundary left out if it was cut there; a part a track.
+        file: its events up to the boundary, with one track per part.
         score: the whole file as music, in its own ticks.
-        music: the part of it that is continued, its first tick being `origin`.
+        music: the part to continue; its tick 0 is `origin` in the file.
         origin: the tick of the file at which `music` begins.
         boundary: the tick of the file at which the continuation starts.
         digest: the first 12 hexadecimal digits of the SHA-256 of the file.
@@ -66,12 +66,12 @@ def read_prompt(
 
     Args:
         path: the file, or its music as a score.
-        begin: where the part that is continued begins; by default at the file's beginning.
-        stop: where in it the continuation starts, a bar being used whole.
+        begin: start of the part to continue; by default the beginning of the file.
+        stop: end of the part to continue; a bar is included whole.
 
     Raises:
-        MidiError: if it is no MIDI file, or a damaged one.
-        InputError: if it has no notes, or none in the part asked for, or too many.
+        MidiError: if it is not a MIDI file, or damaged.
+        InputError: if it has no notes, none in the selected part, or too many.
     """
     if isinstance(path, Score):
         return _prompt("the score", "score", to_bytes(path), path, begin, stop)
@@ -82,12 +82,12 @@ def read_prompt(
 def prompt_of(
     data: bytes, name: str, said: str, *, begin: Place | None = None, stop: Place | None = None
 ) -> Prompt:
-    """The prompt that a MIDI file's bytes are, as `read_prompt` reads it from a path.
+    """The prompt in the bytes of a MIDI file; see `read_prompt`.
 
     Args:
         data: the file.
         name: its name without suffix, for titles.
-        said: what complaints call it.
+        said: its name in error messages.
         begin: where the part that is continued begins; by default at the file's beginning.
         stop: where in it the continuation starts, a bar being used whole.
 
@@ -122,7 +122,7 @@ def _score(data: bytes, said: str) -> Score:
 def _prompt(
     path: str, name: str, data: bytes, score: Score, begin: Place | None, stop: Place | None
 ) -> Prompt:
-    """The prompt in a file whose bytes and music are known; `path` names it in complaints."""
+    """The prompt in a file that has been read; `path` is its name in error messages."""
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
     file = _plain(data, score)
@@ -132,10 +132,12 @@ def _prompt(
     music = between(score, origin, boundary) if origin < boundary else None
     if music is None or not len(music.notes):
         last = bars.number(max(score.end - 1, 0)) + 1
-        raise InputError(f"{path} has no notes from --from to --to; its music ends in bar {last}")
+        raise InputError(
+            f"{path} has no notes between --from and --to; its music ends in bar {last}"
+        )
     if len(music.notes) > MOST_NOTES:
         raise InputError(
-            f"{path} has {len(music.notes):,} notes and a prompt at most {MOST_NOTES:,}; "
+            f"{path} has {len(music.notes):,} notes, but a prompt may have {MOST_NOTES:,} at most; "
             "use a part of it with --from and --to"
         )
     if stop is not None:
@@ -152,7 +154,7 @@ def _prompt(
 
 
 def blank(tempo: float, meter: tuple[int, int], key: Key | None) -> Prompt:
-    """A prompt without music: an empty file with a tempo (quarters a minute), meter and key."""
+    """A prompt without music: an empty file with a tempo (BPM), meter and key."""
     numerator, denominator = meter
     microseconds = round(60e6 / tempo)
     opening = [
@@ -170,11 +172,11 @@ def blank(tempo: float, meter: tuple[int, int], key: Key | None) -> Prompt:
 
 
 def boundary_of(score: Score, bars: Bars, file_end: int) -> int:
-    """Where a composer would go on after a score, in ticks.
+    """Where a composer would continue a score, in ticks.
 
-    That is the last bar line that the music reaches, or misses by less than a beat; where it stops
-    earlier in a bar, the end of its last note. A file that says of itself that it ends on the next
-    bar line, as a clip out of a DAW does, is taken at its word.
+    That is the last bar line that the music reaches, or misses by less than a beat; if it stops
+    earlier in a bar, the end of its last note. A file whose end-of-track lies on the next bar line,
+    like a clip exported from a DAW, ends there.
     """
     last_start = int(score.notes["start"].max())
     line = bars.tick(bars.number(score.end + bars.beat(score.end) - 1))
@@ -196,14 +198,14 @@ def _plain(data: bytes, score: Score) -> events.File:
 
 
 def _tick(place: Place, score: Score, bars: Bars, after: int) -> int:
-    """The tick of a place: the line of its bar, or `after` bars later."""
+    """The tick of a position: the bar line of its bar, or `after` bars later."""
     if place.bar is not None:
         return bars.tick(place.bar - 1 + after)
     return int(score.ticks(np.array([place.seconds]))[0])
 
 
 def between(score: Score, start: int, stop: int) -> Score:
-    """A slice whose notes keep their whole length."""
+    """A slice whose notes keep their full length."""
     notes = score.notes[(score.notes["start"] >= start) & (score.notes["start"] < stop)].copy()
     notes["start"] -= start
     return replace(score.slice(start, stop), notes=notes)

@@ -1,7 +1,7 @@
-"""The recipe inside a generated file, and making the file again: the prompt, too, is in it.
+"""The recipe inside a generated file, from which the file can be reproduced.
 
-What came from the user lies before the boundary, in the tracks that the recipe counts; the rest
-was added. So a file that `musenet generate` wrote needs nothing but the weights to be made again.
+The prompt is in the file too: it lies before the boundary, in the tracks that the recipe counts;
+the rest was added. So only the weights are needed to generate the file again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ class Recipe:
         program: the version of this program.
         weights: the hash of the weights.
         model: the name of the checkpoint's folder.
-        fresh: whether there was no prompt.
+        fresh: True if there was no prompt.
         digest: of the prompt's file.
         name: of the prompt, for titles.
         origin: the tick at which the part that was continued begins.
         boundary: the tick at which the new music starts.
         tracks: how many tracks the prompt had.
         end: the tick at which the prompt's file ended.
-        options: everything that was asked for.
-        alone: whether the file holds the new music without the prompt.
+        options: the generation options.
+        alone: whether the file leaves out the prompt.
     """
 
     program: str
@@ -58,7 +58,7 @@ class Recipe:
     alone: bool = False
 
     def to_text(self) -> str:
-        """The recipe as the text event that stands in the file."""
+        """The recipe as the text event in the file."""
         return RECIPE + records.to_json(self)
 
     @classmethod
@@ -86,7 +86,7 @@ _NAMES = {
     "manner": "style_penalty",
     "repetition": "loop_penalty",
 }
-"""What earlier versions called an option, and its name now."""
+"""Option names of earlier versions, and today's."""
 
 _LIMIT_NAMES = {
     "polyphony": "polyphony",
@@ -94,18 +94,18 @@ _LIMIT_NAMES = {
     "unisons": "unisons",
     "pitch_classes": "scale",
 }
-"""What earlier versions kept together as `limits`, and its name now."""
+"""Options that earlier versions grouped as `limits`, and their names today."""
 
 _FILTERS = ("temperature", "top_k", "top_p", "min_p")
-"""What earlier versions kept together as `sampling`, a record for each field of a note."""
+"""Options that earlier versions grouped as `sampling`, one record per field of a note."""
 
 
 def options_in(data: Any, name: str) -> GenerateOptions:
     """The options in decoded JSON, also as earlier versions of this program wrote them.
 
     Args:
-        data: what stands there.
-        name: where it stands, for errors: "the recipe", "node 3 of the tree".
+        data: the decoded JSON.
+        name: where it comes from, for errors: "the recipe", "node 3 of the tree".
 
     Raises:
         InputError: if it is damaged or of a later version.
@@ -127,10 +127,10 @@ def options_in(data: Any, name: str) -> GenerateOptions:
 def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
     """The recipe of a file that was generated, and the file's events.
 
-    A file that was continued more than once holds a recipe for each time; the last one counts.
+    A file that was continued more than once contains a recipe each time; the last one counts.
 
     Raises:
-        InputError: if the file holds no recipe.
+        InputError: if the file contains no recipe.
     """
     data, _ = read_file(path)
     try:
@@ -141,17 +141,17 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe, events.File]:
         recipes = [event for event in track if _is_recipe(event)]
         if recipes:
             return Recipe.from_text(events.words(recipes[-1])), file
-    raise InputError(f"{path} holds no recipe; it was not written by musenet generate")
+    raise InputError(f"{path} contains no recipe: it was not written by `musenet generate`")
 
 
 def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
-    """The prompt of a generated file as it was, or None if there was none."""
+    """The original prompt of a generated file, or None if there was none."""
     if recipe.fresh:
         return None
     own = events.File(file.division, file.tracks[: recipe.tracks], recipe.end)
     old = cut(own, recipe.boundary)
     old.end = recipe.end
-    # The prompt may have been generated too: a recipe of its own, before this one, stays in it.
+    # The prompt may have been generated too: its recipe, before this one, stays in it.
     for track in old.tracks:
         recipes = [index for index, event in enumerate(track) if _is_recipe(event)]
         if recipes:
@@ -170,9 +170,9 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
 
 
 def same_music(one: bytes, other: bytes) -> bool:
-    """Whether two generated files are the same but for the text of their recipes.
+    """Whether two generated files are identical except for the text of their recipes.
 
-    A recipe of an earlier version is written anew under the names of today.
+    A recipe of an earlier version is rewritten with today's names.
     """
 
     def without(data: bytes) -> tuple[int, list[list[events.Event]]]:

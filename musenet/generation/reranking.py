@@ -1,16 +1,16 @@
-"""Best of N: which of several continuations is likeliest to please, and why, in one unit.
+"""Best of N: ranks several continuations by evidence in one unit, with reasons.
 
-Every finding is evidence in nats, so that findings add up:
+Every finding is evidence in nats, so findings can be added:
 
 - **measures** (pitch-class entropy, scale consistency, groove, density, polyphony) of the new music
-  beside the prompt's. A difference of z deviations counts −2 log(1 + z²/3), a Student's t of three
-  degrees: one 0.6, three 2.8, ten 7. The deviation is that by which real music changes from sixteen
-  bars to the next; without a prompt it is the spread among pieces, around their mean (`USUAL`).
-- **signs** that something broke: a silence, a figure that goes round and round, a density that
-  runs away. They count where they are rarer than 1 in 100 in real music (`RARE`) and worse than in
-  the prompt, and 4.5 nats at twice that.
-- **wishes**: notes in instruments that nobody wanted, instruments that are silent; an ending that
-  comes early or late, or does not close as endings do (`musenet.sampling.ending`).
+  beside the prompt's. A difference of z deviations counts −2 log(1 + z²/3), a Student's t with
+  three degrees of freedom: 1 gives 0.6, 3 gives 2.8, 10 gives 7. The deviation is how much real
+  music changes from sixteen bars to the next; without a prompt, the spread among pieces (`USUAL`).
+- **signs** of failure: a silence, a figure that loops, a density that runs away. They count if
+  they are rarer than 1 in 100 in real music (`RARE`) and worse than in the prompt, 4.5 nats at
+  twice that.
+- **requests** that are not met: notes in other instruments, silent instruments, an ending that
+  comes early or late or does not sound final (`musenet.sampling.ending`).
 - the **critic**'s log-odds that the music is real, where the checkpoint has one.
 
 `ranked` takes the results of a continuation, and `table` shows what it found.
@@ -41,7 +41,7 @@ from .prompt import between
 from .session import Continuation, Result
 
 MOST = 4.5
-"""Nats that a sign, a wish or music without notes counts at most."""
+"""The most nats that a sign, an unmet request or music without notes can count."""
 
 _FEWEST_ROWS = 32
 _WHY = 60
@@ -49,7 +49,7 @@ _SILENT_INSTRUMENT = 1.5
 
 
 class Usual(NamedTuple):
-    """A measure in real music: mean and spread among passages, and how much it changes."""
+    """A measure in real music: mean and spread over passages, and how much it changes."""
 
     mean: float
     spread: float
@@ -63,10 +63,10 @@ USUAL: dict[str, Usual] = {
     "density": Usual(2.5, 1.0, 0.40),
     "polyphony": Usual(1.8, 0.55, 0.26),
 }
-"""In sixteen bars of 400 pieces of ten corpora; density and polyphony as logarithms of base 2."""
+"""From sixteen bars of 400 pieces of ten corpora; density and polyphony are base-2 logarithms."""
 
 RARE: dict[str, float] = {"silence": 4.0, "loop": 12.0, "runaway": 2.0}
-"""What 99 of 100 passages of real music do not exceed; see `signs` for the units."""
+"""The 99th percentile of real passages; see `signs` for the units."""
 
 _MEASURES: dict[str, Callable[[statistics.BarGrid], float]] = {
     "entropy": statistics.pitch_class_entropy,
@@ -79,13 +79,13 @@ _MEASURES: dict[str, Callable[[statistics.BarGrid], float]] = {
 
 @dataclass(frozen=True)
 class Ranked:
-    """One candidate and what speaks for and against it.
+    """One candidate with its score and reasons.
 
     Attributes:
-        number: its place among the candidates, from 1 on.
+        number: its number among the candidates, from 1.
         total: the sum of all evidence in nats; more is better.
-        evidence: each finding's share of it, the critic's among them where there is one.
-        reasons: what is worth saying, in words, worst first.
+        evidence: the nats of each finding, the critic's included.
+        reasons: the findings in words, worst first.
     """
 
     number: int
@@ -114,17 +114,17 @@ def measures(score: Score) -> dict[str, float]:
 
 
 def signs(score: Score, before: Score | None = None) -> dict[str, float]:
-    """How far a score shows signs that something broke.
+    """Signs of failure in a score.
 
     Args:
         score: new music, beginning at tick 0.
         before: the prompt, or None.
 
     Returns:
-        silence: quarters of the longest time in which nothing sounds, the beginning counted in.
-        loop: how often a figure is played again without a break, if it lasts for 32 notes.
+        silence: the longest silence in quarter notes, the beginning included.
+        loop: how often a figure is repeated without a break, if that lasts for 32 notes.
         runaway: octaves (doublings or halvings) by which the last quarter of the music is denser or
-            thinner than the prompt, or without one than the music's first half.
+            thinner than the prompt, or than the first half of the music without one.
     """
     return {
         "silence": _longest_silence(score),
@@ -138,25 +138,25 @@ def rank(
     *,
     prompt: Score | None = None,
     wanted: Iterable[int] = (),
-    late: Sequence[float] | None = None,
+    bars_late: Sequence[float] | None = None,
     key: Key | None = None,
     critic: Sequence[float] | None = None,
 ) -> list[Ranked]:
-    """Rank candidates, the best first; ties go to the earlier one.
+    """Rank candidates, best first; ties go to the earlier one.
 
     Args:
         scores: the new music of each candidate, beginning at tick 0.
         prompt: what it continues, or None.
-        wanted: programs that were asked for or are the prompt's; none if any will do.
-        late: how many bars after the bar line asked for each candidate ends (before it: negative),
-            where an ending was asked for.
-        key: in which it is to end; by default what each candidate's notes say.
-        critic: the log-odds of each that it is real.
+        wanted: programs that were requested or are in the prompt; empty if any will do.
+        bars_late: how many bars after the requested bar line each candidate ends (negative:
+            before), if an ending was requested.
+        key: the key to end in; by default estimated from each candidate.
+        critic: the critic's log-odds for each candidate.
 
     Raises:
-        InputError: if `late` or `critic` is not as long as `scores`.
+        InputError: if `bars_late` or `critic` is not as long as `scores`.
     """
-    for name, given in (("late", late), ("critic", critic)):
+    for name, given in (("bars_late", bars_late), ("critic", critic)):
         if given is not None and len(given) != len(scores):
             raise InputError(f"{name} has {len(given)} values for {len(scores)} candidates")
     before = None if prompt is None or not len(prompt.notes) else prompt
@@ -164,8 +164,8 @@ def rank(
     ranked = []
     for index, score in enumerate(scores):
         found = _found(score, before, wanted)
-        if late is not None:
-            for finding in ending_evidence(score.notes, key, late[index]):
+        if bars_late is not None:
+            for finding in ending_evidence(score.notes, key, bars_late[index]):
                 found.add("ending", *finding)
         if critic is not None:
             found.evidence = {"critic": critic[index], **found.evidence}
@@ -175,7 +175,7 @@ def rank(
 
 
 def _found(score: Score, before: Score | None, wanted: tuple[int, ...]) -> _Findings:
-    """Everything about one candidate but its ending and the critic."""
+    """All findings on one candidate except its ending and the critic."""
     found = _Findings()
     if not len(score.notes):
         found.add("silence", -len(USUAL) * MOST, "no notes")
@@ -192,7 +192,7 @@ def _add_measures(found: _Findings, new: dict[str, float], old: dict[str, float]
         centre = old[name] if old is not None and known else usual.mean
         z = (new[name] - centre) / (usual.change if known else usual.spread)
         z = 0.0 if math.isnan(z) else z
-        # Two views of one thing, the notes of a key, count half each.
+        # Two measures of the same thing, the notes of the key, count half each.
         half = 0.5 if name in ("entropy", "scale") else 1.0
         found.add(name, -half * 2 * math.log1p(z * z / 3), _WORDS[name][z > 0])
 
@@ -208,8 +208,8 @@ _WORDS = {
 
 def _add_signs(found: _Findings, new: dict[str, float], old: dict[str, float] | None) -> None:
     words = {
-        "silence": f"silent for {new['silence']:.0f} quarters",
-        "loop": f"one figure {new['loop']:.0f} times over",
+        "silence": f"silent for {new['silence']:.0f} quarter notes",
+        "loop": f"one figure repeated {new['loop']:.0f} times",
         "runaway": "its density runs away",
     }
     for name, most in RARE.items():
@@ -218,7 +218,7 @@ def _add_signs(found: _Findings, new: dict[str, float], old: dict[str, float] | 
 
 
 def _add_instruments(found: _Findings, score: Score, wanted: tuple[int, ...]) -> None:
-    """Notes in instruments that nobody wanted, and wanted ones that are silent."""
+    """Notes in instruments that were not requested, and requested ones that are silent."""
     inside, _, silent = in_instruments(score.notes, wanted)
     if inside is None:
         return
@@ -261,7 +261,7 @@ def _runaway(score: Score, before: Score | None) -> float:
 
 
 def _density(score: Score, start: int, stop: int) -> float:
-    """Notes a quarter from one tick to another."""
+    """Notes per quarter note between two ticks."""
     onsets = score.notes["start"]
     count = int(((onsets >= start) & (onsets < stop)).sum())
     return count * score.ticks_per_quarter / max(1, stop - start)
@@ -270,19 +270,19 @@ def _density(score: Score, start: int, stop: int) -> float:
 def ranked(
     checkpoint: Checkpoint, continuation: Continuation, results: Sequence[Result]
 ) -> list[tuple[Result, Ranked]]:
-    """The results of a continuation, the best first, each with what speaks for and against it.
+    """The results of a continuation, best first, each with its score and reasons.
 
     Args:
-        checkpoint: the model; its critic judges too, where it has one.
-        continuation: which made them.
+        checkpoint: the model; its critic is used if it has one.
+        continuation: the continuation that made them.
         results: all of its results, in their order.
     """
-    late = [continuation.bars_late(result.score.end) for result in results]
+    bars_late = [continuation.bars_late(result.score.end) for result in results]
     found = rank(
         [new_music(result) for result in results],
         prompt=None if continuation.fresh else continuation.prompt.music,
         wanted=continuation.wanted,
-        late=late if continuation.options.ending else None,
+        bars_late=bars_late if continuation.options.ending else None,
         key=continuation.key,
         critic=_critic(checkpoint, continuation, results),
     )
@@ -290,21 +290,21 @@ def ranked(
 
 
 def new_music(result: Result) -> Score:
-    """The new music of a result as a score that begins at its first bar line."""
+    """The new music of a result as a score that starts at its first bar line."""
     music = between(result.score, result.bar, result.score.end + 1)
     new = music.notes["start"] >= result.boundary - result.bar
     return replace(music, notes=music.notes[new])
 
 
 def table(rows: Sequence[tuple[Result, Ranked]], keep: int) -> str:
-    """The ranking in columns: what every finding counts, in nats, and the worst in words.
+    """The ranking as a table: the nats of each finding, and the worst in words.
 
     Args:
         rows: from `ranked`.
-        keep: how many of them are kept; a star marks those.
+        keep: how many are kept; these are marked with a star.
     """
     names = list(dict.fromkeys(name for _, one in rows for name in one.evidence))
-    # A column of zeros says nothing.
+    # Columns of zeros are left out.
     names = [n for n in names if any(abs(one.evidence.get(n, 0)) >= 0.05 for _, one in rows)]
     lines = ["  variation  total  " + "  ".join(f"{name:>9s}" for name in names) + "  why not"]
     for place, (result, one) in enumerate(rows):
@@ -325,7 +325,7 @@ def _number(value: float, width: int) -> str:
 def _critic(
     checkpoint: Checkpoint, continuation: Continuation, results: Sequence[Result]
 ) -> list[float] | None:
-    """The critic's log-odds of each result; one without notes is as unreal as can be."""
+    """The critic's log-odds of each result; one without notes gets the lowest."""
     if checkpoint.model.critic is None:
         return None
     from musenet.evaluation.critic import log_odds

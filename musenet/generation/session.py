@@ -1,8 +1,8 @@
-"""From a checkpoint, a prompt and options to finished MIDI files: the whole way in one place.
+"""From a checkpoint, a prompt and options to finished MIDI files.
 
     prompt ─▶ prefix + body ─▶ Sampler ─▶ rows ─▶ notes in the file's ticks ─▶ the user's file
 
-A `Continuation` can be stopped after any step; `results` gives what there is so far.
+A `Continuation` can be stopped after any step; `results` returns the music so far.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class Result:
         file: the MIDI file's events.
         variation: its number.
         boundary: the tick at which the new music starts.
-        end: the tick of the bar line up to which it was asked for.
-        notes: how many notes are new.
-        relaxed: how often each limit had to be let go, over all variations made together.
-        adherence: how far the new music keeps to what was asked for.
+        end: the tick of the bar line at which the requested length ends.
+        notes: the number of new notes.
+        relaxed: how often each constraint had to be relaxed, over all variations.
+        adherence: how closely the new music follows the request.
         recipe: how it was made.
         bar: the tick of the bar line at or before the boundary.
     """
@@ -83,7 +83,7 @@ class Result:
 
     @property
     def alone(self) -> bytes:
-        """The new music alone, as a MIDI file that begins at its first bar line."""
+        """The new music without the prompt, as a MIDI file that starts at its first bar line."""
         file = excerpts.tail(self.file, self.bar)
         recipe = replace(self.recipe, alone=True)
         merge.add_texts(file, [(0, TEXT, recipe.to_text())])
@@ -91,20 +91,20 @@ class Result:
 
     @property
     def stems(self) -> list[tuple[str, bytes]]:
-        """A file for each track with notes, of the same length: its name and its bytes."""
+        """The name and the bytes of one file per track with notes, all of the same length."""
         return [(name, events.dump(file)) for name, file in merge.stems(self.file)]
 
 
 class Continuation:
-    """Music in the making.
+    """One generation request in progress.
 
     Args:
         checkpoint: the model, with its tokenizer.
-        prompt: what is continued, or None.
-        options: what is asked for.
+        prompt: the music to continue, or None.
+        options: the request.
 
     Raises:
-        InputError: if the checkpoint knows no such composer or style.
+        InputError: if the checkpoint does not know the composer or style.
     """
 
     def __init__(
@@ -118,7 +118,9 @@ class Continuation:
         self._tokenizer = checkpoint.tokenizer
         check_names(options, self._tokenizer.vocabulary)
         if prompt is not None and options.meter is not None:
-            raise InputError("the prompt's meter goes on; --meter is for music without a prompt")
+            raise InputError(
+                "--meter works only without a prompt: the meter of the prompt continues"
+            )
         self.bars = self.prompt.bars
         grid = self._tokenizer.vocabulary.grid
         self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
@@ -134,7 +136,7 @@ class Continuation:
 
     @property
     def title(self) -> str:
-        """What the music is called in pictures."""
+        """The title of the music in pictures."""
         if self.prompt.name:
             return f"{self.prompt.name}, continued"
         options = self.options
@@ -144,14 +146,14 @@ class Continuation:
 
     @property
     def beyond_context(self) -> int:
-        """How many of the prompt's first notes the model's context cannot hold."""
+        """How many of the prompt's first notes do not fit into the model's context."""
         context = self._checkpoint.model.context_rows
         early = self._config.prompt[: len(self._config.prompt) - kept_rows(self._config, context)]
         return int(self._tokenizer.vocabulary.is_note(early).sum())
 
     @property
     def end(self) -> int:
-        """The tick of the bar line (or time) up to which music is asked for."""
+        """The tick of the bar line (or time) at which the requested length ends."""
         options, prompt = self.options, self.prompt
         if options.bars is not None:
             first = self.bars.number(prompt.boundary)
@@ -161,22 +163,22 @@ class Continuation:
         end = self.bars.tick(self.bars.number(int(ticks[0])) + 1)
         if end <= prompt.boundary:
             raise InputError(
-                "the prompt is already as long as that; ask for more, or cut it (--to)"
+                "the prompt is already that long; increase --length, or cut the prompt with --to"
             )
         return end
 
     @property
     def key(self) -> Key | None:
-        """The key asked for, or the prompt's; None if nothing is known."""
+        """The requested key, or that of the prompt; None if it is unknown."""
         key = self._labels.key
         return None if key is None else Key(*key)
 
     def bars_late(self, end: int) -> float:
-        """How many bars after the bar line asked for a piece ends that ends at a tick."""
+        """How many bars after the requested bar line a piece with its end at a tick ends."""
         return self.bars.count(0, end) - self.bars.count(0, self.end)
 
     def steps(self) -> Iterator[float]:
-        """Make the music step by step; a step gives the tick that every variation has reached."""
+        """Generate step by step; each step yields the tick that all variations have reached."""
         for new in self._sampler.sample():
             self._sampled.append(new)
             behind = new.times[new.live].min()
@@ -185,7 +187,7 @@ class Continuation:
     def latest(self) -> Notes:
         """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
 
-        The column `track` holds each note's place in the variations.
+        The column `track` is the index of each note's variation.
         """
         new = self._sampled[-1]
         vocabulary = self._tokenizer.vocabulary
@@ -195,7 +197,7 @@ class Continuation:
         return notes
 
     def results(self) -> list[Result]:
-        """The variations as far as they are made."""
+        """The variations as far as they have been generated."""
         return [self._result(index) for index in range(len(self.options.variations))]
 
     def piano_roll(self, result: Result, form: str) -> bytes:
@@ -210,7 +212,7 @@ class Continuation:
         )
 
     def rows(self, index: int) -> Tokens:
-        """The new rows `(T, 5)` of a variation, by its place in the options."""
+        """The new rows `(T, 5)` of a variation, by its index in the options."""
         return rows_of(self._sampled, index)
 
     def piece(self, index: int) -> Tokens:
@@ -219,7 +221,7 @@ class Continuation:
 
     @property
     def wanted(self) -> tuple[int, ...]:
-        """The programs that are asked for or are the prompt's; none if any will do."""
+        """The programs that were requested or are in the prompt; empty if any will do."""
         options = self.options
         if options.only_instruments is not None:
             return options.only_instruments
@@ -287,7 +289,7 @@ class Continuation:
         )
 
     def _placed(self, rows: Tokens) -> Notes:
-        """The notes of new rows, in the file's ticks."""
+        """The notes of new rows, in ticks of the file."""
         vocabulary, body = self._tokenizer.vocabulary, self._config.prompt
         times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
         playing = vocabulary.is_note(rows)
@@ -314,7 +316,7 @@ class Continuation:
         )
 
     def recipe(self, index: int) -> Recipe:
-        """How a variation was made; `musenet replay` makes it again."""
+        """How a variation was made; `musenet replay` reproduces it."""
         prompt = self.prompt
         return Recipe(
             program=__version__,
@@ -341,10 +343,10 @@ class Continuation:
 
 
 def check_names(options: GenerateOptions, vocabulary: Vocabulary) -> None:
-    """Refuse a composer or a style that the model does not know.
+    """Reject a composer or style that the model does not know.
 
     Raises:
-        InputError: naming the nearest that it knows.
+        InputError: with the nearest known name.
     """
     if options.composer and vocabulary.control(f"composer:{options.composer}") is None:
         raise unknown("composer", options.composer, vocabulary.names("composer"))
@@ -354,7 +356,7 @@ def check_names(options: GenerateOptions, vocabulary: Vocabulary) -> None:
 
 
 def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
-    """What the prefix says: what the prompt is, overruled by what is asked for."""
+    """The labels of the prefix: those of the prompt, overridden by the request."""
     found = tokenizer.labels(prompt.music)
     instruments = dict.fromkeys((*options.instruments, *found.instruments))
     if options.only_instruments is not None:
@@ -370,9 +372,9 @@ def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> La
 
 
 def _constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
-    """The constraints asked for, and those that the prompt or the number of instruments implies.
+    """The requested constraints, and those implied by the prompt or the number of instruments.
 
-    A prompt's instruments stay, and how full it is, where no others are asked for.
+    Without a request, the instruments and the density of the prompt apply.
     """
     limits = options.constraints()
     parts = merge.parts_of(prompt.file)

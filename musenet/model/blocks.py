@@ -1,7 +1,7 @@
 """One layer of the network: attention and an MLP, each normalised before and added to the stream.
 
-Shape suffixes: B batch, T positions, D width, H query heads, G key-value heads, C channels a head.
-The stream stays in fp32; matmuls run in the dtype that the caller names.
+Shape suffixes: B batch, T positions, D width, H query heads, G key-value heads, C channels per
+head. The residual stream stays in fp32; matmuls run in the dtype given by the caller.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .fused_ops import norm_rotate, rms_norm, squared_relu
 
 @dataclass(frozen=True)
 class Pass:
-    """What all layers of one pass share.
+    """Arguments that all layers of one pass share.
 
     Attributes:
         rotation: [B or 1, T, H + G or 1, C/2] complex, turning heads by position; None with learned
@@ -59,7 +59,7 @@ class Norm(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention of one pattern and an MLP; both ways out start at zero.
+    """Attention with one pattern and an MLP; both output projections start at zero.
 
     Args:
         config: the model's.
@@ -84,7 +84,7 @@ class Block(nn.Module):
         self.down = nn.Parameter(torch.zeros(width, config.mlp * width))
 
     def forward(self, x_BTD: Tensor, how: Pass, cache: LayerCache | None = None) -> Tensor:
-        """The stream after this layer, [B, T, D]; new keys and values go to the cache."""
+        """The residual stream after this layer, [B, T, D]; keys and values go to the cache."""
         x_BTD = x_BTD + self._attention(self.attention_norm(x_BTD, how.compute), how, cache)
         inner = F.linear(self.mlp_norm(x_BTD, how.compute), self.up.to(how.compute))
         inner = squared_relu(inner) if self.activation == "squared_relu" else F.gelu(inner)
@@ -95,7 +95,7 @@ class Block(nn.Module):
         return torch.cat((self.query, self.key, self.value))
 
     def fused_gain(self) -> Tensor | None:
-        """What multiplies each normalised query and key head, [H + G]."""
+        """The gain of each normalised query and key head, [H + G]."""
         return (
             None if self.gain is None else torch.cat((self.gain, self.gain.new_ones(self.groups)))
         )

@@ -1,7 +1,7 @@
-"""A trained model on disk: a folder of plain files that is there whole or not at all.
+"""Checkpoints: a trained model as a folder of plain files, written atomically.
 
-    model.safetensors   parameters, bf16         config.json     what the model is made of
-    tokenizer.json      what its numbers mean    training.json   how it was trained
+    model.safetensors   parameters, bf16         config.json     the configuration
+    tokenizer.json      the tokenizer            training.json   how it was trained
     README.md           the model card
 
 Loading never unpickles.
@@ -37,9 +37,9 @@ _PARTS = ("config.json", "model.safetensors", "tokenizer.json", "training.json")
 
 
 class _Undrawn(TorchFunctionMode):
-    """Draws no initial values, which a checkpoint's take the place of.
+    """Skips random initialisation, because the checkpoint's values replace it.
 
-    The meta device would do as well, but loads PyTorch's compiler: more than a second.
+    The meta device would work too, but loads PyTorch's compiler, which takes over a second.
     """
 
     def __torch_function__(
@@ -53,7 +53,7 @@ class _Undrawn(TorchFunctionMode):
 
 
 class Saves(Protocol):
-    """Anything that writes itself to a file, such as a Tokenizer."""
+    """Anything that can be saved to a file, such as a Tokenizer."""
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write to `path`."""
@@ -61,15 +61,15 @@ class Saves(Protocol):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, what its numbers mean and how it was trained.
+    """A model, its tokenizer and how it was trained.
 
     Attributes:
         model: in evaluation mode.
-        tokenizer: what its fields mean.
-        config: what the model is made of.
-        training: whatever the trainer recorded.
+        tokenizer: the tokenizer of its rows.
+        config: its configuration.
+        training: the training record.
         hash: the first 12 hexadecimal digits of the SHA-256 of model.safetensors.
-        folder: where it lies.
+        folder: its location.
     """
 
     model: Transformer
@@ -87,13 +87,13 @@ def save_checkpoint(
     training: Mapping[str, Any],
     card: str = "",
 ) -> str:
-    """Write a checkpoint folder, replacing one that is there.
+    """Write a checkpoint folder, replacing an existing one.
 
     Args:
-        folder: where; it appears under this name only when all its files are written.
-        model: its parameters are stored in bf16.
+        folder: the target; it appears only when all its files are written.
+        model: the model; its parameters are stored in bf16.
         tokenizer: written as tokenizer.json.
-        training: anything JSON can hold.
+        training: the training record, any JSON data.
         card: text of README.md; none is written if empty.
 
     Returns:
@@ -116,7 +116,7 @@ def save_checkpoint(
 
 
 def hash_of(model: Transformer) -> str:
-    """The hash that a checkpoint of this model has."""
+    """The hash that a checkpoint of this model would have."""
     return _hash(_stored(model))
 
 
@@ -126,12 +126,12 @@ def load_checkpoint(
     device: str | torch.device = "cpu",
     compute: torch.dtype | None = None,
 ) -> Checkpoint:
-    """Read a checkpoint folder, or one of the models that come with the package by its name.
+    """Load a checkpoint folder, or a bundled model by its name.
 
     Args:
         name_or_folder: a folder, or a name such as "mini".
         device: where the parameters go.
-        compute: dtype of the matmuls; None computes in fp32, exactly.
+        compute: dtype of the matmuls; None computes in fp32.
 
     Raises:
         InputError: if there is none, or it is damaged or from another version.
@@ -147,7 +147,7 @@ def load_checkpoint(
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise InputError(
-            f"the weights in {folder} do not fit its config.json; fetch the checkpoint again"
+            f"the weights in {folder} do not match its config.json; download the checkpoint again"
         ) from error
     return Checkpoint(
         model=model.eval(),
@@ -160,7 +160,7 @@ def load_checkpoint(
 
 
 def checkpoint_folder(name_or_folder: str | os.PathLike[str]) -> Path:
-    """The folder of a checkpoint that is given by path or by the name of a shipped model.
+    """The folder of a checkpoint given by path or by the name of a bundled model.
 
     Raises:
         InputError: if neither exists.
@@ -190,7 +190,7 @@ def _check_whole(folder: Path) -> None:
     for name in _PARTS:
         if not (folder / name).is_file():
             raise InputError(
-                f"the checkpoint is not whole: {folder} has no {name}; fetch the checkpoint again"
+                f"the checkpoint {folder} is incomplete: it has no {name}; download it again"
             )
 
 
@@ -202,7 +202,7 @@ def _read(folder: Path, name: str) -> bytes:
 
 
 def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
-    damaged = f"{folder / 'model.safetensors'} is damaged; fetch the checkpoint again"
+    damaged = f"{folder / 'model.safetensors'} is damaged; download the checkpoint again"
     try:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         tensors = load_tensors(data)
@@ -210,7 +210,7 @@ def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
         raise InputError(damaged) from error
     if header.get("__metadata__", {}).get("format") != _FORMAT:
         raise InputError(
-            f"{folder / 'model.safetensors'} is not of the format {_FORMAT}; "
+            f"{folder / 'model.safetensors'} does not have format {_FORMAT}; "
             "use the musenet release that wrote it"
         )
     return {name: tensor.float() for name, tensor in tensors.items()}
@@ -222,7 +222,7 @@ def _training(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{folder / 'training.json'} is damaged ({error})") from error
     if not isinstance(record, dict):
-        raise InputError(f"{folder / 'training.json'} is damaged: it holds no object")
+        raise InputError(f"{folder / 'training.json'} is damaged: it is not a JSON object")
     return record
 
 

@@ -1,7 +1,7 @@
-"""In which order the fields of all rows go through the trunk: patterns as lists of coordinates.
+"""Codebook patterns: the order in which the fields of all rows go through the trunk.
 
-A step holds some coordinates (row t, field k). Its values are the trunk's input at that step, and
-the state there predicts the values of the next step (MusicGen, arXiv:2306.05284). With F = 3
+A step contains some coordinates (row t, field k). Its values are the trunk's input at that step,
+and the state there predicts the values of the next step (MusicGen, arXiv:2306.05284). With F = 3
 fields, each line a field, each column a step, each entry the row:
 
     parallel   0 1 2 3       delay   0 1 2 3 . .       flatten   0 . . 1 . . 2 . .
@@ -32,14 +32,14 @@ class Interleaving:
 
     Attributes:
         name: one of `INTERLEAVINGS`.
-        fields: how many fields a row has.
+        fields: number of fields per row.
     """
 
     name: str
     fields: int
 
     def step(self, row: int, field: int) -> int:
-        """The step that holds a coordinate."""
+        """The step that contains a coordinate."""
         return int(self.steps_of(row + 1)[row, field])
 
     def steps_of(self, rows: int) -> Ints:
@@ -54,7 +54,7 @@ class Interleaving:
         return orders[self.name]
 
     def coordinates_of(self, step: int) -> Coordinates:
-        """The coordinates of one step of a sequence without end, rows in order."""
+        """The coordinates of one step of an endless sequence, rows in order."""
         if self.name == "flatten":
             return [divmod(step, self.fields)]
         if self.name == "parallel":
@@ -95,7 +95,7 @@ class Interleaving:
         return steps_BSF[:, steps, fields]
 
     def rows_begun(self, rows: int) -> Ints:
-        """For every step, the last row whose field 0 has been given, [S]."""
+        """For every step, the last row whose field 0 is known, [S]."""
         starts = self.steps_of(rows)[:, 0]
         return np.searchsorted(starts, np.arange(self.length(rows)), side="right") - 1
 

@@ -1,6 +1,6 @@
-"""What a model is made of: one plain record, its presets and its JSON.
+"""Model configuration: one plain dataclass, its presets and its JSON.
 
-No torch here: a configuration can be read, checked and printed without building anything.
+This module does not import torch: a configuration can be read and checked without building a model.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class ModelConfig:
         layers: blocks.
         heads: attention heads of a block; `width` is a multiple.
         width: channels of the residual stream.
-        context: positions that one pass may have.
-        patterns: attention patterns, repeated over the layers (see `musenet.attention.patterns`).
-        row_length: positions of a row, for the patterns that have rows.
+        context: the maximum number of positions.
+        patterns: attention patterns, cycled over the layers (see `musenet.attention.patterns`).
+        row_length: positions per row, for the patterns with rows.
         kv_heads: key and value heads (grouped-query attention), or None for `heads`.
-        mlp: the MLP's hidden channels, in widths.
+        mlp: hidden channels of the MLP, as a multiple of the width.
         activation: of the MLP: "squared_relu" or "gelu".
         norm: "rms" (no gain) or "layer" (gain and bias).
         qk_norm: normalise queries and keys per head.
@@ -47,8 +47,8 @@ class ModelConfig:
             musical time; 0 where positions do not need it.
         initialisation: "zero" output projections, or "gpt2" (normal 0.02, 1/√(2L) on residuals).
         head: how the fields of the next row are predicted.
-        known_columns: leading structural features that field 0 alone decides.
-        critic: whether there is a second head that tells real music from generated.
+        known_columns: number of leading structural features that field 0 determines.
+        critic: whether there is a critic head that distinguishes real from generated music.
     """
 
     field_sizes: tuple[int, ...]
@@ -106,7 +106,7 @@ class ModelConfig:
         entries = records.from_json(dict[str, Any], text, name)
         if entries.pop("version", None) != VERSION:
             raise InputError(
-                f"{name} is not of version {VERSION}; use the musenet release that wrote it"
+                f"{name} is not of version {VERSION}; use the MuseNet release that wrote it"
             )
         return records.from_data(cls, entries, name)
 
@@ -132,8 +132,8 @@ def _check(config: ModelConfig) -> None:
         raise InputError("a model needs at least one attention pattern and one field")
     if config.width % config.heads or config.head_width % 2:
         raise InputError(
-            f"width {config.width} over {config.heads} heads does not give heads of an even "
-            "number of channels; change either"
+            f"width {config.width} with {config.heads} heads does not give each head an even "
+            "number of channels; change one of them"
         )
     if config.positions == "rotary_time" and config.groups % 2:
         raise InputError(
@@ -162,7 +162,7 @@ def preset(name: str, field_sizes: Sequence[int], structure_sizes: Sequence[int]
 
 
 def faithful(config: ModelConfig) -> ModelConfig:
-    """The same size built as MuseNet was: full attention and the recipe of GPT-2.
+    """The same size with the design of OpenAI's MuseNet: full attention, GPT-2 style blocks.
 
     Learned positions, LayerNorm, GELU, no QK-norm, weights of standard deviation 0.02 and those
     on the residual stream of 0.02/√(2L).
@@ -197,4 +197,4 @@ PRESETS: dict[str, dict[str, Any]] = {
         "row_length": 64,
     },
 }
-"""What each preset sets; everything else is as in `ModelConfig`."""
+"""The fields that each preset sets; the others have the defaults of `ModelConfig`."""

@@ -1,6 +1,6 @@
-"""From a row of fields and its structure to one vector: the sum of one embedding for each.
+"""Embedding of a row and its structure: the sum of one embedding per column.
 
-All tables lie in one matrix, so that a position's eleven vectors are one summed look-up.
+All tables are in one matrix, so that the eleven vectors of a position are one summed look-up.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class SummedEmbedding(nn.Module):
         self.reset_buffers()
 
     def reset_buffers(self) -> None:
-        """Fill in what is not stored: where each column's table starts."""
+        """Compute the offsets of the column tables, which are not stored."""
         starts = [0, *accumulate(self.sizes)][:-1]
         with torch.no_grad():
             self.offsets.copy_(torch.tensor(starts))

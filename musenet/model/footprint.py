@@ -1,4 +1,4 @@
-"""What a model of a given configuration needs, before it is built: numbers, bytes, operations.
+"""The parameters, memory and operations of a configuration, without building the model.
 
 Everything is counted on the meta device, where tensors have shapes and no memory: parameters are
 those of the real module, activations those that its backward pass would keep.
@@ -28,17 +28,17 @@ _OPTIMIZER_BYTES = {"muon": 4, "adamw": 8}
 
 @dataclass(frozen=True)
 class Footprint:
-    """Needs of one model.
+    """Resource needs of a model.
 
     Attributes:
         parameters: of the whole model.
-        hidden: of them, those in matrices between hidden states.
+        hidden: those in matrices between hidden states.
         training_state: bytes of weights, gradients and optimizer (fp32; Muon and AdamW).
-        activations: bytes that one sequence of the full context keeps for the backward pass, by
+        activations: bytes saved for the backward pass by one sequence of the full context, by
             recompute mode.
         cache: bytes of keys and values of one sequence of the full context, bf16.
         keys: keys that a position sees on average, summed over the layers.
-        forward_flops: operations a token of one forward pass at the full context.
+        forward_flops: operations per token of a forward pass at the full context.
         training_flops: the same with the backward pass.
     """
 
@@ -52,11 +52,11 @@ class Footprint:
     training_flops: float
 
     def largest_batch(self, memory: float, recompute: str) -> int:
-        """Sequences that can be trained on at once in `memory` bytes; 0 where none can."""
+        """The largest training batch that fits in `memory` bytes; 0 if none does."""
         return max(0, int((memory - self.training_state) // self.activations[recompute]))
 
     def largest_generation(self, memory: float) -> int:
-        """Sequences that can be generated at once in `memory` bytes, weights in bf16."""
+        """The largest generation batch that fits in `memory` bytes, with weights in bf16."""
         return max(0, int((memory - 2 * self.parameters) // self.cache))
 
 
@@ -93,7 +93,7 @@ def keys_seen(pattern: str, length: int, row_length: int) -> float:
 
 
 def cache_bytes(config: ModelConfig, length: int, bytes_each: int) -> int:
-    """Bytes of the keys and values of one sequence: 2 · groups · channels · positions kept."""
+    """Bytes of the keys and values of one sequence: 2 · groups · channels · positions stored."""
     each = 2 * config.groups * config.head_width * bytes_each
     return sum(each * kept(p, config.row_length, length) for p in config.layer_patterns)
 
@@ -162,7 +162,7 @@ def _ends(model: Transformer) -> Callable[[int], Tensor]:
 
 
 def _saved(run: Callable[[int], Tensor]) -> int:
-    """Bytes that the backward pass keeps for each further sequence of a batch."""
+    """Bytes saved for the backward pass per additional sequence of a batch."""
 
     def count(batch: int) -> int:
         storages: dict[int, torch.UntypedStorage] = {}

@@ -1,6 +1,6 @@
 """The model's small operations with gradients written out: fewer passes over memory than autograd.
 
-Each computes in fp32 (fp64 for fp64 inputs) and returns the dtype that the next matmul wants.
+Each computes in fp32 (fp64 for fp64 inputs) and returns the dtype of the next matmul.
 Their gradients are checked numerically in tests/musenet/model/test_fused_ops.py.
 """
 

@@ -1,11 +1,11 @@
 """How the fields of the next row are predicted from the trunk's last state.
 
-A head has two faces: `nll` for training and `sample` for generating.
+A head has two methods: `nll` for training and `sample` for generation.
 
-    cascade    fields in order, each conditioned on the state and on the row's fields before it
+    cascade    fields in order, each conditioned on the state and the fields before it in the row
     parallel   all fields from one state, independent of each other
-    delay      as parallel, but field k comes k steps later: it knows the fields before it
-    flatten    one field a step: it knows everything before it, at F times the steps
+    delay      like parallel, but field k comes k steps later, so it knows the fields before it
+    flatten    one field per step: it knows everything before it, at F times the steps
 
 `delay` and `flatten` go through the trunk in steps (see `musenet.model.codebook_patterns`), and
 `musenet.decoding.delayed.DelayedDecoder` samples them, because a row needs several states.
@@ -31,14 +31,14 @@ from .embeddings import SummedEmbedding
 from .fused_ops import negative_log_likelihood, rms_norm, squared_relu
 
 ChooseTensor = Callable[[int, Tensor, Tensor], Tensor]
-"""choose(field, logits [B, V], rows so far [B, F]) gives the field's values [B]."""
+"""choose(field, logits [B, V], rows so far [B, F]) returns the values [B] of the field."""
 
 PeekTensor = Callable[[Tensor], Tensor]
-"""peek(field 0 [B]) gives the structure [B, S] that the new row will have."""
+"""peek(field 0 [B]) returns the structure [B, S] that the new row will have."""
 
 
 class Head(Protocol):
-    """What every head offers.
+    """The interface of all heads.
 
     Attributes:
         interleaving: the order in which rows go through the trunk.
@@ -57,10 +57,10 @@ class Head(Protocol):
 
 
 class CascadeHead(nn.Module):
-    """Fields in order: each is predicted from a state to which the fields before it were added.
+    """Fields in order: each is predicted from a state to which the previous fields were added.
 
-    After field 0, the structural features that it decides (elapsed time, bar, position in bar,
-    note in chord) are added too. Between fields the state passes a small residual MLP.
+    After field 0, the structural features that it determines (elapsed time, bar, position in bar,
+    note in chord) are added too. Between fields the state passes through a small residual MLP.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -150,7 +150,7 @@ class CascadeHead(nn.Module):
 
 
 class FieldsHead(nn.Module):
-    """One linear map a field, from the state of the step before the field's own."""
+    """One linear map per field, from the state of the step before it."""
 
     def __init__(self, config: ModelConfig, interleaving: str) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""What a model says of music: the nats of each field of each row of a batch.
+"""Likelihood: the nats of each field of each row of a batch.
 
-Rests, advances and controls cost nats but are no notes, so that all nats over all notes is the
-length of the music's code, a note; over ln 2 it is the bits per note that every report states.
+Rests, advances and controls cost nats but are not notes, so the total nats divided by the notes is
+the code length per note; divided by ln 2 it is the bits per note of all reports.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tokenizer.encoding.vocabulary import INSTRUMENT
 from .transformer import Transformer
 
 BITS = 1.0 / math.log(2.0)
-"""Bits in a nat."""
+"""Bits per nat."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Batch:
     Attributes:
         tokens: `(B, T + 1, F)` int64.
         structure: `(B, T + 1, S)` int64.
-        counted: `(B, T + 1, F)` bool, the fields that are asked for.
+        counted: `(B, T + 1, F)` bool, the fields that are predicted.
     """
 
     tokens: Tensor
@@ -54,12 +54,12 @@ class Batch:
 
     @property
     def notes(self) -> int:
-        """Notes among the rows that are asked for."""
+        """Number of notes among the predicted rows."""
         return int(note_mask(self).sum())
 
     @property
     def rows(self) -> int:
-        """Rows that are asked for."""
+        """Number of predicted rows."""
         return int(self.counted[:, 1:].any(dim=-1).sum())
 
 

@@ -1,4 +1,4 @@
-"""Where the arithmetic happens: the device, and the precision of matrix products."""
+"""The device and the precision of matrix products."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from tokenizer.errors import InputError
 
 
 def device_of(name: str) -> torch.device:
-    """The device called `cpu`, `cuda`, or the better one there is (`auto`)."""
+    """The device named `cpu` or `cuda`, or the better one available (`auto`)."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():
-        raise InputError("no CUDA device can be used here; give device=cpu")
+        raise InputError("no CUDA device is available; set device=cpu")
     return torch.device(name)
 
 

@@ -1,8 +1,8 @@
-"""Trading time for memory in training: what a layer keeps for its backward pass.
+"""Activation checkpointing: what a layer saves for its backward pass.
 
     none        everything
-    selective   results of matmuls and attention; norms, rotations, activations are done again
-    full        the layer's input alone
+    selective   results of matmuls and attention; norms, rotations, activations are recomputed
+    full        only the layer's input
 
 The gradients are the same to the last bit, because the same operations run on the same numbers.
 """
@@ -39,10 +39,10 @@ _KEPT = {
 
 
 def run(layer: Callable[[Tensor], Tensor], x: Tensor, recompute: str) -> Tensor:
-    """layer(x), keeping for the backward pass what `recompute` says."""
+    """layer(x), saving for the backward pass what `recompute` says."""
     if recompute == "none" or not torch.is_grad_enabled():
         return layer(x)
-    # Nothing in a layer is random, so no generator's state needs to be kept.
+    # Nothing in a layer is random, so no generator state needs to be saved.
     again = partial(checkpoint, layer, x, use_reentrant=False, preserve_rng_state=False)
     if recompute == "full":
         result: Tensor = again()

@@ -36,9 +36,9 @@ class Transformer(nn.Module):
 
     Attributes:
         backend: of attention, see `musenet.attention.attend`.
-        recompute: what layers keep in training, see `musenet.model.recompute`.
+        recompute: what layers save in training, see `musenet.model.recompute`.
         head: predicts the next row.
-        critic: tells real music from generated, or None.
+        critic: distinguishes real from generated music, or None.
     """
 
     def __init__(self, config: ModelConfig, compute: torch.dtype | None = None) -> None:
@@ -127,7 +127,7 @@ class Transformer(nn.Module):
     def new_cache(self, batch: int, length: int | None = None) -> Cache:
         """An empty cache for `batch` sequences of up to `length` positions (default: context).
 
-        Past that length the oldest rows are forgotten, one row at a time.
+        Past that length the oldest rows are dropped, one at a time.
         """
         config = self.config
         shape = (batch, config.groups, length or config.context, config.head_width)
@@ -153,11 +153,11 @@ class Transformer(nn.Module):
         context = self.config.context
         if length > context:
             raise InputError(
-                f"{length} positions do not fit in the model's context of {context}; give fewer"
+                f"{length} positions do not fit into the model's context of {context}; give fewer"
             )
         if self.positions is not None and start + length > context:
             raise InputError(
-                f"a model with learned positions ends at {context}; begin again with the latest"
+                f"a model with learned positions ends at {context}; restart with the latest rows"
             )
         if self.recompute not in recompute.RECOMPUTE:
             raise unknown("recompute mode", self.recompute, recompute.RECOMPUTE)
@@ -184,7 +184,7 @@ class Transformer(nn.Module):
     def rotations(self, start: int, stop: int, like: Tensor) -> Tensor | None:
         """Unit complex numbers [stop − start, C/2] that turn the heads' channel pairs.
 
-        None with learned positions. They are as precise as sums of `like` are, on its device.
+        None with learned positions. Their precision is that of sums of `like`, on its device.
         """
         if self.positions is not None:
             return None
@@ -192,7 +192,7 @@ class Transformer(nn.Module):
         dtype = torch.complex128 if wide(like.dtype) == torch.float64 else torch.complex64
         kind = (like.device, dtype)
         if table is None or len(table) < stop or (table.device, table.dtype) != kind:
-            # Made outside inference mode, because training may use the same table later.
+            # Created outside inference mode, because training may use the same table later.
             with torch.inference_mode(False):
                 length = max(2 * stop, self.config.context)
                 table = positions.index_rotations(0, length, self.config.head_width // 2)
@@ -202,7 +202,7 @@ class Transformer(nn.Module):
 
 
 def _initialise_as_gpt2(model: Transformer) -> None:
-    """Normal 0.02 everywhere, less by √(2L) where a layer writes to the stream (GPT-2)."""
+    """Normal 0.02 everywhere, divided by √(2L) where a layer writes to the stream (GPT-2)."""
     residual = 0.02 * (2 * model.config.layers) ** -0.5
     for name, parameter in model.named_parameters():
         if parameter.ndim == 2:

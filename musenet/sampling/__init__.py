@@ -1,1 +1,1 @@
-"""Sampling: from a model and a prompt to new rows of tokens, and from those to notes."""
+"""Sampling: from a model and a prompt to new rows of tokens."""

@@ -1,9 +1,8 @@
-"""What may not be drawn: the constraints that a user sets, and those that a prompt implies.
+"""Hard constraints on sampling: those that a user sets, and those that a prompt implies.
 
-A small model that has begun to pile up notes goes on piling. So the fullest moment of the prompt
-limits how many notes may sound at once and start within a quarter, with some room above; a melody
-or a duet gets no room for more voices. A piece without prompt is limited by what is usual for its
-number of instruments.
+A small model that starts to pile up notes does not stop. So the densest moment of the prompt limits
+how many notes may sound at once and start within a quarter note, with some headroom; a melody or a
+duet gets none. Without a prompt the limits are those usual for the number of instruments.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from tokenizer.errors import InputError
 from tokenizer.typing import Ints, Notes
 
 MOST_NOTES = 128
-"""The largest limit of polyphony and density."""
+"""The highest limit of polyphony and density."""
 
 _FEWEST_NOTES = 16
-"""Notes below which a prompt implies nothing."""
+"""A prompt with fewer notes implies nothing."""
 
 _THIN = 2
-"""Voices up to which a prompt gets no room for more."""
+"""Up to this many voices, a prompt gets no headroom."""
 
 _POLYPHONY_ROOM = 1.25
 _DENSITY_ROOM = 1.5
@@ -31,16 +30,16 @@ _DENSITY_ROOM = 1.5
 
 @dataclass(frozen=True)
 class Constraints:
-    """What may be drawn.
+    """What may be sampled.
 
     Attributes:
         programs: the only instruments (0–128), or None for any.
-        instruments: how many different instruments may sound, the prompt's included. 16 is what
-            the channels of a MIDI file hold.
-        in_range: whether each instrument keeps to the pitches that it can play.
+        instruments: the maximum number of different instruments, the prompt's included; a MIDI
+            file has 16 channels.
+        in_range: whether each instrument stays within its playable range.
         unisons: whether two instruments may start the same pitch at the same time.
-        polyphony: how many notes may sound at once, or None for any number.
-        density: how many notes may start within a quarter note, or None for any number.
+        polyphony: the maximum number of notes sounding at once, or None.
+        density: the maximum number of notes starting within a quarter note, or None.
         pitch_classes: the only pitch classes (0 is C), drums aside, or None for any.
     """
 
@@ -53,23 +52,23 @@ class Constraints:
     pitch_classes: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse constraints that leave no music."""
+        """Reject constraints that allow no music."""
         for name, value in (("polyphony", self.polyphony), ("density", self.density)):
             if value is not None and not 1 <= value <= MOST_NOTES:
                 raise InputError(f"--{name} {value} is outside 1 to {MOST_NOTES}")
         if self.programs is not None and not self.programs:
-            raise InputError("no instrument is left to play; name at least one")
+            raise InputError("no instrument is allowed; name at least one")
         if self.pitch_classes is not None and not self.pitch_classes:
-            raise InputError("the scale has no note; name at least one")
+            raise InputError("the scale has no notes; name at least one")
 
 
 def implied_by_prompt(
     constraints: Constraints, notes: Notes, ticks_per_quarter: int
 ) -> Constraints:
-    """Constraints whose open polyphony and density are set by a prompt's notes.
+    """Constraints with polyphony and density derived from a prompt where they are None.
 
     Args:
-        constraints: as the user set them; None in `polyphony` or `density` is open.
+        constraints: as the user set them.
         notes: of the prompt, `tokenizer.score.score.NOTES` in ticks, sorted by start.
         ticks_per_quarter: of the prompt.
     """
@@ -87,10 +86,10 @@ def implied_by_prompt(
 
 
 def usual_for(constraints: Constraints, instruments: int) -> Constraints:
-    """Constraints whose open polyphony and density are what is usual for so many instruments.
+    """Constraints with the usual polyphony and density for a number of instruments where None.
 
-    Of real pieces nine in ten never have more notes at once, and at its fullest the median piece
-    has about as many in a quarter (`benchmarks/ranges.py`).
+    Nine in ten real pieces never have more notes at once, and the median piece has about as many
+    in its densest quarter note (`benchmarks/ranges.py`).
     """
     return replace(
         constraints,
@@ -100,7 +99,7 @@ def usual_for(constraints: Constraints, instruments: int) -> Constraints:
 
 
 def max_polyphony(notes: Notes) -> int:
-    """How many notes sound at the fullest moment; one that ends where another starts is over."""
+    """The most notes that sound at once; a note that ends where another starts does not count."""
     starts = np.sort(notes["start"].astype(np.int64))
     ends = np.sort(notes["start"].astype(np.int64) + np.maximum(notes["duration"], 1))
     over = np.searchsorted(ends, starts, side="right")
@@ -108,7 +107,7 @@ def max_polyphony(notes: Notes) -> int:
 
 
 def starts_within(starts: Ints, ticks: int) -> Ints:
-    """How many notes start within so many ticks from each one's start, itself included.
+    """How many notes start within `ticks` of the start of each, itself included.
 
     Args:
         starts: in ticks, sorted.

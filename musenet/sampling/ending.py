@@ -1,11 +1,11 @@
-"""Endings: how real pieces close, and the best of several endings for a piece that is to close.
+"""Endings: how real pieces end, and the best of several sampled endings.
 
-Real pieces close with the tonic in the bass, its triad and nothing else, and held. The chord at a
-piece's last onset is compared with the chords at all of its onsets: evidence in nats that a chord
-is a last one. `benchmarks/ranges.py` gives the figures.
+Real pieces end on a sustained tonic triad with the tonic in the bass. Comparing the chord at the
+last onset of a piece with the chords at all onsets gives the evidence, in nats, that a chord is a
+final one. `benchmarks/ranges.py` measures the figures.
 
-A small model meets a last chord once in a thousand notes. So the last bars are sampled several
-times, and what ends best is kept; nothing is written that the model did not write.
+A small model sees a final chord once in a thousand notes. So the last bars are sampled several
+times and the best ending is kept; every note is still the model's.
 
     prompt ─▶ one Sampler to eight quarters before the end ─▶ for each variation a Sampler that
     samples its ending many times side by side ─▶ the ending with the highest score
@@ -30,20 +30,20 @@ from tokenizer.typing import Notes, Tokens
 from .sampler import SampledRows, Sampler, SamplerConfig, rows_of
 
 QUARTERS = 8
-"""Quarter notes (or half seconds) before the end at which an ending begins."""
+"""Length of an ending in quarter notes (or half seconds)."""
 
 CANDIDATES = 16
-"""Endings that are sampled of each variation."""
+"""Endings sampled for each variation."""
 
 
 class Chord(NamedTuple):
-    """What sounds at a time.
+    """The chord at a point in time.
 
     Attributes:
         tonic_in_bass: whether its lowest note is the tonic.
-        tonic_triad: whether all its notes are of the tonic's triads, major and minor.
-        held: by how many octaves (doublings) longer it lasts than the median note, until another
-            note starts or it is over.
+        tonic_triad: whether all its notes belong to the major or minor triad of the tonic.
+        held: its duration, until another note starts or it ends, over that of the median note,
+            as a base-2 logarithm.
     """
 
     tonic_in_bass: bool
@@ -52,7 +52,7 @@ class Chord(NamedTuple):
 
 
 class Share(NamedTuple):
-    """Of how many pieces the last chord is such a chord, and how many of all chords are."""
+    """The share of final chords, and of all chords, that are of a kind."""
 
     last: float
     any: float
@@ -67,7 +67,7 @@ LAST_CHORDS: dict[tuple[bool, bool], Share] = {
 """By `tonic_in_bass` and `tonic_triad`."""
 
 HELD_LAST, HELD_ANY, HELD_SPREAD = 1.5, -0.4, 1.2
-"""Means of `held` in last chords and in all, and the standard deviation in either."""
+"""Mean of `held` in final chords and in all chords, and its standard deviation in both."""
 
 _MOST_HELD = 3.0
 _BAR_OFF, _BARS_OFF = 1.5, 3.0
@@ -75,12 +75,12 @@ _TRIADS = (0, 3, 4, 7)
 
 
 def chord_at(notes: Notes, tick: int, key: Key) -> Chord | None:
-    """The chord that sounds at a tick, or None where no pitched note does.
+    """The chord that sounds at a tick, or None if no pitched note does.
 
     Args:
         notes: `tokenizer.score.score.NOTES`, of the whole piece.
-        tick: when.
-        key: in which.
+        tick: the point in time.
+        key: the key of the piece.
     """
     pitched = notes[notes["program"] != DRUMS]
     stops = pitched["start"].astype(np.int64) + pitched["duration"]
@@ -100,11 +100,11 @@ def chord_at(notes: Notes, tick: int, key: Key) -> Chord | None:
 
 
 def last_chord(notes: Notes, key: Key | None) -> Chord | None:
-    """The chord at the last beginning of a pitched note; None if there is none, or no key.
+    """The chord at the last onset of a pitched note; None without such a note or a key.
 
     Args:
         notes: `tokenizer.score.score.NOTES`, of the whole piece.
-        key: in which; by default as the notes themselves say.
+        key: the key of the piece; by default estimated from the notes.
     """
     pitched = notes[notes["program"] != DRUMS]
     key = key or estimate_key(pitch_class_weights(pitched))
@@ -114,12 +114,12 @@ def last_chord(notes: Notes, key: Key | None) -> Chord | None:
 
 
 def ending_evidence(notes: Notes, key: Key | None, bars_late: float) -> list[tuple[float, str]]:
-    """How well a piece ends, in nats, with words for where it does not.
+    """How well a piece ends, in nats, with reasons in words.
 
     Args:
         notes: `tokenizer.score.score.NOTES`.
-        key: in which it is to end; by default as the notes themselves say.
-        bars_late: how many bars after the bar line asked for it ends; before it: negative.
+        key: the key to end in; by default estimated from the notes.
+        bars_late: how many bars after the requested bar line it ends; negative if before.
     """
     side = "late" if bars_late > 0 else "early"
     off = abs(bars_late)
@@ -129,31 +129,31 @@ def ending_evidence(notes: Notes, key: Key | None, bars_late: float) -> list[tup
 
 
 def chord_evidence(chord: Chord) -> list[tuple[float, str]]:
-    """How much likelier a chord is as a piece's last than anywhere, in nats, and what if it is not.
+    """How much likelier a chord is at the end than elsewhere, in nats, with reasons in words.
 
-    Which chord it is and how long it is held are taken for independent.
+    The kind of chord and its duration are treated as independent.
     """
     share = LAST_CHORDS[chord.tonic_in_bass, chord.tonic_triad]
     held = min(max(chord.held, -_MOST_HELD), _MOST_HELD)
     middle = (HELD_LAST + HELD_ANY) / 2
     return [
-        (math.log(share.last / share.any), "its last chord is not the tonic's"),
+        (math.log(share.last / share.any), "its last chord is not the tonic chord"),
         ((HELD_LAST - HELD_ANY) / HELD_SPREAD**2 * (held - middle), "its last chord is short"),
     ]
 
 
 EndingScore = Callable[[Tokens], float]
-"""score(rows) says how well the new rows `(T, 5)` of a variation end; more is better."""
+"""score(rows) rates how well the new rows `(T, 5)` of a variation end; higher is better."""
 
 
 class EndingSampler:
-    """A sampler of pieces that are to end: a `Sampler` that keeps the best of several endings.
+    """A `Sampler` for pieces with an ending, which keeps the best of several endings.
 
     Args:
         model: of the vocabulary.
-        vocabulary: what rows mean.
-        config: with a `length`.
-        score: of endings.
+        vocabulary: of the rows.
+        config: the configuration, with a `length`.
+        score: rates endings.
     """
 
     def __init__(
@@ -165,12 +165,12 @@ class EndingSampler:
         self.relaxed: Counter[str] = Counter()
 
     def sample(self) -> Iterator[SampledRows]:
-        """Row after row; those of the endings when all candidates are there."""
+        """Yield row after row; those of the endings once all candidates are sampled."""
         rows = yield from self._before_the_ending()
         yield from self._side_by_side(rows, [self._ending(*pair) for pair in enumerate(rows)])
 
     def _before_the_ending(self) -> Generator[SampledRows, None, list[Tokens]]:
-        """Sample to where the ending begins; returns the rows `(T, 5)` of each variation."""
+        """Sample up to the ending; returns the rows `(T, 5)` of each variation."""
         sampled: list[SampledRows] = []
         if self._begin > self._config.not_before:
             before = replace(self._config, until=self._begin, may_end_at=None)
@@ -182,7 +182,7 @@ class EndingSampler:
         return [rows_of(sampled, index) for index in range(len(self._config.variations))]
 
     def _ending(self, index: int, rows: Tokens) -> Tokens:
-        """The best ending, rows `(T, 5)`, of a variation of which `rows` are there."""
+        """The best ending, `(T, 5)`, of a variation that has `rows` so far."""
         config = self._config
         prompt = np.concatenate([config.prompt, rows])
         constraints = config.constraints
@@ -205,7 +205,7 @@ class EndingSampler:
         return max(endings, key=lambda ending: self._score(np.concatenate([rows, ending])))
 
     def _side_by_side(self, rows: list[Tokens], endings: list[Tokens]) -> Iterator[SampledRows]:
-        """The rows of all variations' endings, as one sampler would have sampled them."""
+        """Yield the endings of all variations in step, as one sampler would."""
         steps = self._vocabulary.steps
         begin = steps[self._config.prompt[:, 0]].sum()
         time = np.array([begin + steps[one[:, 0]].sum() for one in rows])

@@ -1,8 +1,8 @@
-"""Drawing values from logits: temperature, top-k, top-p and min-p, for a batch of rows at once.
+"""Sampling values from logits: temperature, top-k, top-p and min-p, for a batch of rows.
 
-The arithmetic is NumPy in float64, row by row independent, and every row brings its own uniform
-number: what is drawn for a row does not depend on which rows stand beside it. The filters act in
-the usual order: mask, temperature, min-p (Nguyen et al. 2024, arXiv:2407.01082), top-k (Fan et
+The arithmetic is NumPy in float64, independent for each row, and every row has its own uniform
+number: what is sampled for a row does not depend on the other rows. The filters apply in the usual
+order: mask, temperature, min-p (Nguyen et al. 2024, arXiv:2407.01082), top-k (Fan et
 al. 2018, arXiv:1805.04833), top-p (Holtzman et al. 2020, arXiv:1904.09751).
 """
 
@@ -18,13 +18,13 @@ from tokenizer.typing import Floats, Ints, Logits, Mask
 
 @dataclass(frozen=True)
 class FieldFilter:
-    """How the values of a field are filtered before one is drawn.
+    """How the values of a field are filtered before one is sampled.
 
     Attributes:
-        temperature: 1 draws as the model thinks, lower is safer, 0 takes the likeliest.
-        top_k: only the k likeliest values may be drawn; 0 is all.
-        top_p: only the fewest values that hold this share of the probability may be drawn.
-        min_p: only values at least this many times as likely as the likeliest may be drawn.
+        temperature: 1 is the model's distribution, lower is more predictable, 0 is greedy.
+        top_k: sample only from the k most likely values; 0 means all.
+        top_p: sample only from the smallest set with this probability mass.
+        min_p: sample only values at least this fraction as likely as the most likely one.
     """
 
     temperature: float = 1.0
@@ -33,9 +33,11 @@ class FieldFilter:
     min_p: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse settings that mean nothing."""
+        """Reject settings out of range."""
         if not 0 <= self.temperature <= 10:
-            raise InputError(f"temperature {self.temperature:g} is outside 0 to 10; 1 is natural")
+            raise InputError(
+                f"temperature {self.temperature:g} is outside 0 to 10; 1 is the default"
+            )
         if self.top_k < 0:
             raise InputError(f"top-k {self.top_k} is negative; give 1 or more, or 0 for all")
         if not 0 < self.top_p <= 1:
@@ -49,11 +51,11 @@ def filtered(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
 
     Args:
         logits: `(B, V)`, unnormalised log probabilities.
-        allowed: `(B, V)`; at least one value a row.
-        how: the filters. Temperature 0 leaves the likeliest value alone.
+        allowed: `(B, V)`; at least one value per row.
+        how: the filters. Temperature 0 leaves only the most likely value.
 
     Raises:
-        InputError: if the logits are not numbers, as those of damaged weights are.
+        InputError: if the logits are not finite, as with damaged weights.
     """
     weights = _weights(logits, allowed, how)
     weights /= weights.sum(axis=1, keepdims=True)
@@ -66,29 +68,31 @@ def draw(
     how: FieldFilter,
     uniform: Floats,
 ) -> Ints:
-    """Draw one value a row, `(B,)`, by inverting the distribution function.
+    """Sample one value per row, `(B,)`, by inverting the distribution function.
 
     Args:
         logits: `(B, V)`.
-        allowed: `(B, V)`; at least one value a row.
+        allowed: `(B, V)`; at least one value per row.
         how: the filters.
-        uniform: `(B,)` numbers in [0, 1), one a row.
+        uniform: `(B,)` numbers in [0, 1), one per row.
 
     Raises:
-        InputError: if the logits are not numbers.
+        InputError: if the logits are not finite.
     """
     cumulative = _weights(logits, allowed, how).cumsum(axis=1)
-    # A value without weight is never the first: its sum is that of the value before.
+    # A value without weight is never chosen: its cumulative sum is that of the value before.
     target = uniform[:, None] * cumulative[:, -1:]
     return (cumulative > target).argmax(axis=1)
 
 
 def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
-    """What `filtered` gives, times a number for each row."""
+    """The result of `filtered`, unnormalised."""
     z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
     top = z.max(axis=1, keepdims=True)
     if not np.isfinite(top).all():
-        raise InputError("the weights give no numbers (NaN or infinite); fetch them again")
+        raise InputError(
+            "the model's output is not finite: its weights are damaged; download them again"
+        )
     z -= top
     if how.temperature == 0:
         likeliest = np.zeros_like(z)
@@ -105,8 +109,8 @@ def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
 
 
 def _keep_top(p: Floats, top_k: int, top_p: float) -> Floats:
-    """Keep the k likeliest, and of those the fewest that hold the share top_p; ties by value."""
-    ranked = np.sort(-p, axis=1)  # negative, so that the likeliest come first
+    """Keep the k most likely values, then the smallest set with mass top_p; ties by value."""
+    ranked = np.sort(-p, axis=1)  # negative, so that the most likely come first
     if 0 < top_k < p.shape[1]:
         ranked[:, top_k:] = 0.0
     before = ranked.cumsum(axis=1)
@@ -117,7 +121,7 @@ def _keep_top(p: Floats, top_k: int, top_p: float) -> Floats:
     kept = p >= -least
     if np.count_nonzero(kept) == np.count_nonzero(inside):
         return np.where(kept, p, 0.0)
-    # Values as likely as the last that is kept: the first of them are.
+    # Of the values tied with the last one kept, the first are kept.
     ranked[~inside] = 0.0
     result = np.empty_like(p)
     np.put_along_axis(result, np.argsort(-p, axis=1, kind="stable"), -ranked, axis=1)

@@ -1,9 +1,9 @@
-"""Which values may come next: every sampled row is a valid row that keeps the constraints.
+"""Masks of the values that may come next: every sampled row is valid and meets the constraints.
 
-Two layers of masks. The grammar itself is never given up: a row is a note or a rest, time never
-runs backwards, notes of one time stand in order of instrument and pitch (so none stands twice),
-and nothing starts before the continuation does. `Constraints` are the user's: where one of them
-would leave nothing to draw, it is relaxed for that draw, and counted in `Grammar.relaxed`.
+There are two layers. The grammar itself always holds: a row is a note or a rest, time never runs
+backwards, simultaneous notes are sorted by instrument and pitch (so none occurs twice), and nothing
+starts before the continuation. `Constraints` are the user's: if one would leave nothing to sample,
+it is relaxed for that value and counted in `Grammar.relaxed`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ _NEVER = -(1 << 40)
 
 
 class Grammar:
-    """The masks for `batch` continuations side by side, and what they remember.
+    """The masks for a batch of continuations, and their state.
 
     Args:
-        vocabulary: what the values mean.
-        constraints: what the user set.
-        batch: how many continuations.
-        not_before: the first step at which a note may start; later than the prompt reaches, or 0.
-        prompt: the prompt's rows `(T, 5)`; the range of an instrument reaches as far as the
-            prompt takes it, and its instruments count among the instruments allowed.
-        may_end_at: the first step at which the piece may end by itself, or None if it may not.
+        vocabulary: of the rows.
+        constraints: set by the user.
+        batch: the number of continuations.
+        not_before: the first step at which a note may start, after the end of the prompt, or 0.
+        prompt: the prompt's rows `(T, 5)`; it extends the range of its instruments, which count
+            among the allowed ones.
+        may_end_at: the first step at which the piece may end, or None if it may not.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Grammar:
         self._can = np.tile(self._highest >= 0, (batch, 1))
         self._used = np.zeros((batch, PROGRAMS), dtype=bool)
         self._used[:, np.unique(notes[:, INSTRUMENT]) - 1] = True
-        # What fields may be, by values of the fields before: a row without instrument is 0 alone.
+        # Allowed values by the fields before: a row without instrument has only zeros.
         self._first = _first_fields(vocabulary)
         self._pitches_of = _or_nothing(playable)
         self._durations_of = _or_nothing(_durations(vocabulary))
@@ -90,9 +90,9 @@ class Grammar:
         self._update_usable()
 
     def allowed(self, field: int, state: RowState) -> Mask:
-        """The values `(B, V)` that `field` may take, given the fields before it.
+        """The values `(B, V)` allowed for `field`, given the fields before it.
 
-        Of the first field these are the values up to `end`; no control after it may come.
+        For the first field these are the values up to `end`; the controls after it never occur.
         """
         rows = state.rows
         if field == WAIT:
@@ -105,13 +105,13 @@ class Grammar:
         return table[rows[:, INSTRUMENT]]
 
     def room_after(self, rows: Integers) -> Mask:
-        """The pitches `(B, 129)` of the last rows above which another note of their time fits."""
+        """The pitches `(B, 129)` of the last rows above which another simultaneous note fits."""
         program = rows[:, INSTRUMENT].astype(np.int64) - 1
         lower = np.arange(129) <= self._highest[program][:, None]
         return lower | (program < self._top)[:, None]
 
     def push(self, state: RowState) -> None:
-        """Go on by the sampled rows."""
+        """Advance by the sampled rows."""
         rows, note = state.rows, state.note
         first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
         moved = self._steps[first] > 0
@@ -133,7 +133,7 @@ class Grammar:
         self._ends[:, slot] = np.where(note, ends, _NEVER)
 
     def _update_usable(self) -> None:
-        """Note which instruments may play: those that can, and for which there is room."""
+        """Update which instruments may play: those with a playable pitch, within the limit."""
         room = (self._used.sum(axis=1) < self._constraints.instruments)[:, None]
         usable = self._can & (self._used | room)
         self._roomless = ~usable.any(axis=1)
@@ -142,7 +142,7 @@ class Grammar:
         self._top = PROGRAMS - 1 - usable[:, ::-1].argmax(axis=1)
 
     def _first_field(self, time: Steps) -> Mask:
-        """Waits that reach the start and have a note to play; rests; the end where it may come."""
+        """Waits after which a note may start; rests; the end if it is allowed."""
         count = self._wait_count
         mask = self._first[self._after_short_rest]
         waits, rests = mask[:, self._waits], mask[:, self._rests]
@@ -154,15 +154,15 @@ class Grammar:
             rests &= (units * count + count - 1 >= missing) | (units == REST_UNITS)
         if self._may_end_at is not None:
             mask[:, self._end] = time >= self._may_end_at
-        # Where no wait is long enough, a rest is, even after another.
+        # If no wait is long enough, a rest is allowed even after another.
         mask[~mask.any(axis=1), self._rests] = True
         return mask
 
     def _earliest(self) -> Steps | int:
-        """The step from which on a note may start, by its place and by what sounds before.
+        """The first step at which a note may start, given the limits of polyphony and density.
 
-        Fewer than n notes sound from the n-th latest end on, and fewer than n have started within
-        a quarter from a quarter after the n-th latest start on.
+        From the n-th latest end onwards fewer than n notes sound; from a quarter note after the
+        n-th latest start onwards fewer than n have started within a quarter note.
         """
         constraints = self._constraints
         earliest: Steps | int = self._not_before
@@ -173,7 +173,7 @@ class Grammar:
         return earliest
 
     def _instruments(self, rows: Integers) -> Mask:
-        """Instruments in their order at one time: none before the last, nor that if it is full."""
+        """Instruments that may follow at the same time: the last unless it is full, or later."""
         first = rows[:, WAIT]
         plays = (first > 0) & (first < self._waits.stop)
         lowest = np.where(first == 1, self._lowest, np.where(plays, 0, PROGRAMS))
@@ -185,7 +185,7 @@ class Grammar:
         return mask
 
     def _pitches(self, rows: Integers) -> Mask:
-        """Pitches that the instrument can play, above the last that it plays at this time."""
+        """Pitches that the instrument can play, above its last one at this time."""
         instrument, now = rows[:, INSTRUMENT], rows[:, WAIT] == 1
         mask = self._pitches_of[instrument]
         above = np.where(now & (instrument == self._program + 1), self._pitch + 1, -1)
@@ -198,7 +198,7 @@ class Grammar:
         return mask
 
     def _narrowed(self, mask: Mask, wanted: Mask, reason: str) -> Mask:
-        """Both masks, except in rows where nothing would be left: those keep `mask` alone."""
+        """Both masks combined, except in rows where nothing would be left: those keep `mask`."""
         both = mask & wanted
         empty = ~both.any(axis=1)
         if empty.any():
@@ -237,14 +237,14 @@ def _durations(vocabulary: Vocabulary) -> Mask:
 
 
 def _or_nothing(mask: Mask) -> Mask:
-    """What a field may be by the value of the instrument field, where 0 goes with 0 alone."""
+    """Allowed values by the value of the instrument field; 0 goes only with 0."""
     allowed = np.pad(mask, ((1, 0), (1, 0)))
     allowed[0, 0] = True
     return allowed
 
 
 def _first_fields(vocabulary: Vocabulary) -> Mask:
-    """What the first field may be after anything, and after a rest that is not the longest."""
+    """Allowed first fields: in general, and after a rest that is not the longest."""
     mask = np.zeros((2, vocabulary.end + 1), dtype=bool)
     mask[:, 1 : vocabulary.first_rest] = True
     mask[0, vocabulary.first_rest : vocabulary.first_control] = True
@@ -252,6 +252,6 @@ def _first_fields(vocabulary: Vocabulary) -> Mask:
 
 
 def _latest(times: Steps, number: int) -> Steps:
-    """The latest but so many of times `(B, MOST_NOTES)`, `(B,)`; 1 is the latest."""
+    """The n-th latest `(B,)` of times `(B, MOST_NOTES)`; 1 is the latest."""
     place = times.shape[1] - number
     return np.partition(times, place, axis=1)[:, place]

@@ -1,7 +1,7 @@
 """Histograms of notes: the shares of classes in the prompt, and a moving average of recent ones.
 
-Several groups of classes stand side by side as columns of one array, so that a note is counted in
-all of them at once. Within a group, class 0 is for what belongs to no class.
+Several groups of classes are columns of one array, so that a note is counted in all of them at
+once. Within a group, class 0 is for notes without a class.
 """
 
 from __future__ import annotations
@@ -14,20 +14,19 @@ from tokenizer.typing import Array, Integers, Ints, Mask
 
 
 class Histogram:
-    """How the notes of `batch` continuations are distributed over classes.
+    """The distribution of the notes of a batch of continuations over classes.
 
     Args:
-        prompt: for each group, how often each of its classes is in the prompt, `(C,)`.
-        batch: how many continuations.
-        half_life: notes of a group after which one counts half in the recent shares.
+        prompt: for each group, the counts `(C,)` of its classes in the prompt.
+        batch: the number of continuations.
+        half_life: half-life of the recent shares, in notes of a group.
 
     Attributes:
         first: for each group, the column of its class 0.
         group: the group of each column.
-        total: how many notes before those that are recent each column's group counts,
-            `(B, columns)`.
-        share: what part of them each class has, `(B, columns)`.
-        recent: the same of the recent notes, an exponential moving average.
+        total: number of prompt notes in the group of each column, `(B, columns)`.
+        share: share of each class among them, `(B, columns)`.
+        recent: share among the recent notes, an exponential moving average.
     """
 
     def __init__(self, prompt: Sequence[Array], batch: int, half_life: float) -> None:
@@ -41,16 +40,16 @@ class Histogram:
         self.settle(np.arange(batch))
 
     def settle(self, lanes: Integers) -> None:
-        """Take all that `count` has counted in some continuations as what their prompt has."""
+        """Use what `count` has counted in some continuations as their prompt."""
         counts = self._counts[lanes]
         groups = np.split(counts, self.first[1:], axis=1)
         total = np.stack([of.sum(axis=1) for of in groups], axis=1)[:, self.group]
         self.total[lanes] = total
-        # As if the prompt had gone on for ever: the recent shares begin as, and stay, a whole.
+        # As if the prompt had lasted for ever: the recent shares always sum to 1.
         self.share[lanes] = self.recent[lanes] = counts / np.maximum(1.0, total)
 
     def count(self, classes: Integers, counted: Mask) -> None:
-        """Count a note for `settle`; the arguments are those of `push`."""
+        """Count a note for `settle`; same arguments as `push`."""
         self._counts[self._lanes, self.first + classes] += counted
 
     def push(self, classes: Integers, counted: Mask) -> None:

@@ -1,9 +1,9 @@
-"""What the sampler remembers of the rows so far: their structure, the grammar, the processors.
+"""The state of the sampler after the rows so far: structure, grammar, processors.
 
-Heads with the pattern `delay` begin later rows before a row is whole. What such a row may be is
-asked of a copy that has taken in the rows before it, with the lowest values that are allowed in
-the place of fields still missing: so notes of one time stay in order, and a note in flight counts
-as short until its duration is drawn.
+Heads with the pattern `delay` start later rows before a row is complete. The masks of such a row
+come from a copy of the state that has advanced by the rows before it, with the lowest allowed
+values for missing fields: so simultaneous notes stay sorted, and an unfinished note counts as short
+until its duration is sampled.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class History:
     """The state of `B` continuations after their last rows.
 
     Attributes:
-        vocabulary: what the rows mean.
-        structure: where each stands.
-        grammar: what may come next.
-        processors: what leans on the draws, in this order.
+        vocabulary: of the rows.
+        structure: the position of each continuation.
+        grammar: masks of what may come next.
+        processors: applied to the logits in this order.
     """
 
     vocabulary: Vocabulary
@@ -41,7 +41,7 @@ class History:
     processors: list[Processor]
 
     def push(self, rows: Tokens) -> Structure:
-        """Go on by a row `(B, 5)` each, and give the rows' structure."""
+        """Advance by one row `(B, 5)` each; returns the structure of the rows."""
         columns = self.structure.push(rows)
         state = RowState.of(rows, self.structure.time, self.vocabulary)
         self.grammar.push(state)
@@ -52,18 +52,18 @@ class History:
     def process(
         self, field: int, logits: Logits, rows: Integers, next_first: Integers | None = None
     ) -> tuple[Logits, Mask]:
-        """The logits of a field after all processors, and the values allowed, `(B, V)` each.
+        """The logits of a field after all processors, and the allowed values, `(B, V)` each.
 
         Args:
-            field: which one.
+            field: its number.
             logits: of the model.
             rows: `(B, 5)` up to this field.
-            next_first: field 0 `(B,)` of the row after, where it has been drawn already.
+            next_first: field 0 `(B,)` of the next row, if it has been sampled already.
         """
         state = self._state(rows)
         allowed = self.grammar.allowed(field, state)
         if field == PITCH and next_first is not None:
-            # A note that has been begun at the same time needs a pitch or an instrument above.
+            # A note already started at the same time needs a pitch or an instrument above.
             room = self.ahead(InFlight((rows,), (PITCH,))).grammar.room_after(rows)
             allowed &= room | (next_first != _NO_WAIT)[:, None]
         logits = logits[:, : allowed.shape[1]]
@@ -72,7 +72,7 @@ class History:
         return logits, allowed
 
     def ahead(self, flight: InFlight) -> History:
-        """The history after rows that are not whole yet; itself where there are none."""
+        """The history after incomplete rows; itself if there are none."""
         if not flight.before:
             return self
         shared = {id(x): x for x in (self.vocabulary, self.grammar.relaxed)}

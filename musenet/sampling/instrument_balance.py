@@ -1,20 +1,19 @@
-"""Instrument balance: an instrument that has fallen silent becomes likelier to play again.
+"""Instrument balance: an instrument that has fallen silent becomes more likely to play again.
 
-A small model that has begun to write drums alone goes on with drums alone, for much of what it
-learned from is that; a combination that it seldom met gets one chance in a million. The prompt
-says what share of the notes each of its instruments has. By how much the recent notes differ (half
-the sum of the differences, 0 to 1) times a strength is the chance λ that a note's instrument is
-drawn from what is missing instead of from the model:
+A small model that starts to write drums alone continues with drums alone, because much of its
+training data is like that; a rare combination of instruments has almost no probability. The prompt
+gives the share of the notes that each instrument has. The difference from the recent notes (half
+the sum of absolute differences, 0 to 1) times a strength is the probability λ that the instrument
+of a note is sampled from the missing ones instead of the model:
 
     p = (1 − λ) p_model + λ max(0, share in the prompt − recent share) / (the sum of these)
 
-While shares agree, λ is 0 and the model is as it is. An instrument that rests for longer than it
-ever did in the prompt gets a chance of its own wherever a note starts, for so long a rest is rare
-in what real musicians play next. Pitch, length and velocity of the note are the model's in any
-case.
+While the shares agree, λ is 0 and the model is unchanged. An instrument that rests for longer than
+it ever did in the prompt gets an additional probability at each onset, because real music seldom
+rests that long. Pitch, length and velocity of the note are always the model's.
 
-A piece without prompt has no shares to keep. If instruments are asked for, the others are made less
-likely by a fixed factor; ruling them out is what `musenet.sampling.constraints` are for.
+A piece without a prompt has no shares to keep. If instruments are requested, the others are made
+less likely by a fixed factor; `musenet.sampling.constraints` can rule them out.
 """
 
 from __future__ import annotations
@@ -33,18 +32,18 @@ from .processor import RowState, SamplerContext
 
 @dataclass(frozen=True)
 class InstrumentBalance:
-    """Strength and constants; what they do is counted by `benchmarks/generation.py`, table `asked`.
+    """Strength and constants; `benchmarks/generation.py`, table `asked`, measures their effect.
 
     Attributes:
-        strength: 0 is none; 1 makes up for what is missing as fast as it went missing.
-        instruments: programs asked for: beside the prompt's each counts like its average
-            instrument; without a prompt the others become less likely.
-        half_life: notes after which one counts half among the recent ones.
-        most: the highest chance λ.
-        rested: the chance of an instrument that has rested for too long, at strength 1.
-        onsets: times at which an instrument must have played in the prompt for its rests to count.
+        strength: 0 turns it off; 1 restores a share as fast as it was lost.
+        instruments: requested programs: with a prompt each counts like an average instrument of
+            it; without one the others become less likely.
+        half_life: half-life of the recent shares, in notes.
+        most: the highest probability λ.
+        rested: the probability of an instrument that has rested too long, at strength 1.
+        onsets: minimum number of onsets in the prompt for an instrument's rests to count.
         rest: quarter notes (or half seconds) that any instrument may rest.
-        unasked: nats by which an instrument that nobody asked for is less likely, at strength 1.
+        unasked: penalty in nats of an instrument that was not requested, at strength 1.
     """
 
     strength: float = 1.0
@@ -62,7 +61,7 @@ class InstrumentBalance:
 
 
 class InstrumentBalanceProcessor:
-    """The balance of the continuations of a context; columns are values of the instrument field."""
+    """The processor of a batch; columns are values of the instrument field."""
 
     def __init__(self, config: InstrumentBalance, context: SamplerContext) -> None:
         prompt, vocabulary, batch = context.prompt, context.vocabulary, context.batch
@@ -89,11 +88,11 @@ class InstrumentBalanceProcessor:
 
     @property
     def missing(self) -> Floats:
-        """The chance `(B, 130)` of each instrument that is missing; a row's sum is λ."""
+        """The probability `(B, 130)` of each missing instrument; a row sums to λ."""
         return self._missing
 
     def apply(self, field: int, logits: Logits, allowed: Mask, state: RowState) -> Logits:
-        """The logits `(B, 130)` of the instrument field with what is missing mixed in."""
+        """The logits `(B, 130)` of the instrument field with the missing instruments mixed in."""
         if field != INSTRUMENT:
             return logits
         if self._strength == 0:
@@ -108,7 +107,7 @@ class InstrumentBalanceProcessor:
             chance = chance + self._strength * self._config.rested * rested
             chance *= most / np.maximum(most, chance.sum(axis=1, keepdims=True))
         chance = chance * allowed
-        # A row that is no note (its one value is 0) has no chance of another and stays as it is.
+        # A row that is not a note allows only 0 and stays unchanged.
         p = p * (1 - chance.sum(axis=1, keepdims=True)) + chance
         with np.errstate(divide="ignore"):
             return np.log(p)
@@ -133,7 +132,7 @@ def _rests(
     """The longest rest of each instrument in the prompt, in steps, and its last onset, `(130,)`.
 
     A rest reaches from one onset to the next, from the prompt's beginning to the first, and from
-    the last to the prompt's last row. Where it is not known it is endless.
+    the last to the prompt's last row. An unknown rest is infinite.
     """
     size = vocabulary.sizes[INSTRUMENT]
     longest, last = np.full(size, np.inf), np.zeros(size)

@@ -1,18 +1,18 @@
-"""Loop penalty: a figure that has been repeated too often becomes less likely, not its rhythm.
+"""Loop penalty: a figure that is repeated too often becomes less likely, but not its rhythm.
 
 Penalties on single values (CTRL, Keskar et al. 2019, arXiv:1909.05858) punish music for having a
-metre and a key. As in DRY sampling (text-generation-webui, pull request 5677) it is the run that
-counts here, and moreover it must be periodic: a row is the same as the row p before it, and so was
-the row before, and so on for L rows, all of the same wait, instrument and pitch. Such a figure of
-p rows has been repeated L / p times. That is what accompaniment does, and is left alone up to
+meter and a key. As in DRY sampling (text-generation-webui, pull request 5677) a run is penalised
+instead, and here it must be periodic: for L rows, each row has the same wait, instrument and pitch
+as the row p rows before it. Such a figure of p rows has been repeated L / p times. Accompaniment
+does this too, so nothing is penalised up to
 
     allowed(p) = the most of  repeats · p,  rows  and the longest such run in the prompt
 
-rows. From there on the pitch that would continue it has its probability divided by `strength` to
+rows. Beyond that, the probability of the pitch that would continue it is divided by `strength` to
 the power of (L + 1 − allowed) / p: once more for every further repeat. Waits, instruments,
-durations and velocities are drawn as ever; a transposed repeat is no repeat.
+durations and velocities are not affected; a transposed repeat does not count.
 
-The runs of all p are kept up row by row, so that a step costs the same however long the piece is.
+The runs of all p are updated row by row, so the cost of a step does not depend on the length.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tokenizer.typing import Integers, Ints, Logits, Mask
 from .processor import RowState, SamplerContext
 
 LONGEST = 256
-"""Rows of the longest figure that is recognised."""
+"""The longest figure that is recognised, in rows."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class LoopPenalty:
     `benchmarks/ranges.py` counts the notes of real pieces that such constants would penalise.
 
     Attributes:
-        strength: 1 is none; 1.5 divides by 1.5 for every repeat too many.
-        longest: rows of the longest figure that is recognised.
+        strength: 1 turns it off; 1.5 divides by 1.5 for every excess repeat.
+        longest: the longest figure that is recognised, in rows.
         repeats: how often a figure may be repeated.
-        rows: for how many rows a figure may go on in any case, however short it is.
-        prompt_rows: how many of the prompt's last rows are searched for figures.
+        rows: how many rows any figure may last, however short it is.
+        prompt_rows: how many of the last rows of the prompt are searched for figures.
     """
 
     strength: float = 1.5
@@ -56,7 +56,7 @@ class LoopPenalty:
 
 
 class LoopPenaltyProcessor:
-    """The loops of the continuations of a context; what repeats in the prompt may go on."""
+    """The processor of a batch; figures that repeat in the prompt may continue."""
 
     def __init__(self, config: LoopPenalty, context: SamplerContext) -> None:
         sizes = context.vocabulary.sizes
@@ -73,7 +73,7 @@ class LoopPenaltyProcessor:
         newest = keys[: -longest - 1 : -1]
         recent = np.concatenate([newest, np.full(longest - len(newest), -1)])
         self._recent = np.tile(recent, (context.batch, 1))
-        # By how many rows the run of each period would be too long if it went on.
+        # By how many rows the run of each period would be too long if it continued.
         self._over = np.tile(1 - self._allowed, (context.batch, 1))
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
@@ -90,7 +90,7 @@ class LoopPenaltyProcessor:
         return logits - self._log_strength * times
 
     def push(self, state: RowState) -> None:
-        """Go on by the sampled rows, notes and rests."""
+        """Advance by the sampled rows, notes and rests."""
         if self._log_strength == 0:
             return
         keys = self._keys(state.rows)
@@ -100,14 +100,14 @@ class LoopPenaltyProcessor:
         self._recent[:, 0] = keys
 
     def _keys(self, rows: Integers) -> Ints:
-        """One number for the wait, instrument and pitch of each row."""
+        """A key for the wait, instrument and pitch of each row."""
         wide = rows.astype(np.int64)
         before = wide[:, WAIT] * self._instruments + wide[:, INSTRUMENT]
         return before * self._pitches + wide[:, PITCH]
 
 
 def longest_runs(keys: Ints, longest: int = LONGEST) -> Ints:
-    """For each period 1…longest, the most rows in a row that equal the row one period before."""
+    """For each period 1…longest, the longest run of rows that equal the row one period before."""
     runs = np.zeros(longest, dtype=np.int64)
     for period in range(1, min(longest, len(keys) - 1) + 1):
         differs = np.flatnonzero(keys[period:] != keys[:-period])

@@ -1,7 +1,7 @@
-"""What leans on a draw: one interface for all processors, and what they are told of a row.
+"""The interface of logits processors, and the row state that they see.
 
-A processor changes the logits of a field before a value is drawn, and takes note of each row that
-was. Its strength and its constants are one frozen record, which builds it for a batch.
+A processor changes the logits of a field before a value is sampled, and is updated with each
+sampled row. Its strength and constants are one frozen dataclass, which builds it for a batch.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .constraints import Constraints
 
 @dataclass(frozen=True)
 class RowState:
-    """The rows that are being drawn, one in each continuation, or that have just been drawn.
+    """The rows being sampled, one per continuation, or just sampled.
 
     Attributes:
-        rows: `(B, 5)`; fields that are not drawn yet are 0.
+        rows: `(B, 5)`; fields that are not sampled yet are 0.
         note: `(B,)`, which rows are notes, known once the instrument is.
-        time: `(B,)`, the step at which each row begins; while its wait is being drawn, that which
-            the row before has reached.
+        time: `(B,)`, the step at which each row begins; while its wait is being sampled, that of
+            the row before.
     """
 
     rows: Integers
@@ -37,31 +37,31 @@ class RowState:
 
 
 class Processor(Protocol):
-    """Something that leans on what is drawn, for `B` continuations side by side."""
+    """Changes logits for a batch of continuations."""
 
     def apply(self, field: int, logits: Logits, allowed: Mask, state: RowState, /) -> Logits:
-        """The logits `(B, V)` of a field, changed; the array that came in is left as it is.
+        """The changed logits `(B, V)` of a field, as a new array.
 
         Args:
-            field: which one, as numbered in `tokenizer.encoding.vocabulary`.
+            field: its number in `tokenizer.encoding.vocabulary`.
             logits: of the model, or of the processor before.
-            allowed: which values may be drawn `(B, V)`; at least one a row.
+            allowed: the allowed values `(B, V)`; at least one per row.
             state: the rows up to this field.
         """
 
     def push(self, state: RowState, /) -> None:
-        """Take note of whole rows."""
+        """Update the state with complete rows."""
 
 
 @dataclass(frozen=True)
 class SamplerContext:
-    """What a processor is built for.
+    """What a processor is built from.
 
     Attributes:
-        prompt: the prompt's rows `(T, 5)`; none if there is no prompt.
-        constraints: what may be drawn.
-        vocabulary: what the rows mean.
-        batch: how many continuations are drawn side by side.
+        prompt: the prompt's rows `(T, 5)`; empty without a prompt.
+        constraints: on what may be sampled.
+        vocabulary: of the rows.
+        batch: the number of continuations.
     """
 
     prompt: Tokens
@@ -74,4 +74,4 @@ class ProcessorConfig(Protocol):
     """The strength and the constants of a processor."""
 
     def build(self, context: SamplerContext) -> Processor:
-        """The processor of a batch, at its beginning."""
+        """A new processor for a batch."""

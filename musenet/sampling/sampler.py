@@ -1,11 +1,11 @@
-"""The loop: row after row from a model, several variations side by side, for as long as is asked.
+"""The sampling loop: row after row from a model, for several variations in parallel.
 
-Each variation draws from a generator of its own, and nothing that is computed for one depends on
-the others. So variation k is the same whether it is sampled alone or as one of many: to the bit
-with the engine `int8`, up to rounding with the others (`musenet.decoding`).
+Each variation has its own random generator, and nothing computed for one depends on the others. So
+variation k is the same whether it is sampled alone or among others: bit for bit with the engine
+`int8`, up to rounding with the others (`musenet.decoding`).
 
-A piece longer than the context is made in windows (Jukebox, Dhariwal et al. 2020, section 3.6):
-when the cache is full, it is filled anew with the prefix and the last part of the music, whose
+A piece longer than the context is sampled in windows (Jukebox, Dhariwal et al. 2020, section 3.6):
+when the cache is full, it is refilled with the prefix and the last part of the music, whose
 structure (bar, position, elapsed time) stays that of the whole piece.
 """
 
@@ -35,22 +35,22 @@ _DRAWN_AHEAD = 256
 
 @dataclass(frozen=True)
 class SamplerConfig:
-    """What is to be sampled, and how.
+    """What to sample, and how.
 
     Attributes:
         prefix: control rows `(P, 5)`.
         prompt: the prompt's rows `(T, 5)`, from its beginning.
         not_before: the first step at which a new note may start.
-        until: the step at which the music is full; notes from there on are not made.
+        until: the step at which the music ends; no note starts at or after it.
         filters: how the logits of each field are filtered, in the order of `FIELDS`.
-        constraints: what may not be drawn.
-        processors: what leans on the draws, in this order.
+        constraints: on what may be sampled.
+        processors: applied to the logits in this order.
         seed: of all variations.
-        variations: the numbers of the variations to make, each with its own generator.
-        length: the piece's length in steps where it is to come to an end there, else None.
-        may_end_at: the first step at which it may end by itself, or None.
+        variations: the numbers of the variations, each with its own generator.
+        length: the length of the piece in steps if it should end there, else None.
+        may_end_at: the first step at which it may end, or None.
         overlap: the share of the context that is kept when a window is full.
-        engine: what makes the rows, see `musenet.decoding.engines`.
+        engine: the decoder, see `musenet.decoding.engines`.
     """
 
     prefix: Tokens
@@ -70,12 +70,12 @@ class SamplerConfig:
 
 @dataclass(frozen=True)
 class SampledRows:
-    """One row more in every variation.
+    """The next row of every variation.
 
     Attributes:
-        rows: `(B, 5)`, one for each variation.
-        times: `(B,)`, the step each has reached.
-        live: `(B,)`, which of the rows belong to their piece; a piece once ended stays ended.
+        rows: `(B, 5)`, one per variation.
+        times: `(B,)`, the step that each has reached.
+        live: `(B,)`, False for rows after the end of their piece.
     """
 
     rows: Tokens
@@ -84,13 +84,13 @@ class SampledRows:
 
 
 def rows_of(sampled: Iterable[SampledRows], index: int) -> Tokens:
-    """The rows `(T, 5)` of one variation, by its place among them."""
+    """The rows `(T, 5)` of one variation, by its index."""
     live = [one.rows[index] for one in sampled if one.live[index]]
     return np.array(live, dtype=np.int16).reshape(-1, 5)
 
 
 class Sampler:
-    """A model at work on a configuration; `sample` gives the rows as they come."""
+    """Samples rows from a model; `sample` yields them as they come."""
 
     def __init__(self, model: Transformer, vocabulary: Vocabulary, config: SamplerConfig) -> None:
         self._model = model
@@ -115,7 +115,7 @@ class Sampler:
         first = len(config.prompt) - kept_rows(config, model.context_rows)
         self._prefix = config.prefix if first == 0 else self._later_prefix()
         columns = structure(whole, vocabulary, config.length)[len(config.prefix) :]
-        # Time first: a list of what each lane has at a row.
+        # Time first: one entry per row, for all variations.
         self._rows = list(np.repeat(config.prompt[first:, None], self._batch, axis=1))
         self._columns = list(np.repeat(columns[first:, None], self._batch, axis=1))
 
@@ -125,9 +125,9 @@ class Sampler:
         return self._history.grammar.relaxed
 
     def sample(self) -> Iterator[SampledRows]:
-        """Row after row until every variation is full or has ended."""
-        # One thread: so few rows gain nothing from two, which would wait for each other, and
-        # where threads cut the batch would decide how sums are rounded.
+        """Yield row after row until every variation is finished."""
+        # One thread: so few rows gain nothing from two, and how threads split the batch would
+        # decide how sums are rounded.
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
@@ -137,7 +137,7 @@ class Sampler:
 
     @torch.inference_mode()
     def _sample(self) -> Iterator[SampledRows]:
-        # Made where gradients are off, so that single steps go the fast way.
+        # Created with gradients off, so that single steps take the fast path.
         self._decoder = make_decoder(self._model, self._batch, self._config.engine)
         self._fill(slice(1))
         live = np.ones(self._batch, dtype=bool)
@@ -153,7 +153,7 @@ class Sampler:
             self._advance(new, columns)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:
-        """Draw the values `(B,)` of a field from logits `(B, V)`."""
+        """Sample the values `(B,)` of a field from logits `(B, V)`."""
         flight = self._decoder.in_flight
         history = self._history.ahead(flight)
         logits, allowed = history.process(field, logits, rows, flight.next_first)
@@ -165,7 +165,7 @@ class Sampler:
         return self._history.ahead(self._decoder.in_flight).structure.peek(first)
 
     def _advance(self, new: Tokens, columns: Structure) -> None:
-        """Take in new rows, in this window or in the next."""
+        """Append new rows, in this window or the next."""
         self._rows.append(new)
         self._columns.append(columns)
         if self._decoder.position < self._model.context_rows:
@@ -178,7 +178,7 @@ class Sampler:
         self._fill(slice(None))
 
     def _fill(self, lanes: slice) -> None:
-        """Begin a window with the prefix and the kept rows of some lanes, one standing for all."""
+        """Start a window with the prefix and the kept rows of some lanes; one may serve all."""
         prefix = np.repeat(self._prefix[:, None], self._batch, axis=1)
         unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int32)
         if self._columns:
@@ -189,13 +189,13 @@ class Sampler:
         self._decoder.start(rows[:, lanes].swapaxes(0, 1), columns[:, lanes].swapaxes(0, 1))
 
     def _later_prefix(self) -> Tokens:
-        """The prefix of a window that does not begin where the piece does, as in training."""
+        """The prefix of a window that does not start at the beginning, as in training."""
         prefix = self._config.prefix
         return prefix[prefix[:, WAIT] != self._vocabulary.start]
 
 
 class _Uniforms:
-    """Five uniform numbers a row for each variation, from a generator of its own."""
+    """Five uniform numbers per row and variation, each variation with its own generator."""
 
     def __init__(self, seed: int, variations: tuple[int, ...]) -> None:
         self._generators = [
@@ -203,16 +203,16 @@ class _Uniforms:
             for k in variations
         ]
         self._drawn = np.empty((0, len(variations), len(FIELDS)))
-        self._row = 1  # the first row of numbers is not used, and recipes count on that
+        self._row = 1  # the first row of numbers is unused; recipes depend on it
 
     def next(self) -> None:
-        """Go on to the next row."""
+        """Advance to the next row."""
         self._row += 1
         if self._row == _DRAWN_AHEAD:
             self._drawn, self._row = self._drawn[_DRAWN_AHEAD:], 0
 
     def ahead(self, rows: int) -> Floats:
-        """The numbers `(B, 5)` of the row that comes so many rows after this one."""
+        """The numbers `(B, 5)` of the row that is `rows` after this one."""
         if self._row + rows >= len(self._drawn):
             more = [g.random((_DRAWN_AHEAD, len(FIELDS))) for g in self._generators]
             self._drawn = np.concatenate([self._drawn, np.stack(more, axis=1)])
@@ -220,7 +220,7 @@ class _Uniforms:
 
 
 def kept_rows(config: SamplerConfig, context: int) -> int:
-    """How many of the prompt's last rows are read; a quarter of the context is for new ones."""
+    """How many of the last prompt rows are read; a quarter of the context is for new ones."""
     room = context - len(config.prefix)
     return len(config.prompt) if len(config.prompt) <= room * 3 // 4 else room * 3 // 4
 

@@ -1,24 +1,24 @@
-"""Style penalty: what is played much more often than in the prompt becomes less likely.
+"""Style penalty: what occurs much more often than in the prompt becomes less likely.
 
-A small model that has slipped out of the key, off the beat, into ever shorter or softer notes stays
-there, for it reads its own notes. The prompt says how notes are distributed over
+A small model that drifts out of the key, off the beat, or into ever shorter or softer notes does
+not come back, because it reads its output. The prompt gives the distribution of notes over
 
-    the twelve pitch classes                          (applied when the pitch is drawn)
+    the twelve pitch classes                          (applied when the pitch is sampled)
     pitches that an instrument repeats, and others    (the same)
     each drum, and half octaves of each instrument    (the same; of the prompt's instruments)
-    durations, two classes an octave                  (when the duration is)
+    durations, two classes per octave                 (when the duration is)
     eight classes of velocity                         (when the velocity is)
-    the places within a beat where notes start        (when the wait is)
+    positions within a beat where notes start         (when the wait is)
 
-and a class that has a larger share of the recent notes than that is penalised by as much:
+and a class with a larger share of the recent notes is penalised by
 
     logit − strength · max(0, ln (recent share + ε) / (share in the prompt + ε))
 
-So a chromatic note or a triplet costs nothing, and a foreign key or a broken rhythm establishes
-itself only where the model is sure of it. Drums have neither key nor duration.
+So a chromatic note or a triplet costs nothing, but a different key or an irregular rhythm can only
+establish itself if the model is sure of it. Drums have neither key nor duration.
 
-In a piece without prompt its first notes take the prompt's place once there are enough of them.
-Until then one thing is known: how often an instrument of real music repeats a pitch.
+Without a prompt, the first notes of the piece take its place once there are enough of them. Until
+then only one thing is known: how often instruments in real music repeat a pitch.
 """
 
 from __future__ import annotations
@@ -53,22 +53,22 @@ _LAST, _BEFORE = 0, 1
 class StylePenalty:
     """Strength and constants.
 
-    `benchmarks/ranges.py` counts how often real music repeats a pitch. The other constants are such
-    that the measures of `musenet evaluate` are the same for continuations of held-out pieces as
-    for the pieces themselves.
+    `benchmarks/ranges.py` counts how often real music repeats a pitch. The other constants are
+    chosen so that the statistics of `musenet evaluate` are the same for continuations of held-out
+    pieces as for the pieces themselves.
 
     Attributes:
-        strength: 0 is none.
+        strength: 0 turns it off.
         keep_key: whether the prompt's pitch classes count.
         nats: penalty for an e-fold excess at strength 1, after a long prompt.
-        half_life: notes after which one counts half among the recent ones.
+        half_life: half-life of the recent shares, in notes.
         floor: the share ε.
-        enough: notes after which a prompt counts half as much as a long one.
-        opening: notes of a piece without prompt that take the prompt's place.
-        repeats: pitches of real music that do not repeat one, and that do, in proportion.
-        register: semitones of a class of register.
-        durations: classes of duration an octave.
-        velocities: classes of velocity.
+        enough: notes at which a prompt counts half as much as a long one.
+        opening: notes that take the place of a prompt if there is none.
+        repeats: ratio of notes in real music that do not repeat a pitch to those that do.
+        register: width of a register class in semitones.
+        durations: duration classes per octave.
+        velocities: number of velocity classes.
     """
 
     strength: float = 1.0
@@ -90,11 +90,11 @@ class StylePenalty:
 
 @dataclass(frozen=True)
 class Feature:
-    """One way in which notes fall into classes, numbered from 1; class 0 is never penalised.
+    """One classification of notes, with classes from 1; class 0 is never penalised.
 
     Attributes:
-        field: at whose draw its classes are penalised.
-        prompt: how often each class is in the prompt, `(C,)`.
+        field: the field whose logits are penalised.
+        prompt: counts of the classes in the prompt, `(C,)`.
         classes_of_value: the classes of the field's first values, `(B, V)` or `(V,)`, given the
             fields before.
         classes_of_row: the classes `(B,)` of notes.
@@ -109,7 +109,7 @@ class Feature:
 
 
 class StylePenaltyProcessor:
-    """The style of the continuations of a context."""
+    """The processor of a batch."""
 
     def __init__(self, config: StylePenalty, context: SamplerContext) -> None:
         vocabulary, batch = context.vocabulary, context.batch
@@ -128,7 +128,7 @@ class StylePenaltyProcessor:
         self._settle()
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
-        """The logits `(B, V)` of a field less the penalties of its values' classes."""
+        """The logits `(B, V)` of a field minus the penalties of the classes of its values."""
         penalties = [
             self._penalty.take(self._column[:, index, None] + feature.classes_of_value(state))
             for index, feature in enumerate(self._features)
@@ -156,13 +156,13 @@ class StylePenaltyProcessor:
         self._penalty = self._nats * np.log(np.maximum(excess, 1.0))
 
     def _settle(self) -> None:
-        """Work out how much an e-fold excess of each class costs, in nats."""
+        """Compute how much an e-fold excess of each class costs, in nats."""
         config, total = self._config, self._histogram.total
         self._nats = config.strength * config.nats * total / (total + config.enough)
         self._nats[:, self._histogram.first] = 0.0
 
     def _open(self, classes: Integers, counted: Mask, note: Mask) -> None:
-        """Count a note of an opening; the last one makes it what a prompt would be."""
+        """Count a note of the opening; after the last one the opening replaces the prompt."""
         self._histogram.count(classes, counted & (self._opening > 0)[:, None])
         last = note & (self._opening == 1)
         self._opening = np.maximum(self._opening - note, 0)
@@ -172,18 +172,18 @@ class StylePenaltyProcessor:
 
 
 class RepeatedPitches:
-    """Which pitches each instrument played at its last onset, of `batch` pieces.
+    """Which pitches each instrument played at its last onset, for a batch of pieces.
 
-    A chord is one onset: its notes repeat what they share with the onset before.
+    A chord is one onset: its notes repeat the pitches that they share with the onset before.
 
     Args:
         prompt: the notes with which all pieces begin.
-        vocabulary: what the rows mean.
-        batch: how many pieces.
-        usual: how many notes of a piece without prompt are taken not to repeat a pitch, and to.
+        vocabulary: of the rows.
+        batch: the number of pieces.
+        usual: assumed counts of notes that do not repeat a pitch, and that do, without a prompt.
 
     Attributes:
-        prompt: how many notes after an instrument's first onset are of each class.
+        prompt: counts of the classes among notes after an instrument's first onset.
     """
 
     MOVED, REPEATED = 1, 2
@@ -195,7 +195,7 @@ class RepeatedPitches:
         pitched = _pitched(prompt)
         by = prompt.rows[pitched, INSTRUMENT].astype(np.int64)
         pitch, times = prompt.rows[pitched, PITCH], prompt.time[pitched]
-        # Onsets numbered instrument after instrument, so that each one's are consecutive.
+        # Onsets are numbered instrument by instrument, so that those of one are consecutive.
         _, onset = np.unique(np.stack([by, times]), axis=1, return_inverse=True)
         first, latest = np.full(instruments, len(by)), np.full(instruments, -1)
         np.minimum.at(first, by, onset)
@@ -213,7 +213,7 @@ class RepeatedPitches:
         self._time[:, by[now]] = times[now]
 
     def before(self, state: RowState) -> Mask:
-        """The pitches `(B, 129)` of the onset before that at which each row's instrument plays."""
+        """The pitches `(B, 129)` of the previous onset of each row's instrument."""
         instruments = state.rows[:, INSTRUMENT]
         again = state.time <= self._time[self._lanes, instruments]
         return self._onsets[self._lanes, again.astype(np.int64), instruments]
@@ -232,7 +232,7 @@ class RepeatedPitches:
         return _pitched(state) & self.before(state).any(axis=1)
 
     def push(self, state: RowState) -> None:
-        """Go on by a row in each piece."""
+        """Advance by one row in each piece."""
         lanes = np.flatnonzero(_pitched(state))
         by, times = state.rows[lanes, INSTRUMENT], state.time[lanes]
         new = times > self._time[lanes, by]
@@ -246,7 +246,7 @@ class RepeatedPitches:
 def _features(
     config: StylePenalty, prompt: RowState, vocabulary: Vocabulary, repeated: RepeatedPitches
 ) -> list[Feature]:
-    """All features, with how often their classes are in a prompt's notes."""
+    """All features, with the counts of their classes in the prompt."""
     found = [
         _place_in_beat(prompt, vocabulary),
         _velocity(prompt, config),
@@ -265,7 +265,7 @@ def _features(
 
 
 def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
-    """The steps since the last beat; a rest has no place."""
+    """The steps since the last beat; a rest has none."""
     beat, waits = vocabulary.grid.beat, np.arange(vocabulary.grid.wait_count)
     places = 1 + (np.arange(beat)[:, None] + waits) % beat
     table = np.pad(places, ((0, 0), (1, 0)))
@@ -278,7 +278,7 @@ def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
 
 
 def _velocity(prompt: RowState, config: StylePenalty) -> Feature:
-    """Velocity in a few classes."""
+    """Velocity classes."""
     classes = 1 + np.arange(VELOCITY_BINS) * config.velocities // VELOCITY_BINS
     table = np.concatenate([[0], classes])
 
@@ -290,7 +290,7 @@ def _velocity(prompt: RowState, config: StylePenalty) -> Feature:
 
 
 def _duration(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
-    """Durations on a scale of octaves; the shortest is half a step."""
+    """Duration classes on a logarithmic scale; the shortest is half a step."""
     octaves = np.log2(np.maximum(vocabulary.grid.durations, 0.5) / 0.5)
     classes = 1 + np.rint(config.durations * octaves).astype(np.int64)
     return _by_instrument(DURATION, prompt, _for_pitched(classes), _pitched)
@@ -303,7 +303,7 @@ def _pitch_class(prompt: RowState, vocabulary: Vocabulary) -> Feature:
 
 
 def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
-    """Registers of each instrument that the prompt has; every drum is one."""
+    """Registers of each instrument in the prompt; every drum is a class."""
     pitches = np.arange(vocabulary.sizes[PITCH] - 1)
     table = np.zeros((vocabulary.sizes[INSTRUMENT], 1 + len(pitches)), dtype=np.int64)
     for instrument in np.unique(prompt.rows[:, INSTRUMENT]):
@@ -315,7 +315,7 @@ def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) ->
 def _by_instrument(
     field: int, prompt: RowState, table: Ints, counted: Callable[[RowState], Mask]
 ) -> Feature:
-    """A feature whose classes are a table by instrument and value of its field."""
+    """A feature with a table of classes by instrument and value of its field."""
 
     def of_value(state: RowState) -> Ints:
         return table[state.rows[:, INSTRUMENT]]
@@ -338,5 +338,5 @@ def _note(state: RowState) -> Mask:
 
 
 def _pitched(state: RowState) -> Mask:
-    """Which rows are notes that have a key: drums have none."""
+    """Which rows are pitched notes, not drums."""
     return state.note & (state.rows[:, INSTRUMENT] != _DRUMS_VALUE)

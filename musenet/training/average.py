@@ -1,7 +1,7 @@
-"""The mean of several models that were trained from the same weights, as one model.
+"""Averaging the parameters of models that were trained from the same weights.
 
-Runs that differ only in their seed, each on a core of its own, end not far from each other, and the
-mean of their parameters is better than any of them: it has seen the music of all ("model soups",
+Runs that differ only in their seed end close to each other, and the mean of their parameters is
+better than each of them, because it has learned from the music of all ("model soups",
 Wortsman et al. 2022; with further runs from the mean, local SGD, Stich 2019).
 """
 
@@ -22,11 +22,11 @@ _SUMS = ("steps", "notes", "tokens", "hours", "sessions")
 
 
 def average(folders: Sequence[Path], out: Path, extras: CardExtras = NO_EXTRAS) -> str:
-    """Write the mean of checkpoints as a checkpoint with its card; gives the weights' hash.
+    """Write the mean of checkpoints as a checkpoint with its card; returns the weights' hash.
 
     Args:
-        folders: at least two checkpoints of one shape and vocabulary, as runs export them.
-        out: where to write.
+        folders: at least two exported checkpoints with the same shape and vocabulary.
+        out: the folder to write.
         extras: for the card.
 
     Raises:
@@ -45,22 +45,22 @@ def average(folders: Sequence[Path], out: Path, extras: CardExtras = NO_EXTRAS) 
 
 
 def _check(first: Checkpoint, other: Checkpoint) -> None:
-    """Refuse what has another shape or vocabulary, a critic, or no record of its training."""
+    """Reject checkpoints with another shape or vocabulary, a critic, or no training record."""
     for one in (first, other):
         if one.config.critic:
-            raise InputError(f"{one.folder} has a critic; average first, and train a critic then")
+            raise InputError(f"{one.folder} has a critic; average first, then train a critic")
         if "settings" not in one.training:
-            raise InputError(f"{one.folder} does not say how it was trained; export it from a run")
+            raise InputError(f"{one.folder} has no training record; export it from a run")
     words = [one.tokenizer.vocabulary for one in (first, other)]
     if first.config != other.config or words[0] != words[1]:
         raise InputError(
-            f"{other.folder} has another shape or vocabulary than {first.folder}; only models that "
-            "began with the same weights have a mean"
+            f"{other.folder} and {first.folder} differ in shape or vocabulary; only models that "
+            "started from the same weights can be averaged"
         )
 
 
 def _record(models: Sequence[Checkpoint]) -> dict[str, Any]:
-    """The record of the first with the sums over all, and what each of them says of itself."""
+    """The record of the first with sums over all, and the facts of each run."""
     records = [model.training for model in models]
     kept = {k: v for k, v in records[0].items() if k not in ("evaluation", "validation_step")}
     sums = {key: sum(record[key] for record in records) for key in _SUMS}

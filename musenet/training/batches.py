@@ -1,8 +1,8 @@
-"""Batches made ahead of time: a thread draws windows while the model is at work.
+"""Prefetched batches: a thread prepares windows while the model trains.
 
-Windows are numbered. Step s of a run over P processes takes the windows from s·P·B on, B windows
-for each process in order; so that a run that resumes, or runs on another number of processes with
-the same P·B, sees the same windows.
+Windows are numbered. Step s of a run with P processes takes P·B windows from s·P·B on, B per
+process in order. So a run that resumes, or changes the number of processes but not P·B, sees the
+same windows.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from .settings import Settings
 
 
 class WindowSource(Protocol):
-    """Numbered windows: the same number gives the same window, whenever it is asked for."""
+    """Numbered windows: the same number always gives the same window."""
 
     def batch(self, k: int, size: int) -> Window:
         """Windows k·size … (k + 1)·size − 1."""
@@ -35,7 +35,7 @@ class WindowSource(Protocol):
 
 
 def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Dataset:
-    """The windows that a run trains on: of all corpora by their weights, augmented."""
+    """The windows that a run trains on: from all corpora by weight, augmented."""
     each = settings.label_dropout
     return Dataset(
         dataset,
@@ -72,14 +72,14 @@ def to_batch(windows: Window) -> Batch:
 
 
 AHEAD = 4
-"""Batches that wait for the model, at most; one more is being made."""
+"""Maximum number of batches in the queue; one more is in preparation."""
 
 
 class Batches:
-    """An endless iterator over batches from a given step on, some of them made in advance.
+    """An endless iterator over batches from a given step on, with prefetching.
 
     Attributes:
-        waited: seconds that the reader has waited for a batch.
+        waited: seconds spent waiting for a batch.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class Batches:
         share: tuple[int, int] = (0, 1),
         final: tuple[int, WindowSource] | None = None,
     ) -> None:
-        """Begin to draw.
+        """Start prefetching.
 
         Args:
-            windows: where batches come from.
-            size: windows a step and process.
-            first_step: the step that the first batch is for.
+            windows: the source of windows.
+            size: windows per step and process.
+            first_step: the step of the first batch.
             share: rank and number of processes.
-            final: a step, and where batches come from at that step and later.
+            final: a step, and the source of windows from that step on.
         """
         self.waited = 0.0
         self._windows = windows
@@ -114,7 +114,7 @@ class Batches:
         return self
 
     def __next__(self) -> Batch:
-        """The next batch; an exception of the thread that makes them is raised here."""
+        """The next batch; exceptions of the thread are raised here."""
         start = time.perf_counter()
         batch = self._queue.get()
         self.waited += time.perf_counter() - start
@@ -123,7 +123,7 @@ class Batches:
         return batch
 
     def change(self, step: int, windows: WindowSource) -> None:
-        """Draw from other windows from a step on that lies more than `AHEAD` + 1 steps ahead."""
+        """Switch to another source at a step that is more than `AHEAD` + 1 steps ahead."""
         self._final = (step, windows)
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""The model card: what a checkpoint is, written from the facts of its run and nothing else."""
+"""The model card of a checkpoint, generated from the record of its run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def card(name: str, config: ModelConfig, parameters: int, training: Mapping[str,
         name: of the model.
         config: its shape.
         parameters: how many it has.
-        training: what `training.json` says; `data`, `evaluation`, `remarks` and `notices` may be
-            missing.
+        training: the content of `training.json`; `data`, `evaluation`, `remarks` and `notices`
+            are optional.
     """
     parts = [
         f"# {name}\n\n"
-        "A Transformer that continues and composes symbolic music, one note a token. Load it with "
-        f'`musenet generate --weights {name}` or `musenet.load("{name}")`; nothing in this folder '
-        "is pickled.\n",
+        "A Transformer that continues and composes symbolic music, one token per note. Load it "
+        f'with `musenet generate --weights {name}` or `musenet.load("{name}")`; nothing in this '
+        "folder is pickled.\n",
         _shape(config, parameters),
         _recipe(training),
         _data(training.get("data")),
@@ -59,7 +59,7 @@ def _recipe(training: Mapping[str, Any]) -> str:
         f"{training['hours']:.2f} hours in {training['sessions']} session(s) with "
         f"{_many(training, '{} processes of ')}{settings['threads'] or 'all'} thread(s); "
         f"{training['steps']:,} steps, {training['notes'] / 1e6:.2f} M notes seen. "
-        f"Windows of {settings['context']} tokens, {settings['batch']} a step; "
+        f"Windows of {settings['context']} tokens, {settings['batch']} per step; "
         f"optimizer {settings['optimizer']} (rates {settings['muon_rate']:g} for hidden matrices, "
         f"{settings['adam_rate']:g} for the rest; warm-up of {settings['warmup']} steps, "
         f"linear decay over the last {100 * settings['decay']:.0f} %); "
@@ -78,11 +78,11 @@ def _recipe(training: Mapping[str, Any]) -> str:
 
 
 def _beginning(initial: Mapping[str, Any] | None) -> str:
-    """What the weights had seen before this run, back to the first."""
+    """The training of the initial weights, back to the first run."""
     if not initial:
         return ""
     return (
-        f"{_beginning(initial.get('initial'))}The run began with the weights {initial['name']} "
+        f"{_beginning(initial.get('initial'))}The run started from the weights {initial['name']} "
         f"({initial['hash']}{_mean_of(initial)}), which had seen "
         f"{initial['notes'] / 1e6:.2f} M notes in {initial['hours']:.2f} hours "
         f"{_many(initial, 'of {} processes ')}and {initial['steps']:,} steps "
@@ -91,7 +91,7 @@ def _beginning(initial: Mapping[str, Any] | None) -> str:
 
 
 def _many(training: Mapping[str, Any], words: str) -> str:
-    """Words with the number of processes that trained side by side, where there were several."""
+    """`words` with the number of processes, if there were several."""
     processes = training.get("processes", 1)
     return words.format(processes) if processes > 1 else ""
 
@@ -102,19 +102,19 @@ def _mean_of(training: Mapping[str, Any]) -> str:
 
 
 def _averaged(training: Mapping[str, Any]) -> str:
-    """What else there was than one run."""
+    """The runs that were averaged, if any."""
     runs = training.get("averaged")
     if not runs:
         return ""
     seeds = ", ".join(str(run["seed"]) for run in runs)
     return (
-        f"These weights are the mean of {len(runs)} runs that differ in their seed ({seeds}; "
+        f"These weights are the mean of {len(runs)} runs with different seeds ({seeds}; "
         "`musenet average`); hours, steps and notes are the sums. "
     )
 
 
 def command(settings: Mapping[str, Any], processes: int = 1) -> str:
-    """The command that trains with these settings; what is default is left out."""
+    """The command that trains with these settings, without the defaults."""
     import json
     from dataclasses import asdict
 
@@ -143,13 +143,13 @@ def _data(report: Mapping[str, Any] | None) -> str:
     licences = [(name, count) for name, count in report["licences"].items()]
     return (
         "## Data\n\n"
-        "Pieces that are alike under transposition, tempo and order of parts stand in one split, "
-        "so that no arrangement of a held-out piece was trained on.\n\n"
+        "Pieces that are equal up to transposition, tempo and order of parts are in one split, "
+        "so the model was not trained on any arrangement of a held-out piece.\n\n"
         + _table(("source", "training pieces", "notes"), rows)
         + "\n"
         + _table(("licence, as the source states it", "pieces"), licences)
         + (
-            "\nThe whole report of `musenet prepare` is in `training.json`.\n"
+            "\nThe full report of `musenet prepare` is in `training.json`.\n"
             if "refused" in report
             else ""
         )
@@ -180,9 +180,9 @@ def _quality(training: Mapping[str, Any]) -> str:
     ]
     return (
         "## Quality\n\n"
-        f"On {figures['pieces']:,} held-out pieces ({figures['notes']:,} notes), told nothing but "
-        f"their meter, a note costs **{figures['bits_per_note']:.3f} bits** "
-        f"({low:.3f}–{high:.3f}, 95 % over pieces). Beside it models of counts on the same "
+        f"On {figures['pieces']:,} held-out pieces ({figures['notes']:,} notes), given only "
+        f"their meter, the model needs **{figures['bits_per_note']:.3f} bits per note** "
+        f"({low:.3f}–{high:.3f}, 95 % over pieces). N-gram baselines on the same "
         "notes:\n\n"
         + _table(
             ("model", "bits per note"),
@@ -196,7 +196,7 @@ def _quality(training: Mapping[str, Any]) -> str:
 
 
 def _music(figures: Mapping[str, Any] | None) -> str:
-    """What generated music is like beside held-out music, and what it copies."""
+    """Generated music compared with held-out music, and what it copies."""
     found = (figures or {}).get("music")
     if not found:
         return ""
@@ -212,9 +212,9 @@ def _music(figures: Mapping[str, Any] | None) -> str:
     ]
     text = (
         "## The music it generates\n\n"
-        f"{found['made']:,} generated pieces beside {found['real']:,} held-out ones; the interval "
-        "holds 95 % of the means of as many real pieces.\n\n"
-        + _table(("statistic", "generated", "real", "interval", "the generated mean lies"), rows)
+        f"{found['made']:,} generated pieces and {found['real']:,} held-out ones; the interval "
+        "contains 95 % of the means of as many real pieces.\n\n"
+        + _table(("statistic", "generated", "real", "interval", "generated mean"), rows)
     )
     return text + _originality(figures.get("originality") if figures else None)
 
@@ -237,11 +237,11 @@ def _originality(found: Mapping[str, Any] | None) -> str:
         for piece in found["too_close"]
     ]
     return (
-        f"\nNotes in a row, in any key, that a piece shares with one of the {found['library']:,} "
-        f"training pieces, and the share of its notes in runs of more than "
+        "\nThe longest run of notes, in any key, that a piece shares with one of "
+        f"{found['library']:,} training pieces, and the share of its notes in runs of more than "
         f"{found['covered_means_more_than']}:\n\n"
         + _table(("pieces", "median", "99th percentile", "longest", "covered"), rows)
-        + f"\n{len(listed)} generated pieces share a longer run than 99 % of the held-out ones do"
+        + f"\n{len(listed)} generated pieces share a longer run than 99 % of the held-out ones"
         + (":\n\n" + "\n".join(listed) + "\n" if listed else ".\n")
     )
 
@@ -257,11 +257,11 @@ def _limits(report: Mapping[str, Any] | None) -> str:
         )
     return (
         "## Limits and use\n\n"
-        "Meant for sketching, continuing and studying music. It knows European concert music, "
-        "hymns, songs and some band music; of other traditions it knows little or nothing."
+        "For sketching, continuing and studying music. It knows European concert music, hymns, "
+        "songs and some band music, and little or nothing of other traditions."
         + most
-        + " Dynamics are flat in most of its sources. It sees a limited number of notes at a time "
-        "and has no plan for a whole piece. It can repeat phrases of its training data.\n\n"
+        + " Dynamics are flat in most of its sources. Its context is limited, and it does not plan "
+        "whole pieces. It can repeat phrases of its training data.\n\n"
         "The weights are published under CC BY-SA 4.0; what you make with them is yours.\n"
     )
 

@@ -1,11 +1,11 @@
-"""The checkpoints of a run: all that is needed to go on as if nothing had happened.
+"""Training checkpoints: everything needed to resume a run without any difference.
 
     RUN/checkpoints/00001200/model.safetensors      weights in fp32
                              optimizer.safetensors  every optimizer's state, and the generator's
                              state.json             step, notes, seconds, the best so far
 
-A checkpoint is written beside its final name and renamed when it is whole, so that a run that
-is killed at any moment leaves only whole ones. Nothing is pickled.
+A checkpoint is written under a temporary name and renamed when it is complete, so a run that is
+killed at any moment leaves only complete ones. Nothing is pickled.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ GENERATOR = "generator"
 
 @dataclass
 class TrainingState:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         step: optimizer steps done.
         notes: notes seen.
-        tokens: tokens seen, padding left out.
+        tokens: tokens seen, without padding.
         seconds: wall-clock seconds in the training loop, over all sessions.
         best: lowest validation bits per note so far; None before the first validation.
         best_step: its step.
         sessions: how often the run was started.
         final_from: the first step of the run's final part, in which augmentation changes; None
-            where that is not decided yet.
+            if not yet known.
     """
 
     step: int = 0
@@ -71,7 +71,7 @@ def snapshots_folder(run: Path) -> Path:
 
 
 def snapshot_steps(run: Path) -> list[int]:
-    """The steps of a run's whole checkpoints, ascending."""
+    """The steps of a run's complete checkpoints, ascending."""
     folder = snapshots_folder(run)
     if not folder.is_dir():
         return []
@@ -84,10 +84,10 @@ def snapshot_path(run: Path, step: int) -> Path:
 
 
 def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
-    """Write a checkpoint whole or not at all.
+    """Write a checkpoint atomically.
 
     Raises:
-        InputError: if the disk is full or cannot be written; what was there stays.
+        InputError: if the disk is full or not writable; earlier checkpoints stay.
     """
     target = snapshot_path(run, snapshot.state.step)
     try:
@@ -100,13 +100,17 @@ def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
         _sync(target.parent)
     except (InputError, SafetensorError) as error:
         kept = snapshot_steps(run)
-        last = f"the last good one is step {kept[-1]}" if kept else "there is no earlier one"
-        raise InputError(f"{error}; {last}; make room and start again with --resume") from error
+        last = (
+            f"the last good checkpoint is step {kept[-1]}"
+            if kept
+            else "there is no earlier checkpoint"
+        )
+        raise InputError(f"{error}; {last}; free some space and continue with --resume") from error
     return target
 
 
 def _sync(file: Path) -> None:
-    """Have the disk hold what was written, where the system can be asked for that."""
+    """Flush a file to disk, where the system supports it."""
     with contextlib.suppress(PermissionError):
         handle = os.open(file, os.O_RDONLY)
         try:
@@ -137,7 +141,7 @@ def read_snapshot(run: Path, step: int) -> Snapshot:
 
 
 def prune_snapshots(run: Path, keep: int, best_step: int | None) -> None:
-    """Delete all checkpoints but the last `keep` and the best, and what broken saves left."""
+    """Delete all checkpoints except the last `keep` and the best, and leftovers of broken saves."""
     for step in snapshot_steps(run)[:-keep]:
         if step != best_step:
             shutil.rmtree(snapshot_path(run, step))

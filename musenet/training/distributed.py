@@ -1,8 +1,8 @@
-"""Several processes on one run: who they are, what they add up, and who holds which weights.
+"""Distributed training: process groups, reductions and sharding.
 
-`torchrun --nproc-per-node N train.py …` starts them. Every process runs the same code on its share
-of a batch's windows; with DDP each holds all weights, with FSDP2 (`shard`) each a part of every
-matrix. What is decided by a clock or a signal is decided by the first process for all.
+`torchrun --nproc-per-node N train.py …` starts the processes. Each runs the same code on its share
+of the windows of a batch; with DDP each has all weights, with FSDP2 (`shard`) a part of every
+matrix. The first process makes all decisions that depend on the clock or a signal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Group:
 
     Attributes:
         rank: the number of this process, from 0.
-        size: how many there are.
+        size: the number of processes.
     """
 
     def __init__(self, rank: int = 0, size: int = 1, device: torch.device | None = None) -> None:
@@ -37,11 +37,11 @@ class Group:
 
     @property
     def is_first(self) -> bool:
-        """Whether this process writes files and speaks to the terminal."""
+        """Whether this process writes files and to the terminal."""
         return self.rank == 0
 
     def total(self, values: Tensor) -> Tensor:
-        """The sums of numbers over all processes, in place, on the device where they are."""
+        """Sum a tensor over all processes, in place."""
         if self.size > 1:
             dist.all_reduce(values)
         return values
@@ -55,7 +55,7 @@ class Group:
         return [float(value) for value in tensor.tolist()]
 
     def wait(self) -> None:
-        """Go on when all processes have come here."""
+        """Wait for all processes."""
         if self.size > 1:
             dist.barrier()
 
@@ -74,7 +74,9 @@ def joined(device: torch.device) -> Iterator[Group]:
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if device.type == "cuda":
         if local >= torch.cuda.device_count():
-            raise InputError("there are more processes than GPUs; start fewer with torchrun")
+            raise InputError(
+                "there are more processes than GPUs; reduce --nproc-per-node of torchrun"
+            )
         torch.cuda.set_device(local)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
@@ -84,22 +86,22 @@ def joined(device: torch.device) -> Iterator[Group]:
 
 
 def share_of(settings: Settings, group: Group) -> int:
-    """Windows of a step that one process takes.
+    """Windows per step and process.
 
     Raises:
-        InputError: if the batch cannot be shared equally.
+        InputError: if the batch cannot be divided equally.
     """
     parts = group.size * settings.accumulate
     if settings.batch % parts:
         raise InputError(
-            f"batch {settings.batch} cannot be shared by {group.size} processes in "
+            f"batch {settings.batch} cannot be divided among {group.size} processes in "
             f"{settings.accumulate} parts each; make it a multiple of {parts}"
         )
     return settings.batch // group.size
 
 
 def shard(model: nn.Module, group: Group) -> None:
-    """Divide every parameter among the processes (FSDP2); blocks gather theirs when they run."""
+    """Shard every parameter over the processes (FSDP2); blocks gather theirs when they run."""
     if group.size == 1:
         return
     from torch.distributed.fsdp import fully_shard
@@ -131,7 +133,7 @@ class Cost:
 
     @contextmanager
     def part(self, *, last: bool) -> Iterator[None]:
-        """Gradients are exchanged between processes in the last part of a step alone."""
+        """Exchange gradients between processes only in the last part of a step."""
         if self._sharded:
             self._cost.set_requires_gradient_sync(last)  # type: ignore[operator]
         wrapped = isinstance(self._cost, nn.parallel.DistributedDataParallel)
@@ -140,7 +142,7 @@ class Cost:
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
-        """Within the block, the model outside its blocks is whole and can be called by itself."""
+        """Within the context, the parameters outside the blocks are gathered."""
         if self._sharded:
             self._cost.unshard()  # type: ignore[operator]
         try:
@@ -151,14 +153,14 @@ class Cost:
 
 
 def whole(tensor: Tensor) -> Tensor:
-    """A tensor with all its parts, wherever they are; every process must ask for it."""
+    """The full tensor of a shard; every process must call this."""
     from torch.distributed.tensor import DTensor
 
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """A whole tensor divided as a parameter is."""
+    """A full tensor, sharded like a parameter."""
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     if not isinstance(parameter, DTensor) or tensor.shape != parameter.shape:
@@ -169,16 +171,16 @@ def placed_like(tensor: Tensor, parameter: Tensor) -> Tensor:
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
-    """The model's whole parameters by name; every process must ask for them."""
+    """The full parameters by name; every process must call this."""
     return {name: whole(tensor.detach()) for name, tensor in model.state_dict().items()}
 
 
 @torch.no_grad()
 def load_weights(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Give a model, divided or not, the parameters that `weights` gave.
+    """Load parameters from `weights` into a model, sharded or not.
 
     Raises:
-        InputError: if they are those of another model.
+        InputError: if they do not fit the model.
     """
     present = model.state_dict()
     if present.keys() != state.keys() or any(present[n].shape != state[n].shape for n in present):

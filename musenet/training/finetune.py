@@ -1,12 +1,11 @@
-"""Fine-tuning: a model goes on learning from a user's own folder, gently and for a short while.
+"""Fine-tuning a model on a user's folder, briefly and at low learning rates.
 
     RUN/data         the folder as a dataset (`finetune_data`)
-    RUN/checkpoints  and all else that a run has (`session`)
-    MODEL            the outcome, with its card
+    RUN/checkpoints  and the other files of a run (`session`)
+    MODEL            the resulting model, with its card
 
-Where pieces are held out, the run keeps the model that did best on those for validation, and both
-models are compared on those for the test. Where there are none, the last model is taken and
-nothing is claimed.
+If pieces are held out, the run keeps the model with the best validation score, and both models are
+compared on the test pieces. Otherwise the last model is used, without a comparison.
 """
 
 from __future__ import annotations
@@ -34,31 +33,31 @@ from .start import resume_run, start_run
 MINUTES = 10.0
 
 GENTLE: dict[str, Any] = {"muon_rate": 5e-4, "adam_rate": 5e-4, "warmup": 20, "decay": 1.0}
-"""What differs from training from nothing: low rates that fall from the beginning to the end."""
+"""Differences from training from scratch: low learning rates that decay over the whole run."""
 
 VALIDATIONS = 5
-"""How often a run of the default length is validated."""
+"""Validations in a run of the default length."""
 
 FEW = 5
-"""Held-out pieces below which a figure says little."""
+"""With fewer held-out pieces, the comparison is unreliable."""
 
 _MOST_PIECES = 40
 
 
 def is_begun(work: Path) -> bool:
-    """Whether a folder holds a run, so that there is something to go on with."""
+    """Whether a folder contains a run that can be resumed."""
     return (work / "settings.json").is_file()
 
 
 def check_free(work: Path, out: Path) -> None:
-    """Refuse to write over an earlier run or model.
+    """Refuse to overwrite an earlier run or model.
 
     Raises:
-        InputError: if one of the folders is taken.
+        InputError: if one of the folders exists.
     """
     if is_begun(work):
         raise InputError(
-            f"{work} already holds a run; go on with --resume, or choose another --out"
+            f"{work} already contains a run; continue it with --resume, or choose another --out"
         )
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out} already exists; choose another --out")
@@ -72,18 +71,18 @@ def begin(
     composer: str | None = None,
     path_labels: str | None = None,
 ) -> Session:
-    """Prepare a folder and begin a run on it.
+    """Prepare a folder and start a run on it.
 
     Args:
         inputs: folders, archives or files of MIDI.
         work: the run's folder.
-        weights: a shipped model's name, or a checkpoint folder.
+        weights: the name of a bundled model, or a checkpoint folder.
         changes: settings that differ from `GENTLE`.
-        composer: who wrote what nothing else says.
+        composer: composer of files without a composer label.
         path_labels: a pattern such as `{composer}/{title}.mid`.
 
     Raises:
-        InputError: if the music, the weights or a setting is no good.
+        InputError: if the music, the weights or a setting cannot be used.
     """
     initial = load_checkpoint(weights)
     minutes = changes.get("minutes") or MINUTES
@@ -106,7 +105,7 @@ def begin(
 
 
 def resume(work: Path, changes: Mapping[str, Any]) -> Session:
-    """Go on with a run that was stopped, with settings changed where they are given."""
+    """Resume a stopped run, with changed settings if given."""
     return resume_run(work, None, changes)
 
 
@@ -115,9 +114,9 @@ class Comparison:
     """Two models on the same held-out pieces.
 
     Attributes:
-        split: `test`, or `validation` where the pieces also chose the model.
-        before: what they cost the model that the run began with.
-        after: what they cost the adapted one.
+        split: `test`, or `validation` if the pieces also selected the model.
+        before: scores of the initial model.
+        after: scores of the fine-tuned model.
     """
 
     split: str
@@ -126,17 +125,17 @@ class Comparison:
 
     @property
     def pieces(self) -> int:
-        """How many pieces."""
+        """The number of pieces."""
         return len(self.before.notes)
 
     @property
     def notes(self) -> int:
-        """How many notes."""
+        """The number of notes."""
         return int(self.before.notes.sum())
 
     @property
     def interval(self) -> Interval | None:
-        """95 % of the change in bits per note over pieces drawn with replacement; None for one."""
+        """The 95 % bootstrap interval of the change in bits per note; None for one piece."""
         if self.pieces < 2:
             return None
         change = (self.after.nats - self.before.nats).sum(axis=1) * BITS
@@ -155,7 +154,7 @@ class Comparison:
 
 
 def compare(initial: Checkpoint, adapted: Checkpoint, dataset: Path) -> Comparison | None:
-    """What a dataset's held-out pieces cost either model, or None where it holds none out."""
+    """Score both models on the held-out pieces; None if there are none."""
     split = next((s for s in ("test", "validation") if s in splits_of(dataset)), None)
     if split is None:
         return None
@@ -168,32 +167,32 @@ def compare(initial: Checkpoint, adapted: Checkpoint, dataset: Path) -> Comparis
 
 
 def describe_comparison(facts: Mapping[str, Any] | None) -> str:
-    """A comparison in words, with what it is worth."""
+    """A comparison in words, with its reliability."""
     if facts is None:
         return (
-            "No piece was held out, because the folder has too few that differ: nothing is known "
-            "of how much better the model is on music like it."
+            "No piece was held out, because the folder has too few different ones, so the "
+            "improvement could not be measured."
         )
     change = facts["after"] - facts["before"]
     words = (
-        f"A note of {facts['pieces']} held-out piece(s) ({facts['notes']:,} notes) cost "
-        f"{facts['before']:.3f} bits before and costs {facts['after']:.3f} after"
+        f"Bits per note of {facts['pieces']} held-out piece(s) ({facts['notes']:,} notes): "
+        f"{facts['before']:.3f} before, {facts['after']:.3f} after"
     )
     if facts["change_interval"]:
         low, high = facts["change_interval"]
         words += f" ({change:+.3f}; 95 % over pieces: {low:+.3f} to {high:+.3f})"
     words += "."
     if change >= 0:
-        words += " It has not learned what carries over to them: give it more music."
+        words += " It did not improve on them: try more music."
     if facts["split"] == "validation":
-        words += " The same piece(s) chose the best moment of the run, so expect a little less."
+        words += " The same piece(s) selected the model, so expect slightly less."
     if facts["pieces"] < FEW:
-        words += " So few pieces say little."
+        words += " So few pieces are not reliable."
     return words
 
 
 def finish(session: Session, out: Path) -> dict[str, Any] | None:
-    """Write a finished run's model to `out` with its card; gives the comparison's facts.
+    """Write a finished run's model to `out` with its card; returns the facts of the comparison.
 
     Raises:
         InputError: if `out` cannot be written.
@@ -207,6 +206,8 @@ def finish(session: Session, out: Path) -> dict[str, Any] | None:
     training = {**adapted.training, "data": data_facts(work / "data"), "fine_tuning": facts}
     parameters = sum(p.numel() for p in adapted.model.parameters())
     text = card(out.name, adapted.config, parameters, training)
-    text += f"\n## Fine-tuning\n\nBegan with {initial.folder.name}. {describe_comparison(facts)}\n"
+    text += (
+        f"\n## Fine-tuning\n\nFine-tuned from {initial.folder.name}. {describe_comparison(facts)}\n"
+    )
     save_checkpoint(out, adapted.model, adapted.tokenizer, training, text)
     return facts

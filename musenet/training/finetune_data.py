@@ -1,12 +1,12 @@
-"""A user's own folder as a dataset: prepared with a model's tokenizer, a few pieces held out.
+"""A user's folder as a dataset: prepared with the model's tokenizer, with a few pieces held out.
 
-A folder of a few files needs care that a corpus does not: shares of a hundredth hold nothing out.
+With few files, the usual shares of a few percent would hold nothing out, so:
 
-    fewer than 4 pieces    all are trained on, so that nothing can be said of the result
+    fewer than 4 pieces    all are trained on, and the result is not evaluated
     4 to 7                 one is for validation
-    8 or more              a tenth, one at least, for validation and as many for the test
+    8 or more              a tenth, at least one, for validation and as many for testing
 
-Pieces that are alike count as one.
+Near-duplicates count as one piece.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ from tokenizer.labels import normalise_composer
 _SHARE = 0.1
 _TO_VALIDATE, _TO_TEST = 4, 8
 _BY_HASH = 50
-"""Groups from which on shares by hash come out about right, and need no second reading."""
+"""With at least this many groups, shares by hash are accurate enough."""
 
 
 def finetuning_plan(composer: str | None, path_labels: str | None) -> Plan:
-    """A plan in which every composer and style is a label, from one piece on.
+    """A plan in which every composer and style becomes a label, even with one piece.
 
     Args:
-        composer: the name of whoever wrote what neither a manifest nor a path says.
+        composer: composer of files without a composer label.
         path_labels: a pattern such as `{composer}/{title}.mid`.
 
     Raises:
-        InputError: if `composer` is no name, or the pattern is none.
+        InputError: if `composer` is not a name, or the pattern is invalid.
     """
     name = normalise_composer(composer) if composer else None
     if composer and name is None:
-        raise InputError(f"'{composer}' names no composer; write a name such as 'Clara Schumann'")
+        raise InputError(f"'{composer}' is not a composer; give a name such as 'Clara Schumann'")
     return Plan(
         shares=Shares(_SHARE, _SHARE),
         label_pieces=1,
@@ -60,20 +60,20 @@ def prepare_folder(
     plan: Plan,
     progress: ProgressCallback = no_progress,
 ) -> DatasetReport:
-    """Prepare a user's music as the dataset folder `out`, replacing what is there.
+    """Prepare a user's music as the dataset folder `out`, replacing its content.
 
     Args:
         inputs: folders, archives or files.
         out: the dataset folder.
-        tokenizer: the model's, to which new labels are added.
+        tokenizer: of the model; new labels are added.
         plan: see `finetuning_plan`.
-        progress: called as it goes on.
+        progress: called with the progress.
 
     Raises:
-        InputError: if there is no music that can be used.
+        InputError: if there is no usable music.
     """
     preprocessing = Preprocessing(tokenizer)
-    # Threads are at work at once; for a small folder no process needs to start.
+    # Threads start immediately; a small folder does not justify processes.
     run = Run("threads", progress=progress)
     report = prepare(inputs, out, preprocessing=preprocessing, plan=plan, run=run, overwrite=True)
     pieces = _pieces(out)

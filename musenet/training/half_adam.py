@@ -1,12 +1,12 @@
 """Adam with everything in half precision: weights, gradients and both moments in float16.
 
 After Jukebox (Dhariwal et al. 2020, arXiv:2005.00341, appendix B): a moment is stored as a scale
-and float16 values, the scale chosen anew at every step so that the largest value is the largest
-that float16 has. Here a matrix has a scale for each row, and of the second moment the root is
-stored, which has twice the range. The loss is multiplied by a scale that is halved when a gradient
-overflows and doubled after many steps without; a step that overflows is left out.
+and float16 values; at every step the scale is chosen so that the largest value is the largest
+float16 number. Here a matrix has a scale per row, and the square root of the second moment is
+stored, which doubles its range. The loss is multiplied by a scale that is halved when a gradient
+overflows and doubled after many steps without; a step that overflows is skipped.
 
-16 bytes a parameter become 8. Arithmetic is in fp32; where the weights are used, they are rounded
+16 bytes per parameter become 8. Arithmetic is in fp32; where the weights are used, they are rounded
 to the type of the matrix products, never multiplied in float16.
 """
 
@@ -27,7 +27,7 @@ GOOD_STEPS = 500
 
 
 def store_in_half(model: nn.Module) -> None:
-    """Turn a model's parameters into float16; what its embeddings give stays fp32."""
+    """Convert a model's parameters to float16; the output of its embeddings stays fp32."""
     model.half()
     for module in model.modules():
         if hasattr(module, "sizes"):
@@ -35,7 +35,7 @@ def store_in_half(model: nn.Module) -> None:
 
 
 def packed(value: Tensor) -> tuple[Tensor, Tensor]:
-    """A tensor as float16 values and the scale, of each row or of all, that gives them back."""
+    """A tensor as float16 values and a scale, per row or for all."""
     largest = (
         value.abs().amax(dim=tuple(range(1, value.ndim)), keepdim=True)
         if value.ndim > 1
@@ -49,7 +49,7 @@ class HalfAdam(torch.optim.Optimizer):
     """AdamW on float16 parameters with packed moments.
 
     Attributes:
-        loss_scale: what the loss is to be multiplied with.
+        loss_scale: factor for the loss.
     """
 
     def __init__(
@@ -70,11 +70,11 @@ class HalfAdam(torch.optim.Optimizer):
         self._good = 0
 
     def extra(self) -> dict[str, float]:
-        """What has to be kept of the optimizer beside the state of each parameter."""
+        """Optimizer state that belongs to no parameter."""
         return {"loss_scale": self.loss_scale, "good_steps": float(self._good)}
 
     def take(self, extra: dict[str, float]) -> None:
-        """Take what `extra` gave."""
+        """Restore a state from `extra`."""
         self.loss_scale, self._good = extra["loss_scale"], int(extra["good_steps"])
 
     @torch.no_grad()
@@ -90,7 +90,7 @@ class HalfAdam(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """Move the parameters, or halve the loss scale where a gradient overflowed."""
+        """Update the parameters, or halve the loss scale if a gradient overflowed."""
         loss = None if closure is None else closure()
         norm = float(self.norm())
         if not math.isfinite(norm):
@@ -129,7 +129,7 @@ class HalfAdam(torch.optim.Optimizer):
 
 
 def state_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Bytes of weights, gradients and state that an optimizer is in charge of."""
+    """Bytes of the weights, gradients and state of an optimizer."""
     total = 0
     for group in optimizer.param_groups:
         for parameter in group["params"]:

@@ -1,8 +1,8 @@
-"""The training loop: a batch, a gradient, a step; and now and then an event.
+"""The training loop: a generator of events between optimizer steps.
 
-`TrainingLoop.events` is a generator. Whoever runs through it reports, validates, saves and samples
-when an event says that it is time; the loop itself knows neither files nor the command line. It
-waits for the device once per step, however many parts a batch is run in.
+The consumer of `TrainingLoop.events` reports, validates, saves and samples when an event says so;
+the loop itself knows neither files nor the command line. It synchronises with the device once per
+step, whatever the number of gradient accumulation parts.
 """
 
 from __future__ import annotations
@@ -67,36 +67,36 @@ Event: TypeAlias = StepsReported | ValidationDue | SaveDue | SampleDue | Ended
 
 @dataclass(frozen=True)
 class RunLength:
-    """How long a run is: exactly one of optimizer steps and seconds of training is not None.
+    """The length of a run: exactly one of optimizer steps and seconds is not None.
 
-    With seconds, what counts is the time that all sessions of the run have spent in training, so
-    that stopping and resuming neither lengthens nor shortens the decay of the learning rate.
+    Seconds count the training time of all sessions of the run, so stopping and resuming does not
+    change the decay of the learning rate.
     """
 
     steps: int | None
     seconds: float | None
 
     def fraction_done(self, step: int, seconds: float) -> float:
-        """How much of the run is done, from 0 to 1."""
+        """The fraction of the run that is done, 0 to 1."""
         if self.steps is not None:
             return min(1.0, step / self.steps)
         return min(1.0, seconds / (self.seconds or 1.0))
 
     def seconds_left(self, step: int, seconds: float) -> float:
-        """An estimate of the rest of the run, in seconds."""
+        """An estimate of the remaining time in seconds."""
         if self.seconds is not None:
             return round(max(0.0, self.seconds - seconds), 1)
         return round(((self.steps or 0) - step) * seconds / max(1, step), 1)
 
 
 def rate_factor(fraction_done: float, step: int, *, warmup: int, decay: float) -> float:
-    """The factor on the learning rates: linear up over `warmup` steps, linear down to zero.
+    """The factor on the learning rates: linear warm-up, then linear decay to zero.
 
     Args:
         fraction_done: of the run.
         step: steps done; the factor of step 0 is `1 / warmup`.
-        warmup: steps of the way up.
-        decay: fraction of the run, at its end, that is the way down.
+        warmup: number of warm-up steps.
+        decay: fraction of the run, at its end, in which the rate decays.
     """
     up = min(1.0, (step + 1) / warmup) if warmup else 1.0
     down = min(1.0, (1.0 - fraction_done) / decay) if decay else 1.0
@@ -104,10 +104,10 @@ def rate_factor(fraction_done: float, step: int, *, warmup: int, decay: float) -
 
 
 class StopSignal:
-    """Whether the run was asked to end: by Ctrl-C or by the system.
+    """A request to stop, from Ctrl-C or the system.
 
     Attributes:
-        signal: the signal that asked, or 0.
+        signal: the signal received, or 0.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class StopSignal:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM as a wish to end; a second SIGINT ends at once."""
+        """Treat SIGINT and SIGTERM as a request to stop; a second SIGINT stops immediately."""
         old = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
@@ -131,7 +131,7 @@ class StopSignal:
 
 @dataclass
 class _Timer:
-    """When something that is done every so many minutes or steps is to be done next."""
+    """Decides when something periodic, in minutes or steps, is due."""
 
     seconds: float
     steps: int
@@ -147,7 +147,7 @@ class _Timer:
 
 @dataclass
 class TrainingLoop:
-    """All that training works with.
+    """Everything that training needs.
 
     Attributes:
         settings: of the run.
@@ -155,11 +155,11 @@ class TrainingLoop:
         cost: the model with its objective.
         optimizers: of the model's parameters.
         batches: training batches from the current step on.
-        final_windows: where batches come from at the end of the run, if not from there.
+        final_windows: the source of batches in the final part of the run, if it differs.
         length: of the run.
-        device: where the model is.
-        flops_per_token: floating-point operations of a training step, a token.
-        peak_flops: operations a second of the machine, for MFU; 0 where it is not wanted.
+        device: of the model.
+        flops_per_token: floating-point operations per token of a training step.
+        peak_flops: operations per second of the machine, for MFU; 0 turns MFU off.
     """
 
     settings: Settings
@@ -174,11 +174,11 @@ class TrainingLoop:
     peak_flops: float = 0.0
 
     def events(self, state: TrainingState, stop: StopSignal) -> Iterator[Event]:
-        """Train until the run's length is reached or `stop` is asked for; `state` is kept true.
+        """Train until the run's length is reached or `stop` is set, updating `state`.
 
         Raises:
-            InputError: if the loss or the gradient is no longer finite; the weights are then those
-                before the step.
+            InputError: if the loss or the gradient is not finite; the weights are then those before
+                the step.
         """
         settings = self.settings
         reports = _Timer(REPORT_SECONDS, 0)
@@ -194,7 +194,7 @@ class TrainingLoop:
             totals.seconds += time.perf_counter() - begin
             now = time.monotonic()
             due = [timer.is_due(state.step) for timer in (reports, *duties.values())]
-            # What a clock or a signal says, the first process says for all.
+            # The first process decides what depends on the clock or a signal.
             state.seconds, asked, report, *wanted = self.group.agreed(
                 [state.seconds + now - clock, stop.signal, *due]
             )
@@ -209,16 +209,16 @@ class TrainingLoop:
         yield Ended(stopped)
 
     def backward(self, batch: Batch, notes: Tensor, step: int) -> Tensor:
-        """Add up the gradients of the loss over a batch's parts; gives the nats a field, `(F,)`.
+        """Accumulate the gradients over the parts of a batch; returns the nats per field, `(F,)`.
 
         Args:
             batch: this process's share of the step's windows.
-            notes: those of all processes, a number on the device.
-            step: for what is drawn at random.
+            notes: the number of notes in all processes, on the device.
+            step: seeds the random choices.
 
-        Processes take the mean of their gradients, hence the factor of their number. A mixed window
-        counts for its first piece's notes, whatever it is mixed with: over many batches that is the
-        same.
+        Processes average their gradients, hence the factor of their number. A mixed window counts
+        the notes of its first piece, whatever it is mixed with: over many batches that is
+        equivalent.
         """
         settings, group = self.settings, self.group
         factor = (self.optimizers.loss_scale * group.size / notes.clamp_min(1)).float()
@@ -255,14 +255,14 @@ class TrainingLoop:
         counts = self.group.total(counts)
         cost = self.group.total(self.backward(batch, counts[0], state.step).double())
         norm = self.optimizers.clip(self.settings.clip).double().reshape(1)
-        # The only place of a step that waits for the device.
+        # The only synchronisation with the device in a step.
         notes, rows, length, *nats = torch.cat((counts, norm, cost)).tolist()
         finite = math.isfinite(length) or self.optimizers.skips
         if not (finite and all(map(math.isfinite, nats))):
             self.optimizers.zero_grad()
             raise InputError(
-                f"the loss is no longer a finite number at step {state.step + 1}; the last "
-                "checkpoint is kept: resume with lower learning rates"
+                f"the loss is not finite at step {state.step + 1}; the last "
+                "checkpoint is intact: resume with lower learning rates"
             )
         self.optimizers.step()
         state.step += 1
@@ -274,7 +274,7 @@ class TrainingLoop:
         return self.length.fraction_done(state.step, state.seconds)
 
     def _change_windows(self, state: TrainingState) -> None:
-        """Change the augmentation where the final part of the run begins."""
+        """Switch to the final augmentation when the final part of the run begins."""
         is_final = self._fraction_done(state) >= 1 - self.settings.final_share
         if self.final_windows and state.final_from is None and is_final:
             state.final_from = state.step + AHEAD + 2

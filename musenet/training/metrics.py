@@ -1,6 +1,6 @@
-"""What a run measures, and where that is kept.
+"""The metrics of a run, and where they are stored.
 
-metrics.jsonl   a row per report; rows have a `kind`:
+metrics.jsonl   one row per report; rows have a `kind`:
                 `train`       bits per note since the last row, in total and by field, and speed
                 `validation`  the same on held-out windows, by corpus as well
 tensorboard/    the same for TensorBoard, where it is asked for
@@ -29,7 +29,7 @@ MetricsRow: TypeAlias = dict[str, Any]
 
 
 def read_metrics(file: Path) -> list[MetricsRow]:
-    """The rows of a metrics file; a last line that a kill cut off is left out."""
+    """The rows of a metrics file; a truncated last line is left out."""
     if not file.exists():
         return []
     rows = []
@@ -47,10 +47,10 @@ class StepTotals:
 
     Attributes:
         nats: of each field, `F` numbers.
-        notes: notes that were predicted.
+        notes: notes predicted.
         steps: optimizer steps.
         seconds: seconds of training.
-        waited: seconds of them in which no batch was ready.
+        waited: seconds of them spent waiting for a batch.
     """
 
     nats: list[float] = field(default_factory=lambda: [0.0] * len(FIELDS))
@@ -108,10 +108,9 @@ def _clock(seconds: float) -> str:
 
 
 class Journal:
-    """Rows of metrics on disk: `metrics.jsonl`, TensorBoard's files, and the curves.
+    """Metrics on disk: `metrics.jsonl`, TensorBoard files, and the curves.
 
-    When a run resumes from an earlier step, rows after that step are removed first, so that the
-    file tells one story.
+    When a run resumes from an earlier step, rows after that step are removed first.
 
     Attributes:
         file: `metrics.jsonl`.
@@ -121,7 +120,7 @@ class Journal:
         """Open the journal of a run that has done `step` steps.
 
         Raises:
-            InputError: if it cannot be written, or TensorBoard is asked for and not installed.
+            InputError: if it cannot be written, or TensorBoard is requested but not installed.
         """
         self.file = run / "metrics.jsonl"
         self._board = _board(run / "tensorboard", step) if tensorboard else None
@@ -135,7 +134,7 @@ class Journal:
             raise InputError(f"cannot write to {run}: {error.strerror}") from error
 
     def write(self, row: MetricsRow) -> None:
-        """Append a row, and have it in the file before this returns."""
+        """Append a row and flush it to the file."""
         self._stream.write(json.dumps(row) + "\n")
         self._stream.flush()
         if self._board is not None:
@@ -174,7 +173,7 @@ def _board(folder: Path, step: int) -> Any:
 
 
 def write_curves(rows: Sequence[MetricsRow], file: Path) -> None:
-    """Draw bits per note over notes seen, in total and by field, as PNG; nothing without rows."""
+    """Draw bits per note over notes seen, in total and by field, as PNG; no file without rows."""
     train = [row for row in rows if row["kind"] == "train"]
     validation = [row for row in rows if row["kind"] == "validation"]
     if not train and not validation:
@@ -209,7 +208,7 @@ def _millions(rows: Sequence[MetricsRow]) -> list[float]:
 
 
 def memory_mb() -> int:
-    """Memory that this process holds, in MB: the GPU's where one is used."""
+    """Memory used by this process in MB: that of the GPU if one is used."""
     if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return int(torch.cuda.max_memory_allocated() // 2**20)
     try:
@@ -229,9 +228,9 @@ def _peak_mb() -> int:
 
 
 def matmul_flops(dtype: torch.dtype, device: torch.device) -> float:
-    """Floating-point operations a second that this machine reaches in a large matrix product.
+    """Floating-point operations per second of a large matrix product on this machine.
 
-    What MFU is measured against: the machine as it is, not its data sheet.
+    The reference for MFU: measured, not from the data sheet.
     """
     size = 4096 if device.type == "cuda" else 512
     a = torch.ones(size, size, dtype=dtype, device=device)

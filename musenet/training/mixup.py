@@ -1,4 +1,4 @@
-"""Mixup in embedding space: two pieces at once, in the proportion λ.
+"""Mixup in embedding space: two pieces mixed in the proportion λ.
 
     x = λ·E(a) + (1 − λ)·E(b)         E sums the embeddings of fields and of structure
     loss = λ·nll(a) + (1 − λ)·nll(b)
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 _STREAM = 2
-"""Keeps these draws apart from others of the same seed."""
+"""Separates these random numbers from others of the same seed."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Mixup:
 def draw_mixups(
     windows: int, alpha: float, seed: int, numbers: Sequence[int], device: torch.device
 ) -> Sequence[Mixup | None]:
-    """How batches with these numbers are mixed: the same whenever it is asked for.
+    """How batches with these numbers are mixed; always the same for the same number.
 
-    λ is folded to ½ … 1, which changes nothing but the names of a and b. With an `alpha` of 0
-    nothing is mixed. All are moved to the device at once.
+    λ is folded to ½ … 1, which only swaps a and b. With an `alpha` of 0 nothing is mixed. All are
+    moved to the device at once.
     """
     if not alpha:
         return [None] * len(numbers)

@@ -1,10 +1,10 @@
-"""What training minimises: the nats that a note costs.
+"""The training objective: nats per note.
 
     loss = Σ over counted fields of −ln p(field) / number of notes
 
-Rests, advances and controls cost nats but are no notes, so that the loss is the length of the
-music's code, a note; over ln 2 it is the bits per note that every report states. Endings are few,
-and so may count for more in the gradient than in that sum.
+Rests, advances and controls cost nats but are not notes, so the loss is the code length per note;
+divided by ln 2 it is the bits per note of all reports. Endings are rare, so they may get a higher
+weight in the gradient than in that sum.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tokenizer.errors import InputError
 from .mixup import Mixup
 
 ENDING = 8
-"""Whole quarter notes (or half seconds) that an ending has left, at most."""
+"""Length of an ending in quarter notes (or half seconds)."""
 
 
 def ending_mask(batch: Batch) -> Tensor:
-    """Which predicted rows `(B, T)` are endings of pieces of which the length is told."""
+    """Which predicted rows `(B, T)` are endings of pieces whose length is known to the model."""
     countdown = batch.structure[:, 1:, COUNTDOWN]
     return (countdown > 0) & (countdown <= ENDING + 1)  # 0 is unknown, 1 is less than a quarter
 
@@ -33,8 +33,8 @@ class NoteCost(nn.Module):
     """A model with its objective, as one module to compile, to wrap and to run backward.
 
     Args:
-        model: what is trained.
-        ending_weight: how many times the rows of `ending_mask` count in the gradient.
+        model: the model to train.
+        ending_weight: weight of the rows of `ending_mask` in the gradient.
     """
 
     def __init__(self, model: Transformer, ending_weight: float = 1.0) -> None:

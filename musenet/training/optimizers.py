@@ -3,7 +3,7 @@
 Muon (Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks") moves each
 hidden matrix by the nearest orthogonal matrix to its momentum; its rate is in AdamW's scale
 (Liu et al. 2025, "Muon is scalable for LLM training", eq. 4). Embeddings, the heads' output
-tables, norms and biases are no linear maps between hidden spaces: they go to AdamW.
+tables, norms and biases are not linear maps between hidden spaces and use AdamW.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Optimizers:
                 group["lr"] = rate * factor
 
     def step(self) -> None:
-        """Move every parameter along its gradient, and forget the gradients."""
+        """Update every parameter and clear the gradients."""
         for optimizer, _ in self.parts.values():
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
@@ -63,19 +63,19 @@ class Optimizers:
 
     @property
     def loss_scale(self) -> float:
-        """What the loss is to be multiplied with, so that half-precision gradients can hold it."""
+        """Factor for the loss, so that half-precision gradients do not underflow."""
         return self._half.loss_scale if self._half else 1.0
 
     @property
     def skips(self) -> bool:
-        """Whether a step whose gradient is not finite is simply left out."""
+        """Whether a step with a non-finite gradient is skipped."""
         return self._half is not None
 
     def clip(self, largest: float) -> Tensor:
         """Scale the gradients so that their joint norm is at most `largest`.
 
         Returns:
-            The norm before, a number on the device.
+            The norm before clipping, on the device.
         """
         if self._half:
             return self._half.norm()
@@ -87,7 +87,7 @@ class Optimizers:
         return found[0] if found else None
 
     def zero_grad(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         for optimizer, _ in self.parts.values():
             optimizer.zero_grad(set_to_none=True)
 
@@ -111,10 +111,10 @@ class Optimizers:
         return state
 
     def load(self, state: Mapping[str, Tensor]) -> None:
-        """Take a state that `tensors` gave.
+        """Restore a state from `tensors`.
 
         Raises:
-            InputError: if it belongs to other optimizers or to another model.
+            InputError: if it belongs to other optimizers or another model.
         """
         extra = _entries(state, f"{_EXTRA}/")
         taken = len(extra)
@@ -132,7 +132,7 @@ class Optimizers:
                 taken += len(entries)
         if taken != len(state):
             raise InputError(
-                "the checkpoint's optimizer state does not fit: resume with the same optimizer"
+                "the checkpoint's optimizer state does not match; resume with the same optimizer"
             )
 
 
@@ -148,7 +148,7 @@ def _entries(state: Mapping[str, Tensor], start: str) -> dict[str, Tensor]:
 
 
 def create_optimizers(model: Transformer, settings: Settings) -> Optimizers:
-    """The optimizers that the settings ask for."""
+    """The optimizers given by the settings."""
     hidden, others = by_kind(model)
     if settings.optimizer == "muon" and hidden:
         muon = Muon(_parameters(hidden), lr=settings.muon_rate, weight_decay=settings.weight_decay)

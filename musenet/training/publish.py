@@ -1,4 +1,4 @@
-"""The folder that is shipped: the best model of a run, with a card written from the facts."""
+"""Publishing a model: the best model of a run with a generated model card."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .card import card
 
 @dataclass(frozen=True)
 class CardExtras:
-    """What a card is to hold beside the record of a run.
+    """Additional content of a model card.
 
     Attributes:
-        evaluation: figures that `musenet evaluate --json` wrote.
+        evaluation: results written by `musenet evaluate --json`.
         notices: a folder with `<corpus>/ATTRIBUTION.txt`.
-        remarks: a text in Markdown: what else was found out.
+        remarks: a Markdown file with additional remarks.
     """
 
     evaluation: Path | None = None
@@ -35,20 +35,20 @@ NO_EXTRAS = CardExtras()
 
 
 def export(run: Path, folder: Path, extras: CardExtras = NO_EXTRAS, *, which: str = "best") -> str:
-    """Write a run's model as a checkpoint folder with a model card; gives the weights' hash.
+    """Write a run's model as a checkpoint folder with a model card; returns the weights' hash.
 
     Args:
         run: the run's folder.
-        folder: where to write.
+        folder: the folder to write.
         extras: for the card.
         which: `best` (on validation) or `last`.
 
     Raises:
-        InputError: if the run has no model yet, or the figures are of other weights.
+        InputError: if the run has no model yet, or the evaluation is of other weights.
     """
     source = run / which
     if not (source / "config.json").is_file():
-        raise InputError(f"{run} has no {which} model yet; train on, or use the other one")
+        raise InputError(f"{run} has no {which} model yet; train longer, or use the other one")
     loaded = load_checkpoint(source)
     dataset = Path(json.loads((run / "settings.json").read_text(encoding="utf-8"))["dataset"])
     training = {**loaded.training, "data": report_of(dataset)}
@@ -62,10 +62,10 @@ def publish(
     training: Mapping[str, Any],
     extras: CardExtras,
 ) -> str:
-    """Write a model with its record and a card as a checkpoint folder; gives the weights' hash.
+    """Write a model with its record and a card as a checkpoint folder; returns the weights' hash.
 
     Raises:
-        InputError: if the figures are of other weights, or a text cannot be read.
+        InputError: if the evaluation is of other weights, or a text cannot be read.
     """
     record, texts = dict(training), dict[str, Any]()
     if extras.evaluation is not None:
@@ -80,7 +80,7 @@ def publish(
 
 
 def report_of(dataset: Path) -> dict[str, Any]:
-    """What `musenet prepare` reported of a dataset."""
+    """The report that `musenet prepare` wrote for a dataset."""
     try:
         report: dict[str, Any] = json.loads((dataset / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -89,7 +89,7 @@ def report_of(dataset: Path) -> dict[str, Any]:
 
 
 def data_facts(dataset: Path) -> dict[str, Any]:
-    """What the dataset's report says that belongs in a card, without names of pieces."""
+    """The part of a dataset's report that belongs in a card, without names of pieces."""
     report = report_of(dataset)
     return {key: report[key] for key in ("corpora", "licences", "splits") if key in report}
 
@@ -98,10 +98,10 @@ def _figures(file: Path, weights_hash: str) -> dict[str, Any]:
     try:
         figures = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"the figures {file} cannot be read: {error}") from error
+        raise InputError(f"the results {file} cannot be read: {error}") from error
     if figures.get("weights_hash") != weights_hash:
         raise InputError(
-            f"{file} holds figures of other weights ({figures.get('weights_hash')}, not "
+            f"{file} contains results of other weights ({figures.get('weights_hash')}, not "
             f"{weights_hash}); evaluate these first"
         )
     dropped = ("refused", "per_composer", "per_instrument", "weights")

@@ -1,15 +1,15 @@
-"""A session of a training run: its folder and all that it holds in memory, from start to stop.
+"""A session of a training run, from start to stop.
 
     RUN/settings.json    the dataset and the resolved settings
-        initial.json     the weights that it began with, if it did
+        initial.json     the initial weights, if any
         config.json      the model's whole configuration
-        checkpoints/     to go on from (`checkpoints`)
+        checkpoints/     for resuming (`checkpoints`)
         metrics.jsonl    every report (`metrics`)
         curve.png        the same as a picture
-        samples/         music generated on the way, where it is asked for
-        best/  last/     models to use: what `generate.py --weights` takes
+        samples/         music generated during training, if requested
+        best/  last/     models for `generate.py --weights`
 
-How a session begins is the business of `start`.
+`start` creates sessions.
 """
 
 from __future__ import annotations
@@ -79,13 +79,13 @@ class Session:
         folder: of the run.
         dataset: the dataset folder.
         settings: of the run.
-        group: the processes that share the work; only the first writes.
-        model: on its device, divided among the processes where they share weights.
+        group: the processes of the run; only the first writes.
+        model: on its device, sharded if the settings say so.
         cost: the model with its objective.
         tokenizer: of the dataset.
         optimizers: of the model's parameters.
-        state: how far the run is.
-        held_out: what validations score.
+        state: the progress of the run.
+        held_out: the windows that validations score.
     """
 
     folder: Path
@@ -109,22 +109,22 @@ class Session:
 
     @property
     def length(self) -> RunLength:
-        """How long the run is."""
+        """The length of the run."""
         minutes = self.settings.minutes
         return RunLength(self.settings.steps, None if minutes is None else 60 * minutes)
 
     @property
     def is_over(self) -> bool:
-        """Whether the run is as long as its settings say, so that nothing is left to train."""
+        """Whether the run has reached its length."""
         return self.length.fraction_done(self.state.step, self.state.seconds) >= 1.0
 
     def train(self, show: Show = _silent) -> int:
-        """Train to the end or until asked to stop; gives the signal that stopped it, or 0.
+        """Train to the end or until stopped; returns the signal that stopped it, or 0.
 
         Args:
             show: called with every row of metrics, in the first process.
 
-        A run that is over stays as it is.
+        A finished run is not changed.
         """
         if self.is_over:
             return 0
@@ -152,9 +152,9 @@ class Session:
         return stop.signal
 
     def validate(self) -> None:
-        """Score the held-out windows; keep the model as `best` where none was better.
+        """Score the held-out windows; save the model as `best` if none was better.
 
-        A dataset without a validation split is trained on all the same; there is then no best.
+        Without a validation split there is no best model.
         """
         if not self.held_out.windows:
             return
@@ -183,7 +183,7 @@ class Session:
             self._journal.draw()
 
     def save(self) -> None:
-        """Write a checkpoint, and delete those that are no longer kept."""
+        """Write a checkpoint, and delete old ones."""
         optimizer = {**self.optimizers.tensors(), GENERATOR: generator_state()}
         snapshot = Snapshot(weights(self.model), optimizer, self.state)
         if self.group.is_first:
@@ -192,7 +192,7 @@ class Session:
         self.group.wait()
 
     def write_model(self, name: str) -> None:
-        """Write the model as it is to `RUN/best` or `RUN/last`, ready to be used."""
+        """Write the current model to `RUN/best` or `RUN/last`."""
         model = self._whole_model()
         if model is not None:
             facts = training_facts(self.settings, self.dataset, self.state, self.group.size)
@@ -203,13 +203,13 @@ class Session:
         self.group.wait()
 
     def _report(self, row: MetricsRow) -> None:
-        """Have a row in the journal, and show it."""
+        """Write a row to the journal, and show it."""
         if self._journal is not None:
             self._journal.write(row)
             self._show(row)
 
     def _finish(self, *, completed: bool) -> None:
-        """Keep what was learned; a run that was stopped is not validated, so that it ends soon."""
+        """Save the model; a stopped run is not validated, so that it ends soon."""
         if completed:
             self.validate()
         self.save()
@@ -247,7 +247,7 @@ class Session:
         )
 
     def _final_windows(self) -> Dataset | None:
-        """The windows of the final part, where they differ; with steps it is known when it is."""
+        """The windows of the final part, if they differ; with steps its start is known."""
         settings = self.settings
         if settings.final_transpose is None:
             return None
@@ -256,7 +256,7 @@ class Session:
         return training_windows(self.dataset, settings, transpose=settings.final_transpose)
 
     def _whole_model(self) -> Transformer | None:
-        """A copy of the model on the CPU, not divided, in the first process; all must ask."""
+        """A full copy on the CPU in the first process; all processes must call this."""
         state = weights(self.model)
         if not self.group.is_first:
             return None
@@ -265,7 +265,7 @@ class Session:
         return model.eval()
 
     def _sample(self) -> None:
-        """Write a short piece by the model as MIDI, with its piano roll."""
+        """Write a short generated piece as MIDI, with its piano roll."""
         model = self._whole_model()
         if model is not None:
             file = self.folder / "samples" / f"{self.state.step:08d}.mid"
@@ -295,10 +295,10 @@ def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: 
 def training_facts(
     settings: Settings, dataset: Path, state: TrainingState, processes: int
 ) -> dict[str, Any]:
-    """What a model's `training.json` says of how it was made."""
+    """The training record for `training.json`."""
     return {
         "dataset": dataset.name,
-        # A folder's place means nothing to those who get the model.
+        # Local paths mean nothing to users of the model.
         "settings": {**asdict(settings), "initial": Path(settings.initial).name},
         "steps": state.step,
         "notes": state.notes,

@@ -1,7 +1,7 @@
 """The settings of a training run: one flat, typed table, from TOML, overrides and defaults.
 
-Every key that a user can give is a field of `Settings`; an unknown one is refused with the
-nearest that exists. The resolved table is saved with the run and read back by `--resume`.
+Every key is a field of `Settings`; an unknown one is rejected with the nearest match. The resolved
+table is saved with the run and read back by `--resume`.
 """
 
 from __future__ import annotations
@@ -26,56 +26,56 @@ RECOMPUTE = ("none", "selective", "full")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a run does; lengths in tokens (one a note), times in minutes, rates per step.
+    """The settings of a run; lengths in tokens (one per note), times in minutes, rates per step.
 
     Attributes:
         preset: the model's shape, by name (`musenet.model.config`).
-        initial: weights that the run begins with, a folder or a name such as `mini`; their shape
-            is then the model's. Empty begins at random.
-        model: entries of the model's configuration that replace the preset's.
+        initial: initial weights, a folder or a name such as `mini`, which also determine the
+            shape. Empty starts from random weights.
+        model: entries of the model configuration that override the preset.
         context: tokens in a window.
         batch: windows in a step, over all processes and all `accumulate` parts.
-        accumulate: parts that a step's batch is run in, to save memory.
-        steps: length of the run in optimizer steps; None where `minutes` says it.
-        minutes: length of the run in minutes of training, over all its resumptions.
+        accumulate: gradient accumulation: parts that a batch is divided into, to save memory.
+        steps: length of the run in optimizer steps; None if `minutes` is given.
+        minutes: length of the run in minutes of training, over all sessions.
         optimizer: `muon` (Muon for hidden matrices, AdamW for the rest), `adamw`, or `half`
             (AdamW with weights, gradients and moments in scaled half precision).
         muon_rate: Muon's learning rate, in AdamW's scale (matched root mean square).
         adam_rate: AdamW's learning rate.
         weight_decay: decoupled decay of hidden matrices, in units of the learning rate.
-        clip: largest norm of the gradient.
+        clip: maximum norm of the gradient.
         warmup: steps of linear warm-up.
         decay: part of the run, at its end, in which the rates fall linearly to zero.
         precision: of matrix products: `bf16`, `fp32`, or `auto` (bf16 where it is fast).
         compile: whether to compile the model with `torch.compile`.
-        recompute: what the backward pass computes again: `none`, `selective` or `full`.
-        shard: whether processes share one copy of the weights (FSDP2) or hold one each (DDP).
-        transpose: furthest transposition in semitones, up and down.
+        recompute: activation checkpointing: `none`, `selective` or `full`.
+        shard: whether the weights are sharded over the processes (FSDP2) or replicated (DDP).
+        transpose: maximum transposition in semitones, up and down.
         final_transpose: the same for the final part of the run, as MuseNet did; None keeps
             `transpose`.
-        final_share: how much of the run is that final part, from 0 to 1.
+        final_share: the fraction of the run that is the final part, 0 to 1.
         volume: whether velocities are scaled at random.
         timing: whether the tempo is changed at random.
-        mixup: parameter of the Beta distribution of mixup in embedding space; 0 is none.
-        label_dropout: chance with which each label of a window's prefix is left out.
-        all_labels_dropout: chance with which all of them are.
-        length_dropout: chance with which a window does not know how long its piece is.
-        ending_weight: how many times the last two bars of a piece count in the gradient, in windows
-            that know how long their piece is.
-        disguise: share of windows that are played by other instruments, at other volumes.
-        loops: share of windows that are a figure of a few bars played again and again.
-        weights: how much more or less often than its size says each corpus is drawn.
-        seed: of everything that is random.
+        mixup: parameter of the Beta distribution of mixup in embedding space; 0 turns it off.
+        label_dropout: probability of leaving out each label of a window's prefix.
+        all_labels_dropout: probability of leaving out all labels.
+        length_dropout: probability of hiding the length of the piece from a window.
+        ending_weight: weight of the last two bars of a piece in the gradient, in windows that
+            know the length of the piece.
+        disguise: share of windows with other instruments at other volumes.
+        loops: share of windows in which a figure of a few bars is repeated.
+        weights: sampling weight of each corpus, relative to its size.
+        seed: of all random choices.
         validate_minutes: minutes between validations.
         validate_windows: windows of each corpus that a validation scores.
         save_minutes: minutes between checkpoints.
-        save_steps: steps between checkpoints as well, where not 0.
-        validate_steps: steps between validations as well, where not 0.
-        keep: how many of the last checkpoints are kept, besides the best.
-        sample_minutes: minutes between sampled pieces; 0 is never.
-        threads: threads of the matrix products; 0 is as many as the machine offers.
+        save_steps: steps between additional checkpoints; 0 turns them off.
+        validate_steps: steps between additional validations; 0 turns them off.
+        keep: number of latest checkpoints to keep, besides the best.
+        sample_minutes: minutes between sampled pieces; 0 turns them off.
+        threads: CPU threads; 0 means all.
         device: `cpu`, `cuda` or `auto`.
-        tensorboard: whether to write TensorBoard's files as well.
+        tensorboard: whether to write TensorBoard files.
     """
 
     preset: str = "mini"
@@ -123,7 +123,7 @@ class Settings:
     tensorboard: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values that no run could work with."""
+        """Reject invalid values."""
         for name in ("context", "batch", "accumulate", "validate_windows", "keep"):
             _at_least(name, getattr(self, name), 1)
         for name in ("warmup", "transpose", "save_steps", "validate_steps", "threads"):
@@ -155,19 +155,25 @@ class Settings:
         for corpus, weight in self.weights.items():
             _at_least(f"the weight of corpus '{corpus}'", weight, 0)
         if self.shard and self.optimizer == "half":
-            raise InputError("half holds its weights whole: use another optimizer with shard")
+            raise InputError(
+                "the optimizer half cannot be sharded; use another optimizer, or shard=false"
+            )
         if self.initial and self.model:
-            raise InputError("a run that begins with weights has their shape: leave model out")
+            raise InputError("the initial weights determine the model's shape; leave out model")
         if self.batch % self.accumulate:
-            raise InputError(f"batch {self.batch} is no multiple of accumulate {self.accumulate}")
+            raise InputError(
+                f"batch {self.batch} is not a multiple of accumulate {self.accumulate}"
+            )
         for name in ("steps", "minutes"):
             if getattr(self, name) is not None and not getattr(self, name) > 0:
                 raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
 
     def check_length(self) -> None:
-        """Refuse a run whose length is said twice or not at all."""
+        """Reject a run whose length is given twice or not at all."""
         if (self.steps is None) == (self.minutes is None):
-            raise InputError("say how long to train: give either steps or minutes (or hours)")
+            raise InputError(
+                "the length of the run is unclear; give either steps or minutes (or hours)"
+            )
 
 
 _CHOICES = {
@@ -187,10 +193,10 @@ _SHIPPED = {file.stem: file for file in (Path(__file__).parent / "configs").glob
 
 
 def from_toml(path: Path) -> dict[str, Any]:
-    """The table in a TOML file, checked; `laptop`, `gpu` and `gpus` are files that come along.
+    """The table in a TOML file, checked; `laptop`, `gpu` and `gpus` are bundled files.
 
     Raises:
-        InputError: if the file cannot be read, is no TOML, or holds an unknown key or a value
+        InputError: if the file cannot be read, is not TOML, or contains an unknown key or a value
             of the wrong type.
     """
     path = _SHIPPED.get(str(path), path)
@@ -206,13 +212,13 @@ def from_toml(path: Path) -> dict[str, Any]:
 
 
 def from_override(text: str) -> dict[str, Any]:
-    """The table that `key=value` stands for; a dotted key reaches into a table.
+    """The table given by `key=value`; a dotted key sets an entry of a table.
 
     The value is read as JSON where it is JSON (`true`, `3e-3`, `null`), else as text.
     """
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
-        raise InputError(f"'{text}' is no setting; write key=value, such as batch=8")
+        raise InputError(f"'{text}' is not a setting; write key=value, such as batch=8")
     try:
         parsed = json.loads(value)
     except json.JSONDecodeError:

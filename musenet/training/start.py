@@ -1,4 +1,4 @@
-"""How a training run begins, and how it goes on after a stop."""
+"""Starting and resuming a training run."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def start_run(
     """A new run in an empty folder.
 
     Raises:
-        InputError: if the folder already holds a run, or the dataset or a setting is no good.
+        InputError: if the folder already contains a run, or the dataset or a setting is invalid.
     """
     settings.check_length()
     if snapshot_steps(folder) or (folder / "settings.json").exists():
         raise InputError(
-            f"{folder} already holds a run; go on with --resume, or choose another folder"
+            f"{folder} already contains a run; continue it with --resume, or choose another folder"
         )
     group = group or Group()
     share_of(settings, group)
@@ -69,13 +69,13 @@ def start_run(
 def resume_run(
     folder: Path, dataset: Path | None, overrides: Mapping[str, Any], group: Group | None = None
 ) -> Session:
-    """A run that goes on from its last whole checkpoint; it keeps what is changed.
+    """Resume a run from its last complete checkpoint; changed settings are saved.
 
     Args:
         folder: of the run.
-        dataset: where the dataset is now, if it was moved.
-        overrides: settings to change; the model's shape stays.
-        group: the processes; their number may be another than before.
+        dataset: the new path of the dataset, if it was moved.
+        overrides: settings to change, except the model's shape.
+        group: the processes; their number may differ from before.
 
     Raises:
         InputError: if there is no run, or its last checkpoint is damaged.
@@ -85,7 +85,7 @@ def resume_run(
     settings = settings_of(asdict(before), overrides)
     shape = (settings.model, settings.preset, settings.initial)
     if shape != (before.model, before.preset, before.initial):
-        raise InputError("a run cannot change its model; start a new run, or leave out the change")
+        raise InputError("a run cannot change its model; leave out the change, or start a new run")
     config = ModelConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
     found = snapshot_steps(folder)
     snapshot = read_snapshot(folder, found[-1]) if found else None
@@ -100,14 +100,14 @@ def resume_run(
 
 @dataclass(frozen=True)
 class _RunRecord:
-    """What `settings.json` holds: the path of the dataset, and every setting."""
+    """The content of `settings.json`: the path of the dataset, and every setting."""
 
     dataset: str
     settings: dict[str, Any]
 
 
 def _write_run(settings: Settings, dataset: Path, folder: Path) -> None:
-    """Write what `resume_run` reads."""
+    """Write the record that `resume_run` reads."""
     record = _RunRecord(str(dataset.resolve()), asdict(settings))
     write_text(folder / "settings.json", to_json(record, indent=1) + "\n")
 
@@ -127,11 +127,11 @@ def _read_run(file: Path) -> tuple[Settings, str]:
 def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     """The preset for the tokenizer's vocabulary, with the settings' changes.
 
-    The model's context is that of the windows it is trained on, so that nobody reads further
-    than it has learned to; a longer one must be asked for.
+    The model's context is that of its training windows, so that nobody uses a longer one than it
+    was trained for, unless `model.context` is given.
 
     Raises:
-        InputError: for an unknown entry, or a context that the model has not.
+        InputError: for an unknown entry, or a context longer than the model's.
     """
     config = preset(settings.preset, tokenizer.vocabulary.sizes, STRUCTURE_SIZES)
     known = [f.name for f in dataclasses.fields(ModelConfig)]
@@ -159,7 +159,7 @@ def _session(
     snapshot: Snapshot | None,
     first: Checkpoint | None = None,
 ) -> Session:
-    """A session from nothing, from a snapshot, or from another model's weights."""
+    """A session with random weights, from a checkpoint, or from another model's weights."""
     if settings.threads:
         torch.set_num_threads(settings.threads)
     has_some = "validation" in splits_of(dataset)

@@ -1,8 +1,8 @@
-"""Validation: the same held-out windows of every corpus, scored at intervals.
+"""Validation: the same held-out windows of every corpus, scored periodically.
 
-The windows are drawn once, with a seed of their own, so that two validations and two runs differ
-by their model alone. Every corpus gives as many windows, so that the mean is one of a balanced
-mix, whatever the corpora's sizes.
+The windows are chosen once, with a separate seed, so two validations or runs differ only in the
+model. Every corpus contributes the same number of windows, so the mean does not depend on their
+sizes.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Validation:
     windows: Mapping[str, Sequence[WindowArrays]]
 
     def scores(self, model: Transformer) -> dict[str, Scores]:
-        """What the windows of each corpus cost."""
+        """The scores of the windows of each corpus."""
         return {
             corpus: _score(model, self.tokenizer, windows)
             for corpus, windows in self.windows.items()
@@ -66,7 +66,7 @@ def choose_windows(
 def _choose(
     pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int
 ) -> list[WindowArrays]:
-    """Windows of as many pieces as there are, and more of each only where they are too few."""
+    """Windows from as many pieces as possible, several per piece only if there are too few."""
     generator = np.random.default_rng(_SEED)
     cut = [PieceWindows(piece, tokenizer, Conditions()) for piece in pieces]
     left = [_shuffled(one.spans(context), generator) for one in cut]

@@ -1,7 +1,7 @@
-"""Begin a run with the weights of another, also for a vocabulary that has more labels.
+"""Start a run from existing weights, also with a vocabulary that has more labels.
 
-A new composer or style begins as the average of those that the weights know. A critic stays
-behind: it has learned to tell the music of those weights, not that of the ones to come.
+A new composer or style starts as the average of the known ones. A critic is not copied: it was
+trained on music by the old weights, not by those to come.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from tokenizer.errors import InputError
 from tokenizer.records import from_data
 
 _FIELD_0_TABLES = {"embedding.weight", "head.values.weight", "head.out.0"}
-"""The tables that begin with a row for each value of field 0."""
+"""The tables that start with one row per value of field 0."""
 
 
 def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> ModelConfig:
-    """The checkpoint's shape, for a tokenizer's vocabulary and a context of so many tokens.
+    """The checkpoint's shape, for a tokenizer's vocabulary and a context length in tokens.
 
     Raises:
         InputError: if the vocabulary is not the checkpoint's, with or without further labels.
@@ -34,7 +34,7 @@ def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> Mod
     known, given = initial.tokenizer.vocabulary, tokenizer.vocabulary
     if known.grid != given.grid or given.controls[: len(known.controls)] != known.controls:
         raise InputError(
-            f"the dataset's vocabulary is not that of {initial.folder.name}: prepare it with "
+            f"the dataset does not have the vocabulary of {initial.folder.name}; prepare it with "
             f"--tokenizer {initial.folder / 'tokenizer.json'}"
         )
     return dataclasses.replace(
@@ -43,7 +43,7 @@ def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> Mod
 
 
 def load_grown(model: Transformer, initial: Checkpoint) -> None:
-    """Give a model of `grown_config` the checkpoint's weights."""
+    """Load the checkpoint's weights into a model of `grown_config`."""
     before, after = (m.config.field_sizes[0] for m in (initial.model, model))
     state = {
         name: tensor
@@ -59,18 +59,18 @@ def load_grown(model: Transformer, initial: Checkpoint) -> None:
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """What the record of a run says of the weights that it began with.
+    """The initial weights of a run, for its record.
 
     Attributes:
         name: of their folder.
         hash: of their file.
-        steps: optimizer steps that made them; None, like the rest, where their record is silent.
+        steps: optimizer steps of their training; None, like the rest, if not recorded.
         notes: notes seen.
         hours: hours of training.
         settings: of that training.
-        initial: the weights that it began with, in the same form.
-        processes: how many shared the training.
-        averaged: the runs that they are the mean of.
+        initial: the initial weights of that training, in the same form.
+        processes: number of processes of that training.
+        averaged: the runs that were averaged, if any.
     """
 
     name: str

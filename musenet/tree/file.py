@@ -1,7 +1,7 @@
 """The file of a tree: versioned JSON, a fact per line, so that two states of it can be compared.
 
-The bytes of each node's MIDI file are in it, packed by zlib and written in base64, with a digest
-that is checked when the file is read. A new node stands behind the others, which stay as they are.
+It contains the MIDI file of each node, compressed with zlib and encoded in base64, with a digest
+that is checked on reading. New nodes are appended; the others stay unchanged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _LINE = 92
 
 @dataclass(frozen=True)
 class _NodeRecord:
-    """A node as it stands in the file; `midi` is its bytes in lines of base64."""
+    """A node as stored in the file; `midi` is its bytes in lines of base64."""
 
     number: int
     parent: int | None
@@ -71,7 +71,7 @@ def read_tree(path: str | os.PathLike[str]) -> Tree:
             f"cannot read {path}: {error.strerror}; `musenet tree new` makes a tree"
         ) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a tree of musenet") from error
+        raise InputError(f"{path} is not a MuseNet tree") from error
     try:
         return from_text(text)
     except InputError as error:
@@ -88,23 +88,23 @@ def from_text(text: str) -> Tree:
     """The inverse of `to_text`.
 
     Raises:
-        InputError: if it is no tree, or a damaged one, or of a later version.
+        InputError: if it is not a tree, damaged, or of a later version.
     """
     try:
         data: Any = json.loads(text)
         given = data["format"]
         if given not in (FORMAT, _FIRST_FORMAT):
-            raise InputError(f"the tree is of the format {given}, and this program reads {FORMAT}")
+            raise InputError(f"the tree has format {given}, but this version reads format {FORMAT}")
         nodes = [_node(each if given == FORMAT else _nested(each)) for each in data["nodes"]]
         tree = Tree({node.number: node for node in nodes}, int(data["following"]))
     except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError("this is not a tree of musenet, or a damaged one") from error
+        raise InputError("this is not a MuseNet tree, or it is damaged") from error
     before: set[int | None] = {None}
     for node in nodes:
         if node.parent not in before or node.number in before or node.number >= tree.following:
-            raise InputError(f"the tree is damaged: node {node} does not belong where it stands")
+            raise InputError(f"the tree is damaged: node {node} is in the wrong place")
         before.add(node.number)
     return tree
 
@@ -146,12 +146,12 @@ def _node(data: dict[str, Any]) -> Node:
         note=record.note,
     )
     if node.digest != record.digest:
-        raise InputError(f"the music of node {node} is damaged: its bytes are not what was written")
+        raise InputError(f"the music of node {node} is damaged: its digest does not match")
     return node
 
 
 def _nested(facts: dict[str, Any]) -> dict[str, Any]:
-    """A node of the first format, which kept the growth among the node's own facts."""
+    """A node of the first format, which stored the growth among the facts of the node."""
     growth = {}
     if facts["parent"] is not None:
         names = ("program", "weights", "model", "boundary", "bars", "notes", "options")

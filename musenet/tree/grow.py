@@ -1,6 +1,6 @@
-"""Growing a tree: new variations from any point of a node, and old ones made again to compare.
+"""Growing a tree: new variations from any point of a node, and reproducing old ones to compare.
 
-A node is grown as `musenet generate` goes on from a file: its parent's, cut where it is asked for.
+A node is grown as `musenet generate` continues a file: its parent's, cut where requested.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
     """The name and the checkpoint to grow with: as named, or the one that made the parent.
 
     Raises:
-        InputError: if it is not there, or holds other weights now than when the parent was made.
+        InputError: if it is not there, or contains other weights now than when the parent was made.
     """
     if name is not None or parent.growth is None:
         name = name or DEFAULT_MODEL
@@ -37,7 +37,7 @@ def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
     if checkpoint.hash != parent.growth.weights:
         raise InputError(
             f"node {parent} was grown with the weights {parent.growth.weights}, and {name} holds "
-            f"{checkpoint.hash} now; to go on with these all the same, say --weights {name}"
+            f"{checkpoint.hash} now; to continue with these anyway, add --weights {name}"
         )
     return name, checkpoint
 
@@ -48,12 +48,12 @@ def grow(
     options: GenerateOptions,
     watch: Watch,
 ) -> list[Node]:
-    """Nodes for the variations asked for; they get their numbers where they join the tree.
+    """Nodes for the requested variations; they get their numbers when they join the tree.
 
     Args:
-        parent: what they go on from.
-        model: as it was named, and the checkpoint.
-        options: what is asked for.
+        parent: the node that they continue.
+        model: its name as given, and the checkpoint.
+        options: the request.
         watch: takes the steps of a continuation until there are no more.
 
     Raises:
@@ -67,12 +67,12 @@ def grow(
 def changed(
     tree: Tree, nodes: Iterable[Node], models: Iterable[str], watch: Watch
 ) -> Iterator[tuple[Node, bool]]:
-    """Make nodes again from their parents: each, and whether its music is another now.
+    """Generate nodes again from their parents; yields each, and whether its music has changed.
 
     Args:
         tree: that they belong to.
-        nodes: which; prompts among them are passed over.
-        models: checkpoints to make them with, where those that they name are not right.
+        nodes: the nodes; prompts among them are skipped.
+        models: checkpoints to use instead of those that the nodes name.
         watch: takes the steps of a continuation until there are no more.
 
     Raises:
@@ -115,7 +115,7 @@ def _right_weights(node: Node, growth: Growth) -> Checkpoint:
     if checkpoint.hash != growth.weights:
         raise InputError(
             f"node {node} was made with the weights {growth.weights}, and {growth.model} holds "
-            f"{checkpoint.hash}; name the right ones with --weights"
+            f"{checkpoint.hash}; give the right ones with --weights"
         )
     return checkpoint
 

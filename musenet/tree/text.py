@@ -1,4 +1,4 @@
-"""A tree as a terminal shows it: a line a node, and everything that is known of one of them."""
+"""A tree as text for the terminal: one line per node, and one node in detail."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _below(tree: Tree, node: Node, indent: str) -> Iterator[str]:
 
 
 def line(node: Node) -> str:
-    """A node in one line: number, mark, name, bars, what was asked for, the note's beginning."""
+    """A node in one line: number, mark, name, bars, request, beginning of the note."""
     head = " ".join(part for part in (str(node.number), "★" * node.marked, node.name) if part)
     parts = [head, *(_grown(node.growth) if node.growth else [_prompt(node)])]
     if node.note:
@@ -68,7 +68,7 @@ def _grown(growth: Growth) -> list[str]:
 
 
 def _asked(options: GenerateOptions) -> list[str]:
-    """What was asked for of the music, in few words."""
+    """The request, in a few words."""
     parts = [composer_name(options.composer)] if options.composer else []
     parts += options.styles
     parts += [f"with {_names(options.instruments)}"] if options.instruments else []
@@ -83,7 +83,7 @@ def _names(programs: tuple[int, ...]) -> str:
 
 
 def described(tree: Tree, node: Node) -> str:
-    """Everything that is known of a node, a fact a line."""
+    """All facts about a node, one per line."""
     facts = [("node", line(node)), ("path", " → ".join(str(n) for n in tree.path(node)))]
     if node.note:
         facts.append(("note", node.note))
@@ -101,7 +101,7 @@ def described(tree: Tree, node: Node) -> str:
 
 
 def _changed(options: GenerateOptions, fresh: bool) -> Iterator[tuple[str, Any]]:
-    """The options that are not as they are where nothing is asked for, but for the places."""
+    """The options that differ from their defaults, except the positions."""
     default = vars(GenerateOptions().completed(fresh=fresh))
     for key, value in vars(options).items():
         if value != default[key] and key not in ("begin", "stop"):

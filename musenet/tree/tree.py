@@ -1,8 +1,8 @@
-"""A tree of music: prompts, and what was grown from any point of them, with how it was made.
+"""A tree of music: prompts, and variations grown from any point, with how they were made.
 
-Every node keeps its whole piece, from the beginning of the prompt to its own end, as the bytes of a
-MIDI file; so nothing is lost when a prompt's file moves or when weights are replaced. Beside the
-bytes stands what they were grown from and with, so that they can be made again.
+Every node stores its whole piece, from the beginning of the prompt to the node's end, as the bytes
+of a MIDI file, so nothing is lost when a prompt moves or weights are replaced. It also records
+how it was grown, so that it can be reproduced.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Growth:
         program: the version of this program.
         weights: the hash of the weights.
         model: the checkpoint as it was named.
-        options: everything that was asked for, with the number of this variation alone.
+        options: the generation options, with the number of this variation only.
         boundary: the tick at which the new music starts.
         bars: the first and the last new bar, counted from 1.
         notes: how many notes are new.
@@ -44,13 +44,13 @@ class Node:
     """A prompt, or a variation.
 
     Attributes:
-        number: by which it is called; numbers are never given twice.
+        number: its number; numbers are never reused.
         parent: the number of what it was grown from; None for a prompt.
-        title: of the prompt at its root, for pictures and recipes.
-        data: the MIDI file from the beginning to this node's end; empty for music from nothing.
+        title: title of the prompt at its root, for pictures and recipes.
+        data: the MIDI file from the beginning to this node's end; empty if there is no prompt.
         growth: how it was made; None for a prompt.
-        name: by which it is called too, or "".
-        marked: whether it is to be kept.
+        name: its name, or "".
+        marked: whether it is marked to keep.
         note: free text.
     """
 
@@ -74,7 +74,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Tree:
-    """Nodes by their numbers, parents before children; changes give a new tree.
+    """Nodes by number, parents before children; every change returns a new tree.
 
     Attributes:
         nodes: in the order of their numbers.
@@ -85,7 +85,7 @@ class Tree:
     following: int = 1
 
     def find(self, called: str) -> Node:
-        """The node of a number or a name.
+        """The node with a number or name.
 
         Raises:
             InputError: if there is none, with the nearest name, or if it was pruned.
@@ -108,9 +108,7 @@ class Tree:
         if len(roots) == 1:
             return roots[0]
         among = ", ".join(str(node) for node in roots)
-        raise InputError(
-            f"the tree has several prompts ({among}); say with --at which to grow from"
-        )
+        raise InputError(f"the tree has several prompts ({among}); choose one with --at")
 
     def path(self, node: Node) -> list[Node]:
         """The nodes from the root to a node."""
@@ -131,7 +129,7 @@ class Tree:
         return found
 
     def joined(self, nodes: Iterable[Node]) -> Tree:
-        """With more nodes, whose numbers are given here.
+        """With more nodes, which get their numbers here.
 
         Raises:
             InputError: if a parent was pruned.
@@ -151,18 +149,18 @@ class Tree:
             InputError: if another node has the name, or it is a number.
         """
         if name.isdecimal() or name != name.strip():
-            raise InputError(f"'{name}' cannot be a name; give a word such as 'chorus'")
+            raise InputError(f"'{name}' is not a valid name; give a word such as 'chorus'")
         taken = next((n for n in self.nodes.values() if name and n.name == name), node)
         if taken.number != node.number:
-            raise InputError(f"node {taken.number} is called '{name}' already; find another name")
+            raise InputError(f"node {taken.number} is already called '{name}'; choose another name")
         return self._with(replace(node, marked=True, name=name or node.name))
 
     def unmarked(self, node: Node) -> Tree:
-        """With the mark and the name of a node taken away."""
+        """Without the mark and the name of a node."""
         return self._with(replace(node, marked=False, name=""))
 
     def noted(self, node: Node, note: str) -> Tree:
-        """With another note at a node; an empty one takes it away."""
+        """With a new note at a node; an empty one removes it."""
         return self._with(replace(node, note=note.strip()))
 
     def pruned(self, node: Node, *, marked_too: bool = False) -> Tree:
@@ -175,8 +173,8 @@ class Tree:
         kept = [n for n in gone if n.marked]
         if kept and not marked_too:
             raise InputError(
-                f"node {kept[0]} in that branch is marked; take the mark away (mark --off), "
-                "or say --marked-too"
+                f"node {kept[0]} in that branch is marked; remove the mark (mark --off), "
+                "or add --marked-too"
             )
         if len(gone) == len(self.nodes):
             raise InputError(f"node {node} is the root of the whole tree; delete the file instead")

@@ -176,7 +176,7 @@ def test_what_cannot_be_written_or_used_is_said(corpus: Path, tmp_path: Path) ->
     before = hashes(out)
     made(corpus, out, overwrite=True)
     assert hashes(out) == before
-    with pytest.raises(InputError, match="holds other files"):
+    with pytest.raises(InputError, match="contains other files"):
         made(corpus, corpus)
     with pytest.raises(InputError, match="is a file"):
         made(corpus, corpus / "manifest.jsonl")

@@ -1,1 +1,1 @@
-"""The critic: a head that tells real music from generated, its data and training."""
+"""Training the critic, a head that distinguishes real from generated music."""

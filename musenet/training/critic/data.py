@@ -1,11 +1,11 @@
-"""Real and generated music, side by side: what a critic learns from.
+"""Training data of the critic: pairs of real and generated music.
 
     group     a real piece          k rows of prompt (or none), then n rows
               other real pieces     the same, of other music
               generated             the first piece's prompt (or labels), then n rows by the model
 
-Both halves of a group begin where a piece begins, are cut at a bar line and after as many rows,
-and are scored behind the prompt only. What a critic reads of either is `as_written`.
+Both halves of a group start at the beginning of a piece, are cut at a bar line and to the same
+number of rows, and are scored only after the prompt. The critic reads both `as_written`.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from tokenizer.theory import Key
 from tokenizer.typing import Steps, Tokens
 
 VARIATIONS = 8
-"""Pieces that are generated side by side, with one prompt; more would be cheaper and more alike."""
+"""Pieces generated per prompt; more would be cheaper but more similar."""
 
 PROMPT_ROWS = (24, 256)
 LABEL_SHARE = 0.5
-"""How often the model is told each of a piece's labels."""
+"""Probability of giving the model each label of a piece."""
 
 _FOREVER = 10_000
-"""Bars asked for; the music is stopped by its rows, so that it comes to no end."""
+"""Requested bars; generation stops after a number of rows, before any ending."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One piece before the critic.
+    """One piece for the critic.
 
     Attributes:
         tokens: from `as_written`, no more rows than are to be scored.
-        first: the body row at which the part to be scored begins; a prompt stands before it.
-        real: whether people wrote it.
+        first: the body row at which the scored part begins, after the prompt.
+        real: whether it is real music.
         group: the number of its group.
-        corpus: where the real piece, or the prompt, comes from.
+        corpus: of the real piece or the prompt.
     """
 
     tokens: Tokens
@@ -60,7 +60,7 @@ class Sample:
 
 
 class RealMusic:
-    """Pieces of a dataset's splits, each corpus in turn, none twice before all were drawn."""
+    """Pieces of a dataset's splits, from each corpus in turn, repeated only when all are used."""
 
     def __init__(self, splits: list[Pieces], random: np.random.Generator) -> None:
         self._splits = splits
@@ -70,12 +70,12 @@ class RealMusic:
 
     @property
     def room(self) -> int:
-        """A number of body rows that the pieces of a group can have."""
+        """The maximum number of body rows of the pieces of a group."""
         lengths = np.sort(np.concatenate([pieces.lengths for pieces in self._splits]))
         return int(lengths[-min(VARIATIONS, len(lengths))]) - 1
 
     def draw(self, rows: int) -> tuple[Pieces, int]:
-        """A piece of at least so many body rows, at most `room`, and its number in its split."""
+        """A piece with `rows` body rows or more, at most `room`, and its number in its split."""
         for refilled in (False, True):
             if refilled:
                 self._refill()
@@ -87,7 +87,9 @@ class RealMusic:
                         self._turn.remove(corpus)
                         self._turn.append(corpus)
                         return self._splits[split], piece
-        raise InputError(f"no piece of the split that is drawn from has {rows} notes")
+        raise InputError(
+            f"no piece of the split has {rows} notes; use a dataset with longer pieces"
+        )
 
     def _refill(self) -> None:
         self._queues = {}
@@ -103,8 +105,8 @@ class Groups:
 
     Args:
         checkpoint: the model that generates.
-        music: where real pieces come from.
-        seed: of all that is drawn.
+        music: the source of real pieces.
+        seed: of all random choices.
     """
 
     def __init__(self, checkpoint: Checkpoint, music: RealMusic, seed: int) -> None:
@@ -114,19 +116,19 @@ class Groups:
         self._seed = seed
 
     def make(self, number: int, rows: int, *, prompted: bool) -> Iterator[Sample]:
-        """The samples of one group, as many real as generated ones.
+        """The samples of one group, half real and half generated.
 
         Args:
             number: of the group.
             rows: n, how many rows are scored; fewer where the dataset's pieces are shorter.
-            prompted: whether the model goes on from a prompt.
+            prompted: whether the model continues a prompt.
         """
         random = np.random.default_rng([self._seed, number])
         room = self._music.room
         prompt_rows = min(int(random.integers(*PROMPT_ROWS)), room // 4) if prompted else 0
         rows = min(rows, room - 2 * prompt_rows)
         for place in range(VARIATIONS):
-            # A prompt ends at a bar line: in a first bar of many notes that is a later one.
+            # A prompt ends at a bar line; if the first bar has many notes, at a later one.
             pieces, piece = self._music.draw(rows + 2 * prompt_rows)
             corpus = pieces.corpora[piece]
             labels = self._known(pieces.labels(piece))
@@ -145,7 +147,7 @@ class Groups:
         rows: int,
         random: np.random.Generator,
     ) -> list[Tokens]:
-        """What the model makes of a piece's beginning, or of its labels where it has no prompt."""
+        """Music generated from the beginning of a piece, or from its labels without a prompt."""
         keeps = random.random(5) < LABEL_SHARE
         options = GenerateOptions(
             bars=_FOREVER,
@@ -174,7 +176,7 @@ class Groups:
         return [self._opened(body, labels) for body in bodies]
 
     def _known(self, labels: Labels) -> Labels:
-        """Labels less those that the model does not know, or that nobody can ask for."""
+        """Labels without those that the model does not know or that cannot be requested."""
         knows = self._tokenizer.vocabulary.control
         tempo = labels.tempo
         return replace(
@@ -185,12 +187,12 @@ class Groups:
         )
 
     def _opened(self, body: Tokens, labels: Labels) -> Tokens:
-        """A body behind its meter's row."""
+        """A body after the row of its meter."""
         meter = Labels(time_signature=labels.time_signature)
         return np.concatenate([self._tokenizer.prefix(meter, start=False), body])
 
     def _prompt(self, whole: Tokens, boundary: int) -> Prompt:
-        """The music before a bar line, as if it came in a file."""
+        """The music before a bar line as a prompt."""
         score = self._tokenizer.decode(whole)
         bars = Bars(score.time_signatures, score.ticks_per_quarter)
         tick = boundary * self._tokenizer.vocabulary.grid.ticks_per_step
@@ -199,7 +201,7 @@ class Groups:
     def _bar_line(self, whole: Tokens, rows: int) -> int:
         """The step of the last bar line at or before a body row, the second in the piece at least.
 
-        It is 0 where `rows` is, or where nothing stands before that line.
+        It is 0 if `rows` is 0, or if there is nothing before that line.
         """
         if rows == 0:
             return 0
@@ -213,7 +215,7 @@ class Groups:
     def _sample(
         self, whole: Tokens, boundary: int, rows: int, origin: tuple[bool, int, str]
     ) -> Sample:
-        """A piece cut to `rows` body rows from step `boundary` on, as it is written."""
+        """A piece cut to `rows` body rows from step `boundary` on, `as_written`."""
         prefix = self._tokenizer.vocabulary.prefix_length(whole)
         before = int((self._times(whole) < boundary).sum())
         tokens = as_written(whole[: prefix + before + rows], self._tokenizer)

@@ -1,7 +1,8 @@
-"""How well a critic tells real music from generated, in figures and in words.
+"""How well a critic distinguishes real from generated music, in figures and in words.
 
-AUC is the chance that a real piece gets more than a generated one, ties halved (Hanley & McNeil
-1982). Its interval is a bootstrap over groups, because the music made from one prompt is alike.
+AUC is the probability that a real piece scores higher than a generated one, ties counting half
+(Hanley & McNeil 1982). Its interval is a bootstrap over groups, because music from one prompt is
+similar.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from tokenizer.typing import Floats, Ints, Mask
 from .data import Sample
 
 LENGTHS = (64, 256, 1024)
-"""Rows behind the prompt after which the held-out AUC is reported."""
+"""Rows after the prompt at which the held-out AUC is reported."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The critic's answers on one sample: log-odds `(R,)` of its rows behind prompt and warm-up."""
+    """The critic's answers on one sample: log-odds `(R,)` of its rows after prompt and warm-up."""
 
     sample: Sample
     rows: Floats
 
 
 def area(scores: Floats, real: Mask) -> float:
-    """AUC of scores `(N,)`: how often a real piece's is the higher, ties counting half."""
+    """The AUC of scores `(N,)`, ties counting half."""
     difference = scores[real][:, None] - scores[~real][None, :]
     return float(((difference > 0) + 0.5 * (difference == 0)).mean())
 
 
 def figures(found: Sequence[Answers], *, seed: int = 0) -> dict[str, Any]:
-    """What is reported of held-out answers: AUC over pieces, with its interval, and by length."""
+    """The reported figures: AUC over pieces with its interval, and by length."""
     return {
         **_figure(found, None, seed),
         "by_rows": {
@@ -50,7 +51,7 @@ def figures(found: Sequence[Answers], *, seed: int = 0) -> dict[str, Any]:
 
 
 def _reaches(answer: Answers, rows: int) -> bool:
-    """Whether a sample has about so many rows behind its prompt; writing may have cost it some."""
+    """Whether a sample has about `rows` rows after its prompt; `as_written` may drop some."""
     return len(answer.rows) + WARM_UP >= 0.9 * rows
 
 
@@ -70,7 +71,7 @@ def _figure(found: Sequence[Answers], rows: int | None, seed: int) -> dict[str, 
 
 
 def _interval(scores: Floats, real: Mask, groups: Ints, seed: int) -> Interval:
-    """95 % of the AUC of as many groups drawn with replacement."""
+    """The 95 % bootstrap interval of the AUC over groups."""
     members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
     areas = []
     for picks in resamples(len(members), draws=1000, seed=seed):
@@ -82,11 +83,11 @@ def _interval(scores: Floats, real: Mask, groups: Ints, seed: int) -> Interval:
 
 def table(held: Mapping[str, Any]) -> list[str]:
     """The held-out figures as lines to print."""
-    parts: list[tuple[str, Mapping[str, Any]]] = [("all of a piece", held)]
-    parts += [(f"its first {rows} rows", part) for rows, part in held["by_rows"].items()]
+    parts: list[tuple[str, Mapping[str, Any]]] = [("whole piece", held)]
+    parts += [(f"first {rows} rows", part) for rows, part in held["by_rows"].items()]
     parts += [
         ("without a prompt", held["without_prompt"]),
-        ("behind a prompt", held["with_prompt"]),
+        ("with a prompt", held["with_prompt"]),
     ]
     lines = [f"{'held out':<22}{'AUC':<24}{'real':>6}{'generated':>12}"]
     return lines + [
@@ -100,7 +101,7 @@ _HEADING = "## Critic\n"
 
 
 def with_section(card: str, text: str) -> str:
-    """A card with the critic's section, in place of an earlier one, before what limits its use."""
+    """A card with the critic's section, replacing an earlier one, before the limits of use."""
     before, found, after = card.partition(f"\n{_HEADING}")
     if found:
         _, more, rest = after.partition("\n## ")
@@ -110,7 +111,7 @@ def with_section(card: str, text: str) -> str:
 
 
 def section(facts: Mapping[str, Any], parameters: int) -> str:
-    """What a card says of a critic."""
+    """The section of a card about the critic."""
     held = facts["held_out"]
     by_rows = "; ".join(
         f"after {rows} notes {_auc(figure)}"
@@ -119,13 +120,13 @@ def section(facts: Mapping[str, Any], parameters: int) -> str:
     )
     return (
         f"{_HEADING}\n"
-        f"A head of {parameters:,} further parameters tells music by people from music by this "
-        f"model; every other weight is as before. It learned from {facts['generated']} generated "
-        f"and {facts['real']} real pieces. On held-out ones, with and without prompts that no "
-        f"weight was trained on ({held['real']} real, {held['generated']} generated), the area "
-        f"under its ROC curve is **{_auc(held)}**"
-        f"{'; ' + by_rows if by_rows else ''} (95 % over prompts; 0.5 is chance). It reads notes "
-        "and meter, nothing else, and knows no other model's music.\n"
+        f"A head of {parameters:,} additional parameters tells real music from music by this "
+        f"model; all other weights are unchanged. It was trained on {facts['generated']} generated "
+        f"and {facts['real']} real pieces. On held-out ones, with and without held-out "
+        f"prompts ({held['real']} real, {held['generated']} generated), the area under its ROC "
+        f"curve is **{_auc(held)}**"
+        f"{'; ' + by_rows if by_rows else ''} (95 % over prompts; 0.5 is chance). It reads only "
+        "notes and meter, and was not trained on music of other models.\n"
     )
 
 

@@ -1,11 +1,11 @@
-"""Training the critic: music is made, the trunk reads it and real music, a small head learns.
+"""Training the critic on the trunk's states of generated and real music.
 
     groups of samples ─▶ trunk, frozen ─▶ states, every few rows ─▶ critic
                                           held-out groups        ─▶ AUC
 
-The held-out groups have real pieces and prompts from the splits that no weight was trained on, and
-generated music from seeds of their own. How long the critic learns is decided on a part of the
-training groups, so that the held-out ones are looked at once.
+The held-out groups have real pieces and prompts from the held-out splits, and generated music from
+separate seeds. Early stopping uses a part of the training groups, so the held-out ones are used
+only once.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _RATE, _DECAY, _BATCH, _EPOCHS, _PATIENCE = 1e-3, 0.1, 512, 30, 5
 
 @dataclass(frozen=True)
 class States:
-    """What the critic sees of one sample: the trunk's states `(R, D)` behind prompt and warm-up."""
+    """What the critic sees of one sample: the trunk's states `(R, D)` after prompt and warm-up."""
 
     sample: Sample
     rows: Tensor
@@ -55,15 +55,15 @@ def generate(
     seed: int,
     progress: Callable[[int, int], None],
 ) -> tuple[list[Sample], list[Sample]]:
-    """Samples to learn from and held-out ones, made in turn until there are enough.
+    """Training and held-out samples, generated in turn until there are enough.
 
     Args:
         checkpoint: the model that generates.
-        dataset: where real music and prompts come from.
-        pieces: how many to generate for training; a third as many are held out.
-        minutes: after which no new group is begun, or None. Ctrl-C has the same effect.
-        seed: of everything.
-        progress: called with the number of groups done, and of all groups.
+        dataset: the source of real music and prompts.
+        pieces: number of pieces to generate for training; a third as many are held out.
+        minutes: no new group is started after this, or None. Ctrl-C has the same effect.
+        seed: of all random choices.
+        progress: called with the number of groups done, and the total.
 
     Raises:
         InputError: if the dataset has too little music.
@@ -99,19 +99,21 @@ def _random(seed: int, purpose: int) -> np.random.Generator:
 
 
 def _held_out(dataset: Path) -> list[Pieces]:
-    """The splits that nothing was trained on.
+    """The held-out splits of a dataset.
 
     Raises:
         InputError: if the dataset has none.
     """
     splits = [split for split in splits_of(dataset) if split != "train"]
     if not splits:
-        raise InputError(f"{dataset} holds nothing out, so that nothing could be said of a critic")
+        raise InputError(
+            f"{dataset} has no validation or test split; the critic needs one for evaluation"
+        )
     return [Pieces(dataset, split) for split in splits]
 
 
 def read(checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[States]:
-    """What the trunk makes of samples; those too short to be scored are left out."""
+    """The trunk's states of samples; those too short to be scored are left out."""
     tokenizer = checkpoint.tokenizer
     parts: list[list[tuple[int, Tensor]]] = [[] for _ in samples]
     tokens = [sample.tokens for sample in samples]
@@ -127,9 +129,9 @@ def read(checkpoint: Checkpoint, samples: Sequence[Sample]) -> list[States]:
 
 
 def train(states: Sequence[States], width: int, seed: int) -> Critic:
-    """A critic that tells the states of real pieces from those of generated ones.
+    """Train a critic on states of real and generated pieces.
 
-    Every sixth group is kept to decide when to stop.
+    Every sixth group is used for early stopping.
     """
     torch.manual_seed(seed)
     tuned = [s for s in states if s.sample.group % _TUNED == _TUNED - 1] or list(states)
@@ -165,7 +167,7 @@ def _piece_loss(critic: Critic, states: Sequence[States]) -> float:
 
 
 def answers(critic: Critic, states: Sequence[States]) -> list[Answers]:
-    """A critic's answers on every row."""
+    """The critic's log-odds on every row."""
     with torch.no_grad():
         return [Answers(s.sample, critic(s.rows.float()).double().numpy()) for s in states]
 
@@ -173,9 +175,9 @@ def answers(critic: Critic, states: Sequence[States]) -> list[Answers]:
 def facts(
     critic: Critic, learned: Sequence[States], held: Sequence[States], seed: int
 ) -> dict[str, Any]:
-    """What is recorded of a critic: what it learned from, and how well it does.
+    """The record of a critic: its training data and its accuracy.
 
-    The held-out figures are those of the critic as it is stored, in bfloat16.
+    The held-out figures are those of the critic as stored, in bfloat16.
     """
     real = sum(s.sample.real for s in learned)
     stored = copy.deepcopy(critic).to(torch.bfloat16).float()
@@ -189,7 +191,7 @@ def facts(
 
 
 def with_critic(checkpoint: Checkpoint, critic: Critic) -> Transformer:
-    """The checkpoint's model with a critic; all else is as it was."""
+    """The checkpoint's model with a critic, otherwise unchanged."""
     model = Transformer(replace(checkpoint.config, critic=True))
     kept = {
         name: tensor
@@ -202,7 +204,7 @@ def with_critic(checkpoint: Checkpoint, critic: Critic) -> Transformer:
 
 
 def save(checkpoint: Checkpoint, critic: Critic, out: Path, facts: Mapping[str, Any]) -> str:
-    """Write a checkpoint with its critic, the facts in training.json and card; gives its hash.
+    """Write a checkpoint with its critic, the facts in training.json and card; returns its hash.
 
     Raises:
         InputError: if `out` cannot be written.

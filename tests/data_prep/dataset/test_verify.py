@@ -24,7 +24,7 @@ def test_any_flipped_bit_is_found(dataset: Path, name: str) -> None:
         damaged = bytearray(whole)
         damaged[place] ^= 1 << int(random.integers(8))
         (dataset / name).write_bytes(damaged)
-        assert f"{name} is not what was written" in verify(dataset)
+        assert f"{name} is damaged" in verify(dataset)
     (dataset / name).write_bytes(whole)
     assert verify(dataset) == []
 
@@ -36,8 +36,8 @@ def test_the_piece_with_the_flipped_bit_is_named(dataset: Path) -> None:
     data[10 * (piece["offset"] + 3)] ^= 4
     tokens.write_bytes(data)
     assert verify(dataset) == [
-        "tokens/00000.bin is not what was written",
-        f"corpus/{piece['source']} is not what was written: its tokens have another hash",
+        "tokens/00000.bin is damaged",
+        f"corpus/{piece['source']} is damaged: its tokens have another hash",
     ]
 
 

@@ -129,7 +129,7 @@ def test_other_names(name: str) -> None:
 def test_what_cannot_be_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         find_corpora([tmp_path / "none"])
-    with pytest.raises(InputError, match="holds no MIDI"):
+    with pytest.raises(InputError, match="contains no MIDI"):
         find_corpora([tmp_path])
     text = tmp_path / "readme.txt"
     text.write_text("x")

@@ -198,19 +198,25 @@ def test_a_long_prompt_is_heard_in_part_and_said_so(run: Run, tmp_path: Path) ->
         (["PIANO", "--out", "o.mid", "--instrument", "pinao"], "did you mean 'piano'"),
         (["PIANO", "--out", "o.mid", "--style", "barok"], "did you mean 'baroque'"),
         (["PIANO", "--out", "o.mid", "--bars", "0"], "bars 0"),
-        (["PIANO", "--out", "o.mid", "--bars", "4", "--length", "1:00"], "one of the two"),
+        (["PIANO", "--out", "o.mid", "--bars", "4", "--length", "1:00"], "exclude each other"),
         (["PIANO", "--out", "o.mid", "--to", "x"], "--to takes a bar"),
-        (["PIANO", "--out", "o.mid", "--from", "90"], "no notes from --from to --to"),
-        (["--out", "o.mid", "--from", "2"], "give one, or leave them out"),
+        (["PIANO", "--out", "o.mid", "--from", "90"], "no notes between --from and --to"),
+        (["--out", "o.mid", "--from", "2"], "give a prompt, or leave them out"),
         (["PIANO", "--out", "o.mid", "--temperature", "hot"], "--temperature takes a number"),
         (["PIANO", "--out", "o.mid", "--top-p", "2"], "outside 0 to 1"),
         (["PIANO", "--out", "o.mid", "--variations", "1000"], "1 to 64"),
-        (["PIANO", "--out", "o.mid", "--meter", "3/4"], "without a prompt"),
+        (["PIANO", "--out", "o.mid", "--meter", "3/4"], "works only without a prompt"),
         (["PIANO", "--out", "o.mid", "--loop-penalty", "0.5"], "outside 1 to 100"),
         (["PIANO", "--out", "o.mid", "--keep", "2"], "give both"),
-        (["PIANO", "--out", "o.mid", "--candidates", "2", "--keep", "3"], "keep 1 or more"),
-        (["PIANO", "--out", "o.mid", "--candidates", "2", "--variations", "3"], "not both"),
-        (["PIANO", "--out", "o.mid", "--candidates", "2", "--stream"], "before candidates"),
+        (["PIANO", "--out", "o.mid", "--candidates", "2", "--keep", "3"], "keep 1 to "),
+        (
+            ["PIANO", "--out", "o.mid", "--candidates", "2", "--variations", "3"],
+            "exclude each other",
+        ),
+        (
+            ["PIANO", "--out", "o.mid", "--candidates", "2", "--stream"],
+            "cannot be used with --candidates",
+        ),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(
@@ -276,7 +282,7 @@ def test_ctrl_c_writes_what_there_is(
     monkeypatch.setattr(Continuation, "steps", interrupted)
     code, out, _ = run(PIANO, "--out", "part.mid", "--bars", 64, "--seed", 2)
     assert code == 0
-    assert "to go on: musenet generate part.mid" in out
+    assert "to continue: musenet generate part.mid" in out
     assert len(read(tmp_path / "part.mid").notes) >= len(read(PIANO).notes)
 
 
@@ -309,12 +315,12 @@ def test_a_file_is_made_again_from_its_recipe(
     with pytest.raises(SystemExit) as stop:
         main(["replay", str(PIANO), "--out", "c.mid", "--weights", str(model)])
     assert stop.value.code == 2
-    assert "holds no recipe" in capsys.readouterr().err
+    assert "contains no recipe" in capsys.readouterr().err
     run(PIANO, "--out", "n.mid", "--bars", 1, "--only-continuation")
     with pytest.raises(SystemExit) as stop:
         main(["replay", "n.mid", "--out", "c.mid", "--weights", str(model)])
     assert stop.value.code == 2
-    assert "without the prompt" in capsys.readouterr().err
+    assert "not its prompt" in capsys.readouterr().err
     assert not (tmp_path / "c.mid").exists()
 
 
@@ -322,10 +328,10 @@ def test_a_file_is_made_again_from_its_recipe(
     ("given", "sentence"),
     [
         ((None, 2, (1,)), "give both"),
-        ((8, 9, (1,)), "keep 1 or more"),
-        ((8, 0, (1,)), "keep 1 or more"),
-        ((8, 2, (1, 2, 3)), "not both"),
-        ((8, 2, (3,)), "not both"),
+        ((8, 9, (1,)), "keep 1 to "),
+        ((8, 0, (1,)), "keep 1 to "),
+        ((8, 2, (1, 2, 3)), "exclude each other"),
+        ((8, 2, (3,)), "exclude each other"),
     ],
 )
 def test_requests_that_mean_nothing(

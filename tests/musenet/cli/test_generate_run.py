@@ -66,7 +66,7 @@ def test_audio_that_cannot_be_made_is_refused_before_the_work(
     song = tmp_path / "song.mid"
     with pytest.raises(InputError, match=r"\.wav or \.flac"):
         Outputs(song, render=tmp_path / "song.ogg", soundfont=soundfont).check(folder=False)
-    with pytest.raises(InputError, match="there is no SoundFont"):
+    with pytest.raises(InputError, match="does not exist"):
         Outputs(song, render=tmp_path / "a.wav", soundfont=tmp_path / "b").check(folder=False)
     (tmp_path / "folder.wav").mkdir()
     with pytest.raises(InputError, match="name a file"):

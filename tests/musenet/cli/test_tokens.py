@@ -34,7 +34,7 @@ def test_a_line_a_token_and_then_the_round_trip(song: Path) -> None:
     assert result.exit_code == 0
     assert "time signature 3/4" in result.output
     assert "1:2      Drums" in result.output
-    assert "3 tokens for 3 notes (1.00 each)" in result.output
+    assert "3 tokens for 3 notes (1.00 per note)" in result.output
     assert "notes                 3 of 3" in result.output
 
 
@@ -55,8 +55,8 @@ def test_json_goes_back_to_the_same_notes(song: Path, tmp_path: Path, encoding: 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("no json", "holds no tokens"),
-        ('{"tokens": [[1]]}', "holds no tokens"),
+        ("no json", "contains no tokens"),
+        ('{"tokens": [[1]]}', "contains no tokens"),
         ('{"tokens": [[1]], "tokenizer": {}}', "is not a tokenizer"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_composers_evening(run: Run, tmp_path: Path, tiny: Checkpoint) -> None
     assert np.array_equal(whole.notes[: len(old.notes)], old.notes)
     code, out, _ = run("verify", "song.json")
     assert code == 0
-    assert "2 of 2 variations are the same" in out
+    assert "all 2 variations are reproduced" in out
 
 
 def test_the_same_words_as_generate(run: Run, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_differs_is_said_and_is_no_success(run: Run, tmp_path: Path) -> Non
     (tmp_path / "song.json").write_text(json.dumps(record))
     code, out, _ = run("verify", "song.json", 2)
     assert code == 1
-    assert "node 2 is made otherwise now" in out
+    assert "node 2 differs" in out
 
 
 def test_an_interrupted_growth_leaves_the_tree_as_it_was(
@@ -136,7 +136,7 @@ def test_an_interrupted_growth_leaves_the_tree_as_it_was(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Continuation, "steps", interrupted)
-    assert run("grow", "song.json", "--bars", 1)[:2] == (130, "Stopped: song.json is as it was.\n")
+    assert run("grow", "song.json", "--bars", 1)[:2] == (130, "Stopped: song.json is unchanged.\n")
     assert (tmp_path / "song.json").read_bytes() == before
     assert list(tmp_path.iterdir()) == [tmp_path / "song.json"]
 
@@ -166,13 +166,13 @@ def test_marks_made_meanwhile_are_kept(
     [
         (["new", "new.json"], "give a prompt, or --nothing"),
         (["new", "new.json", "FOLK", "--nothing"], "give a prompt, or --nothing"),
-        (["new", "song.json", "FOLK"], "is there already"),
+        (["new", "song.json", "FOLK"], "already exists"),
         (["new", "new.mid", "FOLK"], "must end in .json"),
         (["new", "new.json", "missing.mid"], "missing.mid"),
         (["new", "new.json", "text.txt"], "not a MIDI file"),
-        (["add", "song.json"], "which prompts"),
+        (["add", "song.json"], "no prompt is given"),
         (["show", "none.json"], "musenet tree new"),
-        (["show", "text.txt"], "not a tree"),
+        (["show", "text.txt"], "not a MuseNet tree"),
         (["show", "song.json", "9"], "no node called '9'"),
         (["grow", "song.json", "--at", "opning"], "did you mean 'opening'"),
         (["grow", "song.json", "--at", "1", "--bars", "0"], "bars 0"),
@@ -181,9 +181,9 @@ def test_marks_made_meanwhile_are_kept(
         (["grow", "song.json", "--at", "1", "--to", "x"], "--to takes a bar"),
         (["grow", "song.json", "--at", "3", "--to", "2"], "node 3 is empty"),
         (["grow", "song.json", "--from", "90"], "several prompts"),
-        (["grow", "song.json", "--at", "1", "--from", "90"], "no notes from --from to --to"),
-        (["mark", "song.json", "3", "opening"], "called 'opening' already"),
-        (["mark", "song.json", "1", "x", "--off"], "leave the name out"),
+        (["grow", "song.json", "--at", "1", "--from", "90"], "no notes between --from and --to"),
+        (["mark", "song.json", "3", "opening"], "already called 'opening'"),
+        (["mark", "song.json", "1", "x", "--off"], "leave out the name"),
         (["prune", "song.json", "opening"], "marked"),
         (["prune", "song.json", "2"], "node 2 was pruned"),
         (["export", "song.json", "3", "--out", "x.mid"], "node 3 is empty"),

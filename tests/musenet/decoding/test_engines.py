@@ -243,17 +243,17 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Open
     with pytest.raises(InputError, match="did you mean 'int8'"):
         resolve_engine("int4", opened(CONFIG))
     monkeypatch.setattr(int8, "missing", lambda: None)
-    with pytest.raises(InputError, match="does not know this network"):
+    with pytest.raises(InputError, match="does not support this network"):
         resolve_engine("int8", opened(faithful(CONFIG)))
     monkeypatch.setattr(int8, "missing", lambda: "the int8 engine needs onnx")
     with pytest.raises(InputError, match="needs onnx"):
         resolve_engine("int8", opened(CONFIG))
     assert resolve_engine("auto", opened(CONFIG)) == "eager"
-    with pytest.raises(InputError, match="runs on CUDA GPUs"):
+    with pytest.raises(InputError, match="needs a CUDA GPU"):
         resolve_engine("graphs", opened(CONFIG))
-    with pytest.raises(InputError, match="does not know this network"):
+    with pytest.raises(InputError, match="does not support this network"):
         GraphDecoder(opened(replace(CONFIG, head="parallel")), 1)
-    with pytest.raises(InputError, match="does not know this network"):
+    with pytest.raises(InputError, match="does not support this network"):
         GraphDecoder(opened(replace(CONFIG, patterns=("strided",))), 1)
     assert ENGINES == ("auto", "eager", "int8", "graphs")
 

@@ -146,7 +146,7 @@ def test_what_cannot_be_scored_is_said(dataset: Path, weights: Path, tmp_path: P
         evaluate(EvaluationRequest((tmp_path,), str(weights)))
     with pytest.raises(InputError, match="does not exist"):
         evaluate(EvaluationRequest((tmp_path / "none",), str(weights)))
-    with pytest.raises(InputError, match="reads at most 64"):
+    with pytest.raises(InputError, match="context is 64 tokens"):
         evaluate(EvaluationRequest((dataset,), str(weights), context=100))
     other = Tokenizer.load(dataset / "tokenizer.json")
     grid = dataclasses.replace(other.vocabulary.grid, resolution=12)

@@ -124,7 +124,7 @@ def test_the_same_file_gives_the_same_samples(soundfont: Path, tmp_path: Path) -
 
 def test_what_is_no_soundfont_is_said_and_nothing_is_left(soundfont: Path, tmp_path: Path) -> None:
     soundfont.write_bytes(b"RIFF but not much else")
-    with pytest.raises(InputError, match=r"square\.sf2 is no SoundFont"):
+    with pytest.raises(InputError, match=r"square\.sf2 is not a SoundFont"):
         audio.save(midi(note(0, 96), end=96), tmp_path / "a.wav", soundfont)
     assert [path.name for path in tmp_path.iterdir()] == ["square.sf2"]
 
@@ -153,7 +153,7 @@ def test_where_soundfonts_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     system = [tmp_path / "own", tmp_path / "system"]
     monkeypatch.setattr(audio, "soundfont_folders", lambda: system)
     monkeypatch.delenv(audio.VARIABLE, raising=False)
-    with pytest.raises(InputError, match="no SoundFont found; name one with --soundfont"):
+    with pytest.raises(InputError, match="no SoundFont found; give one with --soundfont"):
         audio.find_soundfont()
     system[1].mkdir()
     for name, size in (("small.sf2", 1), ("large.sf3", 9), ("readme.txt", 99)):

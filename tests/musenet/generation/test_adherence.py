@@ -28,8 +28,9 @@ def test_figures() -> None:
     assert found.unwanted == ((56, 1),)
     assert found.silent == (40,)
     assert str(found) == (
-        "75% of the notes in the instruments wanted, Trumpet 1 notes unwanted, Violin silent, "
-        "notes per bar 2 (prompt 4), mean pitch 61 (prompt 62), mean velocity 70 (prompt 85), "
+        "75% of the notes in the requested instruments, Trumpet not requested (notes: 1), "
+        "Violin silent, notes per bar 2 (prompt 4), mean pitch 61 (prompt 62), "
+        "mean velocity 70 (prompt 85), "
         "67% in the key (prompt 100%)"
     )
 

@@ -78,7 +78,7 @@ def test_a_length_takes_the_place_of_bars() -> None:
         options = GenerateOptions.from_keywords(length=length)
         assert (options.bars, options.length) == (None, 210)
     assert GenerateOptions().bars == 16
-    with pytest.raises(InputError, match="one of the two"):
+    with pytest.raises(InputError, match="exclude each other"):
         GenerateOptions(length=60.0, bars=4)
 
 
@@ -105,9 +105,9 @@ def test_an_unknown_keyword_names_the_nearest() -> None:
     ("given", "sentence"),
     [
         ({"bars": 0}, "bars 0 is outside 1 to 10,000"),
-        ({"length": 60.0, "bars": 3}, "bars or in minutes"),
+        ({"length": 60.0, "bars": 3}, "exclude each other"),
         ({"length": 0.1}, r"length 0\.1 is outside 1 to 36,000 seconds"),
-        ({"tempo": 1000.0}, "tempo 1000 is outside 10 to 400 quarters per minute"),
+        ({"tempo": 1000.0}, "tempo 1000 is outside 10 to 400 quarter notes per minute"),
         ({"instrument_balance": 2.5}, r"instrument balance 2\.5 is outside 0 to 2"),
         ({"style_penalty": -1.0}, "style penalty -1 is outside 0 to 2"),
         ({"loop_penalty": 0.5}, r"loop penalty 0\.5 is outside 1 to 100"),

@@ -106,7 +106,7 @@ def test_refusals(tmp_path: Path, path: Path) -> None:
         read_prompt(silent)
     with pytest.raises(InputError, match="ends in bar 9"):
         read_prompt(path, begin=Place(bar=12))
-    with pytest.raises(InputError, match="no notes from --from to --to"):
+    with pytest.raises(InputError, match="no notes between --from and --to"):
         read_prompt(path, begin=Place(bar=5), stop=Place(bar=4))
     with pytest.raises(InputError):
         read_prompt(tmp_path / "missing.mid")
@@ -116,7 +116,7 @@ def test_a_prompt_of_too_many_notes(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("musenet.generation.prompt.MOST_NOTES", 20)
     target = tmp_path / "long.mid"
     write(score(*[(i, 1) for i in range(40)]), target)
-    with pytest.raises(InputError, match="40 notes and a prompt at most 20"):
+    with pytest.raises(InputError, match="40 notes, but a prompt may have 20 at most"):
         read_prompt(target)
     assert len(read_prompt(target, stop=Place(bar=4)).music.notes) == 16
 

@@ -136,5 +136,5 @@ def test_damaged_options_are_refused(change: dict[str, object]) -> None:
 
 
 def test_a_file_without_a_recipe() -> None:
-    with pytest.raises(InputError, match="holds no recipe"):
+    with pytest.raises(InputError, match="contains no recipe"):
         read_recipe(EXAMPLES / "piano.mid")

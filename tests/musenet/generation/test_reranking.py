@@ -162,7 +162,7 @@ def test_instruments_the_ending_and_the_critic_count() -> None:
     scores = [real, brass, real]
     found = {
         one.number: one
-        for one in rank(scores, prompt=prompt, wanted=(40, 41, 42), late=[0.0, 0.0, 2.0])
+        for one in rank(scores, prompt=prompt, wanted=(40, 41, 42), bars_late=[0.0, 0.0, 2.0])
     }
     assert "100% of the notes in other instruments" in found[2].reasons
     assert "Violin, Viola, Cello silent" in found[2].reasons
@@ -199,7 +199,7 @@ def test_a_prompt_that_is_silent_for_long_allows_silence() -> None:
     assert strict < lenient
 
 
-@pytest.mark.parametrize("name", ["late", "critic"])
+@pytest.mark.parametrize("name", ["bars_late", "critic"])
 def test_values_that_do_not_fit_are_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"{name} has 1 values for 2 candidates"):
         rank([halves("folk")[1]] * 2, **{name: [1.0]})  # type: ignore[arg-type]

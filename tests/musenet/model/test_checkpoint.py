@@ -111,19 +111,19 @@ def of_another_version(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage", "sentence"),
     [
-        ("model.safetensors", cut, "is damaged; fetch the checkpoint again"),
+        ("model.safetensors", cut, "is damaged; download the checkpoint again"),
         ("model.safetensors", lambda p: p.write_bytes(b""), "is damaged"),
         ("model.safetensors", lambda p: p.write_bytes(b"\xff" * 50), "is damaged"),
         ("model.safetensors", lambda p: p.write_bytes(pickle.dumps({"a": 1}) * 9), "is damaged"),
-        ("model.safetensors", of_other_format, "not of the format musenet-1"),
-        ("model.safetensors", Path.unlink, "not whole: .* has no model.safetensors"),
-        ("tokenizer.json", Path.unlink, "not whole: .* has no tokenizer.json"),
-        ("config.json", of_another_shape, "do not fit its config.json"),
+        ("model.safetensors", of_other_format, "does not have format musenet-1"),
+        ("model.safetensors", Path.unlink, "incomplete: it has no model.safetensors"),
+        ("tokenizer.json", Path.unlink, "incomplete: it has no tokenizer.json"),
+        ("config.json", of_another_shape, "do not match its config.json"),
         ("config.json", of_another_version, "not of version 1"),
         ("config.json", lambda p: p.write_bytes(b"\xff\x00"), "config.json is damaged"),
         ("training.json", lambda p: p.write_text("{"), "training.json is damaged"),
-        ("training.json", lambda p: p.write_text("[]"), "holds no object"),
-        ("training.json", Path.unlink, "not whole"),
+        ("training.json", lambda p: p.write_text("[]"), "not a JSON object"),
+        ("training.json", Path.unlink, "incomplete"),
     ],
 )
 def test_damage_is_named_in_one_sentence(

@@ -123,7 +123,7 @@ def test_the_candidate_that_closes_comes_first() -> None:
     )
     first, second = rank([open_, closed], late=[0.0, 0.0], key=C_MAJOR)
     assert first.number == 2
-    assert "its last chord is not the tonic's" in second.reasons
+    assert "its last chord is not the tonic chord" in second.reasons
     alike = rank([open_, closed])
     assert "ending" not in alike[0].evidence
 

@@ -71,8 +71,8 @@ def test_a_folder_becomes_a_model(tiny: Path, tmp_path: Path) -> None:
     assert facts["after"] < facts["before"]
     assert made.training["initial"]["name"] == "tiny"
     card = (out / "README.md").read_text(encoding="utf-8")
-    assert "Began with tiny." in card
-    assert "So few pieces say little." in card
+    assert "Fine-tuned from tiny." in card
+    assert "So few pieces are not reliable." in card
     assert f"{facts['before']:.3f} bits before" in output
     shown = CliRunner().invoke(app, ["generate", "--weights", str(out), "--list", "composers"])
     assert "Jane Doe" in shown.output
@@ -144,7 +144,7 @@ def test_a_folder_without_music_is_refused(tiny: Path, tmp_path: Path) -> None:
     words = ["finetune", str(empty), "--from", str(tiny), "--out", str(tmp_path / "mine")]
     result = CliRunner().invoke(app, words)
     assert isinstance(result.exception, InputError)
-    assert "holds no MIDI files" in str(result.exception)
+    assert "contains no MIDI files" in str(result.exception)
     assert not (tmp_path / "mine").exists()
 
 
@@ -160,7 +160,7 @@ def test_no_gain_is_said() -> None:
     nats = np.full((6, 5), 10.0)
     comparison = Comparison("test", Scores(nats, np.full(6, 10)), Scores(nats + 1, np.full(6, 10)))
     text = describe_comparison(comparison.facts())
-    assert "has not learned what carries over" in text
+    assert "did not improve on them" in text
     assert "say little" not in text
     # Five fields of one nat more in ten notes: half a nat a note, the same in every piece.
     assert comparison.interval == pytest.approx((0.5 / np.log(2),) * 2)

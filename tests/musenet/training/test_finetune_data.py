@@ -20,5 +20,5 @@ def test_how_many_are_held_out(pieces: int, validation: int, test: int) -> None:
 def test_a_composer_must_be_a_name() -> None:
     assert finetuning_plan("Schumann, Clara", None).composer == "clara_schumann"
     assert finetuning_plan(None, None).composer is None
-    with pytest.raises(InputError, match="names no composer"):
+    with pytest.raises(InputError, match="is not a composer"):
         finetuning_plan("?", None)

@@ -106,7 +106,7 @@ def test_the_command_in_the_card_can_be_parsed(run: Path, tmp_path: Path) -> Non
 def test_figures_of_other_weights_are_refused(run: Path, tmp_path: Path) -> None:
     found = tmp_path / "figures.json"
     found.write_text(json.dumps(figures("000000000000")))
-    with pytest.raises(InputError, match="figures of other weights"):
+    with pytest.raises(InputError, match="results of other weights"):
         export(run, tmp_path / "shipped", CardExtras(evaluation=found))
     with pytest.raises(InputError, match="has no best model"):
         export(tmp_path / "nothing", tmp_path / "shipped")

@@ -53,7 +53,7 @@ def test_bad_overrides_are_refused(text: str, said: str) -> None:
     ("table", "said"),
     [
         ({"batch": 0}, "batch must be at least 1"),
-        ({"batch": 3, "accumulate": 2}, "no multiple"),
+        ({"batch": 3, "accumulate": 2}, "not a multiple"),
         ({"decay": 1.5}, "between 0 and 1"),
         ({"optimizer": "moun"}, "did you mean 'muon'"),
         ({"clip": 0.0}, "clip must be more than 0"),

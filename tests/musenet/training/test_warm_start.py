@@ -144,7 +144,7 @@ def test_the_critic_stays_behind(tmp_path: Path, saved: Saved) -> None:
 
 
 def test_a_model_and_a_beginning_exclude_each_other() -> None:
-    with pytest.raises(InputError, match="leave model out"):
+    with pytest.raises(InputError, match="leave out model"):
         Settings(initial="mini", model={"layers": 2})
 
 
@@ -190,7 +190,7 @@ def test_record_and_card_tell_what_came_before(
     assert load_checkpoint(run / "last").training["initial"] == expected
     export(run, tmp_path / "out", which="last")
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
-    assert f"began with the weights first ({first.hash}), which had seen 4.20 M notes" in text
+    assert f"started from the weights first ({first.hash}), which had seen 4.20 M notes" in text
 
 
 def test_a_resumed_run_remembers(continued: tuple[Path, Checkpoint]) -> None:

@@ -118,7 +118,7 @@ def test_music_from_nothing_and_on_from_there(tiny: Checkpoint, tiny_is_mini: No
 
 
 def test_a_branch_where_there_is_no_music(folk: Tree, tiny: Checkpoint) -> None:
-    with pytest.raises(InputError, match=r"node 2 has no notes from --from to --to"):
+    with pytest.raises(InputError, match=r"node 2 has no notes between --from and --to"):
         grown(folk, tiny, 2, GenerateOptions(bars=1, begin=Place(bar=90)))
 
 

@@ -44,7 +44,7 @@ def judged(plain: Checkpoint, dataset: Path, tmp_path_factory: pytest.TempPathFa
     words = ["train-critic", str(dataset), "--weights", str(plain.folder), "--out", str(out)]
     result = CliRunner().invoke(app, [*words, "--pieces", "24"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    assert "behind a prompt" in result.output
+    assert "with a prompt" in result.output
     return out
 
 
