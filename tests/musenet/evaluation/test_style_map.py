@@ -113,7 +113,7 @@ def test_what_cannot_be_drawn_is_said(known: Checkpoint, tmp_path: Path) -> None
     sizes = (bare.vocabulary.sizes[0], *config.field_sizes[1:])
     model = Transformer(ModelConfig(**{**vars(config), "field_sizes": sizes}))
     save_checkpoint(tmp_path / "bare", model, bare, {})
-    with pytest.raises(InputError, match="three or more"):
+    with pytest.raises(InputError, match="at least three"):
         style_map(load_checkpoint(tmp_path / "bare"), "composer", 10, None)
 
 

@@ -167,8 +167,8 @@ def test_where_soundfonts_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(audio.VARIABLE, str(system[1] / "small.sf2"))
     assert audio.find_soundfont().name == "small.sf2"
     assert audio.find_soundfont(system[0] / "mine.sf2").name == "mine.sf2"
-    with pytest.raises(InputError, match="--soundfont names"):
+    with pytest.raises(InputError, match="--soundfont takes"):
         audio.find_soundfont(tmp_path / "gone.sf2")
     monkeypatch.setenv(audio.VARIABLE, "gone.sf2")
-    with pytest.raises(InputError, match=f"{audio.VARIABLE} names"):
+    with pytest.raises(InputError, match=f"{audio.VARIABLE} takes"):
         audio.find_soundfont()

@@ -73,7 +73,7 @@ def test_a_folder_becomes_a_model(tiny: Path, tmp_path: Path) -> None:
     card = (out / "README.md").read_text(encoding="utf-8")
     assert "Fine-tuned from tiny." in card
     assert "So few pieces are not reliable." in card
-    assert f"{facts['before']:.3f} bits before" in output
+    assert f"{facts['before']:.3f} before" in output
     shown = CliRunner().invoke(app, ["generate", "--weights", str(out), "--list", "composers"])
     assert "Jane Doe" in shown.output
 
@@ -99,7 +99,7 @@ def test_figures_are_those_of_evaluate(tiny: Path, tmp_path: Path) -> None:
     [
         (1, {"train": 1}, "No piece was held out"),
         (3, {"train": 3}, "No piece was held out"),
-        (5, {"train": 4, "validation": 1}, "chose the best moment"),
+        (5, {"train": 4, "validation": 1}, "selected the model"),
     ],
 )
 def test_a_few_files_are_enough_to_train_on(
@@ -161,6 +161,6 @@ def test_no_gain_is_said() -> None:
     comparison = Comparison("test", Scores(nats, np.full(6, 10)), Scores(nats + 1, np.full(6, 10)))
     text = describe_comparison(comparison.facts())
     assert "did not improve on them" in text
-    assert "say little" not in text
+    assert "not reliable" not in text
     # Five fields of one nat more in ten notes: half a nat a note, the same in every piece.
     assert comparison.interval == pytest.approx((0.5 / np.log(2),) * 2)
