@@ -20,8 +20,8 @@ def matmul_dtype(precision: str, device: torch.device) -> torch.dtype:
     """The type of matrix products, for `bf16`, `fp32` or `auto`; weights stay in fp32 beside it.
 
     `auto` is bfloat16 where the hardware multiplies it: on GPUs, and on CPUs with AVX-512 or AMX.
-    On other CPUs bfloat16 is fifty times slower than fp32. Never fp16, which has no exponent to
-    spare for a loss that is not scaled.
+    On other CPUs bfloat16 is fifty times slower than fp32. Never fp16, whose exponent range is
+    too small for an unscaled loss.
     """
     if precision == "auto":
         fast = device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()

@@ -198,7 +198,7 @@ def _session(
 def _model(
     config: ModelConfig, settings: Settings, group: Group, first: Checkpoint | None
 ) -> Transformer:
-    """The model with its first weights, on its device, divided where the settings say so."""
+    """The model with its initial weights, on its device, sharded if the settings say so."""
     model = Transformer(config, matmul_dtype(settings.precision, device_of(settings.device)))
     if first is not None:
         warm_start.load_grown(model, first)

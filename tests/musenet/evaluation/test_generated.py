@@ -84,5 +84,5 @@ def test_only_what_can_be_read_and_has_notes_is_taken(tmp_path: Path) -> None:
     (tmp_path / "broken.mid").write_bytes(b"this is no music")
     assert [name for name, _ in read_scores([tmp_path])] == ["tune.mid"]
     (tmp_path / "tune.mid").unlink()
-    with pytest.raises(InputError, match="there is no music in"):
+    with pytest.raises(InputError, match="no MIDI file with notes found in"):
         read_scores([tmp_path])
