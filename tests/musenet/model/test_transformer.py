@@ -273,10 +273,11 @@ def test_the_reference_backend_can_run_the_whole_model() -> None:
 _DEEP = """
 import resource, torch
 from musenet.model.config import ModelConfig
+from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 config = ModelConfig((600, 130, 129, 169, 33), (65, 17, 385, 17, 129, 129), layers=72, heads=24,
                      width=96, context=4096, patterns=("row", "column", "previous_row"))
-model = Transformer(config, torch.bfloat16)
+model = Transformer(config, matmul_dtype("auto", torch.device("cpu")))
 model.recompute = "full"
 tokens = torch.randint(1, 30, (1, 4096, 5))
 structure = torch.randint(1, 16, (1, 4096, 6))
