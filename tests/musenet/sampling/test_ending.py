@@ -121,7 +121,7 @@ def test_the_candidate_that_closes_comes_first() -> None:
         Score(QUARTER, notes=chords(*body, *end))
         for end in (((2, DOMINANT), (2, TONIC)), ((2, TONIC), (2, DOMINANT)))
     )
-    first, second = rank([open_, closed], late=[0.0, 0.0], key=C_MAJOR)
+    first, second = rank([open_, closed], bars_late=[0.0, 0.0], key=C_MAJOR)
     assert first.number == 2
     assert "its last chord is not the tonic chord" in second.reasons
     alike = rank([open_, closed])
