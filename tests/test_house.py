@@ -163,6 +163,7 @@ def test_the_command_line_and_the_package_load_nothing_heavy() -> None:
 
 
 ACROSS = {
+    "tests/benchmarks/test_scripts.py",  # every benchmark as a script
     "tests/data_prep/bands/test_styles.py",  # the style files
     "tests/musenet/generation/test_docs.py",
     "tests/musenet/generation/test_outside.py",  # other programs

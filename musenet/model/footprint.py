@@ -133,12 +133,15 @@ def _activations(model: Transformer) -> dict[str, int]:
 
 
 def _layer(block: Block, config: ModelConfig) -> Callable[[int], Tensor]:
-    turns = torch.empty((config.context, config.head_width // 2), dtype=torch.cfloat, device=_META)
-    how = Pass(turns if config.positions == "rotary" else None, torch.bfloat16, 0, "sdpa")
+    size = (1, config.context, 1, config.head_width // 2)
+    turns = torch.empty(size, dtype=torch.cfloat, device=_META)
+    how = Pass(None if config.positions == "learned" else turns, torch.bfloat16, 0, "sdpa")
 
     def run(batch: int) -> Tensor:
-        size = (batch, config.context, config.width)
-        result: Tensor = block(torch.empty(size, device=_META, requires_grad=True), how)
+        stream = torch.empty(
+            (batch, config.context, config.width), device=_META, requires_grad=True
+        )
+        result: Tensor = block(stream, how)
         return result
 
     return run

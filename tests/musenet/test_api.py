@@ -83,7 +83,7 @@ def test_a_part_of_the_prompt(tiny: Checkpoint) -> None:
     assert song.result.data == same[0].result.data
     (timed,) = Model(tiny).generate(FOLK, stop="3.6s", bars=1)
     assert timed.result.boundary == int(read(FOLK).ticks(np.array([3.6]))[0])
-    with pytest.raises(InputError, match="give one"):
+    with pytest.raises(InputError, match="give a path or a score"):
         Model(tiny).generate(stop=4)
 
 

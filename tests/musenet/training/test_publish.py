@@ -74,7 +74,14 @@ def test_the_card_states_the_facts(run: Path, dataset: Path, tmp_path: Path) -> 
     loaded = load_checkpoint(out)
     assert loaded.hash == hash_ == load_checkpoint(run / "best").hash
     card = (out / "README.md").read_text(encoding="utf-8")
-    for fact in ("**4.500 bits**", "9.250", "4 steps", "up × 2", "By up & Co.", "weights.up=2.0"):
+    for fact in (
+        "**4.500 bits per note**",
+        "9.250",
+        "4 steps",
+        "up × 2",
+        "By up & Co.",
+        "weights.up=2.0",
+    ):
         assert fact in card, fact
     music = (
         "| polyphony | 2.500 | 2.250 | 2.125–2.750 | inside |",
