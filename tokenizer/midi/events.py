@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tokenizer.errors import MidiError
 
-from .smf import DATA_BYTES, END, read_length
+from .smf import END, body_of, data_bytes, read_length
 
 META, EXCLUSIVE, ESCAPE = 0xFF, 0xF0, 0xF7
 
@@ -78,7 +78,7 @@ def parse(data: bytes) -> File:
             division, [events for events, _ in read], max((end for _, end in read), default=0)
         )
     except (IndexError, MidiError, struct.error) as error:
-        raise UnsupportedMidi("cut off") from error
+        raise UnsupportedMidi(str(error) or "cut off") from error
 
 
 def _chunks(data: bytes, at: int) -> Iterator[bytes]:
@@ -104,26 +104,21 @@ def _track(data: bytes) -> tuple[list[Event], int]:
             status = running
         else:
             at += 1
+        start = at
         if status >= 0xF0:
-            start = at
-            at += status == META
-            length, at = read_length(data, at, len(data))
-            at += length
+            if status not in (META, EXCLUSIVE, ESCAPE):
+                raise UnsupportedMidi("a status that files do not have")
+            _, at = body_of(data, start - 1, len(data))
             if at > len(data):
                 raise UnsupportedMidi("cut off")
             if status == META and data[start] == END:
                 return events, tick
-            if status not in (META, EXCLUSIVE, ESCAPE):
-                raise UnsupportedMidi("a status that files do not have")
             # Meta and exclusive events end running status; some writers go on with it all the same.
         else:
             if status < 0x80:
                 raise UnsupportedMidi("data without a status")
             running = status
-            start = at
-            at += DATA_BYTES[status & 0xF0]
-            if max(data[start:at]) > 0x7F or at > len(data):
-                raise UnsupportedMidi("a data byte above 127")
+            _, _, at = data_bytes(data, at, len(data), status)
         events.append(Event(tick, bytes((status,)) + data[start:at]))
 
 

@@ -265,7 +265,7 @@ def read_events(data: bytes, start: int, stop: int, into: Events) -> int:
             elif after_system:
                 into.oddities["running status goes on after a system message"] += 1
             after_system = False
-            first, second, at = _data_bytes(data, at, stop, status)
+            first, second, at = data_bytes(data, at, stop, status)
             channels.event(status, first, second, time, begin)
         into.oddities[NO_END] += 1
         return at
@@ -323,7 +323,7 @@ class _Channels:
         return sum(map(len, self.sounding.values()))
 
 
-def _data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int, int]:
+def data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int, int]:
     """The one or two data bytes of a channel event (0 for a missing second), and what is next."""
     count = DATA_BYTES[status & 0xF0]
     if at + count > stop:
@@ -344,23 +344,27 @@ def _special(data: bytes, at: int, stop: int, time: int, into: Events) -> tuple[
         return min(at + 1 + SYSTEM_DATA_BYTES[status], stop), False
     if status not in (0xF0, 0xF7, 0xFF):
         raise MidiError(f"a status byte (0x{status:02X}) that MIDI does not have", offset=at)
-    body = at + (2 if status == 0xFF else 1)
-    size, body = read_length(data, body, stop)
+    body, end = body_of(data, at, stop)
     if status == 0xFF and data[at + 1] == END:
-        if size:
+        if end > body:
             into.oddities["an end-of-track event with data"] += 1
-        end = min(body + size, stop)
+        end = min(end, stop)
         if end < stop:
             into.oddities["bytes after the end of the track"] += 1
         return end, True
-    if body + size > stop:
-        raise MidiError(
-            f"an event should have {size} bytes and the track has only {stop - body} more",
-            offset=at,
-        )
     if status == 0xFF:
-        _meta(data[at + 1], data[body : body + size], time, into)
-    return body + size, False
+        _meta(data[at + 1], data[body:end], time, into)
+    return end, False
+
+
+def body_of(data: bytes, at: int, stop: int) -> tuple[int, int]:
+    """Where the body of the meta or System Exclusive event at `at` begins, and where it ends."""
+    meta = data[at] == 0xFF
+    size, body = read_length(data, at + 1 + meta, stop)
+    if body + size > stop and not (meta and data[at + 1] == END):
+        had = f"an event should have {size} bytes and the track has only {stop - body} more"
+        raise MidiError(had, offset=at)
+    return body, body + size
 
 
 def _meta(kind: int, body: bytes, time: int, into: Events) -> None:
