@@ -14,7 +14,7 @@ from data_prep.dataset.augment import NO_AUGMENTATION, Change, stretched
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.window_order import EpochOrder
-from data_prep.dataset.windows import NO_DROPOUT
+from data_prep.dataset.windows import NO_DROPOUT, Window
 from data_prep.worker.worker import Preprocessing
 from tokenizer import Grid, InputError, Labels, Tokenizer, Vocabulary, structure
 from tokenizer.encoding.structure import PART, TIME, length_of
@@ -33,8 +33,8 @@ def test_windows_are_the_same_whenever_and_by_whomever_they_are_asked_for(datase
     batch = one.batch(3, 4)
     for place in reversed(range(4)):
         window = other[12 + place]
-        for array, expected in zip(window, batch, strict=True):
-            np.testing.assert_array_equal(array, expected[place])
+        for name in Window._fields:
+            np.testing.assert_array_equal(getattr(window, name), getattr(batch, name)[place])
     different = Dataset(dataset, "train", 64, seed=6).batch(3, 4)
     assert not np.array_equal(different.tokens, batch.tokens)
 
