@@ -25,7 +25,7 @@ from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import TIME, length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
-from tokenizer.typing import Floats, Ints, Mask, Tokens
+from tokenizer.typing import Floats, Ints, Mask, Structure, Tokens
 
 from .bootstrap import Interval, bootstrap
 
@@ -94,7 +94,7 @@ class Conditions:
     length: bool = False
 
 
-WindowArrays = tuple[Tokens, Tokens, Mask]
+WindowArrays = tuple[Tokens, Structure, Mask]
 """The result of `PieceWindows.arrays`."""
 
 
