@@ -65,7 +65,6 @@ SCALES = {
 """Semitones above the tonic; "minor" has its sixth and seventh both natural and raised."""
 
 _LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_ACCIDENTALS = {"": 0, "#": 1, "b": -1}
 
 Fifths = TypeVar("Fifths", int, Ints)
 
@@ -100,8 +99,8 @@ def fewest_accidentals(fifths: Fifths) -> Fifths:
 
 
 def pitch_class(note: str) -> int:
-    """The pitch class, 0 being C, of a letter with or without one accidental: "Bb" is 10."""
-    return (_LETTERS[note[0]] + _ACCIDENTALS[note[1:]]) % 12
+    """The pitch class, 0 being C, of a letter and any accidentals: "Bb" is 10, "F##" is 7."""
+    return (_LETTERS[note[0]] + note.count("#") - note.count("b")) % 12
 
 
 def pitch_name(pitch: int) -> str:

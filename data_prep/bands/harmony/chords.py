@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tokenizer import theory
+from tokenizer.chords.symbols import split_symbol
 from tokenizer.errors import InputError, unknown
 
 QUALITIES: dict[str, tuple[int, ...]] = {
@@ -56,7 +57,6 @@ _SPELLED = {"o": "dim", "o7": "dim7", "ø": "m7b5", "ø7": "m7b5", "+": "aug", "
 
 _SHARPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 _FLATS = ("C", "Db", "D", "Eb", "E", "F", "Gb", "G", "Ab", "A", "Bb", "B")
-_LETTERS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 # Signatures of the twelve major keys, spelled with the fewest accidentals (six flats, not sharps).
 _FIFTHS = (0, -5, 2, -3, 4, -1, -6, 1, -4, 3, -2, 5)
 
@@ -144,10 +144,10 @@ def pitch_class(name: str) -> int:
     Raises:
         InputError: if the name is none.
     """
-    letter, accidentals = name[:1].upper(), name[1:]
-    if letter not in _LETTERS or accidentals.strip("#b"):
+    note = name[:1].upper() + name[1:]
+    if not re.fullmatch(r"[A-G][#b]*", note):
         raise InputError(f"there is no note called '{name}'; write C, F# or Bb")
-    return (_LETTERS[letter] + accidentals.count("#") - accidentals.count("b")) % 12
+    return theory.pitch_class(note)
 
 
 @lru_cache(maxsize=8192)
@@ -245,13 +245,13 @@ def parse_symbol(text: str) -> Chord:
     Raises:
         InputError: if it is none.
     """
-    match = re.fullmatch(r"([A-G][b#]?)([^/]*)(?:/([A-G][b#]?))?", text.strip())
-    if match is None:
+    parts = split_symbol(text.strip())
+    if parts is None:
         raise InputError(f"'{text}' is no chord symbol")
-    root = pitch_class(match[1])
+    root, suffix, bass = parts
     quality = {"+": "aug", "maj": "", "min": "m", "743": "7", "7+": "7#5", "o": "dim"}.get(
-        match[2], match[2]
+        suffix, suffix
     )
     if quality not in QUALITIES:
-        raise unknown(f"chord quality in '{text}'", match[2], QUALITIES)
-    return Chord(root, quality, pitch_class(match[3]) if match[3] else root)
+        raise unknown(f"chord quality in '{text}'", suffix, QUALITIES)
+    return Chord(root, quality, bass)

@@ -1,0 +1,1 @@
+"""Chords: their names, charts, and how they are estimated from notes."""
