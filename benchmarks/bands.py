@@ -5,8 +5,8 @@
 `--songs` is a folder of `musenet bands`; without one, six songs of each style are made. `--real`
 and `--drummers` are folders of MIDI. Beside the statistics of `musenet.evaluation.statistics`:
 
-    L(t)              similarity of bars t apart: notes that both have over notes that either has
-                      (Yu et al. 2022, Museformer, NeurIPS), on sixteenths
+    L(t)              similarity of bars t apart, as in `musenet.evaluation.similarity`, but of
+                      onsets on sixteenths, by pitch class in the key of C
     exact repeats     share of bars that are an earlier bar again, note for note, on sixteenths
     notes per bar     by role: drums, bass, the others
     velocity spread   standard deviation
@@ -36,11 +36,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from data_prep.bands.notation.style import load, names
 from data_prep.bands.song import compose
 from data_prep.report import html
+from musenet.evaluation.similarity import jaccard, lag_sums
 from musenet.evaluation.statistics import BarGrid, statistics_of
 from musenet.export import piano_roll
 from tokenizer import InputError, Score, read
 from tokenizer.theory import best_key, key_correlations, pitch_class_weights
-from tokenizer.typing import Floats, Mask
+from tokenizer.typing import Mask
 
 LEAST_REAL = 0.58
 """The least difference between two pieces by one composer among the band pieces of Freedoom."""
@@ -82,26 +83,9 @@ class Piece:
         return found.reshape(len(found), -1)
 
 
-def likeness(bars: Mask, others: Mask) -> Floats:
-    """Notes in both over notes in either, for each bar of one and each of another, float (m, n)."""
-    a, b = bars.astype(np.float32), others.astype(np.float32)
-    both = a @ b.T
-    either = a.sum(axis=1)[:, None] + b.sum(axis=1)[None] - both
-    return np.asarray(np.where(either > 0, both / np.maximum(either, 1), 1.0))
-
-
-def curve(bars: Mask) -> Floats:
-    """L(t) for t from 1 to `LAGS`; NaN where the song has no bars so far apart."""
-    table = likeness(bars, bars)
-    means = [
-        np.diagonal(table, t).mean() if t < len(bars) else math.nan for t in range(1, LAGS + 1)
-    ]
-    return np.array(means)
-
-
 def difference(bars: Mask, others: Mask) -> float:
     """How much two songs differ, 0 to 1."""
-    table = likeness(bars, others)
+    table = jaccard(bars, others)
     return float(1 - (table.max(axis=1).mean() + table.max(axis=0).mean()) / 2)
 
 
@@ -115,10 +99,8 @@ def figures(piece: Piece, bars: Mask) -> dict[str, float]:
     found["velocity spread"] = float(notes["velocity"].std())
     filled = bars[bars.any(axis=1)]
     found["exact repeats"] = 1 - len(np.unique(filled, axis=0)) / max(1, len(filled))
-    table = likeness(bars, bars)
-    found |= {
-        f"L({t})": float(np.diagonal(table, t).mean()) for t in (1, 2, 4, 8, 16) if t < len(bars)
-    }
+    curve = lag_sums(bars, LAGS).curve
+    found |= {f"L({t})": float(curve[t - 1]) for t in (1, 2, 4, 8, 16) if t < len(bars)}
     return found
 
 
@@ -258,7 +240,8 @@ def curves(bars: dict[str, list[Mask]]) -> html.Html:
     width, height = 640.0, 260.0
     marks = []
     for group, colour in zip(bars.values(), colours, strict=False):
-        means = np.nanmean(np.array([curve(b) for b in group if len(b) > 2]), axis=0)
+        found = np.array([lag_sums(b, LAGS).curve for b in group if len(b) > 2])
+        means = np.nanmean(found, axis=0)
         points = " ".join(
             f"{40 + (width - 50) * t / (LAGS - 1):.1f},{height - 30 - (height - 50) * v:.1f}"
             for t, v in enumerate(means.tolist())

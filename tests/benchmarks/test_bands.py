@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.bands import Piece, curve, difference, figures
+from benchmarks.bands import LAGS, Piece, difference, figures
+from musenet.evaluation.similarity import lag_sums
 from tokenizer import Score
 from tokenizer.score.columns import NOTES
 
@@ -26,7 +27,7 @@ A, B, C = (60, 64, 67, 72), (60, 64, 65, 69), (62, 65, 69, 74)
 
 
 def test_similarity_by_lag() -> None:
-    lags = curve(piece(A, B, A, B).bars())
+    lags = lag_sums(piece(A, B, A, B).bars(), LAGS).curve
     assert lags[:3] == pytest.approx([2 / 6, 1, 2 / 6])  # two of six notes are in both
     assert np.isnan(lags[4:]).all()
 
