@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
+    from musenet.evaluation.report import Evaluation
     from musenet.evaluation.style_map import StyleMap
 
 
@@ -42,6 +43,18 @@ def evaluate(
         Path | None,
         typer.Option(help="Dataset to search for passages that --music copies."),
     ] = None,
+    listening: Annotated[
+        bool,
+        typer.Option(
+            "--listening",
+            help="Measure whether the model listens to its prompt: repeated figures and "
+            "continuations of the pieces.",
+        ),
+    ] = False,
+    listening_pieces: Annotated[
+        int, typer.Option(min=1, help="Figures of each length and continuations for --listening.")
+    ] = 40,
+    seed: Annotated[int, typer.Option(min=0, help="Seed for --listening.")] = 0,
     html: Annotated[Path | None, typer.Option(help="HTML page for the results.")] = None,
     device: Annotated[str, typer.Option(help="Device: cpu, cuda or auto.")] = "auto",
     batch: Annotated[int, typer.Option(min=1, help="Windows per batch.")] = 8,
@@ -72,18 +85,56 @@ def evaluate(
             progress("scoring", done)
 
         found = evaluated(request, scored)
-    for line in table(found.figures):
+    figures = found.figures
+    for line in table(figures):
         print(line)
-    if found.figures["refused"]:
-        print(f"  {len(found.figures['refused'])} files could not be read", file=sys.stderr)
+    if listening:
+        figures["listening"] = _listening(found, listening_pieces, seed)
+    if figures["refused"]:
+        print(f"  {len(figures['refused'])} files could not be read", file=sys.stderr)
     if json is not None:
         from json import dumps
 
-        write_text(json, dumps(found.figures, indent=1, ensure_ascii=False) + "\n")
+        write_text(json, dumps(figures, indent=1, ensure_ascii=False) + "\n")
     if html is not None:
         from musenet.evaluation.page import page
 
-        write_text(html, page(found))
+        write_text(html, page(figures, found.music))
+
+
+def _listening(found: Evaluation, count: int, seed: int) -> dict[str, Any]:
+    """Measure and print copy gain and the similarity of bars."""
+    from musenet.evaluation.generated import decoded
+    from musenet.evaluation.listening import MOST_ROWS, copy_gains, listening_table
+    from musenet.generation.held_out import held_out, similarity_figures
+
+    checkpoint, done = found.checkpoint, 0
+    with ProgressDisplay("pieces") as progress:
+
+        def continued(pieces: int) -> None:
+            nonlocal done
+            done += pieces
+            progress("continuing", done, count)
+
+        progress("repeating figures", 0)
+        gains = copy_gains(
+            checkpoint.model,
+            checkpoint.tokenizer,
+            found.pieces,
+            count=count,
+            rows=min(MOST_ROWS, checkpoint.config.context),
+            seed=seed,
+        )
+        chosen = held_out(decoded(found.pieces, checkpoint.tokenizer), count, seed=seed)
+        figures = {
+            "copy_gain": gains,
+            "continuations": similarity_figures(checkpoint, chosen, seed, continued)
+            if chosen
+            else None,
+        }
+    for line in listening_table(figures):
+        print(line)
+    return figures
 
 
 def embeddings(

@@ -228,10 +228,36 @@ def copy_gain_table(gains: Sequence[dict[str, Any]]) -> list[str]:
     for row in gains:
         fewest, most = row["rounds"]
         rounds = f"{most}" if fewest == most else f"{fewest}–{most}"
-        means = "".join("     –" if bits is None else f"{bits:6.2f}" for bits in row["by_round"])
+        means = "".join(f"{_two(bits):>6}" for bits in row["by_round"])
         low, high = row["gain_interval"]
         lines.append(
             f"{row['bars']:4d} {row['music']:9} {row['figures']:7d} {rounds:>6}{means}"
             f"{row['first']:7.2f} {row['later']:6.2f}  {row['gain']:.2f} ({low:.2f}–{high:.2f})"
         )
     return lines
+
+
+SHOWN_LAGS = (1, 2, 3, 4, 8, 16, 32)
+"""Distances at which tables show the similarity of bars."""
+
+
+def listening_table(figures: dict[str, Any]) -> list[str]:
+    """What `musenet evaluate --listening` found, as lines of text."""
+    lines = ["copy gain: bits per note of a figure, each time that it is played"]
+    lines += copy_gain_table(figures["copy_gain"])
+    if found := figures["continuations"]:
+        lines += [
+            "",
+            f"similarity of bars t apart, of which the later one is new ({found['pieces']} pieces, "
+            f"{found['bars']} bars after {found['prompt_bars']})",
+            f"{'t':14}" + "".join(f"{t:6d}" for t in SHOWN_LAGS),
+        ]
+        for name, key in (("continuations", "similarity"), ("real music", "real_similarity")):
+            values = (found[key][t - 1] for t in SHOWN_LAGS)
+            lines.append(f"{name:14}" + "".join(f"{_two(value):>6}" for value in values))
+        lines.append(f"similarity error {found['similarity_error']:.3f} (mean over t of 1 to 40)")
+    return lines
+
+
+def _two(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"

@@ -11,14 +11,17 @@ from data_prep.report.html import Html
 from tokenizer import to_bytes
 
 from .generated import NamedScore
-from .report import Evaluation
 
 EXCERPTS = 8
 
 
-def page(evaluation: Evaluation) -> str:
-    """The page of an evaluation, with excerpts of generated music."""
-    figures = evaluation.figures
+def page(figures: Mapping[str, Any], music: Sequence[NamedScore] = ()) -> str:
+    """The page of an evaluation, with excerpts of generated music.
+
+    Args:
+        figures: as `musenet evaluate --json` writes them.
+        music: the generated scores that were compared.
+    """
     low, high = figures["interval"]
     lead = (
         f"{figures['bits_per_note']:.3f} bits per note ({low:.3f}–{high:.3f}, 95 % over pieces) on "
@@ -32,7 +35,8 @@ def page(evaluation: Evaluation) -> str:
         _groups("By composer", figures.get("per_composer", {})),
         _statistics(figures.get("music")),
         _originality(figures.get("originality")),
-        _excerpts(evaluation.music),
+        _listening(figures.get("listening")),
+        _excerpts(music),
     ]
     return html.page(f"Evaluation of {figures['weights']}", lead, [p for p in parts if p])
 
@@ -126,6 +130,68 @@ def _originality(figures: Mapping[str, Any] | None) -> Html:
         f"Longest runs of notes, in any key, shared with {figures['library']:,} training pieces.",
         html.table(("", "generated", "held-out real music"), rows),
         html.section("Longer than in 99 % of real music", listed, level=3),
+    )
+
+
+def _listening(figures: Mapping[str, Any] | None) -> Html:
+    """Copy gain, and the similarity of bars."""
+    if not figures:
+        return Html()
+    rows = [
+        (
+            f"{row['bars']}, {row['music']}",
+            row["figures"],
+            "{}–{}".format(*row["rounds"]),
+            f"{row['first']:.2f}",
+            f"{row['later']:.2f}",
+            f"{row['gain']:.2f}",
+            "{:.2f}–{:.2f}".format(*row["gain_interval"]),
+        )
+        for row in figures["copy_gain"]
+    ]
+    header = ("bars", "figures", "rounds", "first time", "from the third", "copy gain", "95 %")
+    return html.section(
+        "Listening to the prompt",
+        "Bits per note of a figure that is played again and again.",
+        html.table(header, rows),
+        _similarity(figures["continuations"]),
+    )
+
+
+def _similarity(figures: Mapping[str, Any] | None) -> Html:
+    """L(t) of continuations and of real music, as two lines."""
+    if not figures:
+        return Html()
+    width, height, marks = 640.0, 240.0, []
+    curves = {"continuations": figures["similarity"], "real music": figures["real_similarity"]}
+    lags = max(map(len, curves.values()))
+    top = max(v for curve in curves.values() for v in curve if v is not None) or 1.0
+    for curve, colour in zip(curves.values(), (html.ORANGE, html.BLUE), strict=True):
+        points = " ".join(
+            f"{40 + (width - 50) * t / max(1, lags - 1):.1f},{210 - 190 * value / top:.1f}"
+            for t, value in enumerate(curve)
+            if value is not None
+        )
+        marks.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        )
+    for t in (1, 4, 8, 16, 24, 32, 40):
+        x = 40 + (width - 50) * (t - 1) / max(1, lags - 1)
+        marks.append(f'<text x="{x:.0f}" y="230" text-anchor="middle">{t}</text>')
+    for share in (0.0, 0.5, 1.0):
+        y = 214 - 190 * share
+        marks.append(f'<text x="34" y="{y:.0f}" text-anchor="end">{share * top:.2f}</text>')
+    return html.section(
+        "Similarity of bars",
+        f"L(t) of bars t apart, the later one new; {figures['pieces']} pieces, "
+        f"{figures['bars']} bars after {figures['prompt_bars']}. Similarity error "
+        f"{figures['similarity_error']:.3f}.",
+        html.figure(
+            "L(t), t in bars",
+            html.svg("L(t)", width, height, marks),
+            html.legend([(html.ORANGE, "continuations"), (html.BLUE, "real music")]),
+        ),
+        level=3,
     )
 
 

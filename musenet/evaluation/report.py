@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from musenet.model.checkpoint import load_checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.precision import device_of, matmul_dtype
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -62,10 +62,14 @@ class Evaluation:
 
     Attributes:
         figures: plain data, as written by `musenet evaluate --json`.
+        checkpoint: the model that was scored.
+        pieces: the music that it was scored on.
         music: the generated scores that were compared, by name; empty if none were given.
     """
 
     figures: dict[str, Any]
+    checkpoint: Checkpoint
+    pieces: tuple[Piece, ...]
     music: tuple[NamedScore, ...] = ()
 
 
@@ -112,13 +116,13 @@ def evaluate(
     if request.baselines is not None:
         figures["baselines"] = baseline_figures(request.baselines, found.pieces, loaded.tokenizer)
     if not request.music:
-        return Evaluation(figures)
+        return Evaluation(figures, loaded, found.pieces)
     made = read_scores(request.music)
     figures["music"] = statistics_figures(made, decoded(found.pieces, loaded.tokenizer))
     if request.library is not None:
         check_same(loaded.tokenizer, dataset_tokenizer(request.library), request.library)
         figures["originality"] = originality_figures(made, found.pieces, request.library)
-    return Evaluation(figures, tuple(made))
+    return Evaluation(figures, loaded, found.pieces, tuple(made))
 
 
 def trained_context(training: dict[str, Any], longest: int) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
 
 from musenet.evaluation.page import EXCERPTS, page
-from musenet.evaluation.report import Evaluation
 from tokenizer import read
 from tokenizer.score.score import NOTES, Score, Track
 
@@ -38,6 +38,28 @@ MUSIC = {
         "made": SHARED,
         "held_out": {**SHARED, "percentile_99": 31.0},
         "too_close": [{"name": "<b>.mid", "longest": 44, "at_note": 3, "piece": "ave.mid"}],
+    },
+}
+LISTENING = {
+    "copy_gain": [
+        {
+            "bars": 4,
+            "music": "disguised",
+            "figures": 7,
+            "rounds": [3, 8],
+            "first": 8.5,
+            "later": 2.25,
+            "gain": 6.25,
+            "gain_interval": [5.5, 7.0],
+        }
+    ],
+    "continuations": {
+        "pieces": 5,
+        "prompt_bars": 2,
+        "bars": 3,
+        "similarity": [0.5, 0.25, None],
+        "real_similarity": [0.5, 0.75, None],
+        "similarity_error": 0.25,
     },
 }
 
@@ -85,7 +107,7 @@ def song(pitch: int) -> Score:
 
 
 def test_the_page_holds_the_figures_and_nothing_that_was_not_found() -> None:
-    found = Reader(page(Evaluation(FIGURES)))
+    found = Reader(page(FIGURES))
     assert found.headings == ["Evaluation of <mini>", "By field", "By source"]
     assert ["wait", "1.500"] in found.rows
     sources = [row for row in found.rows if row[0] in ("A & B", "C")]
@@ -96,7 +118,7 @@ def test_the_page_holds_the_figures_and_nothing_that_was_not_found() -> None:
 
 
 def test_generated_music_stands_beside_real_music() -> None:
-    found = Reader(page(Evaluation({**FIGURES, **MUSIC})))
+    found = Reader(page({**FIGURES, **MUSIC}))
     assert ["polyphony", "2.500", "2.250", "2.125–2.750", "yes", "+0.10"] in found.rows
     assert ["pitch range", "9.500", "2.250", "2.125–2.750", "no", ""] in found.rows
     assert ["percentile 99", "21", "31"] in found.rows
@@ -105,7 +127,7 @@ def test_generated_music_stands_beside_real_music() -> None:
 
 def test_the_music_can_be_saved_and_nothing_is_fetched() -> None:
     songs = tuple((f"{i}.mid", song(40 + i)) for i in range(EXCERPTS + 2))
-    found = Reader(page(Evaluation(FIGURES, songs)))
+    found = Reader(page(FIGURES, songs))
     assert all(target.startswith("data:") for _, target in found.links)
     saved = [(name, target) for name, target in found.links if name]
     assert [name for name, _ in saved] == [f"{i}.mid" for i in range(EXCERPTS)]
@@ -113,3 +135,17 @@ def test_the_music_can_be_saved_and_nothing_is_fetched() -> None:
         kind, _, data = target.partition(";base64,")
         assert kind == "data:audio/midi"
         assert read(base64.b64decode(data)).notes["pitch"].tolist() == [40 + number]
+
+
+def test_listening_is_a_table_and_two_curves() -> None:
+    text = page({**FIGURES, "listening": LISTENING})
+    found = Reader(text)
+    assert ["4, disguised", "7", "3–8", "8.50", "2.25", "6.25", "5.50–7.00"] in found.rows
+    assert "Similarity error 0.250" in text
+    lines = re.findall(r'points="([^"]*)"', text)
+    heights = [[float(point.split(",")[1]) for point in line.split()] for line in lines]
+    assert len(lines) == 2
+    assert [len(line) for line in heights] == [2, 2]  # where it is known
+    assert heights[0][1] > heights[0][0] > heights[1][1]  # 0.25 lies below 0.5, that below 0.75
+    text = page({**FIGURES, "listening": {**LISTENING, "continuations": None}})
+    assert "Similarity" not in text

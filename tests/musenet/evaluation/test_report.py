@@ -110,6 +110,21 @@ def test_the_command_writes_what_it_promises(
     assert "bits per note" in capsys.readouterr().out
 
 
+def test_the_command_measures_listening(
+    folder: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "figures.json"
+    hills = [folder / "hills"]
+    command(hills, weights=str(weights), json=out, listening=True, listening_pieces=3)
+    figures = json.loads(out.read_text())["listening"]
+    found = [(row["bars"], row["music"], row["figures"]) for row in figures["copy_gain"]]
+    assert found[2:4] == [(2, "as it is", 3), (2, "disguised", 3)]
+    assert figures["continuations"] is None  # the tunes are short
+    assert "copy gain" in capsys.readouterr().out
+    command(hills, weights=str(weights), json=out)
+    assert "listening" not in json.loads(out.read_text())
+
+
 def test_generated_music_is_described_and_compared(
     folder: Path, dataset: Path, weights: Path, tmp_path: Path
 ) -> None:
@@ -135,7 +150,7 @@ def test_generated_music_is_described_and_compared(
     if "copy.mid" in close:
         assert close["copy.mid"]["longest"] == 60
         assert close["copy.mid"]["piece"] == "hills/0.mid"
-    text = page(found)
+    text = page(result, found.music)
     assert "Originality" in text
     assert text.count("data:audio/midi;base64,") == 8
 
