@@ -269,13 +269,15 @@ def _harmony(old: Floats, new: Floats, first: int, loop: int | None) -> _Harmony
         whole = np.minimum(_shares(old.sum(axis=0)), _shares(new.sum(axis=0))).sum()
         return _Harmony(None, float(whole), None)
     table = np.minimum(_shares(new)[:, None], _shares(old)[None]).sum(axis=-1)
+    silent = (weights.sum(axis=1) == 0 for weights in (new, old))
+    table[np.ix_(*silent)] = 1  # bars without a pitch are alike
     places = np.arange(len(old)) % length
     fits = np.array([table[:, places == q].max(axis=1, initial=0.0) for q in range(length)])
     own = (first + np.arange(len(new))) % length, np.arange(len(new))
     mine = fits[own]
     if length == 1:
         return _Harmony(length, float(mine.mean()), None)
-    best = (mine >= fits.max(axis=0) - 1e-9) & new.any(axis=1)
+    best = (mine >= fits.max(axis=0) - 1e-9) & (mine > 0)
     return _Harmony(length, float(mine.mean()), float(best.mean()))
 
 

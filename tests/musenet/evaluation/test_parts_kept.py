@@ -113,6 +113,18 @@ def test_a_loop_that_slipped_by_a_bar_is_not_in_place() -> None:
     assert kept(band((CHORDS[1:] + CHORDS[:1]) * 2), loop=0).harmony == pytest.approx(1)
 
 
+def test_bars_without_a_pitch_are_alike() -> None:
+    score = band()
+    notes = score.notes
+    third = notes["start"] // BAR % 4 == 2
+    rests = replace(score, notes=notes[~third | (notes["program"] == 128)])
+    again = kept(rests, rests)
+    assert again.harmony == again.in_place == pytest.approx(1)
+    played = kept(score, rests)
+    assert played.harmony == played.in_place == pytest.approx(0.75)
+    assert kept(rests).in_place == 0.75
+
+
 def test_silence_in_quarters() -> None:
     score = band()
     notes = score.notes
