@@ -17,7 +17,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from musenet.evaluation.inputs import dataset_pieces
+from musenet.evaluation.inputs import find_pieces
 from musenet.evaluation.listening import BARS, MOST_ROWS, copy_gain_table, copy_gains
 from musenet.model.checkpoint import load_checkpoint
 from musenet.model.precision import matmul_dtype
@@ -37,7 +37,7 @@ def main() -> None:
     gains = copy_gains(
         loaded.model,
         loaded.tokenizer,
-        dataset_pieces(asked.dataset, asked.split),
+        find_pieces([asked.dataset], loaded.tokenizer, asked.split).pieces,
         bars=[int(bars) for bars in asked.bars.split(",")],
         count=asked.figures,
         rows=min(asked.rows, loaded.config.context),

@@ -59,7 +59,7 @@ def find_pieces(paths: Sequence[Path], tokenizer: Tokenizer, split: str) -> Foun
     for path in paths:
         if is_dataset(path):
             check_same(tokenizer, dataset_tokenizer(path), path)
-            pieces += dataset_pieces(path, split)
+            pieces += dataset_pieces(path, split, tokenizer)
     folders = [os.fspath(path) for path in paths if not is_dataset(path)]
     found = _midi_pieces(folders, tokenizer) if folders else Found((), {})
     result = Found((*pieces, *found.pieces), found.refused)
@@ -90,8 +90,14 @@ def dataset_tokenizer(dataset: Path) -> Tokenizer:
     return Tokenizer.load(dataset / "tokenizer.json")
 
 
-def dataset_pieces(dataset: Path, split: str) -> list[Piece]:
+def dataset_pieces(dataset: Path, split: str, tokenizer: Tokenizer | None = None) -> list[Piece]:
     """The pieces of one split of a dataset, in the order of its table.
+
+    Args:
+        dataset: the folder.
+        split: train, validation or test.
+        tokenizer: of the model that reads the prefixes, whose composers and styles may be others;
+            by default the dataset's.
 
     Raises:
         InputError: if there is no such split, or nothing is in it.
@@ -103,7 +109,7 @@ def dataset_pieces(dataset: Path, split: str) -> list[Piece]:
             held.corpora[i],
             held.labels(i),
             held.tokens(i),
-            held.tokenizer,
+            tokenizer or held.tokenizer,
         )
         for i in range(len(held))
     ]

@@ -15,7 +15,7 @@ from data_prep import prepare
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from musenet.cli.evaluate import evaluate as command
-from musenet.evaluation.inputs import dataset_pieces
+from musenet.evaluation.inputs import dataset_pieces, find_pieces
 from musenet.evaluation.page import page
 from musenet.evaluation.report import EvaluationRequest, evaluate, trained_context
 from musenet.model.checkpoint import load_checkpoint, save_checkpoint
@@ -23,6 +23,7 @@ from musenet.model.config import preset
 from musenet.model.transformer import Transformer
 from tokenizer import InputError, Tokenizer, write
 from tokenizer.encoding.structure import STRUCTURE_SIZES
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.score.score import NOTES, TIME_SIGNATURES, Score, Track
 
 
@@ -95,6 +96,27 @@ def test_a_dataset_is_scored_by_its_split(dataset: Path, weights: Path) -> None:
     names = test["baselines"]
     assert names["order_1"]["bits_per_note"] < test["bits_per_note"] / 2
     assert names["best_pairs"]["bits_per_note"] < names["order_0"]["bits_per_note"]
+
+
+def test_prefixes_hold_what_the_model_knows(dataset: Path) -> None:
+    theirs = Tokenizer.load(dataset / "tokenizer.json").vocabulary
+    kept = tuple(name for name in theirs.controls if not name.startswith("instrument:"))
+    ours = Tokenizer(Vocabulary(theirs.grid, kept))
+    for piece in find_pieces([dataset], ours, "test").pieces:
+        names = [ours.vocabulary.name(value) for value in piece.prefix[:, 0].tolist()]
+        assert "time_signature:3/4" in names
+        assert [theirs.name(value) for value in dataset_prefix(dataset, piece.name)] == [
+            *names[:1],
+            "instrument:0",
+            *names[1:],
+        ]
+
+
+def dataset_prefix(dataset: Path, name: str) -> list[int]:
+    """Field 0 of a piece's prefix in the dataset's own tokens."""
+    (found,) = (piece for piece in dataset_pieces(dataset, "test") if piece.name == name)
+    values: list[int] = found.prefix[:, 0].tolist()
+    return values
 
 
 def test_the_command_writes_what_it_promises(
