@@ -1,163 +1,274 @@
-"""Which MIDI files symusic reads exactly: checks of the bytes that cost less than parsing.
+"""The whole structure of a file checked at once, in NumPy: which files symusic may read.
 
-symusic loses its place after some System Exclusive messages and overflows after 2**31 ticks. A file
-in which that might happen is left to `tokenizer.midi.smf`; a doubt counts as no.
+`scan` accepts a file only if `tokenizer.midi.smf` would accept each of its events and symusic reads
+them alike; a doubt counts as no, and the file is left to `smf`. So both give the same verdict.
+
+An event with a status of 0x80–0xBF or 0xE0–0xEF has three bytes below 128: the last of its delta
+and two of data. Counted from the first event of a run of such events, the number of low bytes
+before a byte above 127 therefore tells what it is: with rest 0 by division by three a part of a
+delta, with rest 1 a status, with rest 2 an error. Only the other events, which are few, are walked
+over one by one; each ends a run.
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from tokenizer.typing import Ints
+from tokenizer.errors import MidiError
+from tokenizer.typing import Ints, Mask
 
 from . import smf
 
-END_OF_TRACK = b"\xff\x2f\x00"
-EXCLUSIVE_END = b"\xf7"
-TEMPO = b"\xff\x51\x03"
-TICKS = 2**31  # a sum of long deltas from which on 32 bits may overflow
+HIGH_BYTES = bytes(range(128, 256))
+Bytes = npt.NDArray[np.uint8]
 
-# Ends of tracks, and tempos and signatures that are not as long as they should be.
-MARKS = re.compile(rb"\xff(?:\x2f\x00|\x51[^\x03]|\x58[^\x04]|\x59[^\x02])", re.DOTALL)
-TEMPOS = re.compile(rb"(?:\xff\x51\x03.{3}[\x80-\xff]{0,3}[\x00-\x7f]){1,999}", re.DOTALL)
-BLOCK = 1024  # high bytes checked at once
+TICKS = 2**31  # from here on 32 bits overflow
+DELTA_PART, STATUS, ERROR, OUTSIDE = range(4)  # what a high byte of a run, or outside of runs, is
 
+TEMPO = re.compile(rb"([\x80-\xff]{0,1}[\x00-\x7f])\xff\x51\x03(.{3})", re.DOTALL)
+TEMPOS = re.compile(rb"(?:[\x80-\xff]{0,1}[\x00-\x7f]\xff\x51\x03.{3}){1,9999}", re.DOTALL)
+LENGTHS = {smf.TEMPO: 3, smf.TIME: 4, smf.KEY: 2, smf.END: 0}  # as symusic takes these to be
+SAFE_BYTES, LONG_DELTAS = 2**17, 2**8  # a file with fewer has fewer ticks, but for longer deltas
 
-class Exactness(NamedTuple):
-    """Which parts of a file symusic reads as `tokenizer.midi.smf` does."""
-
-    notes: bool
-    tempos: bool  # and signatures: it reads past those that are not as long as they should be
-
-
-def notes_are_exact(data: bytes) -> bool:
-    """Whether symusic reads the notes of these bytes as `tokenizer.midi.smf` does."""
-    return exactness(data).notes
+# Whether a status is not of three low bytes.
+OTHER = np.array([status >= 0xC0 and status & 0xF0 != 0xE0 for status in range(256)])
+# What a high byte is, by four times the low bytes before it modulo 3, plus the run's own rest.
+PHASES = np.array([(low - first) % 3 if first < 3 else 3 for low in range(3) for first in range(4)])
+PHASES = PHASES.astype(np.uint8)
+# Whether it is wrong: by the same, and by 16 if another high byte follows at once.
+WRONG = np.concatenate([PHASES == ERROR, (PHASES == ERROR) | (PHASES == STATUS)])
+WRONG = np.append(WRONG[:12], [False] * 4 + WRONG[12:].tolist())
 
 
-def exactness(data: bytes) -> Exactness:
-    """Which parts of these bytes symusic reads exactly."""
-    found = MARKS.findall(data)
-    ends = found.count(END_OF_TRACK)
-    return Exactness(_notes_are_exact(data, ends), ends == len(found))
+Other = tuple[int, int, int, int, int, int, bytes, bytes]
+"""An event that ends a run: a meta, a System Exclusive, or one with a single data byte.
+
+The number of its track; how many low and how many high bytes of the file stand before the run that
+it ends; how many low bytes before the event itself, its delta included; its status; the kind of a
+meta, else 0; its data; and the tempos that follow at once, with their deltas, as in the file.
+"""
 
 
-def _notes_are_exact(data: bytes, ends: int) -> bool:
+class Scan(NamedTuple):
+    """A file whose every byte is where it should be.
+
+    Attributes:
+        data: the file.
+        tracks: how many it has.
+        value: its bytes above 127, `(H,)` uint8.
+        low: how many bytes below 128 stand before each of them, `(H,)`.
+        place: for each, the latter modulo 3 times four, plus the same of its run; see `PHASES`.
+        others: what ends each run; the last of a track is its end.
+    """
+
+    data: bytes
+    tracks: int
+    value: Bytes
+    low: Ints
+    place: Bytes
+    others: list[Other]
+
+    def phase(self) -> Bytes:
+        """What each high byte is, `(H,)` uint8."""
+        return PHASES.take(self.place)
+
+    def statuses(self, kinds: Mask) -> Ints:
+        """The indices of the statuses of three-byte events whose value is among the kinds."""
+        found = np.flatnonzero(kinds.take(self.value))
+        return found[PHASES.take(self.place.take(found)) == STATUS]
+
+
+def scan(data: bytes) -> Scan | None:
+    """The structure of a file, or None where symusic might not read it as `smf` does."""
+    tracks = _tracks(data)
+    if not tracks:
+        return None
+    high = np.flatnonzero(np.frombuffer(data, np.int8) < 0)
+    value = np.frombuffer(data, np.uint8).take(high)
+    low = high - np.arange(len(high))
+    marks = np.flatnonzero(OTHER.take(value))
+    walk = _Walk(data, high.take(marks).tolist(), marks.tolist())
+    try:
+        for number, (start, stop) in enumerate(tracks):
+            if not walk.track(number, start, stop):
+                return None
+    except (IndexError, MidiError):  # an event reaches past the end, or its length is none
+        return None
+    found = Scan(data, len(tracks), value, low, _places(low, walk), walk.others)
+    return found if _is_sound(found) else None
+
+
+def deltas(scan: Scan) -> Ints:
+    """What each high byte adds to its delta, `(H,)`: 0 for those that are no part of one."""
+    same = scan.low[1:] == scan.low[:-1]
+    part = scan.phase() == DELTA_PART
+    added = (scan.value & 0x7F).astype(np.int64) << 7
+    added[:-1][same] <<= 7
+    added[:-2][same[1:] & same[:-1]] <<= 7
+    added *= part
+    return added
+
+
+def tempos_of(run: bytes) -> list[tuple[int, bytes]]:
+    """The tempos of a run, each with the ticks since the event before it."""
+    return [
+        (delta[0] if len(delta) == 1 else (delta[0] & 127) << 7 | delta[1], body)
+        for delta, body in TEMPO.findall(run)
+    ]
+
+
+def ticks_of(run: bytes) -> int:
+    """How long a run of tempos is."""
+    deltas = b"".join([delta for delta, _ in TEMPO.findall(run)])
+    low = sum(deltas.translate(None, HIGH_BYTES))
+    high = len(deltas) - len(deltas.translate(None, HIGH_BYTES))
+    return low + (sum(deltas) - low - 128 * high << 7)
+
+
+def _tracks(data: bytes) -> list[tuple[int, int]] | None:
+    """Where the events of each track begin and end, if nothing about the chunks is odd."""
     if data[:9] != b"MThd\x00\x00\x00\x06\x00" or len(data) < 14 or data[9] > 1:
-        return False
+        return None
     if data[12] >= 0x80 or not data[12] | data[13]:
-        return False
-    if ends != data[10] << 8 | data[11]:
-        return False  # a track has none, or goes on after it
-    # 0xF7 ends System Exclusive, or stands alone, or is part of a delta
-    exclusive = EXCLUSIVE_END in data
+        return None
+    tracks = []
     at = 14
-    for _ in range(ends):
+    for _ in range(data[10] << 8 | data[11]):
         start = at + 8
         stop = start + int.from_bytes(data[at + 4 : start], "big")
-        if data[at : at + 4] != b"MTrk" or data[max(start, stop - 3) : stop] != END_OF_TRACK:
-            return False
-        if exclusive and not _exclusive_is_exact(data, start, stop):
-            return False
+        if data[at : at + 4] != b"MTrk" or stop > len(data) or stop < start + 4:
+            return None
+        tracks.append((start, stop))
         at = stop
-    return at == len(data) and _deltas_fit(data)
+    return tracks if at == len(data) else None
 
 
-def _deltas_fit(data: bytes) -> bool:
-    """Whether no sum of deltas can overflow; a delta of four bytes begins with three high ones."""
-    array = np.frombuffer(data, np.uint8)
-    high = array[:-2] & array[1:-1]
-    high &= array[2:]
-    if high.tobytes().isascii():
-        return True
-    ticks = 0
-    for at in np.flatnonzero(high >= 0x80).tolist():
-        if data.find(TEMPO, at - 5, at) < 0 and data[at + 3] < 0x80:
-            ticks += smf.read_length(data, at, at + 4)[0]
-    return ticks < TICKS
+class _Walk:
+    """The walk from one event that is not of three low bytes to the next."""
 
+    def __init__(self, data: bytes, at: list[int], marks: list[int]) -> None:
+        self.data = data
+        self.at = at  # the offset of every byte that such an event may begin with
+        self.marks = marks  # how many high bytes stand before each
+        self.others: list[Other] = []
+        self.bounds: list[int] = []  # each run's first high byte, and the one after its last
+        self.next = 0  # among `at`
+        self.end = 0  # of the track before
+        self.count = 0  # low bytes before it
 
-def _exclusive_is_exact(data: bytes, start: int, stop: int) -> bool:
-    """Whether a track's System Exclusive messages are whole and have no running status after.
-
-    Its last byte, 0xF7, is also found in deltas and tempos. Where the bytes before one do not show
-    it to be that, the events up to it are walked over: those with two data bytes together, the
-    others, which are few, singly.
-    """
-    last = -1
-    at = data.find(EXCLUSIVE_END, start, stop)
-    while at >= 0:
-        if data[at - 1] < 0x80 and data.find(TEMPO, at - 5, at) < 0 and not _ends_event(data, at):
-            last = at
-        at = data.find(EXCLUSIVE_END, at + 1, stop)
-    if last < 0:
-        return True
-    high = np.flatnonzero(np.frombuffer(data, np.uint8, stop - start, start) >= 0x80) + start
-    running = 0  # the data bytes of an event under running status
-    at = _after_delta(data, start)
-    while at <= last:
-        status = data[at]
-        if status == 0xFF:
-            tempos = TEMPOS.match(data, at, stop)
-            if tempos is not None:
-                at = tempos.end()
+    def track(self, number: int, start: int, stop: int) -> bool:
+        """Walk over a track; whether all that was met is sound and it ends where it should."""
+        data, keep, bounds = self.data, self.others.append, self.bounds
+        at = start
+        run = self.count + len(data[self.end : start].translate(None, HIGH_BYTES))
+        running = last = 0  # the data bytes of an event without status, and the status of one byte
+        while True:
+            place = at + 1 if data[at] < 128 else _after_delta(data, at)
+            status, low = data[place], run + 1
+            if status < 128 and running != 2:
+                if running != 1:
+                    return False
+                bounds += (at - run, place - low)
+                keep((number, run, at - run, low, last, 0, data[place : place + 1], b""))
+                at, run = place + 1, run + 2
                 continue
-            size, at = smf.read_length(data, at + 2, stop)
-            at = _after_delta(data, at + size)
-        elif status == 0xF0:
-            size, at = smf.read_length(data, at + 1, stop)
-            at = _after_delta(data, at + size)
-            if data[at] < 0x80:
-                return False
-        elif status > 0xF0:
-            return False
-        else:
-            if status >= 0x80:
-                running = smf.DATA_BYTES[status & 0xF0]
-                at += 1
-            if running == 0:
-                return False
-            at += running
-            at = _after_pairs(data, at, high) if running == 2 else _after_delta(data, at)
-            if at < 0:
-                return False
-    return True
+            if status < 0xC0 or status & 0xF0 == 0xE0:
+                place = self._mark(at, run)
+                if not 0 < place < stop:
+                    return False
+                status, low, running = data[place], place - self.marks[self.next], 2
+            bounds += (at - run, place - low)
+            kind, tempos = 0, b""
+            if status < 0xE0:
+                begin, end, running, last = place + 1, place + 2, 1, status
+                if data[begin] > 127:
+                    return False
+            else:
+                kind, begin, end = _system(data, place, stop)
+                if kind < 0 or (status == 0xF0 and smf.changes_drums(data[begin:end])):
+                    return False
+                running = running if status == 0xFF else -1
+            keep_from = end
+            if kind == smf.TEMPO:
+                tempos = _tempos_after(data, end, stop)
+                end += len(tempos)
+            keep((number, run, at - run, low, status, kind, data[begin:keep_from], tempos))
+            at, run = end, low + len(data[place:end].translate(None, HIGH_BYTES))
+            if at == stop:
+                self.end, self.count = at, run
+                return True
 
-
-def _ends_event(data: bytes, at: int) -> bool:
-    """Whether an event with its status and two data bytes stands before `at`, so a delta there."""
-    status, first, second = data[at - 3 : at]
-    return 0x80 <= status < 0xF0 and status & 0xE0 != 0xC0 and first < 0x80 and second < 0x80
-
-
-def _after_pairs(data: bytes, at: int, high: Ints) -> int:
-    """Pass over events with two data bytes; give where the first other one has its status, or −1.
-
-    Each such event has three low bytes, with running status or without: the last of the delta and
-    the two data bytes. So a high byte belongs to a delta if the number of low bytes since the first
-    event divides by three, is a status if the rest is one, and else cannot be (−1).
-
-    Args:
-        data: a file.
-        at: where an event begins.
-        high: the offsets of all bytes above 127 in the track.
-    """
-    index = int(np.searchsorted(high, at))
-    first = at - index
-    while index < len(high):
-        block = high[index : index + BLOCK]
-        phase = (block - first - np.arange(index, index + len(block))) % 3
-        values = np.frombuffer(data, np.uint8)[block]
-        other = (phase == 2) | (phase == 1) & (values >= 0xC0) & ((values & 0xF0) != 0xE0)
-        if other.any():
-            found = int(other.argmax())
-            return int(block[found]) if phase[found] == 1 else -1
-        index += BLOCK
-    return len(data)
+    def _mark(self, at: int, run: int) -> int:
+        """The offset of the event that ends the run which begins at `at`, or −1 in doubt."""
+        index = bisect_left(self.at, at, self.next)
+        while True:
+            rest = (self.at[index] - self.marks[index] - run) % 3
+            if rest:
+                self.next = index
+                return self.at[index] if rest == STATUS else -1
+            index += 1
 
 
 def _after_delta(data: bytes, at: int) -> int:
-    return smf.read_length(data, at, len(data))[1]
+    while data[at] > 127:
+        at += 1
+    return at + 1
+
+
+def _system(data: bytes, place: int, stop: int) -> tuple[int, int, int]:
+    """The kind of a meta (0 of System Exclusive, −1 in doubt), and where its data are."""
+    kind, at = data[place + 1], place + 2
+    if data[place] != 0xFF:
+        kind, at = 0 if data[place] == 0xF0 else 128, place + 1
+    size, begin = data[at], at + 1
+    if size > 127:
+        size, begin = smf.read_length(data, at, stop)
+    end = begin + size
+    is_end = kind == smf.END
+    if kind > 127 or end > stop or is_end != (end == stop) or LENGTHS.get(kind, size) != size:
+        return -1, begin, end
+    return kind, begin, end
+
+
+def _tempos_after(data: bytes, at: int, stop: int) -> bytes:
+    """The tempos that follow at once."""
+    found = TEMPOS.match(data, at, stop)
+    return b"" if found is None else found[0]
+
+
+def _places(low: Ints, walk: _Walk) -> Bytes:
+    """Where each high byte stands in its run; see `Scan.place`."""
+    bounds = np.array([0, *walk.bounds, len(low)])
+    firsts = np.full(len(bounds) - 1, 3, np.uint8)
+    firsts[1::2] = [other[1] % 3 for other in walk.others]
+    count = low.astype(np.uint32)
+    count -= count // 3 * 3
+    place = count.astype(np.uint8)
+    place <<= 2
+    place |= firsts.repeat(np.diff(bounds))
+    return place
+
+
+def _is_sound(scan: Scan) -> bool:
+    """Whether every high byte of the runs may be where it is, and no time overflows."""
+    same = scan.low[1:] == scan.low[:-1]  # the next high byte follows at once
+    key = scan.place.copy()
+    key[:-1] |= same.view(np.uint8) << 4
+    if WRONG.take(key).any():
+        return False
+    if np.count_nonzero(same) > LONG_DELTAS:
+        same &= scan.phase()[:-1] == DELTA_PART
+    long = np.count_nonzero(same)
+    three = long > 1 and (same[1:] & same[:-1]).any()
+    if not three and long <= LONG_DELTAS and len(scan.data) < SAFE_BYTES:
+        return True
+    same &= scan.phase()[:-1] == DELTA_PART
+    if (same[2:] & same[1:-1] & same[:-2]).any():
+        return False  # a delta of more than four bytes
+    ticks = int(deltas(scan).sum()) + sum(ticks_of(other[-1]) for other in scan.others if other[-1])
+    return ticks + 128 * len(scan.data) < TICKS

@@ -1,36 +1,31 @@
 """Reading a MIDI file into a score, and writing one.
 
-A file that symusic reads exactly (see `fast_path`) goes through symusic, whose columns are joined
-into those of the score; what symusic leaves out (controls on other channels, raw texts) is parsed
-from the bytes on first access. Every other file is parsed byte by byte with `tokenizer.midi.smf`.
-Both paths give the same score.
+A file of which `fast_path` shows that every byte is sound goes through symusic, whose notes become
+those of the score; every other file is parsed byte by byte with `tokenizer.midi.smf`. Both paths
+give the same score, at once: nothing of a score is read later, and it does not hold its file.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, overload
 
 from tokenizer import files
 from tokenizer.errors import InputError, MidiError, unknown
 from tokenizer.score.batch import batches
-from tokenizer.score.columns import GLOBAL
 from tokenizer.score.score import Score
-from tokenizer.typing import Array
 
 from . import repair, smf, to_score
+from .layout import Layout, layout_of, unwrapped
 from .repair import Report
 from .symusic_reader import Parsed, parse, scores_of
 from .write import score_to_bytes
 
 Programs = Literal["track", "channel"]
 Source = str | os.PathLike[str] | bytes
-Opened = tuple[Parsed | Score | InputError, str | None]  # with the file's name
+Opened = Parsed | Score | InputError
 
-STATED = re.compile(rb"\xff[\x51\x58\x59]")  # tempos, time signatures, key signatures
 LARGEST_FILE = 16 * 2**20  # the longest opera has under 2 MB
 
 
@@ -49,7 +44,7 @@ def read(source: Source, *, repair: bool = False, programs: Programs = "track") 
         InputError: for a file that cannot be opened.
     """
     _check(programs)
-    return _or_raise(_scores([_opened(source, repair, programs)], repair, programs)[0])
+    return _or_raise(_scores([_opened(source, repair, programs)])[0])
 
 
 @overload
@@ -136,8 +131,8 @@ def _results(
     sources: Iterable[Source], salvage: bool, programs: Programs
 ) -> Iterator[Score | InputError]:
     opened = (_opened(source, salvage, programs) for source in sources)
-    for batch in batches(opened, lambda file: file[0].size if isinstance(file[0], Parsed) else 0):
-        yield from _scores(batch, salvage, programs)
+    for batch in batches(opened, lambda file: file.size if isinstance(file, Parsed) else 0):
+        yield from _scores(batch)
 
 
 def _opened(source: Source, salvage: bool, programs: Programs) -> Opened:
@@ -145,22 +140,15 @@ def _opened(source: Source, salvage: bool, programs: Programs) -> Opened:
     try:
         data, name = _bytes_of(source)
     except InputError as error:
-        return error, None
+        return error
     parsed = parse(data) if programs == "track" else None
-    return parsed or _score_or_error(data, name, salvage, programs), name
+    return parsed or _score_or_error(data, name, salvage, programs)
 
 
-def _scores(batch: Sequence[Opened], salvage: bool, programs: Programs) -> list[Score | InputError]:
+def _scores(batch: Sequence[Opened]) -> list[Score | InputError]:
     """The results of opened files."""
-    sorted_ = iter(scores_of([file for file, _ in batch if isinstance(file, Parsed)], _columns))
-    results: list[Score | InputError] = []
-    for file, name in batch:
-        if isinstance(file, Parsed):
-            score = next(sorted_)
-            results.append(score or _score_or_error(file.data, name, salvage, programs))
-        else:
-            results.append(file)
-    return results
+    scores = iter(scores_of([file for file in batch if isinstance(file, Parsed)]))
+    return [next(scores) if isinstance(file, Parsed) else file for file in batch]
 
 
 def _score_or_error(
@@ -196,6 +184,8 @@ def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, 
     dropped = 0
     try:
         layout, parsed = _parsed(data)
+        if salvage:
+            damage = repair.read_past_ends(unwrapped(data)[0], layout, parsed)
     except MidiError as error:
         saved = repair.salvaged(data) if salvage else None
         if saved is None or not any(events.notes for events in saved.tracks):
@@ -216,19 +206,16 @@ def _read_fully(data: bytes, salvage: bool, programs: Programs) -> tuple[Score, 
     return score, report
 
 
-def _parsed(
-    data: bytes, holding: re.Pattern[bytes] | None = None
-) -> tuple[smf.Layout, list[smf.Events]]:
-    """Every track's events; of tracks without bytes that `holding` matches, none."""
-    inner, offset = smf.unwrapped(data)
+def _parsed(data: bytes) -> tuple[Layout, list[smf.Events]]:
+    """Every track's events."""
+    inner, offset = unwrapped(data)
     try:
-        layout = smf.layout(inner)
+        layout = layout_of(inner)
         parsed = []
         for start, stop in layout.tracks:
             events = smf.Events()
-            if holding is None or holding.search(inner, start, stop):
-                smf.read_events(inner, start, stop, events)
-                smf.check_end(inner, start, stop, events)
+            smf.read_events(inner, start, stop, events)
+            smf.check_end(inner, start, stop, events)
             parsed.append(events)
     except MidiError as error:
         at = None if error.offset is None else error.offset + offset
@@ -238,12 +225,15 @@ def _parsed(
     return layout, parsed
 
 
-def _oddities(layout: smf.Layout, parsed: list[smf.Events]) -> list[str]:
+def _oddities(layout: Layout, parsed: list[smf.Events]) -> list[str]:
     found = list(layout.oddities)
     if layout.format == 2:
         found.append(f"type 2: its {len(parsed)} songs follow each other")
     if layout.division >= 0x8000:
         found.append("SMPTE time: ticks are parts of a second, its tempos are ignored")
+    for port, channel in sorted(to_score.drum_channels(parsed)):
+        if channel != smf.DRUM_CHANNEL:
+            found.append(f"channel {channel + 1} of port {port} is a drum part of GS or XG")
     for number, events in enumerate(parsed):
         for words, count in events.oddities.items():
             times = f" ({count} times)" if count > 1 else ""
@@ -251,15 +241,3 @@ def _oddities(layout: smf.Layout, parsed: list[smf.Events]) -> list[str]:
         if events.unfinished:
             found.append(f"track {number + 1}: {events.unfinished} notes never end; dropped")
     return found
-
-
-def _columns(data: bytes, kind: str) -> dict[str, Array]:
-    """A column of a file and others that are read with it, byte by byte.
-
-    What holds for the whole score mostly stands in a track of its own, and only that one is read.
-    """
-    if kind in GLOBAL:
-        with contextlib.suppress(MidiError):
-            score = to_score.assembled(*_parsed(data, holding=STATED), by_channel=False)
-            return {kind: getattr(score, kind) for kind in GLOBAL}
-    return _read_fully(data, salvage=True, programs="track")[0].columns()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -17,26 +17,29 @@ from typing import Any, NamedTuple
 import numpy as np
 import symusic.core
 
-from tokenizer.errors import MidiError
 from tokenizer.instruments import DRUMS
 from tokenizer.score import columns
 from tokenizer.score.columns import NOTES
 from tokenizer.score.score import Score, Track
 from tokenizer.typing import Array, Ints
 
-from .fast_path import exactness
-
-ColumnsOf = Callable[[bytes, str], Mapping[str, Array]]
+from .fast_path import scan
+from .non_note_events import NonNotes, changes_programs, count_kept, holds_text, non_notes
+from .smf import DRUM_CHANNEL
+from .to_score import pedals_of
 
 # The fields of symusic's columns, in the order in which they fill a row of 32-bit words.
 NOTE_FIELDS = ("time", "duration", "pitch", "velocity")
 TEMPO_FIELDS = ("time", "mspq")
 TIME_FIELDS = ("time", "numerator", "denominator")
 KEY_FIELDS = ("time", "key", "tonality")
+CONTROL_FIELDS = ("time", "number", "value")
+BEND_FIELDS = ("time", "value")
 # A note as symusic pickles it: two bytes of no meaning come last.
 STATE = np.dtype(
     [("start", "<i4"), ("duration", "<i4"), ("pitch", "u1"), ("velocity", "u1"), ("", "V2")]
 )
+CONTROL = np.dtype([("time", "<i4"), ("number", "u1"), ("value", "u1"), ("", "V2")])
 # Signatures as symusic pickles them.
 TIME_SIGNATURE, KEY_SIGNATURE = struct.Struct("<iBB2x"), struct.Struct("<ibB2x")
 # What notes are sorted by, as the bytes of one number, the lowest first.
@@ -45,34 +48,50 @@ SHORT = 2**16 - 1  # ticks: durations from here on have the same sorting key
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 
 
+class Controls(NamedTuple):
+    """The controls and pitch bends of each track, as symusic pickles them."""
+
+    controls: tuple[bytes, ...]
+    pitch_bends: tuple[bytes, ...]
+
+    def columns(self, notes: Array) -> dict[str, Array]:
+        """The columns of a score beside its notes."""
+        controls = _joined("controls", self.controls, CONTROL)
+        bends = _joined("pitch_bends", self.pitch_bends, columns.TEMPOS)
+        pedals = pedals_of(controls, columns.end(notes))
+        return {**EMPTY, "controls": controls, "pitch_bends": bends, "pedals": pedals}
+
+
 class Parsed(NamedTuple):
     """A file as symusic has read it, before its notes are sorted.
 
     Attributes:
-        data: the whole file.
         ticks_per_quarter: its resolution.
         tracks: those that have notes.
         states: each of these tracks' notes, as rows of `STATE`.
         size: how many notes there are.
-        stated: the states of its tempos, time and key signatures, if they are right.
+        stated: its tempos, time and key signatures, if symusic has them right.
+        more: its other events, if there are any.
     """
 
-    data: bytes
     ticks_per_quarter: int
     tracks: tuple[Track, ...]
     states: tuple[bytes, ...]
     size: int
-    stated: tuple[bytes, bytes, bytes] | None
+    stated: dict[str, Array]
+    more: Controls | NonNotes | None
 
 
 def parse(data: bytes) -> Parsed | None:
     """Read a file through symusic, or give None where that might not be exact."""
+    if sys.byteorder == "big":
+        return None  # rows are put together as they lie in memory, lowest byte first
+    structure = scan(data)
+    if structure is None:
+        return None
     try:
-        exact = exactness(data)
-        if sys.byteorder == "big" or not exact.notes:
-            return None  # rows are put together as they lie in memory, lowest byte first
         found = symusic.core.ScoreTick.from_midi(data)
-    except (MidiError, IndexError, RuntimeError, ValueError):
+    except (RuntimeError, ValueError):
         return None
     tracks, states = [], []
     for part in found.tracks:
@@ -84,54 +103,69 @@ def parse(data: bytes) -> Parsed | None:
             return None  # symusic puts this for bytes that are not UTF-8
         tracks.append(Track(name, DRUMS, True, program) if part.is_drum else Track(name, program))
         states.append(state)
-    stated = None
-    if exact.tempos:
-        stated = (
-            _state(found.tempos, TEMPO_FIELDS),
-            _state(found.time_signatures, TIME_FIELDS),
-            _state(found.key_signatures, KEY_FIELDS),
-        )
+    stated = {
+        "tempos": _tempos(_state(found.tempos, TEMPO_FIELDS)),
+        "time_signatures": _time_signatures(_state(found.time_signatures, TIME_FIELDS)),
+        "key_signatures": _keys(_state(found.key_signatures, KEY_FIELDS)),
+    }
+    known = {kind: column for kind, column in stated.items() if column is not None}
+    more: Controls | NonNotes | None = None
+    if len(known) < len(stated) or holds_text(structure):
+        known = known if len(known) == len(stated) else {}
+        more = non_notes(structure, stated=not known)
+    elif any(counts := count_kept(structure)):
+        alone = not changes_programs(structure)
+        more = (alone and _controls(found.tracks, counts)) or non_notes(structure, stated=False)
+    if isinstance(more, NonNotes) and not _are_at(tracks, more):
+        return None
     size = sum(map(len, states)) // STATE.itemsize
-    return Parsed(data, found.ticks_per_quarter, tuple(tracks), tuple(states), size, stated)
+    return Parsed(found.ticks_per_quarter, tuple(tracks), tuple(states), size, known, more)
 
 
-def scores_of(files: Sequence[Parsed], columns_of: ColumnsOf) -> list[Score | None]:
-    """The scores of parsed files, their notes sorted together; None where one begins before 0.
+def _controls(parts: Any, counts: tuple[int, int]) -> Controls | None:
+    """The controls and bends of the tracks with notes, if all that the file has are there.
 
-    Args:
-        files: any number.
-        columns_of: reads a column of a file, and perhaps others, in another way, where symusic
-            does not do.
+    Else some are on channels that their own track plays no notes on, or symusic has put them on
+    several tracks.
     """
+    parts = [part for part in parts if len(part.notes)]
+    controls = tuple(_state(part.controls, CONTROL_FIELDS) for part in parts)
+    bends = tuple(_state(part.pitch_bends, BEND_FIELDS) for part in parts)
+    if (sum(map(len, controls)) // 8, sum(map(len, bends)) // 8) != counts:
+        return None
+    return Controls(controls, bends)
+
+
+def _are_at(tracks: Sequence[Track], more: NonNotes) -> bool:
+    """Whether the tracks that symusic found are those where notes may be."""
+    return [(track.is_drum, track.kit if track.is_drum else track.program) for track in tracks] == [
+        (channel == DRUM_CHANNEL, program) for _, channel, program in more.places
+    ]
+
+
+def scores_of(files: Sequence[Parsed]) -> list[Score]:
+    """The scores of parsed files, their notes sorted together."""
     played = [file for file in files if file.tracks]
     notes = iter(_sorted(played) if played else ())
-    scores: list[Score | None] = []
+    scores = []
     for file in files:
         column = next(notes) if file.tracks else EMPTY["notes"]
-        if column is None:
-            scores.append(None)
-            continue
-        rest = partial(_rest, file.data, file.stated, columns_of)
-        scores.append(Score.trusted(file.ticks_per_quarter, file.tracks, {"notes": column}, rest))
+        known = {**EMPTY, "notes": column, **file.stated}
+        rest = None
+        if file.more is not None:
+            known = {"notes": column, **file.stated}
+            rest = partial(_rest, file.more, column)
+        scores.append(Score.trusted(file.ticks_per_quarter, file.tracks, known, rest))
     return scores
 
 
-def _rest(
-    data: bytes, stated: tuple[bytes, bytes, bytes] | None, columns_of: ColumnsOf, kind: str
-) -> Mapping[str, Array]:
-    """A column beside the notes, when it is first asked for, and others that come with it.
-
-    Tempos and signatures come from symusic where it has them right, everything else from the bytes.
-    """
-    if stated is not None and kind in columns.GLOBAL:
-        tempos, times, keys = _tempos(stated[0]), _time_signatures(stated[1]), _keys(stated[2])
-        if tempos is not None and times is not None and keys is not None:
-            return {"tempos": tempos, "time_signatures": times, "key_signatures": keys}
-    return columns_of(data, kind)
+def _rest(more: Controls | NonNotes, notes: Array, _kind: str) -> Mapping[str, Array]:
+    """The columns beside the notes, when one of them is first asked for."""
+    return more.columns(notes)
 
 
-def _sorted(files: Sequence[Parsed]) -> list[Array | None]:
-    """The notes of each file as a sorted column of NOTES, or None if the first begins before 0.
+def _sorted(files: Sequence[Parsed]) -> list[Array]:
+    """The notes of each file as a sorted column of NOTES.
 
     The tracks are runs of keys that are nearly in order, which a stable sort only has to merge.
     """
@@ -157,7 +191,7 @@ def _sorted(files: Sequence[Parsed]) -> list[Array | None]:
     key, notes = key.take(order), notes.take(order)
     _settle(notes, key, bounds)
     notes.flags.writeable = False
-    return [notes[a:b] if key[a] >= 0 else None for a, b in pairwise(bounds)]
+    return [notes[a:b] for a, b in pairwise(bounds)]
 
 
 def _order_within(key: Ints, bounds: list[int]) -> Ints:
@@ -236,6 +270,20 @@ def _keys(state: bytes) -> Array | None:
     return column
 
 
+def _joined(kind: str, states: Sequence[bytes], dtype: np.dtype[Any]) -> Array:
+    """One column of what each track has."""
+    rows = np.frombuffer(b"".join(states), dtype)
+    column = np.empty(len(rows), columns.DTYPES[kind])
+    for name, given in zip(column.dtype.names or (), rows.dtype.names or (), strict=False):
+        if name != "track":
+            column[name] = rows[given]
+    sizes = [len(state) // dtype.itemsize for state in states]
+    column["track"] = np.arange(len(states)).repeat(sizes)
+    column = columns.ordered(kind, column)
+    column.flags.writeable = False
+    return column
+
+
 def _column(kind: str, rows: list[Any]) -> Array:
     """A read-only column of rows that are in order."""
     if not rows:
@@ -255,7 +303,7 @@ def _state(events: Any, fields: tuple[str, ...]) -> bytes:
 
 def _packed(arrays: Mapping[str, Array], fields: tuple[str, ...]) -> bytes:
     words = [arrays[name].astype(np.int32) for name in fields]
-    if fields != TEMPO_FIELDS:
+    if len(fields) > 2:
         words[-2:] = [words[-2] & 0xFF | (words[-1] & 0xFF) << 8]
     return np.stack(words, axis=1).tobytes()
 
@@ -274,6 +322,13 @@ def _is_pickled_as_words() -> bool:
             TIME_FIELDS,
         ),
         (symusic.core.KeySignatureTickList.from_numpy(one, high, low.astype(np.uint8)), KEY_FIELDS),
+        (
+            symusic.core.ControlChangeTickList.from_numpy(
+                one, low.astype(np.uint8), low.astype(np.uint8)
+            ),
+            CONTROL_FIELDS,
+        ),
+        (symusic.core.PitchBendTickList.from_numpy(one, two), BEND_FIELDS),
     ]
     for events, fields in samples:
         state = np.frombuffer(events.__getstate__(), np.uint8)
@@ -281,7 +336,7 @@ def _is_pickled_as_words() -> bool:
         if len(state) != 4 + len(packed):
             return False
         used = np.ones((len(one), len(packed) // len(one)), bool)
-        used[:, -2:] = fields == TEMPO_FIELDS  # the others end in two bytes of no meaning
+        used[:, -2:] = len(fields) == 2  # the others end in two bytes of no meaning
         if not np.array_equal(state[4:][used.ravel()], packed[used.ravel()]):
             return False
     return True

@@ -21,12 +21,15 @@ from tokenizer.score.score import Score, Track
 from tokenizer.typing import Array
 
 from . import smf
+from .layout import Layout, quarter_of_smpte
 from .repair import SharedChannel
+
+BANK, XG_DRUM_BANKS = 0, 126  # the control of the bank's upper part, and the first with drum kits
 
 Place = tuple[int, int, int]  # file track, channel, program
 
 
-def assembled(layout: smf.Layout, parsed: list[smf.Events], by_channel: bool) -> Score:
+def assembled(layout: Layout, parsed: list[smf.Events], by_channel: bool) -> Score:
     """A score of the parsed tracks of a file.
 
     Args:
@@ -40,7 +43,7 @@ def assembled(layout: smf.Layout, parsed: list[smf.Events], by_channel: bool) ->
     """
     ticks_per_quarter, tempos = layout.division, None
     if layout.division >= 0x8000:
-        ticks_per_quarter, microseconds = smf.quarter_of_smpte(layout.division)
+        ticks_per_quarter, microseconds = quarter_of_smpte(layout.division)
         tempos = [(0, microseconds)]
     offsets = _offsets(layout, parsed)
     ticks_per_quarter, divisor = _resolution(ticks_per_quarter, parsed, offsets)
@@ -49,15 +52,33 @@ def assembled(layout: smf.Layout, parsed: list[smf.Events], by_channel: bool) ->
     if len(notes) >= NO_TRACK:
         raise MidiError(f"the file has {len(notes)} parts; at most {NO_TRACK - 1} can be held")
     numbers = {place: i for i, place in enumerate(sorted(notes))}
+    drums = drum_channels(parsed)
+    is_drum = {place: (parsed[place[0]].port, place[1]) in drums for place in numbers}
     known: dict[str, Array] = {
-        "notes": _sorted_notes(notes, numbers),
+        "notes": _sorted_notes(notes, numbers, is_drum),
         "tempos": _column("tempos", tempos or _tempos(layout, parsed, times)),
         "time_signatures": _column("time_signatures", _timed(parsed, times, "time_signatures")),
         "key_signatures": _column("key_signatures", _timed(parsed, times, "key_signatures")),
     }
     known |= _rest(parsed, times, numbers, known["notes"])
-    tracks = tuple(_track(place, parsed) for place in numbers)
+    tracks = tuple(_track(place, parsed, drum) for place, drum in is_drum.items())
     return Score.trusted(ticks_per_quarter, tracks, known)
+
+
+def non_note_columns(
+    parsed: list[smf.Events], places: Sequence[Place], notes: Array
+) -> dict[str, Array]:
+    """Every column but the notes, of a file whose notes are known and whose ticks are the score's.
+
+    Args:
+        parsed: the file's tracks.
+        places: what each track of the score is.
+        notes: the score's.
+    """
+    times = [_Times(0, 1)] * len(parsed)
+    numbers = {place: number for number, place in enumerate(places)}
+    stated = {kind: _column(kind, _timed(parsed, times, kind)) for kind in columns.GLOBAL}
+    return stated | _rest(parsed, times, numbers, notes)
 
 
 def text_of(data: bytes) -> str:
@@ -83,6 +104,39 @@ def shared_channels(parsed: list[smf.Events]) -> tuple[SharedChannel, ...]:
         differing = sum(changes.at(port, note) != note[4] for _, note in notes)
         found.append(SharedChannel(port, channel, tracks, len(notes), differing))
     return tuple(found)
+
+
+def drum_channels(parsed: list[smf.Events]) -> set[tuple[int, int]]:
+    """The (port, channel) of every drum part with notes: channel 10, and what GS or XG makes one.
+
+    What holds when the first note of the channel begins holds for all of them.
+    """
+    begins: dict[tuple[int, int], int] = {}
+    banks, parts = defaultdict(list), defaultdict(list)
+    for events in parsed:
+        for start, _, _, _, _, channel, _ in events.notes:
+            place = events.port, channel
+            begins[place] = min(start, begins.get(place, start))
+        for time, number, value, channel, _ in events.controls:
+            if number == BANK:
+                banks[events.port, channel].append((time, value >= XG_DRUM_BANKS))
+        for time, channel, is_drum in events.drum_parts:
+            parts[events.port, channel].append((time, is_drum))
+    xg = any(events.xg for events in parsed)
+    found = set()
+    for place, begin in begins.items():
+        is_drum = place[1] == smf.DRUM_CHANNEL
+        if xg:
+            is_drum |= _in_force(banks[place], begin, False)
+        if _in_force(parts[place], begin, is_drum):
+            found.add(place)
+    return found
+
+
+def _in_force(changes: list[tuple[int, bool]], time: int, otherwise: bool) -> bool:
+    """The last of changes at or before a tick."""
+    before = sorted((at, number, value) for number, (at, value) in enumerate(changes) if at <= time)
+    return before[-1][2] if before else otherwise
 
 
 def pedals_of(controls: Array, end: int) -> Array:
@@ -149,7 +203,7 @@ class _Programs:
         return rows[index - 1][2] if index else 0
 
 
-def _offsets(layout: smf.Layout, parsed: list[smf.Events]) -> list[int]:
+def _offsets(layout: Layout, parsed: list[smf.Events]) -> list[int]:
     """The tick at which each file track begins: 0, but in type 2 after the song before it."""
     if layout.format != 2:
         return [0] * len(parsed)
@@ -180,7 +234,9 @@ def _notes(
 
 
 def _sorted_notes(
-    groups: dict[Place, Sequence[tuple[Any, ...]]], numbers: dict[Place, int]
+    groups: dict[Place, Sequence[tuple[Any, ...]]],
+    numbers: dict[Place, int],
+    is_drum: dict[Place, bool],
 ) -> Array:
     rows = [
         (
@@ -188,18 +244,16 @@ def _sorted_notes(
             duration,
             pitch,
             velocity,
-            DRUMS if channel == smf.DRUM_CHANNEL else program,
-            numbers[file_track, channel, program],
+            DRUMS if is_drum[place] else place[2],
+            numbers[place],
         )
-        for (file_track, channel, program), notes in groups.items()
+        for place, notes in groups.items()
         for start, duration, pitch, velocity, *_ in notes
     ]
     return _column("notes", rows)
 
 
-def _tempos(
-    layout: smf.Layout, parsed: list[smf.Events], times: list[_Times]
-) -> list[tuple[int, int]]:
+def _tempos(layout: Layout, parsed: list[smf.Events], times: list[_Times]) -> list[tuple[int, int]]:
     """The tempos of all tracks; in type 2 each song begins with its own, or with 120."""
     rows = [row for events, at in zip(parsed, times, strict=True) for row in at(events.tempos)]
     if layout.format == 2 and rows:
@@ -220,10 +274,10 @@ def _column(kind: str, rows: Sequence[tuple[Any, ...]]) -> Array:
     return array
 
 
-def _track(place: Place, parsed: list[smf.Events]) -> Track:
-    number, channel, program = place
+def _track(place: Place, parsed: list[smf.Events], is_drum: bool) -> Track:
+    number, _, program = place
     name = text_of(parsed[number].name)
-    if channel == smf.DRUM_CHANNEL:
+    if is_drum:
         return Track(name, DRUMS, True, program)
     return Track(name, program)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tokenizer import InputError, MidiError, read, read_reporting, to_bytes
-from tokenizer.midi.fast_path import notes_are_exact
+from tokenizer.midi.fast_path import scan
 from tokenizer.score.score import CONTROLS, NO_TRACK, NOTES, PITCH_BENDS, TEXTS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -46,6 +46,7 @@ NASTY_REFUSED = {
     "vlq_5_bytes.mid",
     "vlq_endless.mid",
     "sysex_len_huge.mid",
+    "system_common_f2.mid",
     "riff_wave.mid",
     "xmf_magic.mid",
     "gzipped.mid",
@@ -224,11 +225,11 @@ LONG_REST = b"\xf7\x10\x90\x3e\x40\x60\x80\x3e\x40"  # 0xF7 as the first byte of
 
 
 def test_system_exclusive_notes_are_exact_unless_running_status_follows() -> None:
-    assert notes_are_exact(file_of(EXCLUSIVE + NOTE + END))
+    assert scan(file_of(EXCLUSIVE + NOTE + END))
     running = file_of(NOTE + EXCLUSIVE + b"\x60\x3c\x00" + END)
-    assert not notes_are_exact(running)
+    assert not scan(running)
     after = file_of(b"\x00\x90\x3c\x40" + EXCLUSIVE + b"\x60\x3c\x00" + NOTE + END)
-    assert not notes_are_exact(after)
+    assert not scan(after)
     assert read(after).notes["duration"].tolist() == [96, 480]
 
 
@@ -237,13 +238,13 @@ def test_system_exclusive_notes_are_exact_unless_running_status_follows() -> Non
 def test_long_rests_are_not_taken_for_system_exclusive(before: bytes, notes: bytes) -> None:
     tempo = b"\x00\xff\x51\x03\x0f\xf7\x00"
     data = file_of(tempo + before + notes + LONG_REST + tempo + NOTE + END)
-    assert notes_are_exact(data)
+    assert scan(data)
     assert read(data) == read_reporting(data)[0]
 
 
 def test_an_escape_is_left_to_the_byte_parser() -> None:
     data = file_of(NOTE + b"\x00\xf7\x03\x90\x00\x00" + NOTE + END)
-    assert not notes_are_exact(data)
+    assert not scan(data)
     assert len(read(data).notes) == 2
 
 
@@ -254,7 +255,7 @@ def test_unisons_are_ordered_by_duration_velocity_and_track() -> None:
 
     lengths = [(9, 70_000), (9, 66_000), (8, 66_000), (9, 480), (7, 480), (7, 480), (9, 1)]
     data = file_of(*(note(velocity, length) + END for velocity, length in lengths))
-    assert notes_are_exact(data)
+    assert scan(data)
     found = read(data).notes
     by_hand = sorted((length, v, track) for track, (v, length) in enumerate(lengths))
     assert found[["duration", "velocity", "track"]].tolist() == by_hand
@@ -319,3 +320,80 @@ def test_column_types_are_as_promised() -> None:
     assert score.controls.dtype == CONTROLS
     assert score.pitch_bends.dtype == PITCH_BENDS
     assert score.lyrics.dtype == TEXTS
+
+
+REPORTS = FIXTURES / "reports"
+
+
+@pytest.mark.parametrize("name", ["extra_track_beyond_header.mid", "extra_track_vendor.mid"])
+def test_tracks_beyond_the_headers_count_are_an_oddity(name: str) -> None:
+    score, report = read_reporting(REPORTS / name)
+    assert score.notes["pitch"].tolist() == [
+        60,
+        61,
+        62,
+        63,
+    ]  # as mido reads it
+    assert any("bytes follow the last track" in words for words in report.oddities)
+    assert read(REPORTS / name) == score
+
+
+def test_bytes_after_a_premature_end_are_counted_and_repair_reads_on() -> None:
+    score, report = read_reporting(REPORTS / "premature_end_of_track.mid")
+    assert score.notes["pitch"].tolist() == [60, 61]
+    assert any(f"{75 - 46} bytes after the end of the track" in words for words in report.oddities)
+    repaired, report = read_reporting(REPORTS / "premature_end_of_track.mid", repair=True)
+    assert repaired.notes["pitch"].tolist() == [60, 61, 60, 61, 62]
+    assert repaired.notes["start"].tolist() == [0, 480, 960, 1440, 1920]
+    assert report.repaired
+    junk = file_of(NOTE + END + bytes(9))
+    assert read(junk, repair=True) == read(junk)
+    assert not read_reporting(junk, repair=True)[1].repaired
+
+
+def gs_part(block: int, mode: int) -> bytes:
+    """Roland's message that makes a part a drum part (1, 2) or a melodic one (0)."""
+    body = bytes((0x41, 0x10, 0x42, 0x12, 0x40, 0x10 | block, 0x15, mode))
+    return b"\x00\xf0\x0a" + body + bytes((-sum(body[4:]) & 0x7F, 0xF7))
+
+
+def test_gs_drum_parts_are_drums() -> None:
+    score, report = read_reporting(REPORTS / "gs_drums_on_channel_11.mid")
+    assert score.notes["program"].tolist() == [128, 128]
+    assert score.tracks[0].is_drum
+    assert any("channel 11" in words for words in report.oddities)
+    assert read(REPORTS / "gs_drums_on_channel_11.mid") == score
+    for block, channel in ((0, 9), (1, 0), (9, 8), (0xA, 10), (0xF, 15)):
+        note = bytes((0, 0x90 | channel, 60, 64, 96, 0x80 | channel, 60, 0))
+        assert read(file_of(gs_part(block, 1) + note + END)).notes["program"].tolist() == [128]
+        assert read(file_of(gs_part(block, 0) + note + END)).notes["program"].tolist() == [0]
+
+
+def test_xg_drum_parts_and_banks_are_drums() -> None:
+    on = b"\x00\xf0\x08\x43\x10\x4c\x00\x00\x7e\x00\xf7"
+    part = b"\x00\xf0\x08\x43\x10\x4c\x08\x00\x07\x02\xf7"
+    bank = b"\x00\xb0\x00\x7f\x00\xc0\x08"
+    assert read(file_of(part + NOTE + END)).notes["program"].tolist() == [128]
+    score = read(file_of(on + END, bank + NOTE + END))
+    assert score.notes["program"].tolist() == [128]
+    assert score.tracks[0].kit == 8
+    assert read(file_of(bank + NOTE + END)).notes["program"].tolist() == [8]
+
+
+def test_smpte_without_ticks_is_called_that() -> None:
+    with pytest.raises(MidiError, match="SMPTE time of 0 ticks"):
+        read(file_of(NOTE + END, division=(256 - 25) << 8))
+
+
+@pytest.mark.parametrize(
+    ("name", "meters"),
+    [
+        ("meter_3_64.mid", [(0, 3, 64)]),
+        ("meter_255_1.mid", [(0, 255, 1)]),
+        ("pub_timesig_0_4.mid", []),
+    ],
+)
+def test_odd_meters_are_kept_or_named(name: str, meters: list[tuple[int, int, int]]) -> None:
+    score, report = read_reporting(REPORTS / name)
+    assert score.time_signatures.tolist() == meters
+    assert any("time signature" in words for words in report.oddities) == (not meters)

@@ -1,0 +1,173 @@
+"""One verdict for all ways to read: the same files refused, the same notes and events."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tokenizer import MidiError, Score, read, read_all, read_reporting, to_bytes
+from tokenizer.midi.fast_path import scan
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+REAL = sorted((FIXTURES / "midi").glob("*.mid"))
+FILES = REAL + sorted((FIXTURES / "reports").glob("*.mid")) + sorted((FIXTURES / "nasty").glob("*"))
+END = b"\x00\xff\x2f\x00"
+NOTE = b"\x00\x90\x3c\x40\x83\x60\x80\x3c\x40"
+
+Verdict = Score | tuple[str, int | None]
+
+
+def file_of(*tracks: bytes) -> bytes:
+    header = b"MThd\x00\x00\x00\x06\x00\x01" + len(tracks).to_bytes(2, "big") + b"\x01\xe0"
+    return header + b"".join(b"MTrk" + len(t).to_bytes(4, "big") + t for t in tracks)
+
+
+def verdict_of(way: Callable[[], Score]) -> Verdict:
+    """What a way to read gives: a score, or the reason and the place of the refusal."""
+    try:
+        return way()
+    except MidiError as error:
+        return error.reason, error.offset
+
+
+def assert_one_verdict(data: bytes) -> None:
+    """`read`, `read_all`, `read_reporting` and reading by channel refuse or read alike."""
+    score = verdict_of(lambda: read_reporting(data)[0])
+    fast = verdict_of(lambda: read(data))
+    (found,) = read_all([data], errors="return")
+    if not isinstance(score, Score) or not isinstance(fast, Score):
+        assert fast == score == verdict_of(lambda: read(data, programs="channel"))
+        assert isinstance(found, MidiError)
+        return
+    assert fast.tracks == score.tracks
+    for kind, column in score.columns().items():
+        assert np.array_equal(getattr(fast, kind), column), kind
+    assert found == score
+    assert len(read(data, programs="channel").notes) == len(score.notes)
+    assert read(to_bytes(fast)) == read(to_bytes(score))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_every_fixture_has_one_verdict(path: Path) -> None:
+    assert_one_verdict(path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("bad_bend_first.mid", "bad_polyaftertouch.mid", "bad_polyaftertouch_note.mid"),
+        *("silent_loss_strict.mid", "sys_fe_for_ff.mid", "sys_f4.mid", "sys_fd.mid"),
+    ],
+)
+def test_a_byte_that_cannot_be_is_refused_at_once_and_by_name(name: str) -> None:
+    path = FIXTURES / "reports" / name
+    with pytest.raises(MidiError, match=name):
+        read(path)
+
+
+@pytest.mark.parametrize("status", [*range(0xF1, 0xF7), *range(0xF8, 0xFF)])
+def test_system_messages_are_refused_and_never_move_notes(status: int) -> None:
+    data = file_of(NOTE + bytes((0, status, 3, 5)) + NOTE + END)
+    with pytest.raises(MidiError, match=f"0x{status:02X}"):
+        read(data)
+    assert_one_verdict(data)
+
+
+@pytest.mark.parametrize("status", [0x80, 0x90, 0xA0, 0xB0, 0xC0, 0xD0, 0xE0])
+@pytest.mark.parametrize("before", [b"", NOTE, b"\x00\xd0\x05\x01\x06", b"\x00\xe0\x00\x40"])
+@pytest.mark.parametrize("running", [False, True])
+def test_data_bytes_above_127_are_found_in_every_message(
+    status: int, before: bytes, running: bool
+) -> None:
+    count = 1 if status in (0xC0, 0xD0) else 2
+    for place in range(count):
+        good = [0x20] * count
+        bad = good.copy()
+        bad[place] = 0xE7
+        event = bytes((0, status, *good, 0, *bad)) if running else bytes((0, status, *bad))
+        data = file_of(before + event + NOTE + END)
+        assert scan(data) is None
+        assert_one_verdict(data)
+
+
+def test_a_score_does_not_hold_its_file() -> None:
+    for path in REAL:
+        data = path.read_bytes()
+        held = sys.getrefcount(data)
+        score = read(data)
+        assert sys.getrefcount(data) == held
+        assert len(score.columns()) == 9
+        assert sys.getrefcount(data) == held
+
+
+EVENTS = st.one_of(
+    st.tuples(
+        st.sampled_from([0x80, 0x90, 0x91, 0x99, 0xA0, 0xB0, 0xB1, 0xE0, 0xE9]),
+        st.integers(0, 127),
+        st.integers(0, 127),
+    ).map(bytes),
+    st.tuples(st.sampled_from([0xC0, 0xC1, 0xC9, 0xD0]), st.integers(0, 127)).map(bytes),
+    st.tuples(st.integers(0, 127), st.integers(0, 127)).map(bytes),  # running status
+    st.integers(0, 127).map(lambda value: bytes((value,))),
+    st.tuples(
+        st.sampled_from([1, 3, 5, 6, 0x21, 0x51, 0x58, 0x59, 0x7F]), st.binary(max_size=5)
+    ).map(lambda meta: bytes((0xFF, meta[0], len(meta[1]))) + meta[1]),
+    st.binary(min_size=3, max_size=3).map(lambda tempo: b"\xff\x51\x03" + tempo),
+    st.binary(max_size=4).map(lambda body: bytes((0xF0, len(body) + 1)) + body + b"\xf7"),
+    st.binary(min_size=1, max_size=2),
+)
+DELTAS = st.one_of(
+    st.just(b"\x00"),
+    st.integers(0, 127).map(lambda value: bytes((value,))),
+    st.tuples(st.integers(128, 255), st.integers(0, 127)).map(bytes),
+    st.tuples(st.integers(128, 255), st.integers(128, 255), st.integers(0, 127)).map(bytes),
+)
+TRACKS = st.lists(st.tuples(DELTAS, EVENTS).map(b"".join), max_size=25).map(
+    lambda events: b"".join(events) + END
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(TRACKS, min_size=1, max_size=3))
+def test_every_entrance_agrees_on_any_events(tracks: list[bytes]) -> None:
+    assert_one_verdict(file_of(*tracks))
+
+
+SOUND = st.one_of(
+    st.tuples(
+        st.sampled_from([0x80, 0x90, 0x91, 0x99, 0xA0, 0xB0, 0xB1, 0xE0, 0xE9]),
+        st.integers(0, 127),
+        st.integers(0, 127),
+    ).map(bytes),
+    st.tuples(st.sampled_from([0xC0, 0xC1, 0xC9]), st.integers(0, 127)).map(bytes),
+    st.tuples(st.sampled_from([1, 5, 6]), st.text("añż", min_size=1, max_size=3)).map(
+        lambda meta: bytes((0xFF, meta[0], len(meta[1].encode()))) + meta[1].encode()
+    ),
+    st.integers(1, 2**24 - 1).map(lambda tempo: b"\xff\x51\x03" + tempo.to_bytes(3, "big")),
+    st.just(b"\xd1\x05\x83\x60\x06"),
+    st.just(b"\x91\x40\x40\x60\x40\x00\x81\x00\x41\x40"),
+)
+SOUND_TRACKS = st.lists(st.tuples(DELTAS, SOUND).map(b"".join), max_size=40).map(
+    lambda events: b"".join(events) + END
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(SOUND_TRACKS, min_size=1, max_size=4))
+def test_sound_events_are_read_fast_and_exactly(tracks: list[bytes]) -> None:
+    data = file_of(*tracks)
+    assert scan(data) is not None
+    assert_one_verdict(data)
+
+
+def test_long_deltas_cannot_overflow() -> None:
+    long = b"\xff\xff\x7f\x90\x3c\x40\x60\x80\x3c\x40"  # almost 2**21 ticks of rest
+    assert scan(file_of(long * 200 + END)) is not None
+    assert scan(file_of(long * 1100 + END)) is None
+    assert_one_verdict(file_of(long * 1100 + END))
