@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,6 +31,8 @@ class Finding:
         programs: the programs used, ascending; 128 is drums.
         seconds: time of the end of the last note.
         repaired: whether damage was skipped (only with `--repair`).
+        chords: the chart, a text line for four bars (only with `--chords`).
+        chords_from: "file" if its texts name the chords, "notes" if they are estimated.
     """
 
     path: str
@@ -42,6 +44,8 @@ class Finding:
     programs: tuple[int, ...] = ()
     seconds: float = 0.0
     repaired: bool = False
+    chords: str | None = None
+    chords_from: str | None = None
 
 
 def inspect(
@@ -60,6 +64,14 @@ def inspect(
             show_default=False,
         ),
     ] = None,
+    chords: Annotated[
+        bool,
+        typer.Option(
+            "--chords",
+            help="Print the chord chart, from the file's lyrics or markers where they name chords, "
+            "else estimated from the notes.",
+        ),
+    ] = False,
 ) -> None:
     """Show tracks, programs, ranges, tempos, length and irregularities of MIDI files.
 
@@ -79,12 +91,16 @@ def inspect(
     for path, place in files:
         finding, score, report = _look(path, repair is not None)
         refused |= not finding.ok
+        if chords and score is not None:
+            finding = _with_chords(finding, score)
         if as_json:
             print(json.dumps(asdict(finding), ensure_ascii=False), flush=True)
         elif score is None or report is None:
             at = "" if finding.offset is None else f" at byte {finding.offset}"
             line = f"[red]✗[/] {_safe(finding.path)}{at}: {_safe(finding.error or '')}"
             console.print(line)
+        elif chords:
+            _print_chords(console, finding)
         elif alone:
             _print_all(console, finding, score, report)
         else:
@@ -133,6 +149,25 @@ def _look(path: Path, repair: bool) -> tuple[Finding, Score | None, Report | Non
         repaired=report.repaired,
     )
     return finding, score, report
+
+
+def _with_chords(finding: Finding, score: Score) -> Finding:
+    from tokenizer.chords.chart import chart
+    from tokenizer.score.chords import file_chords, score_chart, score_chords
+
+    named = file_chords(score)
+    ticks, chords = score_chords(score) if named is None else named
+    return replace(
+        finding,
+        chords=chart(score_chart(score, ticks, chords)),
+        chords_from="notes" if named is None else "file",
+    )
+
+
+def _print_chords(console: Console, finding: Finding) -> None:
+    source = "as the file names them" if finding.chords_from == "file" else "estimated"
+    console.print(f"[bold]{_safe(finding.path)}[/]: chords {source}")
+    console.print(finding.chords, markup=False)
 
 
 def _print_line(console: Console, finding: Finding, report: Report) -> None:

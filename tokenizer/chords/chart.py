@@ -9,9 +9,13 @@ from itertools import groupby
 from math import lcm
 from typing import NamedTuple
 
-from tokenizer.errors import InputError
+import numpy as np
 
-from .chord import NO_CHORD, Chord
+from tokenizer.errors import InputError
+from tokenizer.typing import Ints
+
+from .beats import BAR_LINE, Beats
+from .chord import CHORDS, NO_CHORD, Chord
 from .symbols import parse_chord
 
 REPEAT_BAR = "%"
@@ -70,6 +74,24 @@ def chart(chords: Iterable[ChartChord]) -> str:
         sounding = rows[-1].chord if rows else sounding
     lines = [bars[n : n + BARS_PER_LINE] for n in range(0, len(bars), BARS_PER_LINE)]
     return "\n".join(" | ".join(line) for line in lines)
+
+
+def charted(changes: Ints, chords: Ints, beats: Beats) -> list[ChartChord]:
+    """A chart of chords by their numbers in `CHORDS`, each from a beat on, ascending.
+
+    As in `parse_chart`, every bar from the first chord on has a chord at its beginning.
+    """
+    opens = beats.accents == BAR_LINE
+    bar = np.cumsum(opens) - 1
+    first = np.flatnonzero(opens)
+    in_bar = np.diff(np.append(first, len(opens)))
+    at = dict(zip(changes.tolist(), chords.tolist(), strict=True))
+    found: list[ChartChord] = []
+    for beat in sorted({*at, *first[first > changes.min(initial=len(opens))].tolist()}):
+        chord = CHORDS[at[beat]] if beat in at else found[-1].chord
+        place = Fraction(beat - int(first[bar[beat]]), int(in_bar[bar[beat]]))
+        found.append(ChartChord(int(bar[beat]), place, chord))
+    return found
 
 
 def _bars(text: str) -> list[list[str]]:

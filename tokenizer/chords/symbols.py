@@ -7,6 +7,7 @@ third and seventh.
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from functools import lru_cache
 
 from tokenizer.errors import InputError
@@ -70,7 +71,7 @@ def parse_chord(text: str) -> Chord:
         raise InputError(
             f"'{text}' is no chord symbol; write such as C, F#m7, Bbmaj7, G7sus4 or N.C.{hint}"
         )
-    return Chord(parts[0], _nearest_quality(frozenset(degrees.values())))
+    return Chord(parts[0], nearest_quality(set(degrees.values())))
 
 
 def is_chord(text: str) -> bool:
@@ -133,8 +134,8 @@ def _spelled(words: list[tuple[str, str]]) -> dict[str, int]:
     return degrees
 
 
-def _nearest_quality(intervals: frozenset[int]) -> str:
-    """The quality that shares most with intervals, of those with the same guide tones.
+def nearest_quality(intervals: Set[int]) -> str:
+    """The quality that shares most with intervals (0 to 11), of those with the same guide tones.
 
     These are the third and the seventh; the seventh counts where a quality has both. Without a
     third, a second or a fourth makes it a suspension; else it counts as major.

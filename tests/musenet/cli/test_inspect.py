@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import mido
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from musenet.cli.inspect import inspect
-from tokenizer import InputError, read
+from tokenizer import InputError, Score, read, write
+from tokenizer.score.columns import NO_TRACK, NOTES, TEXTS
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SAMBA = FIXTURES / "midi" / "groove_latin_samba_fill.mid"
 MASS = FIXTURES / "midi" / "bach_mass_in_b_minor_13.mid"
 CUT = FIXTURES / "nasty" / "trunc_mid_vlq.mid"
 ZIP = FIXTURES / "nasty" / "zip_magic.mid"
-KEYS = "path ok error offset notes tracks programs seconds repaired".split()  # noqa: SIM905
+KEYS = (
+    "path ok error offset notes tracks programs seconds repaired chords chords_from".split()  # noqa: SIM905
+)
 
 app = typer.Typer()
 app.command()(inspect)
@@ -139,3 +144,34 @@ def test_a_missing_file_is_told() -> None:
     assert code == 1
     assert "No such file" in rows(output)[0]["error"]
     assert rows(output)[1]["ok"]
+
+
+def song(path: Path, markers: Sequence[tuple[int, int, str]] = ()) -> Path:
+    """C, Am, F, G, C in block chords, a bar each."""
+    triads = [(48, 64, 67), (45, 60, 64), (41, 60, 69), (43, 62, 71), (48, 64, 67)]
+    notes = [(1920 * n, 1920, pitch, 80, 0, 0) for n, triad in enumerate(triads) for pitch in triad]
+    texts = np.array(list(markers), TEXTS)
+    write(Score(480, notes=np.array(notes, NOTES), markers=texts), path)
+    return path
+
+
+def test_chords_are_estimated(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.mid")
+    assert run(path, "--chords") == (0, f"{path}: chords estimated\nC | Am | F | G\nC\n")
+
+
+def test_chords_that_the_file_names_go_before(tmp_path: Path) -> None:
+    markers = [(0, NO_TRACK, "Cmaj7"), (2880, NO_TRACK, "[D7]"), (3840, NO_TRACK, "Chorus")]
+    path = song(tmp_path / "song.mid", markers)
+    chart = "Cmaj7 | Cmaj7 D7 | D7 | D7\nD7"
+    assert run(path, "--chords") == (0, f"{path}: chords as the file names them\n{chart}\n")
+
+
+def test_chords_as_json(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.mid")
+    code, output = run(path, CUT, "--chords", "--json")
+    assert code == 1
+    assert [(row["chords"], row["chords_from"]) for row in rows(output)] == [
+        ("C | Am | F | G\nC", "notes"),
+        (None, None),
+    ]
