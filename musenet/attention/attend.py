@@ -18,8 +18,9 @@ from torch import Tensor
 from tokenizer.errors import InputError, unknown
 
 from . import xformers
-from .block_attention import block_attention, wide
+from .block_attention import bias_of, block_attention, wide
 from .decompose import PatternPart, parts
+from .local_attention import local_attention
 from .lse_merge import TorchKernel, merged_attention, spread_heads
 from .patterns import mask
 
@@ -64,8 +65,11 @@ def attend(
             F.pad(x, (0, 0, 0, 0, 0, padding)) for x in (q_BTHD, k_BTGD, v_BTGD)
         )
     pieces = parts(pattern, length + padding, row_length)
+    short = q_BTHD.device.type == "cpu" and row_length <= _SHORT_BLOCK
     if not pieces:
         out_BTHD = torch.zeros_like(q_BTHD)
+    elif pattern == "local" and short and backend == "sdpa":
+        out_BTHD = local_attention(q_BTHD, k_BTGD, v_BTGD, row_length)
     elif len(pieces) == 1 and q_BTHD.device.type != "meta":
         out_BTHD = _single(q_BTHD, k_BTGD, v_BTGD, pieces[0], row_length, backend)
     else:
@@ -116,7 +120,9 @@ def _inside(q_NSHD: Tensor, k_NSGD: Tensor, v_NSGD: Tensor, causal: bool) -> Ten
             spread_heads(x, h).transpose(1, 2).reshape(n * h, s, d)
             for x in (q_NSHD, k_NSGD, v_NSGD)
         )
-        return block_attention(q, k, v, causal).view(n, h, s, d).transpose(1, 2).contiguous()
+        seen = torch.ones((s, s), dtype=torch.bool).tril_()
+        out = block_attention(q, k, v, bias_of(seen, q) if causal else None)
+        return out.view(n, h, s, d).transpose(1, 2).contiguous()
     out_NHSD = F.scaled_dot_product_attention(
         q_NSHD.transpose(1, 2),
         k_NSGD.transpose(1, 2),

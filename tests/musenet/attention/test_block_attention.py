@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from musenet.attention.block_attention import block_attention
+from musenet.attention.block_attention import bias_of, block_attention
 
 
 def qkv() -> list[Tensor]:
@@ -18,13 +18,18 @@ def qkv() -> list[Tensor]:
     ]
 
 
+def bias(causal: bool) -> Tensor | None:
+    like = torch.zeros((), dtype=torch.float64)
+    return bias_of(torch.ones(3, 3, dtype=torch.bool).tril(), like) if causal else None
+
+
 @pytest.mark.parametrize("causal", [True, False])
 def test_values_are_pytorchs(causal: bool) -> None:
     q, k, v = qkv()
     expected = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
-    assert torch.allclose(block_attention(q, k, v, causal), expected, atol=1e-12)
+    assert torch.allclose(block_attention(q, k, v, bias(causal)), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_gradients(causal: bool) -> None:
-    assert torch.autograd.gradcheck(lambda q, k, v: block_attention(q, k, v, causal), qkv())
+    assert torch.autograd.gradcheck(lambda q, k, v: block_attention(q, k, v, bias(causal)), qkv())
