@@ -2,7 +2,8 @@
 
 A chunk is split at row boundaries. Each part writes its keys and values to the cache and then reads
 what its pattern can see, so any division of a sequence into chunks gives the same result. Past the
-length of the cache, each new row replaces the oldest.
+length of the cache, each new row replaces the oldest. Layers with the pattern `local` store no more
+than one position sees, so a chunk reads before it writes.
 
 Shape suffixes: B batch, T positions, H query heads, G key-value heads, D channels of a head.
 """
@@ -44,6 +45,8 @@ def attend_cached(
     if start == 0 and 1 < length <= cache.length:
         cache.write(k_BTGD, v_BTGD, 0)
         return attend(q_BTHD, k_BTGD, v_BTGD, cache.pattern, cache.row_length, backend)
+    if cache.pattern == "local" and length > 1:
+        return _latest(q_BTHD, k_BTGD, v_BTGD, cache, start, backend)
     pieces = []
     first = start
     while first < start + length:
@@ -73,6 +76,8 @@ def read(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
     row, column = divmod(first, cache.row_length)
     if cache.pattern == "row":
         return _against(q_BHTD, cache, 0, column + stop - first, q_BHTD.shape[2] > 1)
+    if cache.pattern == "local":
+        return _against(q_BHTD, cache, 0, min(stop, cache.capacity), False)
     if cache.pattern == "previous_row":
         if row == 0:
             return torch.zeros_like(q_BHTD)
@@ -83,6 +88,28 @@ def read(q_BHTD: Tensor, cache: LayerCache, first: int, stop: int) -> Tensor:
     if cache.pattern == "dense" and row < cache.rows:
         return _against(q_BHTD, cache, 0, stop, q_BHTD.shape[2] > 1)
     return _by_specification(q_BHTD, cache, first, stop)
+
+
+def _latest(
+    q_BTHD: Tensor,
+    k_BTGD: Tensor,
+    v_BTGD: Tensor,
+    cache: LayerCache,
+    start: int,
+    backend: str,
+) -> Tensor:
+    """Attention of a chunk in a layer of the pattern `local`, as if it began where it looks back.
+
+    The queries of the positions before are zeros, and their results are dropped.
+    """
+    before = min(start, cache.capacity - 1)
+    keys, values = cache.latest(before, start)
+    q_BTHD = F.pad(q_BTHD, (0, 0, 0, 0, before, 0))
+    k, v = (
+        torch.cat((kept.to(new.dtype), new), 1) for kept, new in ((keys, k_BTGD), (values, v_BTGD))
+    )
+    cache.write(k_BTGD, v_BTGD, start)
+    return attend(q_BTHD, k, v, cache.pattern, cache.row_length, backend)[:, before:]
 
 
 def _against(q_BHTD: Tensor, cache: LayerCache, low: int, high: int, causal: bool) -> Tensor:

@@ -1,7 +1,8 @@
 """The key-value cache: each layer stores only the positions that its pattern can use.
 
-Every buffer is allocated once. With row length l: `row` stores l positions, `previous_row` and
-`local` 2l, all others the whole length, after which the oldest row is overwritten first.
+Every buffer is allocated once. With row length l: `row` and `local` store l positions, those of the
+row and the latest, `previous_row` 2l, all others the whole length, after which the oldest row is
+overwritten first.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 2}
+KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 1}
 
 
 class LayerCache:
@@ -74,6 +75,12 @@ class LayerCache:
         else:
             self.keys[:, :, position % self.capacity] = k_BGD
             self.values[:, :, position % self.capacity] = v_BGD
+
+    def latest(self, count: int, position: int) -> tuple[Tensor, Tensor]:
+        """Keys and values [B, count, G, D] of the positions before `position`, in order."""
+        places = torch.arange(position - count, position, device=self.keys.device) % self.capacity
+        keys, values = (x.index_select(2, places).transpose(1, 2) for x in (self.keys, self.values))
+        return keys, values
 
     def _write_ring(self, new_BGTD: Tensor, ring: Tensor, first: int, stop: int) -> None:
         slot = first % self.capacity

@@ -157,6 +157,8 @@ def attend_at(
     keys[:, :, place], values[:, :, place] = k_BGD[:, :, None], v_BGD[:, :, None]
     if kept.pattern == "row":
         return sdpa(query, keys, values, _up_to(column, length))
+    if kept.pattern == "local":
+        return sdpa(query, keys, values, _up_to(position, length))
     if kept.pattern == "previous_row":
         before = (row - 1) % 2 * length + torch.arange(length, device=row.device)
         keys, values = (x.index_select(2, before) for x in (keys, values))

@@ -28,7 +28,7 @@ Attend = Callable[[Tensor, Tensor, Tensor, LayerCache], Tensor]
 _PACKED = 2**28  # total matrix elements, 1 GB: beyond that, memory matters more than time
 
 
-PATTERNS = ("row", "column", "previous_row", "dense")
+PATTERNS = ("row", "column", "previous_row", "local", "dense")
 """Attention patterns for which one position reads a single block of the cache."""
 
 

@@ -1,7 +1,8 @@
 """Decoding with int8 weights in ONNX Runtime: one graph for the trunk, one per further field.
 
 Keys and values are stored in fp32 in the shapes that the graphs read, so nothing is copied: the
-buffer of a layer is divided into slots, and each step writes one and reads one. The result for a
+buffer of a layer is divided into slots, and each step writes one and reads one. The buffers of
+`dense` layers grow with the sequence, so a step reads no more than there is. The result for a
 sequence does not depend on the others in the batch (see `musenet.decoding.int8_graph`).
 """
 
@@ -29,6 +30,8 @@ from .decode_step import is_fixed_shape
 from .decoder import Choose, InFlight, Peek
 
 Float32s = npt.NDArray[np.float32]
+
+_GROWTH = 256  # positions by which the buffer of a dense layer grows
 
 
 def missing() -> str | None:
@@ -63,7 +66,8 @@ class Int8Decoder:
         self._batch = batch
         self.position = 0
         blocks = [block for block in model.blocks if isinstance(block, Block)]
-        self._layers = [_Keys(block, batch, model.config.context) for block in blocks]
+        context = model.config.context
+        self._layers = [_LayerKeys(block, batch, context) for block in blocks]
         self._graphs = _prepared(model)
         self._feed()
 
@@ -84,7 +88,7 @@ class Int8Decoder:
         self._place = np.zeros(1, np.int64)
         zeros = {"middle": np.full(batch, 128, np.uint8), "bottom": np.zeros(batch, np.uint8)}
         self._masked = {keys.pattern: keys for keys in layers if keys.mask}
-        self._seen = {name: np.zeros(k.capacity, np.float32) for name, k in self._masked.items()}
+        self._seen = {name: np.zeros(k.largest, np.float32) for name, k in self._masked.items()}
         new = np.zeros((batch, len(layers) * 2 * config.groups, 1, config.head_width), np.float32)
         self._new = new.reshape(batch, len(layers), 2, config.groups, config.head_width)
         self._logits = [np.zeros((batch, size), np.float32) for size in config.field_sizes]
@@ -98,7 +102,6 @@ class Int8Decoder:
                 "time_cosine": self._time_turn[0],
                 "time_sine": self._time_turn[1],
                 **zeros,
-                **{f"seen_{pattern}": mask for pattern, mask in self._seen.items()},
             },
             (new, states[0], self._logits[0]),
         )
@@ -117,7 +120,7 @@ class Int8Decoder:
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.start`."""
         for keys in self._layers:
-            keys.clear()
+            keys.clear(rows_NTF.shape[1])
         if rows_NTF.shape[1] > 1:
             for lane in range(len(rows_NTF)):
                 everyone = slice(None) if len(rows_NTF) == 1 else slice(lane, lane + 1)
@@ -150,7 +153,11 @@ class Int8Decoder:
                 self._trunk.bind(f"keys{index}", slot.keys)
                 self._trunk.bind(f"values{index}", slot.values)
         for pattern, keys in self._masked.items():
-            keys.hide(self._seen[pattern], self.position)
+            seen = self._seen[pattern][: keys.capacity]
+            if keys.is_new:
+                self._trunk.bind(f"seen_{pattern}", _as_value(seen))
+                keys.is_new = False
+            keys.hide(seen, self.position)
         self._trunk.run()
         for index, keys in enumerate(self._layers):
             keys.put(self._new[:, index, 0], self._new[:, index, 1], self.position)
@@ -178,31 +185,42 @@ class _Slot(NamedTuple):
     values: Any
 
 
-class _Keys:
+class _LayerKeys:
     """Keys [slots, B, G, C, S] and values [slots, B, G, S, C] of one layer.
 
     A slot contains what one step can read: `column` has one per column, `previous_row` two, one of
     which is written while the other is read.
+
+    Attributes:
+        capacity: S, which grows in `dense` layers up to `largest`.
+        is_new: whether S has changed since this was last set to False.
     """
 
     def __init__(self, block: Block, batch: int, context: int) -> None:
         self.pattern, self._length = block.pattern, block.row_length
-        self.capacity = capacity(block.pattern, block.row_length, context)
+        self.largest = capacity(block.pattern, block.row_length, context)
         self.mask = self.pattern != "previous_row"
-        slots = {"column": self._length, "previous_row": 2}.get(self.pattern, 1)
-        size = (slots, batch, block.groups, block.channels, self.capacity)
-        self._keys = np.zeros(size, np.float32)
-        self._values = np.zeros((*size[:3], self.capacity, block.channels), np.float32)
+        count = {"column": self._length, "previous_row": 2}.get(self.pattern, 1)
+        self._shape = (count, batch, block.groups, block.channels)
+        self._allocate(1)
+
+    def _allocate(self, positions: int) -> None:
+        """New buffers, of zeros, for at least some positions."""
+        self.capacity = self.largest
+        if self.pattern == "dense":
+            self.capacity = min(self.largest, -(-positions // _GROWTH) * _GROWTH)
+        self._keys = np.zeros((*self._shape, self.capacity), np.float32)
+        self._values = np.zeros((*self._shape[:3], self.capacity, self._shape[3]), np.float32)
         self._slots = [
             _Slot(_as_value(keys), _as_value(values))
             for keys, values in zip(self._keys, self._values, strict=True)
         ]
         self._bound: int | None = None
+        self.is_new = True
 
-    def clear(self) -> None:
-        """Clear all slots to zero."""
-        self._keys[:] = 0
-        self._values[:] = 0
+    def clear(self, positions: int) -> None:
+        """Clear all slots to zero, with room for some positions."""
+        self._allocate(positions)
 
     def fill(self, layer: LayerCache, lanes: slice) -> None:
         """Copy the only sequence of a cache."""
@@ -218,6 +236,8 @@ class _Keys:
 
     def read(self, position: int) -> _Slot | None:
         """The slot that a position reads, or None if it is that of the position before."""
+        if self.capacity <= position < self.largest:
+            self._grow(position + 1)
         row, column = divmod(position, self._length)
         number = 0
         if self.pattern == "column":
@@ -228,6 +248,12 @@ class _Keys:
             return None
         self._bound = number
         return self._slots[number]
+
+    def _grow(self, positions: int) -> None:
+        keys, values = self._keys, self._values
+        self._allocate(positions)
+        self._keys[..., : keys.shape[-1]] = keys
+        self._values[..., : keys.shape[-1], :] = values
 
     def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
         """Write the keys and values of a position."""
@@ -241,18 +267,20 @@ class _Keys:
         self._values[slot, :, :, place] = v_BGC
 
     def hide(self, seen_S: Float32s, position: int) -> None:
-        """Write −∞ for the entries of the slot that are not filled yet."""
+        """Write −∞ for the entries of the slot that are not filled yet, or no longer seen."""
         row, column = divmod(position, self._length)
         count = {"column": row, "row": column}.get(self.pattern, position)
         seen_S[:count] = 0
         seen_S[count:] = -np.inf
+        if self.pattern == "local" and count >= self._length:
+            seen_S[count % self._length] = -np.inf
 
 
 def capacity(pattern: str, row_length: int, context: int) -> int:
     """How many positions one step of a layer can read."""
     if pattern == "column":
         return kept(pattern, row_length, context) // row_length
-    return row_length if pattern in ("row", "previous_row") else context
+    return row_length if pattern in ("row", "previous_row", "local") else context
 
 
 class _Bound:
@@ -319,15 +347,13 @@ def _cascade(model: Transformer) -> CascadeHead:
 def _graphs(model: Transformer) -> list[bytes]:
     from . import int8_graph
 
-    blocks = [block for block in model.blocks if isinstance(block, Block)]
-    capacities = [capacity(b.pattern, b.row_length, model.config.context) for b in blocks]
     largest = largest_weight()
     rotation = model.rotations(0, model.config.context, model.embedding.weight)
     if rotation is None:
         raise InputError("the int8 engine does not support learned positions; use --engine eager")
     fields = range(1, len(model.config.field_sizes))
     return [
-        int8_graph.trunk(model, capacities, rotation, largest),
+        int8_graph.trunk(model, rotation, largest),
         *(int8_graph.head_field(_cascade(model), field, largest) for field in fields),
     ]
 

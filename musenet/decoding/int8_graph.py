@@ -116,6 +116,12 @@ class Graph:
         lengths = self.constant(np.array(sizes))
         return self.add_many("Split", (x, lengths), len(sizes), axis=axis)
 
+    def slice(self, x: str, begin: int | None, stop: int | None) -> str:
+        """x[..., begin:stop]."""
+        low, high = 0 if begin is None else begin, 2**31 if stop is None else stop
+        bounds = [self.constant(np.array([value])) for value in (low, high, -1)]
+        return self.add("Slice", x, *bounds)
+
     def embedded(self, table: Tensor, count: int) -> str:
         """The sum of the table's rows at the input `values` [B, count], [B, D]."""
         values = self.input("values", TensorProto.INT64, "B", count)
@@ -165,19 +171,18 @@ class Graph:
         return self.product(self.rounded(inner, positive=True), down)
 
 
-def trunk(model: Transformer, capacities: Sequence[int], rotation: Tensor, largest: int) -> bytes:
+def trunk(model: Transformer, rotation: Tensor, largest: int) -> bytes:
     """The graph of a trunk step and field 0.
 
     Inputs beside the zero points: `values` [B, N], places in the embedding's table; `position`
     [1]; with positions by time `lane` [B, 1], 0, 1, …, `time_cosine` and `time_sine` [B, C/2]; for
     layer i `keys{i}` [B, G, C, S], `values{i}` [B, G, S, C]; for each pattern but
     `previous_row`, whose keys all count, `seen_{pattern}` [S]: 0 for keys that count and −∞ for
-    the others. Outputs: all layers' new keys and values, by turns, [B, layers·2·G, 1, C]; the state
+    the others. S may be another for each pattern, and change from run to run. Outputs: all layers' new keys and values, by turns, [B, layers·2·G, 1, C]; the state
     [B, D]; logits [B, V].
 
     Args:
         model: one that `musenet.decoding.decode_step.is_fixed_shape` allows.
-        capacities: S of each layer.
         rotation: [T, C/2], complex.
         largest: the largest weight after rounding.
     """
@@ -186,8 +191,8 @@ def trunk(model: Transformer, capacities: Sequence[int], rotation: Tensor, large
     normed = graph.norm(x, width)
     attention = _Attention(graph, rotation, by_time=model.config.positions == "rotary_time")
     blocks = (block for block in model.blocks if isinstance(block, Block))
-    for block, capacity in zip(blocks, capacities, strict=True):
-        mixed = attention.add(normed, block, capacity)
+    for block in blocks:
+        mixed = attention.add(normed, block)
         out = graph.product(graph.rounded(mixed), block.out)
         x, normed = graph.add_and_norm(x, out, width)
         x, normed = graph.add_and_norm(x, graph.mlp(normed, block.up, block.down), width)
@@ -224,7 +229,7 @@ class _Attention:
             )
         self._seen: dict[str, str] = {}
 
-    def add(self, normed_BD: str, block: Block, capacity: int) -> str:
+    def add(self, normed_BD: str, block: Block) -> str:
         """A layer's attention of the new row to its cache and, but for `previous_row`, itself."""
         graph, layer = self._graph, len(self.new) // 2
         heads, groups, channels = block.heads, block.groups, block.channels
@@ -237,7 +242,7 @@ class _Attention:
         q = graph.add("Mul", q, graph.constant(_score_scale(block)))
         if groups < heads:
             q = graph.reshape(q, 0, groups, heads // groups, channels)
-        fp32 = TensorProto.FLOAT
+        fp32, capacity = TensorProto.FLOAT, f"S_{block.pattern}"
         keys = graph.input(f"keys{layer}", fp32, "B", groups, channels, capacity)
         values = graph.input(f"values{layer}", fp32, "B", groups, capacity, channels)
         scores = graph.add("MatMul", q, keys)
@@ -247,7 +252,7 @@ class _Attention:
             scores = graph.add("Add", scores, self._seen_by(block.pattern, capacity))
             own = graph.add("MatMul", q, graph.reshape(k, 0, groups, channels, 1))
             shares = graph.add("Softmax", graph.add("Concat", scores, own, axis=-1), axis=-1)
-            share, own = graph.split(shares, (capacity, 1), -1)
+            share, own = graph.slice(shares, None, -1), graph.slice(shares, -1, None)
             mixed = graph.add("Add", graph.add("MatMul", share, values), graph.add("Mul", own, v))
         return graph.reshape(mixed, 0, heads * channels)
 
@@ -264,7 +269,7 @@ class _Attention:
             return pairs[0]
         return [graph.add("Concat", *both, axis=1) for both in zip(*pairs, strict=True)]
 
-    def _seen_by(self, pattern: str, capacity: int) -> str:
+    def _seen_by(self, pattern: str, capacity: str) -> str:
         if pattern not in self._seen:
             fp32 = TensorProto.FLOAT
             self._seen[pattern] = self._graph.input(f"seen_{pattern}", fp32, capacity)

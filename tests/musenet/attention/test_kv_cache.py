@@ -47,7 +47,7 @@ def rows(length: int, batch: int, seed: int = 0) -> tuple[torch.Tensor, torch.Te
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("length", [1, 8, 60, 64])
 def test_positions_kept(pattern: str, length: int) -> None:
-    rows_kept = {"row": 1, "previous_row": 2, "local": 2}.get(pattern, (length + 7) // 8)
+    rows_kept = {"row": 1, "previous_row": 2, "local": 1}.get(pattern, (length + 7) // 8)
     assert kept(pattern, 8, length) == 8 * rows_kept
 
 
