@@ -78,14 +78,9 @@ class Int8Decoder:
         width, layers = config.width, self._layers
         self._features = len(config.structure_sizes)
         columns = len(config.field_sizes) + self._features
-        self._time_rates = None
-        if config.positions == "rotary_time":
-            rates = time_rates(config.head_width // 2, config.steps_per_quarter)
-            self._time_rates = rates.numpy()
-        self._time_turn = np.zeros((2, batch, config.head_width // 2), np.float32)
+        self._turns = _Turns(model, batch)
         self._offsets = model.embedding.offsets.numpy()
         self._values = np.zeros((batch, columns), np.int64)
-        self._place = np.zeros(1, np.int64)
         zeros = {"middle": np.full(batch, 128, np.uint8), "bottom": np.zeros(batch, np.uint8)}
         self._masked = {keys.pattern: keys for keys in layers if keys.mask}
         self._seen = {name: np.zeros(k.largest, np.float32) for name, k in self._masked.items()}
@@ -97,10 +92,7 @@ class Int8Decoder:
             self._graphs[0],
             {
                 "values": self._values,
-                "position": self._place,
-                "lane": np.arange(batch)[:, None],
-                "time_cosine": self._time_turn[0],
-                "time_sine": self._time_turn[1],
+                **self._turns.inputs,
                 **zeros,
             },
             (new, states[0], self._logits[0]),
@@ -142,11 +134,7 @@ class Int8Decoder:
         self._values[:, :fields] = rows_BF
         self._values[:, fields:] = columns_BS[:, : self._features]
         self._values += self._offsets
-        if self._time_rates is not None:
-            angles = columns_BS[:, self._features, None] * self._time_rates
-            np.cos(angles, out=self._time_turn[0], casting="same_kind")
-            np.sin(angles, out=self._time_turn[1], casting="same_kind")
-        self._place[0] = self.position
+        self._turns.turn(self.position, columns_BS[:, self._features :])
         for index, keys in enumerate(self._layers):
             slot = keys.read(self.position)
             if slot is not None:
@@ -178,6 +166,53 @@ class Int8Decoder:
         return rows
 
 
+class _Turns:
+    """What turns the heads of each layer: their rotations times the gain and scale of queries.
+
+    Attributes:
+        inputs: the graph's inputs, which `turn` fills.
+    """
+
+    def __init__(self, model: Transformer, batch: int) -> None:
+        config = model.config
+        rotation = model.rotations(0, config.context, model.embedding.weight)
+        if rotation is None:
+            raise InputError("the int8 engine does not support learned positions; use eager")
+        self._by_index = rotation.numpy()
+        self._rates, self._timed = None, np.zeros(config.heads + config.groups, bool)
+        if config.positions == "rotary_time":
+            rates = time_rates(config.head_width // 2, config.steps_per_quarter)
+            self._rates = rates.numpy()
+            for first, count in ((0, config.heads), (config.heads, config.groups)):
+                self._timed[first + count // 2 : first + count] = True
+        heads = len(self._timed)
+        self._scales = np.stack([_head_scales(b) for b in model.blocks if isinstance(b, Block)])
+        self._turn = np.zeros((2, batch, heads, config.head_width // 2), np.float32)
+        self._scaled = np.zeros((len(self._scales), *self._turn.shape), np.float32)
+        self.inputs: dict[str, Array] = {"turned_by": np.arange(batch * heads).reshape(batch, -1)}
+        for layer, pair in enumerate(self._scaled):
+            for name, table in zip(("cosine", "sine"), pair, strict=True):
+                self.inputs[f"{name}{layer}"] = table.reshape(batch * heads, -1)
+
+    def turn(self, position: int, time_BT: Integers) -> None:
+        """Fill the inputs for a row at a position and, in the first column, at a time."""
+        self._turn[0], self._turn[1] = self._by_index[position].real, self._by_index[position].imag
+        if self._rates is not None:
+            angles = time_BT[:, :1] * self._rates
+            self._turn[:, :, self._timed] = np.stack((np.cos(angles), np.sin(angles)))[:, :, None]
+        np.multiply(self._turn, self._scales[:, None, None, :, None], out=self._scaled)
+
+
+def _head_scales(block: Block) -> Float32s:
+    """The gain of each query head over √C, and 1 for the key heads, [H + G]."""
+    gain = block.fused_gain()
+    scales = np.ones(block.heads + block.groups, np.float32)
+    if gain is not None:
+        scales[:] = gain.detach().float().numpy()
+    scales[: block.heads] *= block.channels**-0.5
+    return scales
+
+
 class _Slot(NamedTuple):
     """The keys and values that one step of a layer reads, as runtime values."""
 
@@ -186,7 +221,7 @@ class _Slot(NamedTuple):
 
 
 class _LayerKeys:
-    """Keys [slots, B, G, C, S] and values [slots, B, G, S, C] of one layer.
+    """Keys and values [slots, B, G, S, C] of one layer.
 
     A slot contains what one step can read: `column` has one per column, `previous_row` two, one of
     which is written while the other is read.
@@ -201,7 +236,8 @@ class _LayerKeys:
         self.largest = capacity(block.pattern, block.row_length, context)
         self.mask = self.pattern != "previous_row"
         count = {"column": self._length, "previous_row": 2}.get(self.pattern, 1)
-        self._shape = (count, batch, block.groups, block.channels)
+        self._shape = (count, batch, block.groups)
+        self._channels = block.channels
         self._allocate(1)
 
     def _allocate(self, positions: int) -> None:
@@ -209,8 +245,8 @@ class _LayerKeys:
         self.capacity = self.largest
         if self.pattern == "dense":
             self.capacity = min(self.largest, -(-positions // _GROWTH) * _GROWTH)
-        self._keys = np.zeros((*self._shape, self.capacity), np.float32)
-        self._values = np.zeros((*self._shape[:3], self.capacity, self._shape[3]), np.float32)
+        shape = (*self._shape, self.capacity, self._channels)
+        self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         self._slots = [
             _Slot(_as_value(keys), _as_value(values))
             for keys, values in zip(self._keys, self._values, strict=True)
@@ -226,12 +262,12 @@ class _LayerKeys:
         """Copy the only sequence of a cache."""
         keys, values = (x[0].float().numpy() for x in (layer.keys, layer.values))
         if self.pattern == "column":  # [L, G, S, C]
-            self._keys[:, lanes] = keys.swapaxes(2, 3)[:, None]
+            self._keys[:, lanes] = keys[:, None]
             self._values[:, lanes] = values[:, None]
             return
         for slot in range(len(self._keys)):
             part = slice(slot * self.capacity, (slot + 1) * self.capacity)
-            self._keys[slot, lanes] = keys[:, part].swapaxes(1, 2)
+            self._keys[slot, lanes] = keys[:, part]
             self._values[slot, lanes] = values[:, part]
 
     def read(self, position: int) -> _Slot | None:
@@ -252,8 +288,8 @@ class _LayerKeys:
     def _grow(self, positions: int) -> None:
         keys, values = self._keys, self._values
         self._allocate(positions)
-        self._keys[..., : keys.shape[-1]] = keys
-        self._values[..., : keys.shape[-1], :] = values
+        self._keys[..., : keys.shape[3], :] = keys
+        self._values[..., : keys.shape[3], :] = values
 
     def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
         """Write the keys and values of a position."""
@@ -263,7 +299,7 @@ class _LayerKeys:
             slot, place = column, row
         elif self.pattern == "previous_row":
             slot, place = row % 2, column
-        self._keys[slot, ..., place] = k_BGC
+        self._keys[slot, :, :, place] = k_BGC
         self._values[slot, :, :, place] = v_BGC
 
     def hide(self, seen_S: Float32s, position: int) -> None:
@@ -348,12 +384,9 @@ def _graphs(model: Transformer) -> list[bytes]:
     from . import int8_graph
 
     largest = largest_weight()
-    rotation = model.rotations(0, model.config.context, model.embedding.weight)
-    if rotation is None:
-        raise InputError("the int8 engine does not support learned positions; use --engine eager")
     fields = range(1, len(model.config.field_sizes))
     return [
-        int8_graph.trunk(model, rotation, largest),
+        int8_graph.trunk(model, largest),
         *(int8_graph.head_field(_cascade(model), field, largest) for field in fields),
     ]
 

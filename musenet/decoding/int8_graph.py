@@ -33,6 +33,7 @@ _RUNTIME = "com.microsoft"
 _OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid(_RUNTIME, 1))
 _IR_VERSION = 9
 _SMALLEST = 1e-12
+_END = 2**31
 
 
 class Rounded(NamedTuple):
@@ -116,10 +117,9 @@ class Graph:
         lengths = self.constant(np.array(sizes))
         return self.add_many("Split", (x, lengths), len(sizes), axis=axis)
 
-    def slice(self, x: str, begin: int | None, stop: int | None) -> str:
+    def slice(self, x: str, begin: int, stop: int) -> str:
         """x[..., begin:stop]."""
-        low, high = 0 if begin is None else begin, 2**31 if stop is None else stop
-        bounds = [self.constant(np.array([value])) for value in (low, high, -1)]
+        bounds = (self.constant(np.array([value])) for value in (begin, stop, -1))
         return self.add("Slice", x, *bounds)
 
     def embedded(self, table: Tensor, count: int) -> str:
@@ -171,27 +171,27 @@ class Graph:
         return self.product(self.rounded(inner, positive=True), down)
 
 
-def trunk(model: Transformer, rotation: Tensor, largest: int) -> bytes:
+def trunk(model: Transformer, largest: int) -> bytes:
     """The graph of a trunk step and field 0.
 
-    Inputs beside the zero points: `values` [B, N], places in the embedding's table; `position`
-    [1]; with positions by time `lane` [B, 1], 0, 1, …, `time_cosine` and `time_sine` [B, C/2]; for
-    layer i `keys{i}` [B, G, C, S], `values{i}` [B, G, S, C]; for each pattern but
+    Inputs beside the zero points: `values` [B, N], places in the embedding's table; `turned_by`
+    [B, H + G], 0, 1, …, the rows of `cosine{i}` and `sine{i}` [B·(H + G), C/2] that turn and scale
+    the heads of layer i; `keys{i}` and `values{i}` [B, G, S, C]; for each pattern but
     `previous_row`, whose keys all count, `seen_{pattern}` [S]: 0 for keys that count and −∞ for
-    the others. S may be another for each pattern, and change from run to run. Outputs: all layers' new keys and values, by turns, [B, layers·2·G, 1, C]; the state
-    [B, D]; logits [B, V].
+    the others. S may be another for each pattern, and change from run to run. Outputs: all layers'
+    new keys and values, by turns, [B, layers·2·G, 1, C]; the state [B, D]; logits [B, V].
 
     Args:
         model: one that `musenet.decoding.decode_step.is_fixed_shape` allows.
-        rotation: [T, C/2], complex.
         largest: the largest weight after rounding.
     """
     graph, width = Graph(largest), model.config.width
     x = graph.norm(graph.embedded(model.embedding.weight, len(model.embedding.sizes)), width)
     normed = graph.norm(x, width)
-    attention = _Attention(graph, rotation, by_time=model.config.positions == "rotary_time")
-    blocks = (block for block in model.blocks if isinstance(block, Block))
-    for block in blocks:
+    attention = _Attention(graph)
+    for block in model.blocks:
+        if not isinstance(block, Block):
+            continue
         mixed = attention.add(normed, block)
         out = graph.product(graph.rounded(mixed), block.out)
         x, normed = graph.add_and_norm(x, out, width)
@@ -208,85 +208,56 @@ class _Attention:
         new: the new keys and values of the layers so far, by turns.
     """
 
-    def __init__(self, graph: Graph, rotation: Tensor, *, by_time: bool) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.new: list[str] = []
         self._graph = graph
-        self._turns = [
-            (
-                graph.input("position", TensorProto.INT64, 1),
-                graph.constant(rotation.real),
-                graph.constant(rotation.imag),
-            )
-        ]
-        if by_time:
-            pairs = rotation.shape[1]
-            self._turns.append(
-                (
-                    graph.input("lane", TensorProto.INT64, "B", 1),
-                    graph.input("time_cosine", TensorProto.FLOAT, "B", pairs),
-                    graph.input("time_sine", TensorProto.FLOAT, "B", pairs),
-                )
-            )
+        self._turned_by = graph.input("turned_by", TensorProto.INT64, "B", "H")
         self._seen: dict[str, str] = {}
 
     def add(self, normed_BD: str, block: Block) -> str:
         """A layer's attention of the new row to its cache and, but for `previous_row`, itself."""
         graph, layer = self._graph, len(self.new) // 2
         heads, groups, channels = block.heads, block.groups, block.channels
-        projection = _by_clock(block, len(self._turns))
-        qkv = graph.product(graph.rounded(normed_BD), projection)
-        qkv = graph.reshape(qkv, 0, heads + 2 * groups, 1, channels)
+        qkv = graph.product(graph.rounded(normed_BD), block.fused_projection())
+        qkv = graph.reshape(qkv, 0, heads + 2 * groups, channels)
         qk, v = graph.split(qkv, (heads + groups, groups), 1)
-        q, k = self._turned(graph.norm(qk, channels), heads, groups)
+        turned = self._turned(graph.norm(qk, channels), layer, channels)
+        q, k = graph.split(turned, (heads, groups), 1)
+        q = graph.reshape(q, 0, groups, heads // groups, channels)
+        k, v = (graph.reshape(x, 0, groups, 1, channels) for x in (k, v))
         self.new += [k, v]
-        q = graph.add("Mul", q, graph.constant(_score_scale(block)))
-        if groups < heads:
-            q = graph.reshape(q, 0, groups, heads // groups, channels)
-        fp32, capacity = TensorProto.FLOAT, f"S_{block.pattern}"
-        keys = graph.input(f"keys{layer}", fp32, "B", groups, channels, capacity)
-        values = graph.input(f"values{layer}", fp32, "B", groups, capacity, channels)
-        scores = graph.add("MatMul", q, keys)
+        kept = "B", groups, f"S_{block.pattern}", channels
+        keys = graph.input(f"keys{layer}", TensorProto.FLOAT, *kept)
+        values = graph.input(f"values{layer}", TensorProto.FLOAT, *kept)
+        scores = self._scores(q, keys)
         if block.pattern == "previous_row":
             mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), values)
         else:
-            scores = graph.add("Add", scores, self._seen_by(block.pattern, capacity))
-            own = graph.add("MatMul", q, graph.reshape(k, 0, groups, channels, 1))
-            shares = graph.add("Softmax", graph.add("Concat", scores, own, axis=-1), axis=-1)
-            share, own = graph.slice(shares, None, -1), graph.slice(shares, -1, None)
+            scores = graph.add("Add", scores, self._seen_by(block.pattern))
+            scores = graph.add("Concat", scores, self._scores(q, k), axis=-1)
+            shares = graph.add("Softmax", scores, axis=-1)
+            share, own = graph.slice(shares, 0, -1), graph.slice(shares, -1, _END)
             mixed = graph.add("Add", graph.add("MatMul", share, values), graph.add("Mul", own, v))
         return graph.reshape(mixed, 0, heads * channels)
 
-    def _turned(self, qk: str, heads: int, groups: int) -> list[str]:
-        """Queries [B, H, 1, C] and keys [B, G, 1, C], each clock's heads turned by its own."""
-        graph, clocks = self._graph, len(self._turns)
-        parts = [qk] if clocks == 1 else graph.split(qk, [(heads + groups) // clocks] * clocks, 1)
-        turned = [
-            graph.add("RotaryEmbedding", part, *turn, domain=_RUNTIME, interleaved=1)
-            for part, turn in zip(parts, self._turns, strict=True)
+    def _turned(self, qk_BHC: str, layer: int, channels: int) -> str:
+        """Queries and keys turned by their positions, as if heads were a sequence's rows."""
+        tables = [
+            self._graph.input(f"{name}{layer}", TensorProto.FLOAT, "BH", channels // 2)
+            for name in ("cosine", "sine")
         ]
-        pairs = [graph.split(part, (heads // clocks, groups // clocks), 1) for part in turned]
-        if clocks == 1:
-            return pairs[0]
-        return [graph.add("Concat", *both, axis=1) for both in zip(*pairs, strict=True)]
+        return self._graph.add(
+            "RotaryEmbedding", qk_BHC, self._turned_by, *tables, domain=_RUNTIME, interleaved=1
+        )
 
-    def _seen_by(self, pattern: str, capacity: str) -> str:
+    def _scores(self, q: str, keys: str) -> str:
+        return self._graph.add("FusedMatMul", q, keys, domain=_RUNTIME, transB=1)
+
+    def _seen_by(self, pattern: str) -> str:
         if pattern not in self._seen:
-            fp32 = TensorProto.FLOAT
-            self._seen[pattern] = self._graph.input(f"seen_{pattern}", fp32, capacity)
+            fp32, size = TensorProto.FLOAT, f"S_{pattern}"
+            self._seen[pattern] = self._graph.input(f"seen_{pattern}", fp32, size)
         return self._seen[pattern]
-
-
-def _by_clock(block: Block, clocks: int) -> Tensor:
-    """Query, key and value matrices as one, the queries and keys of each clock side by side."""
-    halves = zip(block.query.chunk(clocks), block.key.chunk(clocks), strict=True)
-    return torch.cat([*(matrix for half in halves for matrix in half), block.value])
-
-
-def _score_scale(block: Block) -> Tensor:
-    """The gain of the normalised queries over √C, [H, 1, 1]."""
-    gain = block.fused_gain()
-    scale = torch.ones(block.heads) if gain is None else gain[: block.heads].detach()
-    return (scale * block.channels**-0.5)[:, None, None]
 
 
 def head_field(head: CascadeHead, number: int, largest: int) -> bytes:
