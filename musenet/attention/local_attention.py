@@ -28,7 +28,10 @@ def local_attention(q_BTHD: Tensor, k_BTGD: Tensor, v_BTGD: Tensor, row_length: 
     Returns:
         [B, T, H, D].
     """
-    q_BnlHD, k_BnlGD, v_BnlGD = (x.unflatten(1, (-1, row_length)) for x in (q_BTHD, k_BTGD, v_BTGD))
+    q_BnlHD, k_BnlGD, v_BnlGD = (
+        x.view(x.shape[0], -1, row_length, *x.shape[2:])
+        for x in (q_BTHD.contiguous(), k_BTGD.contiguous(), v_BTGD.contiguous())
+    )
     place = torch.arange(row_length, device=q_BTHD.device)
     own_row = place <= place[:, None]
     out = _banded(q_BnlHD[:, :1], k_BnlGD[:, :1], v_BnlGD[:, :1], own_row)
@@ -45,7 +48,7 @@ def _banded(q_BnlHD: Tensor, k_BnKGD: Tensor, v_BnKGD: Tensor, seen_lK: Tensor) 
     groups = k_BnKGD.shape[3]
     shared = heads // groups
     # Heads that share keys are more queries of the same block.
-    q = q_BnlHD.unflatten(3, (groups, shared)).permute(0, 1, 3, 4, 2, 5)
+    q = q_BnlHD.reshape(batch, rows, length, groups, shared, channels).permute(0, 1, 3, 4, 2, 5)
     k, v = (x.transpose(2, 3).flatten(0, 2) for x in (k_BnKGD, v_BnKGD))
     bias = bias_of(seen_lK, q_BnlHD).repeat(shared, 1)
     out = block_attention(q.reshape(-1, shared * length, channels), k, v, bias)

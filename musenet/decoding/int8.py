@@ -1,9 +1,7 @@
 """Decoding with int8 weights in ONNX Runtime: one graph for the trunk, one per further field.
 
-Keys and values are stored in fp32 in the shapes that the graphs read, so nothing is copied: the
-buffer of a layer is divided into slots, and each step writes one and reads one. The buffers of
-`dense` layers grow with the sequence, so a step reads no more than there is. The result for a
-sequence does not depend on the others in the batch (see `musenet.decoding.int8_graph`).
+The result for a sequence does not depend on the others in the batch (see
+`musenet.decoding.int8_graph`).
 """
 
 from __future__ import annotations
@@ -11,14 +9,12 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
-from musenet.attention.kv_cache import LayerCache, kept
 from musenet.model.blocks import Block
 from musenet.model.heads import CascadeHead
 from musenet.model.positions import time_rates
@@ -28,10 +24,7 @@ from tokenizer.typing import Array, Integers, Ints
 
 from .decode_step import is_fixed_shape
 from .decoder import Choose, InFlight, Peek
-
-Float32s = npt.NDArray[np.float32]
-
-_GROWTH = 256  # positions by which the buffer of a dense layer grows
+from .int8_cache import Float32s, LayerKeys, as_value
 
 
 def missing() -> str | None:
@@ -67,7 +60,7 @@ class Int8Decoder:
         self.position = 0
         blocks = [block for block in model.blocks if isinstance(block, Block)]
         context = model.config.context
-        self._layers = [_LayerKeys(block, batch, context) for block in blocks]
+        self._layers = [LayerKeys(block, batch, context) for block in blocks]
         self._graphs = _prepared(model)
         self._feed()
 
@@ -143,7 +136,8 @@ class Int8Decoder:
         for pattern, keys in self._masked.items():
             seen = self._seen[pattern][: keys.capacity]
             if keys.is_new:
-                self._trunk.bind(f"seen_{pattern}", _as_value(seen))
+                self._trunk.bind(f"seen_{pattern}", as_value(seen))
+                self._trunk.bind(f"sizes_{pattern}", as_value(np.array([keys.capacity, 1])))
                 keys.is_new = False
             keys.hide(seen, self.position)
         self._trunk.run()
@@ -213,112 +207,6 @@ def _head_scales(block: Block) -> Float32s:
     return scales
 
 
-class _Slot(NamedTuple):
-    """The keys and values that one step of a layer reads, as runtime values."""
-
-    keys: Any
-    values: Any
-
-
-class _LayerKeys:
-    """Keys and values [slots, B, G, S, C] of one layer.
-
-    A slot contains what one step can read: `column` has one per column, `previous_row` two, one of
-    which is written while the other is read.
-
-    Attributes:
-        capacity: S, which grows in `dense` layers up to `largest`.
-        is_new: whether S has changed since this was last set to False.
-    """
-
-    def __init__(self, block: Block, batch: int, context: int) -> None:
-        self.pattern, self._length = block.pattern, block.row_length
-        self.largest = capacity(block.pattern, block.row_length, context)
-        self.mask = self.pattern != "previous_row"
-        count = {"column": self._length, "previous_row": 2}.get(self.pattern, 1)
-        self._shape = (count, batch, block.groups)
-        self._channels = block.channels
-        self._allocate(1)
-
-    def _allocate(self, positions: int) -> None:
-        """New buffers, of zeros, for at least some positions."""
-        self.capacity = self.largest
-        if self.pattern == "dense":
-            self.capacity = min(self.largest, -(-positions // _GROWTH) * _GROWTH)
-        shape = (*self._shape, self.capacity, self._channels)
-        self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        self._slots = [
-            _Slot(_as_value(keys), _as_value(values))
-            for keys, values in zip(self._keys, self._values, strict=True)
-        ]
-        self._bound: int | None = None
-        self.is_new = True
-
-    def clear(self, positions: int) -> None:
-        """Clear all slots to zero, with room for some positions."""
-        self._allocate(positions)
-
-    def fill(self, layer: LayerCache, lanes: slice) -> None:
-        """Copy the only sequence of a cache."""
-        keys, values = (x[0].float().numpy() for x in (layer.keys, layer.values))
-        if self.pattern == "column":  # [L, G, S, C]
-            self._keys[:, lanes] = keys[:, None]
-            self._values[:, lanes] = values[:, None]
-            return
-        for slot in range(len(self._keys)):
-            part = slice(slot * self.capacity, (slot + 1) * self.capacity)
-            self._keys[slot, lanes] = keys[:, part]
-            self._values[slot, lanes] = values[:, part]
-
-    def read(self, position: int) -> _Slot | None:
-        """The slot that a position reads, or None if it is that of the position before."""
-        if self.capacity <= position < self.largest:
-            self._grow(position + 1)
-        row, column = divmod(position, self._length)
-        number = 0
-        if self.pattern == "column":
-            number = column
-        elif self.pattern == "previous_row":
-            number = (row - 1) % 2
-        if number == self._bound:
-            return None
-        self._bound = number
-        return self._slots[number]
-
-    def _grow(self, positions: int) -> None:
-        keys, values = self._keys, self._values
-        self._allocate(positions)
-        self._keys[..., : keys.shape[3], :] = keys
-        self._values[..., : keys.shape[3], :] = values
-
-    def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
-        """Write the keys and values of a position."""
-        row, column = divmod(position, self._length)
-        slot, place = 0, position % self.capacity
-        if self.pattern == "column":
-            slot, place = column, row
-        elif self.pattern == "previous_row":
-            slot, place = row % 2, column
-        self._keys[slot, :, :, place] = k_BGC
-        self._values[slot, :, :, place] = v_BGC
-
-    def hide(self, seen_S: Float32s, position: int) -> None:
-        """Write −∞ for the entries of the slot that are not filled yet, or no longer seen."""
-        row, column = divmod(position, self._length)
-        count = {"column": row, "row": column}.get(self.pattern, position)
-        seen_S[:count] = 0
-        seen_S[count:] = -np.inf
-        if self.pattern == "local" and count >= self._length:
-            seen_S[count % self._length] = -np.inf
-
-
-def capacity(pattern: str, row_length: int, context: int) -> int:
-    """How many positions one step of a layer can read."""
-    if pattern == "column":
-        return kept(pattern, row_length, context) // row_length
-    return row_length if pattern in ("row", "previous_row", "local") else context
-
-
 class _Bound:
     """A graph with the arrays that it reads from and writes to, in place."""
 
@@ -328,26 +216,19 @@ class _Bound:
         self._values: dict[str, Any] = {}
         wanted = {value.name for value in session.get_inputs()}
         for name in wanted & set(inputs):
-            self.bind(name, _as_value(inputs[name]))
+            self.bind(name, as_value(inputs[name]))
         for value, array in zip(session.get_outputs(), outputs, strict=True):
-            self._values[value.name] = _as_value(array)
+            self._values[value.name] = as_value(array)
             self._binding.bind_ortvalue_output(value.name, self._values[value.name])
 
     def bind(self, name: str, value: Any) -> None:
-        """Read an input from an array's value (see `_as_value`) from now on."""
+        """Read an input from an array's value (see `as_value`) from now on."""
         self._values[name] = value  # the runtime holds its address alone
         self._binding.bind_ortvalue_input(name, value)
 
     def run(self) -> None:
         """Compute the outputs from what the inputs hold now."""
         self._session.run_with_iobinding(self._binding)
-
-
-def _as_value(array: Array) -> Any:
-    """A contiguous array as the runtime takes it: the same memory, no copy."""
-    import onnxruntime
-
-    return onnxruntime.OrtValue.ortvalue_from_numpy(array)
 
 
 _READY: WeakKeyDictionary[Transformer, tuple[tuple[int, ...], list[Any]]] = WeakKeyDictionary()

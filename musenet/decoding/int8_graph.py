@@ -33,7 +33,6 @@ _RUNTIME = "com.microsoft"
 _OPSETS = (helper.make_opsetid("", 18), helper.make_opsetid(_RUNTIME, 1))
 _IR_VERSION = 9
 _SMALLEST = 1e-12
-_END = 2**31
 
 
 class Rounded(NamedTuple):
@@ -117,11 +116,6 @@ class Graph:
         lengths = self.constant(np.array(sizes))
         return self.add_many("Split", (x, lengths), len(sizes), axis=axis)
 
-    def slice(self, x: str, begin: int, stop: int) -> str:
-        """x[..., begin:stop]."""
-        bounds = (self.constant(np.array([value])) for value in (begin, stop, -1))
-        return self.add("Slice", x, *bounds)
-
     def embedded(self, table: Tensor, count: int) -> str:
         """The sum of the table's rows at the input `values` [B, count], [B, D]."""
         values = self.input("values", TensorProto.INT64, "B", count)
@@ -148,8 +142,8 @@ class Graph:
         rows, zero = self._zeros["bottom" if positive else "middle"]
         sizes = x_BD if positive else self.add("Abs", x_BD)
         size_B = self.add("ReduceMax", sizes, self._one, keepdims=0)
-        size_B = self.add("Max", size_B, self.constant(np.float32(_SMALLEST)))
         steps = self.constant(np.float32(1 / 255 if positive else 1 / 127))
+        # A row of zeros has unit 0: whatever it is rounded to, its products are multiplied by 0.
         unit_B = self.add("Mul", size_B, steps)
         eight = self.add("QuantizeLinear", x_BD, unit_B, rows, axis=0)
         return Rounded(eight, zero, self.add("Unsqueeze", unit_B, self._one))
@@ -178,8 +172,9 @@ def trunk(model: Transformer, largest: int) -> bytes:
     [B, H + G], 0, 1, …, the rows of `cosine{i}` and `sine{i}` [B·(H + G), C/2] that turn and scale
     the heads of layer i; `keys{i}` and `values{i}` [B, G, S, C]; for each pattern but
     `previous_row`, whose keys all count, `seen_{pattern}` [S]: 0 for keys that count and −∞ for
-    the others. S may be another for each pattern, and change from run to run. Outputs: all layers'
-    new keys and values, by turns, [B, layers·2·G, 1, C]; the state [B, D]; logits [B, V].
+    the others, and `sizes_{pattern}`, S and 1. S may be another for each pattern, and change from
+    run to run. Outputs: all layers' new keys and values, by turns, [B, layers·2·G, 1, C]; the state
+    [B, D]; logits [B, V].
 
     Args:
         model: one that `musenet.decoding.decode_step.is_fixed_shape` allows.
@@ -212,7 +207,7 @@ class _Attention:
         self.new: list[str] = []
         self._graph = graph
         self._turned_by = graph.input("turned_by", TensorProto.INT64, "B", "H")
-        self._seen: dict[str, str] = {}
+        self._shared: set[str] = set()
 
     def add(self, normed_BD: str, block: Block) -> str:
         """A layer's attention of the new row to its cache and, but for `previous_row`, itself."""
@@ -233,10 +228,12 @@ class _Attention:
         if block.pattern == "previous_row":
             mixed = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), values)
         else:
-            scores = graph.add("Add", scores, self._seen_by(block.pattern))
+            seen = self._input(f"seen_{block.pattern}", TensorProto.FLOAT, f"S_{block.pattern}")
+            scores = graph.add("Add", scores, seen)
             scores = graph.add("Concat", scores, self._scores(q, k), axis=-1)
             shares = graph.add("Softmax", scores, axis=-1)
-            share, own = graph.slice(shares, 0, -1), graph.slice(shares, -1, _END)
+            sizes = self._input(f"sizes_{block.pattern}", TensorProto.INT64, 2)
+            share, own = graph.add_many("Split", (shares, sizes), 2, axis=-1)
             mixed = graph.add("Add", graph.add("MatMul", share, values), graph.add("Mul", own, v))
         return graph.reshape(mixed, 0, heads * channels)
 
@@ -253,11 +250,11 @@ class _Attention:
     def _scores(self, q: str, keys: str) -> str:
         return self._graph.add("FusedMatMul", q, keys, domain=_RUNTIME, transB=1)
 
-    def _seen_by(self, pattern: str) -> str:
-        if pattern not in self._seen:
-            fp32, size = TensorProto.FLOAT, f"S_{pattern}"
-            self._seen[pattern] = self._graph.input(f"seen_{pattern}", fp32, size)
-        return self._seen[pattern]
+    def _input(self, name: str, dtype: int, size: int | str) -> str:
+        """An input that layers share."""
+        if name not in self._shared:
+            self._shared.add(self._graph.input(name, dtype, size))
+        return name
 
 
 def head_field(head: CascadeHead, number: int, largest: int) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from musenet.decoding import int8
+from musenet.decoding import int8, int8_cache
 from musenet.decoding.cuda_graphs import GraphDecoder
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.eager import EagerDecoder, lanes
@@ -153,7 +153,7 @@ def test_graphs_replay_what_was_recorded(config: ModelConfig, opened: Opened) ->
 def test_int8_predicts_nearly_what_the_full_pass_does(
     config: ModelConfig, start: int, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(int8, "_GROWTH", 16)  # buffers grow on the way
+    monkeypatch.setattr(int8_cache, "_GROWTH", 16)  # buffers grow on the way
     model, (tokens, structure) = opened(config), rows(60, 3)
     found = nats(predicted(model, "int8", tokens, structure, start), tokens, start)
     error = found - likelihoods(model, tokens, structure, start)
