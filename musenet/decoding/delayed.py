@@ -120,7 +120,8 @@ class DelayedDecoder:
             if self._step is None or rotation is None:
                 self._state = model.trunk(row[:, None], columns[:, None], cache)[:, -1]
                 continue
-            self._state = self._step(row, columns, rotation, cache)
+            turn = model.by_head(rotation, columns[:, None])[:, 0]
+            self._state = self._step(row, columns, turn, cache)
             cache.position += 1
 
     def _tensor(self, values: Integers) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,7 +14,7 @@ from musenet.decoding import cuda_graphs, int8
 from musenet.decoding.delayed import DelayedDecoder
 from musenet.decoding.engines import make_decoder
 from musenet.model.codebook_patterns import INTERLEAVINGS
-from musenet.model.config import ModelConfig, faithful
+from musenet.model.config import POSITIONS, ModelConfig, faithful
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints, Logits
@@ -41,7 +42,8 @@ def random_rows(count: int, batch: int) -> tuple[Ints, Ints]:
         np.stack([numbers.integers(0, size, (batch, count)) for size in sizes], -1)
         for sizes in (FIELDS, STRUCTURE)
     )
-    return tokens, structure
+    time = np.cumsum(numbers.integers(0, 60, (batch, count)), 1)
+    return tokens, np.concatenate([structure, time[..., None]], -1)
 
 
 @torch.inference_mode()
@@ -82,14 +84,14 @@ def found(model: Transformer, tokens: Ints, structure: Ints, begun: int, start: 
     return nats
 
 
-@pytest.mark.parametrize("learned", [False, True], ids=["rotary", "learned"])
+@pytest.mark.parametrize("positions", POSITIONS)
 @pytest.mark.parametrize("begun", [1, 6])
 @pytest.mark.parametrize("head", INTERLEAVINGS)
 def test_a_decoder_predicts_what_the_full_pass_does(
-    head: str, begun: int, learned: bool, opened: Opened
+    head: str, begun: int, positions: str, opened: Opened
 ) -> None:
-    shape = config(head)
-    model = opened(faithful(shape) if learned else shape)
+    shape = replace(config(head), positions=positions, steps_per_quarter=24)
+    model = opened(faithful(shape) if positions == "learned" else shape)
     tokens, structure = random_rows(11, 2)
     nats = found(model, tokens, structure, begun, 2)
     with torch.no_grad():

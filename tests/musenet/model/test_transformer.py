@@ -57,20 +57,31 @@ def rows(length: int, batch: int = 2, seed: int = 0) -> tuple[Tensor, Tensor]:
     g = torch.Generator().manual_seed(seed)
     tokens = [torch.randint(0, size, (batch, length), generator=g) for size in FIELDS]
     structure = [torch.randint(0, size, (batch, length), generator=g) for size in STRUCTURE]
-    return torch.stack(tokens, -1), torch.stack(structure, -1)
+    time = torch.randint(0, 60, (batch, length), generator=g).cumsum(1)
+    return torch.stack(tokens, -1), torch.stack([*structure, time], -1)
 
 
 VARIANTS = [
     *(config_of(patterns) for patterns in STACKS),
     replace(config_of(("row", "column", "previous_row")), kv_heads=2),
     replace(config_of(("dense",)), kv_heads=1, activation="gelu"),
+    replace(config_of(("local", "dense")), kv_heads=1),
+    *(
+        replace(config_of(patterns), kv_heads=groups, positions="rotary_time", steps_per_quarter=24)
+        for patterns in (("local", "local", "dense"), ("row", "column", "previous_row"))
+        for groups in (2, 4)
+    ),
     replace(config_of(("dense", "row")), positions="learned", norm="layer", qk_norm=True),
     faithful(config_of(("dense",), layers=2)),
 ]
 
 
+def variant(config: ModelConfig) -> str:
+    return f"{'-'.join(config.patterns)}-{config.norm}-{config.positions}-{config.groups}"
+
+
 @pytest.mark.parametrize("chunk", [1, 7, ROW - 1, ROW, ROW + 1, 43])
-@pytest.mark.parametrize("config", VARIANTS, ids=lambda c: "-".join(c.patterns) + f"-{c.norm}")
+@pytest.mark.parametrize("config", VARIANTS, ids=variant)
 def test_any_chunks_equal_the_full_pass(config: ModelConfig, chunk: int) -> None:
     model = build(config)
     tokens, structure = rows(43)
@@ -85,7 +96,7 @@ def test_any_chunks_equal_the_full_pass(config: ModelConfig, chunk: int) -> None
     assert cache.position == 43
 
 
-@pytest.mark.parametrize("config", VARIANTS, ids=lambda c: "-".join(c.patterns) + f"-{c.norm}")
+@pytest.mark.parametrize("config", VARIANTS, ids=variant)
 def test_the_future_changes_nothing(config: ModelConfig) -> None:
     model = build(config)
     tokens, structure = rows(30)
@@ -166,6 +177,7 @@ def test_an_unknown_recompute_mode_is_refused() -> None:
 def test_mixup_mixes_the_summed_embeddings() -> None:
     model = build(VARIANTS[1])
     tokens, structure = rows(20, batch=3)
+    structure = structure[..., : len(STRUCTURE)]
     plain = model.trunk(tokens, structure)
     order = torch.tensor([1, 2, 0])
     one, zero = torch.ones(3), torch.zeros(3)
