@@ -82,7 +82,8 @@ def measured(
     found = {name: Found() for name in settings}
     continued(checkpoint, cases[0], GenerateOptions(bars=1))  # the engine is made only once
     order = deque(settings)
-    for case in cases:
+    for number, case in enumerate(cases):
+        print(f"piece {number + 1} of {len(cases)}", file=sys.stderr, flush=True)
         for seed in range(seeds):
             order.rotate()
             for name in order:
@@ -103,11 +104,11 @@ def line(name: str, found: Found, real: Sequence[dict[str, float]], base: Found)
     compared = compare_statistics(found.statistics, real)
     inside = sum(part["inside"] for part in compared.values())
     distance = np.nanmedian([abs(part["distance"]) for part in compared.values()])
-    speed, ratio = (
-        np.median(found.speeds) if found.speeds else np.nan,
-        np.median(np.divide(found.speeds, base.speeds)) if found.speeds else np.nan,
-    )
-    return f"{name:22}{cells}{inside:5d}/{len(compared):<3d}{distance:9.2f}{speed:9.0f}{ratio:6.2f}"
+    row = f"{name:22}{cells}{inside:5d}/{len(compared):<3d}{distance:9.2f}"
+    if not found.speeds:
+        return row
+    ratio = np.median(np.divide(found.speeds, base.speeds))
+    return f"{row}{np.median(found.speeds):9.0f}{ratio:6.2f}"
 
 
 def main() -> None:
