@@ -33,14 +33,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-from data_prep.bands.harmony import chords as bands  # noqa: E402
+from data_prep.bands.harmony.chords import parse_symbol  # noqa: E402
 from data_prep.bands.notation.pattern import TICKS  # noqa: E402
 from data_prep.bands.tunes.abc import parse  # noqa: E402
 from tokenizer import InputError, Score, read  # noqa: E402
 from tokenizer.chords.beats import BAR_LINE, Beats  # noqa: E402
 from tokenizer.chords.chord import CHORDS, NO_CHORD, QUALITIES, Chord  # noqa: E402
 from tokenizer.chords.estimate import estimate_chords  # noqa: E402
-from tokenizer.chords.symbols import nearest_quality  # noqa: E402
 from tokenizer.instruments import DRUMS  # noqa: E402
 from tokenizer.score.bars import Bars  # noqa: E402
 from tokenizer.score.chords import score_beats  # noqa: E402
@@ -143,15 +142,11 @@ def _band(path: Path, row: dict[str, Any]) -> Piece:
         begin, end = bars.tick(number), bars.tick(number + 1)
         words = bar.split()
         for share, word in enumerate(words):
-            chord = _reduced(bands.parse_symbol(word))
+            chord = parse_symbol(word).reduced
             symbols.append((begin + (end - begin) * share // len(words), chord.number))
     roles = [row["roles"].get(track.name) for track in score.tracks]
     melody = next((n for n, role in enumerate(roles) if role in MELODIES), len(roles))
     return Piece.of(score, melody, symbols)
-
-
-def _reduced(chord: bands.Chord) -> Chord:
-    return Chord(chord.root, nearest_quality({n % 12 for n in bands.QUALITIES[chord.quality]}))
 
 
 def _sheet(path: Path, abc: Path) -> Piece:
@@ -171,9 +166,8 @@ def _sheet(path: Path, abc: Path) -> Piece:
         raise InputError(f"{abc.name} is not what {path.name} plays")
     upbeat = -begin % sheet.meter.bar  # bars begin with the first whole one
     symbols = [
-        (begin + upbeat + number * sheet.meter.bar + tick, _reduced(chord).number)
-        for number, bar in enumerate(sheet.chords)
-        for tick, chord in bar
+        (begin + upbeat + int((number + place) * sheet.meter.bar), chord.number)
+        for number, place, chord in sheet.chart
     ]
     return Piece.of(score.shift(upbeat), 0, symbols)
 

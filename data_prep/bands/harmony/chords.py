@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from tokenizer import theory
-from tokenizer.chords.symbols import split_symbol
+from tokenizer.chords import chord as plain
+from tokenizer.chords.symbols import nearest_quality, split_symbol
 from tokenizer.errors import InputError, unknown
 
 QUALITIES: dict[str, tuple[int, ...]] = {
@@ -122,6 +123,11 @@ class Chord:
     def classes(self) -> tuple[int, ...]:
         """Pitch classes from the root upwards, the bass note left out unless it is one of them."""
         return tuple((self.root + interval) % 12 for interval in QUALITIES[self.quality])
+
+    @property
+    def reduced(self) -> plain.Chord:
+        """The nearest of the chords that a vocabulary knows, without the bass note."""
+        return plain.Chord(self.root, nearest_quality({n % 12 for n in QUALITIES[self.quality]}))
 
     def transposed(self, semitones: int) -> Chord:
         """The same chord, higher."""

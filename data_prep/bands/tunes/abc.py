@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from data_prep.bands.harmony.chords import Chord, parse_symbol
 from data_prep.bands.notation.pattern import TICKS, Meter
+from tokenizer.chords.chart import ChartChord
 from tokenizer.errors import InputError
 
 _WHOLE = 4 * TICKS
@@ -60,6 +62,15 @@ class LeadSheet:
     meter: Meter
     notes: tuple[tuple[int, int, int], ...]
     chords: tuple[tuple[tuple[int, Chord], ...], ...]
+
+    @property
+    def chart(self) -> list[ChartChord]:
+        """The chords as a chart, reduced to those that a vocabulary knows."""
+        return [
+            ChartChord(number, Fraction(tick, self.meter.bar), chord.reduced)
+            for number, bar in enumerate(self.chords)
+            for tick, chord in bar
+        ]
 
 
 def parse(text: str, name: str) -> LeadSheet:

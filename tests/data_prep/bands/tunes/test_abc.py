@@ -6,6 +6,7 @@ import pytest
 
 from data_prep.bands.notation.pattern import TICKS
 from data_prep.bands.tunes.abc import LeadSheet, parse
+from tokenizer.chords.chart import chart
 from tokenizer.errors import InputError
 
 HEAD = "X:1\nT:A tune\nM:4/4\nL:1/8\nK:{}\n"
@@ -70,3 +71,8 @@ def test_chords_stand_at_their_times_and_go_on() -> None:
 def test_what_is_no_lead_sheet_is_refused(body: str, says: str) -> None:
     with pytest.raises(InputError, match=says):
         tune(body)
+
+
+def test_the_chart_of_a_sheet() -> None:
+    sheet = tune('G2|"C"E4 "Am7/G"A4 | "G7b9"G6 "F6"A2 | C8|]')
+    assert chart(sheet.chart) == "C Am7 | G7 / / F | F"
