@@ -85,17 +85,26 @@ NOTES = st.lists(
 
 @settings(deadline=None)
 @given(notes=NOTES, semitones=st.integers(-12, 12))
-def test_chords_move_with_the_notes(notes: list[Note], semitones: int) -> None:
+def test_features_move_with_the_notes(notes: list[Note], semitones: int) -> None:
     beats = beats_of([Meter(0, 3, 4)], 300, BAR)
-    changes, chords = estimated(notes, beats)
-    moved = [(start, end, pitch + semitones) for start, end, pitch in notes]
-    moved_changes, moved_chords = estimated(moved, beats)
-    # Two chords may be equally likely, as the inversions of a diminished seventh are.
-    if not {"dim7", "aug"} & {CHORDS[n].quality for n in chords.tolist() + moved_chords.tolist()}:
-        assert moved_changes.tolist() == changes.tolist()
-        assert [CHORDS[n] for n in moved_chords] == [
-            CHORDS[n].transposed(semitones) for n in chords
-        ]
+    starts, ends, pitches = np.array(notes, dtype=np.int64).reshape(-1, 3).T
+    moved = features(starts, ends, pitches + semitones, beats)
+    expected = np.roll(features(starts, ends, pitches, beats), semitones, axis=2)
+    np.testing.assert_allclose(moved, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("semitones", range(-12, 13))
+def test_chords_move_with_the_notes(semitones: int) -> None:
+    generator = np.random.default_rng(1)
+    starts = np.sort(generator.integers(0, 20 * BAR, 400))
+    ends = starts + generator.integers(6, 60, 400)
+    pitches = generator.choice([36, 40, 43, 45, 48, 50, 52, 53, 55, 57, 59, 60, 64, 66, 67], 400)
+    beats = beats_of([Meter(0, 4, 4)], 20 * BAR, BAR)
+    changes, chords = estimate_chords(starts, ends, pitches, beats)
+    moved_changes, moved_chords = estimate_chords(starts, ends, pitches + semitones, beats)
+    assert len(changes) > 10
+    assert moved_changes.tolist() == changes.tolist()
+    assert [CHORDS[n] for n in moved_chords] == [CHORDS[n].transposed(semitones) for n in chords]
 
 
 @settings(deadline=None)
