@@ -15,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,10 +95,30 @@ def prepare(
     plan, run = plan or Plan(), run or Run()
     folder = Path(out)
     found, barred = find_corpora(inputs), find_corpora(exclude) if exclude else []
+    try:
+        return _prepared(found, barred, folder, preprocessing, plan, run, overwrite=overwrite)
+    except (OSError, sqlite3.Error) as error:
+        what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise InputError(
+            f"cannot write {folder}: {what}; what is done is kept, so make room and run this again"
+        ) from error
+
+
+def _prepared(
+    found: Sequence[Corpus],
+    barred: Sequence[Corpus],
+    folder: Path,
+    preprocessing: Preprocessing,
+    plan: Plan,
+    run: Run,
+    *,
+    overwrite: bool,
+) -> DatasetReport:
     work = open_work_folder(folder, overwrite=overwrite)
     with ManifestStore(work / "manifests.sqlite") as store:
         chunks = _examined(_items(found), store, work, preprocessing, run, "reading")
         others = _examined(_items(barred), None, work, preprocessing, run, "reading excluded")
+        unmatched = _check_manifests(chunks, store)
         run.progress("comparing", 0)
         with SketchStore(work / "sketches") as sketches:
             survey = _surveyed(chunks, store, plan, sketches)
@@ -105,6 +126,7 @@ def prepare(
                 survey.exclude(record)
             decisions = decide(survey, plan, work)
         output = DatasetWriter(work, decisions, preprocessing.tokenizer.extended(decisions.labels))
+        output.report.unmatched_rows = unmatched
         for chunk in chunks:
             for record in read_chunk(chunk, tokens=True):
                 output.add(record, plan.metadata(store, record))
@@ -177,6 +199,27 @@ def _batches(
         size += item.size
     if files:
         yield files
+
+
+def _check_manifests(chunks: Sequence[Path], store: ManifestStore) -> dict[str, list[str]]:
+    """The files that rows of manifests name and no corpus has, by corpus.
+
+    Raises:
+        InputError: if no row of a manifest matches a file.
+    """
+    if store.is_empty:
+        return {}
+    for chunk in chunks:
+        store.mark((record.corpus, record.name) for record in read_chunk(chunk, tokens=False))
+    unmatched = {}
+    for corpus, rows, missing in store.unmatched():
+        if len(missing) == rows:
+            raise InputError(
+                f"no row of the manifest of {corpus} matches a file: '{missing[0]}', for one, is "
+                "not there; rows name files relative to the folder or archive"
+            )
+        unmatched[corpus] = missing
+    return unmatched
 
 
 def _surveyed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -20,7 +21,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     removed and the target is left as it was.
 
     Raises:
-        InputError: if the folder cannot be made or written.
+        InputError: if the folder cannot be made or written, or the disk is full.
     """
     target = Path(path)
     try:
@@ -38,8 +39,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     except IsADirectoryError as error:
         raise InputError(f"cannot write {target}: it is a folder; name a file") from error
+    except OSError as error:
+        raise _unwritable(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -70,7 +74,7 @@ def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     except OSError as error:
         if old.exists() and not target.exists():
             old.rename(target)
-        raise InputError(f"cannot write {target}: {error.strerror}") from error
+        raise _unwritable(target, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
@@ -106,9 +110,14 @@ def format_of(path: str | os.PathLike[str], what: str, formats: Sequence[str]) -
 
 
 def _unwritable(target: Path, error: OSError) -> InputError:
-    return InputError(
-        f"cannot write {target}: {error.strerror}; choose a folder that you can write to"
-    )
+    return InputError(f"cannot write {target}: {error.strerror or error}; {advice(error)}")
+
+
+def advice(error: OSError) -> str:
+    """What to do about a file that cannot be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room and run this again"
+    return "choose a folder that you can write to"
 
 
 def _umask() -> int:

@@ -196,7 +196,7 @@ def read_index(folder: Path) -> Index:
         raise InputError(
             f"{folder} is not a dataset: it has no dataset.json; make one with `musenet prepare`"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it is not JSON") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"{path} does not describe a dataset of this program")

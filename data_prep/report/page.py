@@ -37,6 +37,8 @@ _REASONS = {
     "time_limit": "took too long to read",
     "memory_limit": "took too much memory to read",
     "crashed": "crashed its reader",
+    "bad_archive": "an archive that is damaged or contains no MIDI",
+    "nested_archive": "an archive inside an archive",
     "failed": "failed in an unexpected way",
 }
 

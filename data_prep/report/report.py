@@ -61,6 +61,8 @@ class DatasetReport:
     clipped: int = 0
     labels: tuple[str, ...] = ()
     groups: Counter[str] = field(default_factory=Counter)
+    unmatched_rows: dict[str, list[str]] = field(default_factory=dict)
+    """Files that rows of manifests name and that are not there, by corpus."""
 
     def refuse(self, record: FileRecord, reason: str, detail: str) -> None:
         """Count a file that is left out."""
@@ -105,6 +107,10 @@ class DatasetReport:
                 corpus: _ranked(count) for corpus, count in sorted(self.refused_by_corpus.items())
             },
             "examples": {reason: self.examples[reason] for reason in sorted(self.examples)},
+            "manifest_rows_without_file": {
+                corpus: {"rows": len(names), "for_example": names[:EXAMPLES]}
+                for corpus, names in sorted(self.unmatched_rows.items())
+            },
             "near_duplicate_groups": sum(count > 1 for count in self.groups.values()),
             "pieces_in_groups": sum(count for count in self.groups.values() if count > 1),
             "largest_groups": dict(self.groups.most_common(EXAMPLES)),

@@ -9,15 +9,17 @@ from __future__ import annotations
 import bz2
 import glob
 import gzip
+import io
 import lzma
 import os
+import stat
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import IO, Any, NamedTuple, cast
 
 from tokenizer.errors import InputError
@@ -35,6 +37,8 @@ from .manifest import (
 MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf", ".rmi")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 ARCHIVE_SUFFIXES = (*TAR_SUFFIXES, ".zip")
+
+LARGEST_MANIFEST = 2**30  # bytes
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -58,6 +62,7 @@ class MidiFile(NamedTuple):
         data: its bytes, if it is from an archive.
         size: its length in bytes; above `LARGEST_FILE` it has no data.
         modified: its modification time in nanoseconds, if it is on disk.
+        refused: why it cannot be read, as the report names it, and in words; or None.
     """
 
     corpus: str
@@ -66,16 +71,23 @@ class MidiFile(NamedTuple):
     data: bytes | None
     size: int
     modified: int = 0
+    refused: tuple[str, str] | None = None
 
     @classmethod
     def on_disk(cls, corpus: str, name: str, path: str) -> MidiFile:
-        """A file on disk.
+        """A file on disk; one that is not there, or is no file, is refused."""
+        try:
+            status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files takes time)
+        except OSError as error:
+            return cls.without_data(corpus, name, "unreadable", error.strerror or str(error))
+        if not stat.S_ISREG(status.st_mode):
+            return cls.without_data(corpus, name, "unreadable", "it is not a regular file")
+        return cls(corpus, printable(name), path, None, status.st_size, status.st_mtime_ns)
 
-        Raises:
-            OSError: if it does not exist.
-        """
-        status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files takes its time)
-        return cls(corpus, name, path, None, status.st_size, status.st_mtime_ns)
+    @classmethod
+    def without_data(cls, corpus: str, name: str, reason: str, detail: str) -> MidiFile:
+        """A file, or an archive, that cannot be read."""
+        return cls(corpus, printable(name), None, None, 0, refused=(reason, detail))
 
     def read(self) -> bytes:
         """Its bytes.
@@ -90,6 +102,11 @@ class MidiFile(NamedTuple):
             return b"".join(iter(partial(os.read, handle, self.size + 1), b""))
         finally:
             os.close(handle)
+
+
+def printable(name: str) -> str:
+    """A name as UTF-8 can hold it: bytes that are not UTF-8 become escapes such as `\\xe9`."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 class ManifestEntry(NamedTuple):
@@ -137,7 +154,8 @@ def find_corpora(inputs: Sequence[str | os.PathLike[str]]) -> list[Corpus]:
     named = []
     for corpus in found:
         count = taken[corpus.name] = taken.get(corpus.name, 0) + 1
-        named.append(corpus if count == 1 else replace(corpus, name=f"{corpus.name}-{count}"))
+        name = corpus.name if count == 1 else f"{corpus.name}-{count}"
+        named.append(replace(corpus, name=printable(name)))
     return named
 
 
@@ -165,7 +183,7 @@ def _matches(pattern: str) -> list[str]:
 
 def _corpora_of_matches(pattern: str, matches: list[Path]) -> Iterator[Corpus]:
     """A glob's matches: archives and folders as themselves, its single files as one corpus."""
-    single = tuple(path for path in matches if path.is_file() and is_midi(path.name))
+    single = tuple(path for path in matches if not path.is_dir() and is_midi(path.name))
     if single:
         fixed = Path(pattern.split("*")[0].split("?")[0].split("[")[0])
         folder = fixed if fixed.is_dir() else fixed.parent
@@ -202,7 +220,7 @@ def find_midi_files(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[MidiFi
     """Every MIDI file of the corpora at paths and globs.
 
     Raises:
-        InputError: if an input does not exist, contains no MIDI or is damaged.
+        InputError: if an input does not exist or contains no MIDI.
     """
     for corpus in find_corpora(inputs):
         yield from (item for item in find_items(corpus) if isinstance(item, MidiFile))
@@ -214,7 +232,7 @@ def is_midi(name: str) -> bool:
     return base.casefold().endswith(MIDI_SUFFIXES) and not base.startswith(".")
 
 
-def is_archive(path: Path) -> bool:
+def is_archive(path: PurePath) -> bool:
     """Whether a file's name says that it is an archive that can be read in place."""
     return path.name.casefold().endswith(ARCHIVE_SUFFIXES)
 
@@ -230,8 +248,10 @@ def _stem(path: Path) -> str:
 def find_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
     """Every MIDI file and every manifest row of a corpus, in a fixed order.
 
+    What cannot be read, an archive too, is a refused file.
+
     Raises:
-        InputError: if an archive is damaged or a manifest cannot be read.
+        InputError: if a manifest cannot be read.
     """
     if corpus.files:
         yield from _find_files(corpus)
@@ -258,12 +278,8 @@ def _find_listed(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
     for row in read_manifest(corpus.path):
         name = file_of(row)
         path = os.path.join(folder, name)  # noqa: PTH118 (as above)
-        try:
-            file = MidiFile.on_disk(corpus.name, name, path)
-        except OSError as error:
-            raise InputError(f"{corpus.path} names {name}, which is not in {folder}") from error
         yield ManifestEntry(corpus.name, name, row)
-        yield file
+        yield MidiFile.on_disk(corpus.name, name, path)
 
 
 def _manifest_beside(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
@@ -275,11 +291,16 @@ def _manifest_beside(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
 
 
 def _find_in_archive(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
+    found = False
+    detail = "it contains no MIDI files"
     try:
-        yield from _archive_items(corpus)
+        for item in _archive_items(corpus):
+            found |= isinstance(item, MidiFile)
+            yield item
     except _DAMAGE as error:
-        what = str(error) or "it is cut off"
-        raise InputError(f"{corpus.path} cannot be read as an archive: {what}") from error
+        found, detail = False, f"it cannot be read as an archive: {str(error) or 'it is cut off'}"
+    if not found:
+        yield MidiFile.without_data(corpus.name, corpus.path.name, "bad_archive", detail)
 
 
 def _archive_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
@@ -289,10 +310,19 @@ def _archive_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
         if any(part.startswith((".", "__MACOSX")) for part in parts):
             continue
         name = _inner(corpus, member)
-        if is_midi(member):
-            data = stream.read() if size <= LARGEST_FILE else None
+        if isinstance(stream, str):
+            yield MidiFile.without_data(corpus.name, name, "unreadable", stream)
+        elif is_archive(PurePosixPath(member)):
+            what = "an archive inside an archive is not opened; unpack it"
+            yield MidiFile.without_data(corpus.name, name, "nested_archive", what)
+        elif is_midi(member):
+            data = stream.read(LARGEST_FILE) if size <= LARGEST_FILE else None
             yield MidiFile(corpus.name, name, None, data, size)
         elif parts and parts[-1] in MANIFEST_NAMES:
+            if size > LARGEST_MANIFEST:
+                raise InputError(
+                    f"{corpus.path}:{member} has {size} bytes, too many for a manifest"
+                )
             folder = PurePosixPath(name).parent
             for row in read_manifest_bytes(stream.read(), f"{corpus.path}:{member}", parts[-1]):
                 inner = _inner(corpus, file_of(row))
@@ -304,18 +334,26 @@ def _inner(corpus: Corpus, name: str) -> str:
     parts = PurePosixPath(name.replace("\\", "/").lstrip("/")).parts
     if len(parts) > 1 and parts[0] == _stem(corpus.path):
         parts = parts[1:]
-    return "/".join(parts)
+    return printable("/".join(parts))
 
 
-def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | str]]:
+    """Name, size and stream of each member; for one that cannot be read, why."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
-            if not info.is_dir():
-                with archive.open(info) as stream:
-                    yield info.filename, info.file_size, stream
+            if info.is_dir():
+                continue
+            try:
+                wanted = is_midi(info.filename) or info.filename.endswith(MANIFEST_NAMES)
+                is_small = info.file_size <= LARGEST_MANIFEST
+                data = archive.read(info) if wanted and is_small else b""
+            except _DAMAGE as error:
+                yield info.filename, info.file_size, str(error)
+            else:
+                yield info.filename, info.file_size, io.BytesIO(data)
 
 
-def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | str]]:
     with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
         for info in archive:
             member = archive.extractfile(info) if info.isreg() else None

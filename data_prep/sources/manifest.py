@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,8 +75,8 @@ def _text_rows(text: Any, where: str, suffix: str) -> Iterator[ManifestRow]:
             continue
         try:
             row = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise InputError(f"{where} line {number} is not JSON: {error.msg}") from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InputError(f"{where} line {number} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise InputError(f"{where} line {number} is not a JSON object")
         yield row
@@ -101,33 +101,57 @@ class ManifestStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self._is_empty = True
+        self.is_empty = True
         self._database = sqlite3.connect(path)
         self._database.execute("pragma journal_mode = off")
         self._database.execute("pragma synchronous = off")
         self._database.execute(
             "create table if not exists manifest "
-            "(corpus text, name text, row text, primary key (corpus, name)) without rowid"
+            "(corpus text, name text, row text, matched integer default 0, "
+            "primary key (corpus, name)) without rowid"
         )
 
     def put(self, corpus: str, name: str, row: ManifestRow) -> None:
         """Store a row."""
+        corpus, name = (
+            text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+            for text in (corpus, name)
+        )
         if not any(value for column, value in row.items() if column not in _FILE_COLUMNS):
             return
-        self._is_empty = False
+        self.is_empty = False
         self._database.execute(
-            "insert or replace into manifest values (?, ?, ?)",
+            "insert or replace into manifest (corpus, name, row) values (?, ?, ?)",
             (corpus, name, json.dumps(row, default=str)),
         )
 
     def get(self, corpus: str, name: str) -> ManifestRow:
         """The row of a file, or an empty one."""
-        if self._is_empty:
+        if self.is_empty:
             return {}
         found = self._database.execute(
             "select row from manifest where corpus = ? and name = ?", (corpus, name)
         ).fetchone()
         return {} if found is None else json.loads(found[0])
+
+    def mark(self, files: Iterable[tuple[str, str]]) -> None:
+        """Note that files, by corpus and name, exist."""
+        self._database.executemany(
+            "update manifest set matched = 1 where corpus = ? and name = ?", files
+        )
+
+    def unmatched(self) -> Iterator[tuple[str, int, list[str]]]:
+        """Each corpus with rows without a file: its name, its number of rows, and their files."""
+        counts = self._database.execute(
+            "select corpus, count(*), sum(matched) from manifest group by corpus order by corpus"
+        )
+        for corpus, rows, matched in counts.fetchall():
+            if matched < rows:
+                names = self._database.execute(
+                    "select name from manifest where corpus = ? and matched = 0 order by name",
+                    (corpus,),
+                )
+                yield corpus, rows, [name for (name,) in names]
 
     def __enter__(self) -> ManifestStore:
         return self

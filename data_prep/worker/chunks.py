@@ -39,6 +39,8 @@ def chunk_key(files: Sequence[MidiFile], preprocessing_key: str) -> str:
             digest.update(hashlib.blake2b(file.data).digest())
         elif file.path is not None:
             digest.update(str(file.modified).encode())
+        if file.refused is not None:
+            digest.update("\0".join(file.refused).encode())
     return digest.hexdigest()
 
 

@@ -169,10 +169,14 @@ def _work(pipe: Connection, begun: Any, preprocessing: Preprocessing, limits: Li
             batch = pipe.recv()
         except (EOFError, KeyboardInterrupt):
             return
+        answer = None
         try:
             make_chunk(batch, preprocessing, begin)
-            pipe.send(None)
         except InputError as error:
-            pipe.send(str(error))
+            answer = str(error)
+        except OSError as error:  # of files that are read there is none: these are refused
+            answer = f"cannot write {batch.target}: {error.strerror or error}"
+        try:
+            pipe.send(answer)
         except OSError:  # the run was killed
             return

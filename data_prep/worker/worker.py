@@ -189,6 +189,8 @@ def _examined(
 
 def _opened(file: MidiFile) -> bytes | tuple[str, str]:
     """The bytes of a file, or why there are none."""
+    if file.refused is not None:
+        return file.refused
     if file.size > LARGEST_FILE:
         return "too_large", f"{file.size / 1e6:.0f} MB"
     try:

@@ -169,8 +169,11 @@ def replay(
             show_default="the model that made the file",
         ),
     ] = None,
+    near: Annotated[
+        bool, typer.Option("--near", help="Accept other music: exit with 0 all the same.")
+    ] = False,
 ) -> None:
-    """Reproduce a generated file from the recipe inside it."""
+    """Generate a file again from the recipe inside it; exit with code 1 if the music differs."""
     from musenet.generation.outputs import Outputs
     from musenet.generation.recipe import prompt_in, read_recipe, same_music
     from tokenizer.errors import InputError
@@ -205,3 +208,5 @@ def replay(
     elif whole:
         why = "" if recipe.program == __version__ else f", made by version {recipe.program},"
         print(f"{out} differs from {file}{why}: the file was edited, or made on another machine.")
+        if not near:
+            raise typer.Exit(1)

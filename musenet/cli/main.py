@@ -13,6 +13,7 @@ import typer
 
 from musenet import __version__
 from tokenizer.errors import InputError
+from tokenizer.files import advice
 
 from .bands import bands
 from .dataset import dataset
@@ -75,11 +76,21 @@ app.add_typer(tree, name="tree")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command line and exit; a user error is one sentence and exit code 2."""
+    """Run a command line and exit; a user error is one sentence and exit code 2.
+
+    So is what the system refuses: a full disk, a quota, a folder that has gone.
+    """
     try:
         app(list(sys.argv[1:] if arguments is None else arguments))
     except InputError as error:
         print(f"musenet: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:  # the reader of the output has gone, as in `musenet … | head`
+        sys.stdout = None  # type: ignore[assignment]
+        sys.exit(1)
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        print(f"musenet: {what}{error.strerror or error}; {advice(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

@@ -133,4 +133,7 @@ def _say(report: DatasetReport, out: Path) -> None:
     console.print(f"{report.files:,} files read, {report.total.pieces:,} kept; left out:")
     for reason, count in report.refused.most_common():
         console.print(f"  {count:>8,}  {reason.replace('_', ' ')}")
+    for corpus, names in sorted(report.unmatched_rows.items()):
+        rows = f"{len(names):,} rows of the manifest of {corpus} match no file: {names[0]}, for one"
+        console.print(rows, soft_wrap=True, markup=False)
     console.print(f"Details: {out}/report.json", soft_wrap=True)

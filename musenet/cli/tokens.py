@@ -82,7 +82,7 @@ def detokenize(
         description = data["tokenizer"]
     except OSError as error:
         raise InputError(f"cannot read {file}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError, OverflowError) as error:
         raise InputError(
             f"{file} contains no tokens; make some with 'musenet tokens SONG.mid --json'"
         ) from error

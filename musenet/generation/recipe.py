@@ -71,7 +71,7 @@ class Recipe:
         try:
             data: Any = json.loads(text.removeprefix(RECIPE))
             options = options_in(data.pop("options"), "the recipe")
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError("the recipe in the file is damaged or of another version") from error

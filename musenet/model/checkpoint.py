@@ -33,6 +33,7 @@ from .transformer import Transformer
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 _FORMAT = "musenet-1"
 _HASH_LENGTH = 12
+_WEIGHTS = "weights_hash"
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json", "training.json")
 
 
@@ -104,10 +105,11 @@ def save_checkpoint(
     """
     target = Path(folder)
     data = _stored(model)
+    facts = {**training, _WEIGHTS: _hash(data)}
     with replacing_folder(target) as temporary:
         (temporary / "model.safetensors").write_bytes(data)
         (temporary / "config.json").write_bytes(model.config.to_json().encode())
-        record = json.dumps(dict(training), indent=2, ensure_ascii=False) + "\n"
+        record = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
         (temporary / "training.json").write_bytes(record.encode())
         tokenizer.save(temporary / "tokenizer.json")
         if card:
@@ -140,7 +142,13 @@ def load_checkpoint(
     _check_whole(folder)
     config = ModelConfig.from_json(_read(folder, "config.json").decode(errors="replace"))
     data = _read(folder, "model.safetensors")
-    tensors = _tensors(folder, data)
+    tensors, training = _tensors(folder, data), _training(folder)
+    if training.pop(_WEIGHTS, _hash(data)) != _hash(data):
+        raise InputError(
+            f"the weights in {folder} are others than its training.json says; "
+            "download the checkpoint again"
+        )
+    _check_size(folder, config, sum(tensor.numel() for tensor in tensors.values()))
     with torch.device(device), _Undrawn():
         model = Transformer(config, compute)
     try:
@@ -153,7 +161,7 @@ def load_checkpoint(
         model=model.eval(),
         tokenizer=Tokenizer.load(folder / "tokenizer.json"),
         config=config,
-        training=_training(folder),
+        training=training,
         hash=_hash(data),
         folder=folder,
     )
@@ -201,12 +209,27 @@ def _read(folder: Path, name: str) -> bytes:
         raise InputError(f"cannot read {folder / name}: {error.strerror}") from error
 
 
+def _check_size(folder: Path, config: ModelConfig, stored: int) -> None:
+    """Refuse a configuration of more parameters than the file holds, before they are allocated.
+
+    Counted from below: queries and projections of each block, its MLP, and the embeddings.
+    """
+    block = (2 + 2 * config.mlp) * config.width**2
+    embeddings = (sum(config.field_sizes) + sum(config.structure_sizes)) * config.width
+    learned = config.context * config.width if config.positions == "learned" else 0
+    if config.layers * block + embeddings + learned > stored:
+        raise InputError(
+            f"the weights in {folder} do not match its config.json, which is of a larger model; "
+            "download the checkpoint again"
+        )
+
+
 def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
     damaged = f"{folder / 'model.safetensors'} is damaged; download the checkpoint again"
     try:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         tensors = load_tensors(data)
-    except (SafetensorError, ValueError, MemoryError, OverflowError) as error:
+    except (SafetensorError, ValueError, MemoryError, OverflowError, RecursionError) as error:
         raise InputError(damaged) from error
     if header.get("__metadata__", {}).get("format") != _FORMAT:
         raise InputError(
@@ -219,7 +242,7 @@ def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
 def _training(folder: Path) -> dict[str, Any]:
     try:
         record = json.loads(_read(folder, "training.json"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{folder / 'training.json'} is damaged ({error})") from error
     if not isinstance(record, dict):
         raise InputError(f"{folder / 'training.json'} is damaged: it is not a JSON object")

@@ -15,6 +15,7 @@ from tokenizer import records
 from tokenizer.errors import InputError, unknown
 
 VERSION = 1
+MOST = 2**20  # of layers, channels, positions, values
 
 HEADS = ("cascade", "parallel", "delay", "flatten")
 ACTIVATIONS = ("squared_relu", "gelu")
@@ -128,6 +129,10 @@ def _check(config: ModelConfig) -> None:
     for name in ("layers", "heads", "width", "context", "row_length", "mlp"):
         if getattr(config, name) < 1:
             raise InputError(f"{name} is {getattr(config, name)}; it must be at least 1")
+        if getattr(config, name) > MOST:
+            raise InputError(f"{name} is {getattr(config, name)}; it must be at most {MOST}")
+    if any(not 1 <= size <= MOST for size in (*config.field_sizes, *config.structure_sizes)):
+        raise InputError(f"fields and structural features must have 1 to {MOST} values")
     if not config.patterns or not config.field_sizes:
         raise InputError("a model needs at least one attention pattern and one field")
     if config.width % config.heads or config.head_width % 2:

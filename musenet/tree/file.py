@@ -19,6 +19,7 @@ from musenet.generation.recipe import options_in
 from tokenizer import records
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
+from tokenizer.midi.read import LARGEST_FILE
 
 from .tree import Growth, Node, Tree
 
@@ -97,7 +98,7 @@ def from_text(text: str) -> Tree:
             raise InputError(f"the tree has format {given}, but this version reads format {FORMAT}")
         nodes = [_node(each if given == FORMAT else _nested(each)) for each in data["nodes"]]
         tree = Tree({node.number: node for node in nodes}, int(data["following"]))
-    except (ValueError, TypeError, KeyError, AttributeError, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         raise InputError("this is not a MuseNet tree, or it is damaged") from error
@@ -107,6 +108,15 @@ def from_text(text: str) -> Tree:
             raise InputError(f"the tree is damaged: node {node} is in the wrong place")
         before.add(node.number)
     return tree
+
+
+def _unpacked(packed: str) -> bytes:
+    """The MIDI file in a node; a few bytes can be compressed from billions, so there is a limit."""
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(base64.b64decode(packed, validate=True), LARGEST_FILE)
+    if not unpacker.eof:
+        raise InputError("the tree is damaged: the music of a node is cut off, or too large")
+    return data
 
 
 def _record(node: Node) -> _NodeRecord:
@@ -139,7 +149,7 @@ def _node(data: dict[str, Any]) -> Node:
         number=record.number,
         parent=record.parent,
         title=record.title,
-        data=zlib.decompress(base64.b64decode(packed, validate=True)) if packed else b"",
+        data=_unpacked(packed) if packed else b"",
         growth=growth,
         name=record.name,
         marked=record.marked,

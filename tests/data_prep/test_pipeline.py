@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -225,3 +228,88 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bytes(corpus: Path, tmp_pat
             other = tmp_path / "killed" / path.relative_to(tmp_path / "whole")
             assert other.read_bytes() == path.read_bytes(), path.name
     assert not (tmp_path / "killed/.work").exists()
+
+
+def test_odd_names_links_and_archives_do_not_stop_the_run(corpus: Path, tmp_path: Path) -> None:
+    (corpus / "dangling.mid").symlink_to("nowhere")
+    (corpus / "itself.mid").symlink_to("itself.mid")
+    (corpus / "none.zip").write_bytes(b"no archive")
+    write(read(corpus / "a/piece00.mid").slice(480, 20_000), tmp_path / "x.mid")
+    with open(os.fsencode(corpus) + b"/caf\xe9.mid", "wb") as file:  # noqa: PTH123 (not UTF-8)
+        file.write((tmp_path / "x.mid").read_bytes())
+    for engine in ("processes", "threads"):
+        report = made(corpus, tmp_path / engine, run=Run(engine, Limits(1)))
+        assert report.refused["unreadable"] == 2
+        assert report.refused["bad_archive"] == 1
+        assert "caf\\xe9.mid" in {row["source"] for row in rows(tmp_path / engine)}
+        page = (tmp_path / engine / "report.html").read_text(encoding="utf-8")
+        assert "none.zip" in page
+
+
+def test_manifest_rows_without_a_file_are_named_and_refused_where_none_has_one(
+    corpus: Path, tmp_path: Path
+) -> None:
+    manifest = corpus / "manifest.jsonl"
+    text = manifest.read_text()
+    manifest.write_text(text + '{"file": "a/lost.mid", "title": "Lost"}\n')
+    report = made(corpus, tmp_path / "d")
+    assert report.unmatched_rows == {"corpus": ["a/lost.mid"]}
+    plain = json.loads((tmp_path / "d" / "report.json").read_text())
+    assert plain["manifest_rows_without_file"]["corpus"]["rows"] == 1
+    manifest.write_text(text.replace('"file": "', '"file": "music/'))
+    with pytest.raises(InputError, match=r"no row of the manifest of corpus .*piece00\.mid"):
+        made(corpus, tmp_path / "e")
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT])
+@pytest.mark.parametrize("name", [".records", "00000.bin", "sketches", ".json"])
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, name: str
+) -> None:
+    """A stand-in for a file system that takes no more when a file of this name is opened."""
+    real = io.open
+
+    def full(file: Any, mode: str = "r", *more: Any, **options: Any) -> Any:
+        if str(file).endswith(name) and "r" not in mode:
+            raise OSError(code, os.strerror(code), str(file))
+        return real(file, mode, *more, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("io.open", full)
+        patch.setattr("builtins.open", full)
+        with pytest.raises(InputError, match=re.escape(os.strerror(code))) as error:
+            made(corpus, tmp_path / "d")
+        assert "\n" not in str(error.value)
+    made(corpus, tmp_path / "d")
+    made(corpus, tmp_path / "other")
+    assert hashes(tmp_path / "d") == hashes(tmp_path / "other")
+
+
+def small_disk(folder: Path, size: str) -> bool:
+    """Mount a small file system on a folder, where that is allowed."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    return (
+        shutil.which("mount") is not None
+        and not subprocess.run(command, capture_output=True, check=False).returncode
+    )
+
+
+@pytest.mark.parametrize("size", ["8k", "40k", "60k"])
+def test_a_small_disk_that_fills_up_stops_the_run_with_a_sentence(
+    corpus: Path, tmp_path: Path, size: str
+) -> None:
+    disk = tmp_path / "disk"
+    if not small_disk(disk, size):
+        pytest.skip("mounting is not allowed here")
+    try:
+        run = "from data_prep import prepare; import sys; prepare([sys.argv[1]], sys.argv[2])"
+        command = [sys.executable, "-c", run, str(corpus), str(disk / "d")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert "No space left on device" in done.stderr.splitlines()[-1]
+        assert "InputError" in done.stderr.splitlines()[-1]
+        subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

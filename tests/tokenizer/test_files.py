@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -81,3 +82,18 @@ def test_the_format_is_the_suffix() -> None:
     assert format_of("music/Song.WAV", "audio", ("wav", "flac")) == "wav"
     with pytest.raises(InputError, match=r"audio is \.wav or \.flac, not 'song.mp3'"):
         format_of("song.mp3", "audio", ("wav", "flac"))
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT])
+def test_a_file_that_cannot_be_written_whole_is_one_sentence(tmp_path: Path, code: int) -> None:
+    write_text(tmp_path / "a.txt", "old\n")
+
+    def fill_up() -> None:
+        with replacing(tmp_path / "a.txt") as temporary:
+            temporary.write_bytes(b"half")
+            raise OSError(code, os.strerror(code))
+
+    with pytest.raises(InputError, match=os.strerror(code)):
+        fill_up()
+    assert (tmp_path / "a.txt").read_text() == "old\n"
+    assert _names(tmp_path) == ["a.txt"]

@@ -89,5 +89,5 @@ def read_json(path: str | os.PathLike[str]) -> object:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read the tokenizer {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not a tokenizer: it is not valid JSON") from error

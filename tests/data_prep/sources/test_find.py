@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -38,7 +39,7 @@ def contents(path: Path) -> dict[str, bytes]:
     return {
         item.name: item.data if item.data is not None else Path(str(item.path)).read_bytes()
         for item in find_items(corpus)
-        if isinstance(item, MidiFile)
+        if isinstance(item, MidiFile) and not item.refused
     }
 
 
@@ -108,8 +109,7 @@ def test_globs_and_lists(corpus: Path) -> None:
     assert list(contents(listed)) == ["a/piece00.mid"]
     assert labels(listed) == {"a/piece00.mid": "First"}
     listed.write_text("file\nmissing.mid\n")
-    with pytest.raises(InputError, match=r"missing\.mid"):
-        contents(listed)
+    assert refused([listed]) == {"missing.mid": ("unreadable", "No such file or directory")}
 
 
 def test_order_does_not_depend_on_the_file_system(corpus: Path) -> None:
@@ -138,9 +138,72 @@ def test_what_cannot_be_found_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".tar", ".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"])
-def test_damaged_archives_are_named(corpus: Path, tmp_path: Path, suffix: str) -> None:
+def test_damaged_archives_are_one_refused_file(corpus: Path, tmp_path: Path, suffix: str) -> None:
     archive = tmp_path / f"corpus{suffix}"
     whole = COMPRESSED[suffix](tar_of(corpus)) if suffix in COMPRESSED else b"PK\3\4 and no more"
     archive.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InputError, match=str(archive)):
-        contents(archive)
+    found = refused([archive])
+    assert list(found) == [archive.name]
+    assert found[archive.name][0] == "bad_archive"
+    assert "cannot be read as an archive" in found[archive.name][1]
+
+
+def refused(inputs: list[Path]) -> dict[str, tuple[str, str]]:
+    """Name to reason of every file that cannot be read."""
+    items = [item for corpus in find_corpora(inputs) for item in find_items(corpus)]
+    return {i.name: i.refused for i in items if isinstance(i, MidiFile) and i.refused}
+
+
+def zip_of(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_odd_files_of_a_folder_are_refused_one_by_one(corpus: Path) -> None:
+    (corpus / "dangling.mid").symlink_to("nowhere")
+    (corpus / "itself.mid").symlink_to("itself.mid")
+    (corpus / "folder.mid").mkdir()
+    os.mkfifo(corpus / "pipe.mid")
+    (corpus / "empty.zip").write_bytes(b"")
+    (corpus / "none.zip").write_bytes(b"no archive")
+    (corpus / "bare.zip").write_bytes(zip_of({}))
+    (corpus / "nested.zip").write_bytes(zip_of({"inner.zip": zip_of({}), "readme.txt": b"x"}))
+    with open(os.fsencode(corpus) + b"/caf\xe9.mid", "wb") as file:  # noqa: PTH123 (not UTF-8)
+        file.write((corpus / "a" / "piece00.mid").read_bytes())
+    found = refused([corpus])
+    assert {name: reason for name, (reason, _) in found.items()} == {
+        "dangling.mid": "unreadable",
+        "itself.mid": "unreadable",
+        "pipe.mid": "unreadable",
+        "empty.zip": "bad_archive",
+        "none.zip": "bad_archive",
+        "bare.zip": "bad_archive",
+        "inner.zip": "nested_archive",
+    }
+    names = [i.name for i in find_items(find_corpora([corpus])[0]) if isinstance(i, MidiFile)]
+    assert "caf\\xe9.mid" in names
+    assert len(names) == 24 + 4
+
+
+def test_a_tar_with_a_name_that_is_not_utf8(corpus: Path, tmp_path: Path) -> None:
+    data = (corpus / "a" / "piece00.mid").read_bytes()
+    form = tarfile.GNU_FORMAT
+    with tarfile.open(tmp_path / "odd.tar", "w", encoding="latin-1", format=form) as tar:
+        info = tarfile.TarInfo("caf\xe9.mid")
+        info.size = len(data)
+        tar.addfile(info, io.BytesIO(data))
+        link = tarfile.TarInfo("link.mid")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    assert contents(tmp_path / "odd.tar") == {"caf\\xe9.mid": data}
+
+
+def test_a_member_of_a_zip_that_cannot_be_read_is_refused_alone(tmp_path: Path) -> None:
+    data = bytearray(zip_of({"good.mid": b"MThd", "bad.mid": b"MThd then damage"}))
+    data[data.index(b"then damage")] ^= 1  # the checksum no longer holds
+    (tmp_path / "some.zip").write_bytes(bytes(data))
+    assert list(refused([tmp_path])) == ["bad.mid"]
+    assert next(iter(contents(tmp_path / "some.zip"))) == "good.mid"

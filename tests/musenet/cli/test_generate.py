@@ -324,6 +324,27 @@ def test_a_file_is_made_again_from_its_recipe(
     assert not (tmp_path / "c.mid").exists()
 
 
+def test_a_file_that_cannot_be_made_again_is_exit_code_1_unless_near(
+    run: Run, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A note of the new music is changed, as another machine might have made it."""
+    from musenet.cli.main import main
+
+    run(PIANO, "--out", "a.mid", "--bars", 2, "--seed", 4)
+    data = (tmp_path / "a.mid").read_bytes()
+    end = data.rindex(b"\xff\x2f")
+    at = max(i for i in range(end) if 0x90 <= data[i] < 0xA0 and data[i + 1] < 0x7F)
+    edited = data[: at + 1] + bytes((data[at + 1] ^ 1,)) + data[at + 2 :]
+    (tmp_path / "a.mid").write_bytes(edited)
+    words = ["replay", "a.mid", "--out", "b.mid", "--weights", str(model)]
+    for more, code in (([], 1), (["--near"], 0)):
+        with pytest.raises(SystemExit) as stop:
+            main([*words, *more])
+        assert (stop.value.code or 0) == code
+        assert "differs from a.mid" in capsys.readouterr().out
+        assert (tmp_path / "b.mid").read_bytes() == data
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from musenet.cli import main as main_module
 from musenet.cli.main import app
 
 
@@ -55,3 +58,19 @@ def test_help_shows_every_option_with_its_default(path: tuple[str, ...]) -> None
             assert parameter.opts[0] in shown
         if default and parameter.name != "help":
             assert f"[default: {default}]" in shown, parameter.name
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT])
+def test_what_the_system_refuses_is_one_sentence(
+    code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(code, os.strerror(code), "out.mid")
+
+    monkeypatch.setattr(main_module, "app", full)
+    with pytest.raises(SystemExit) as stop:
+        main_module.main(["generate"])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"musenet: out.mid: {os.strerror(code)}; ")
+    assert said.count("\n") == 1

@@ -108,6 +108,49 @@ def of_another_version(path: Path) -> None:
     path.write_text(path.read_text().replace('"version": 1', '"version": 2'))
 
 
+def deep_header(path: Path) -> None:
+    header = b"[" * 100_000
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+
+
+def other_weights(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"layers": 10**6},
+        {"layers": 10**18},
+        {"width": 2**20},
+        {"width": 2 * 10**12},
+        {"mlp": 10**6},
+        {"mlp": 2**62},
+        {"context": 10**15},
+        {"row_length": 10**15},
+        {"positions": "learned", "context": 2**20},
+        {"field_sizes": [2**20, 7, 6]},
+        {"field_sizes": [2**40, 7, 6]},
+        {"structure_sizes": [2**20, 4, 6]},
+        {"field_sizes": [-1, 7, 6]},
+    ],
+)
+def test_absurd_sizes_are_refused_before_anything_is_allocated(
+    folder: Path, sizes: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(*_: object) -> None:
+        raise AssertionError("the model was built")
+
+    monkeypatch.setattr(checkpoint, "Transformer", built)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **sizes}))
+    with pytest.raises(InputError) as error:
+        load_checkpoint(folder)
+    assert "\n" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("name", "damage", "sentence"),
     [
@@ -124,6 +167,11 @@ def of_another_version(path: Path) -> None:
         ("training.json", lambda p: p.write_text("{"), "training.json is damaged"),
         ("training.json", lambda p: p.write_text("[]"), "not a JSON object"),
         ("training.json", Path.unlink, "incomplete"),
+        ("training.json", lambda p: p.write_text("[" * 100_000), "training.json is damaged"),
+        ("config.json", lambda p: p.write_text('{"a":' * 100_000), "config.json is damaged"),
+        ("tokenizer.json", lambda p: p.write_text("[" * 100_000), "not valid JSON"),
+        ("model.safetensors", deep_header, "is damaged"),
+        ("model.safetensors", other_weights, "are others than its training.json says"),
     ],
 )
 def test_damage_is_named_in_one_sentence(
