@@ -6,8 +6,11 @@ library      loses
 pretty_midi  the tracks of lyrics, markers, the flats of key signatures, notes without length,
              a tempo that is stated again
 miditoolkit  the tracks of lyrics
-mido         nothing
+mido         which of two notes of a key ends first, where one lies inside the other
 symusic      nothing
+
+MIDI itself cannot say the last: a note-off names a key, and readers end the note that began first.
+So it is lost in files too, while pretty_midi, miditoolkit and symusic hold both notes as they are.
 """
 
 from __future__ import annotations
@@ -119,12 +122,30 @@ def to_pretty_midi(score: Score) -> pretty_midi.PrettyMIDI:
     import pretty_midi
 
     try:
-        return pretty_midi.PrettyMIDI(io.BytesIO(to_bytes(score)), charset="utf-8")
+        midi = pretty_midi.PrettyMIDI(io.BytesIO(to_bytes(score)), charset="utf-8")
     except ValueError as error:
         raise InputError(
             f"pretty_midi takes at most {PRETTY_MIDI_TICKS} ticks: {error}; "
             "resample to fewer ticks per quarter note"
         ) from error
+    # pretty_midi ends all notes of a key at once when it reads, but can hold them as they are
+    lasting = score.notes[score.notes["duration"] > 0]
+    for number, part in zip(np.unique(lasting["track"]).tolist(), midi.instruments, strict=True):
+        notes = lasting[lasting["track"] == number]
+        if _has_overlapping_unisons(notes):
+            starts = map(midi.tick_to_time, notes["start"].tolist())
+            ends = map(midi.tick_to_time, (notes["start"] + notes["duration"]).tolist())
+            rows = zip(notes["velocity"].tolist(), notes["pitch"].tolist(), starts, ends)
+            part.notes = [pretty_midi.Note(*row) for row in rows]
+    return midi
+
+
+def _has_overlapping_unisons(notes: Array) -> bool:
+    """Whether a note of a track begins before another of its pitch has ended."""
+    order = np.lexsort((notes["start"], notes["pitch"]))
+    first, second = notes[order[:-1]], notes[order[1:]]
+    same = first["pitch"] == second["pitch"]
+    return bool((same & (first["start"] + first["duration"] > second["start"])).any())
 
 
 def from_miditoolkit(midi: miditoolkit.MidiFile) -> Score:

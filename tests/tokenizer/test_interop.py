@@ -20,6 +20,7 @@ from tokenizer import InputError, Score, Track, interop, read, to_bytes
 from tokenizer.score.columns import KEY_SIGNATURES, NO_TRACK, NOTES
 
 REAL = sorted((Path(__file__).parent.parent / "fixtures" / "midi").glob("*.mid"))
+REPORTS = REAL[0].parent.parent / "reports"
 files = pytest.mark.parametrize("path", REAL, ids=lambda path: path.stem)
 Rows = Counter[tuple[int, ...]]
 
@@ -187,3 +188,44 @@ def test_libraries_are_imported_only_when_used() -> None:
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+UNISONS = [(0, 480, 60, 80), (240, 960, 60, 90), (0, 2000, 64, 70), (300, 200, 64, 71)]
+
+
+def test_pretty_midi_holds_overlapping_and_nested_unisons() -> None:
+    notes = np.array([(s, d, p, v, 0, 0) for s, d, p, v in UNISONS], NOTES)
+    midi = interop.to_pretty_midi(Score(480, notes=notes))
+    held = midi.instruments[0].notes
+    found = sorted((n.pitch, n.start * 960, n.end * 960, n.velocity) for n in held)
+    expected = sorted((p, s, s + d, v) for s, d, p, v in UNISONS)
+    np.testing.assert_allclose(found, expected)
+    again = interop.from_pretty_midi(midi)
+    assert again.notes.tolist() == sorted((s, d, p, v, 0, 0) for s, d, p, v in UNISONS)
+
+
+def test_a_file_with_nested_unisons_is_held_as_it_was_read() -> None:
+    score = read(REPORTS / "pub_nested_unison.mid")
+    assert score.notes[["start", "duration"]].tolist() == [(0, 480), (240, 1200)]
+    assert (
+        interop.from_pretty_midi(interop.to_pretty_midi(score)).notes.tolist()
+        == score.notes.tolist()
+    )
+    assert (
+        interop.from_miditoolkit(interop.to_miditoolkit(score)).notes.tolist()
+        == score.notes.tolist()
+    )
+    assert interop.from_symusic(interop.to_symusic(score)).notes.tolist() == score.notes.tolist()
+    assert interop.from_mido(interop.to_mido(score)).notes.tolist() == score.notes.tolist()
+
+
+def test_what_midi_cannot_say_of_nested_unisons_is_which_ends_first() -> None:
+    """The table of the module says so."""
+    notes = np.array([(0, 1200, 60, 80, 0, 0), (240, 240, 60, 90, 0, 0)], NOTES)
+    score = Score(480, notes=notes)
+    swapped = [(0, 480, 60, 80, 0, 0), (240, 960, 60, 90, 0, 0)]
+    assert interop.from_mido(interop.to_mido(score)).notes.tolist() == swapped
+    assert interop.from_symusic(interop.to_symusic(score)).notes.tolist() == notes.tolist()
+    assert interop.from_miditoolkit(interop.to_miditoolkit(score)).notes.tolist() == notes.tolist()
+    assert interop.from_pretty_midi(interop.to_pretty_midi(score)).notes.tolist() == notes.tolist()
+    assert "which of two notes of a key ends first" in str(interop.__doc__)
