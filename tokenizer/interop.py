@@ -133,10 +133,11 @@ def to_pretty_midi(score: Score) -> pretty_midi.PrettyMIDI:
     for number, part in zip(np.unique(lasting["track"]).tolist(), midi.instruments, strict=True):
         notes = lasting[lasting["track"] == number]
         if _has_overlapping_unisons(notes):
-            starts = map(midi.tick_to_time, notes["start"].tolist())
-            ends = map(midi.tick_to_time, (notes["start"] + notes["duration"]).tolist())
-            rows = zip(notes["velocity"].tolist(), notes["pitch"].tolist(), starts, ends)
-            part.notes = [pretty_midi.Note(*row) for row in rows]
+            second = midi.tick_to_time
+            part.notes = [
+                pretty_midi.Note(velocity, pitch, second(start), second(start + duration))
+                for start, duration, pitch, velocity, *_ in notes.tolist()
+            ]
     return midi
 
 

@@ -207,16 +207,13 @@ def test_pretty_midi_holds_overlapping_and_nested_unisons() -> None:
 def test_a_file_with_nested_unisons_is_held_as_it_was_read() -> None:
     score = read(REPORTS / "pub_nested_unison.mid")
     assert score.notes[["start", "duration"]].tolist() == [(0, 480), (240, 1200)]
-    assert (
-        interop.from_pretty_midi(interop.to_pretty_midi(score)).notes.tolist()
-        == score.notes.tolist()
-    )
-    assert (
-        interop.from_miditoolkit(interop.to_miditoolkit(score)).notes.tolist()
-        == score.notes.tolist()
-    )
-    assert interop.from_symusic(interop.to_symusic(score)).notes.tolist() == score.notes.tolist()
-    assert interop.from_mido(interop.to_mido(score)).notes.tolist() == score.notes.tolist()
+    for there, back in (
+        (interop.to_pretty_midi, interop.from_pretty_midi),
+        (interop.to_miditoolkit, interop.from_miditoolkit),
+        (interop.to_symusic, interop.from_symusic),
+        (interop.to_mido, interop.from_mido),
+    ):
+        assert back(there(score)).notes.tolist() == score.notes.tolist()
 
 
 def test_what_midi_cannot_say_of_nested_unisons_is_which_ends_first() -> None:
