@@ -45,7 +45,7 @@ ROOMS = {
 """The rooms of each floor from the bottom up: a room imports from itself and from those before."""
 
 MOST_LINES = 400
-MOST_FILES = {"musenet/evaluation": 16, "musenet/training": 20}
+MOST_FILES = {"musenet/evaluation": 17, "musenet/training": 20, "tokenizer/encoding": 14}
 MOST_FILES_ELSEWHERE = 13
 SHORT, MOST_SHORT = 40, 30
 

@@ -28,6 +28,7 @@ from .theory import (
 
 if TYPE_CHECKING:
     from tokenizer.score.score import Score
+    from tokenizer.typing import Steps
 
 # "BachJS", "BeethovenLv", "BoismortierJBd": Mutopia's surname and initials in one word.
 _SURNAME_INITIALS = re.compile(r"([A-Z][^\s,]*[a-z])([A-Z]{1,4}[a-z]?)")
@@ -54,6 +55,8 @@ class Labels:
         tempo: quarter notes per minute.
         time_signature: (numerator, denominator).
         key: (fifths −7…7, minor).
+        density: notes per quarter note (or half a second).
+        polyphony: notes that sound at a time, where any does.
     """
 
     composer: str | None = None
@@ -62,6 +65,8 @@ class Labels:
     tempo: float | None = None
     time_signature: tuple[int, int] | None = None
     key: tuple[int, bool] | None = None
+    density: float | None = None
+    polyphony: float | None = None
 
 
 @lru_cache(maxsize=4096)  # a corpus has the same few names again and again
@@ -162,6 +167,23 @@ def labels_of(score: Score) -> Labels:
         time_signature=_prevailing(score, score.time_signatures),
         key=keys_of(pieces)[0],
     )
+
+
+def texture(start: Steps, end: Steps, beat: int) -> tuple[float | None, float | None]:
+    """Density and polyphony of notes, see `Labels`; None for both if there are none.
+
+    Args:
+        start: of the notes `(N,)`, ascending.
+        end: of the notes `(N,)`, in the same unit.
+        beat: that many of the unit are a quarter note.
+    """
+    if not len(start):
+        return None, None
+    density = len(start) * beat / max(int(end.max() - start[0]), beat)
+    reached = np.maximum.accumulate(end)
+    silent = np.maximum(start[1:] - reached[:-1], 0).sum()
+    sounding = reached[-1] - start[0] - silent
+    return density, float((end - start).sum() / max(int(sounding), 1))
 
 
 def instruments_of(pieces: ScoreBatch) -> list[tuple[int, ...]]:

@@ -81,8 +81,8 @@ class Pieces:
         self._shards = open_shards(self.folder, index)
         lists = (table[name] for name in ("styles", "instruments"))
         styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
-        # A start, a composer, a tempo, a time signature and a key.
-        self._prefix_rows: Ints = 5 + styles.astype(np.int64) + instruments
+        # A start, a composer, a tempo, a time signature, a key, density and polyphony.
+        self._prefix_rows: Ints = 7 + styles.astype(np.int64) + instruments
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -28,16 +28,16 @@ def piece_scores(
         yield [f"{pieces.corpora[piece]}/{pieces.sources[piece]}"], score
 
 
-def window_scores(
-    folder: str | os.PathLike[str], split: str, context: int, count: int, *, seed: int = 0
-) -> Iterator[Preview]:
-    """The first windows that training with a seed sees, augmented, one piece a window.
+def window_scores(dataset: Dataset, count: int) -> Iterator[Preview]:
+    """The first windows that training sees, augmented.
+
+    Music that is given in a window and music that is written sound alike; the lines say which is
+    which.
 
     Raises:
         InputError: if the count is not positive.
     """
     if count < 1:
         raise InputError(f"cannot write {count} windows; ask for 1 or more")
-    dataset = Dataset(folder, split, context, seed=seed, pack=False)
     for k in range(count):
         yield dataset.describe(k), dataset.tokenizer.decode(dataset[k].tokens)

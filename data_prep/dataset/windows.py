@@ -12,21 +12,31 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from tokenizer import InputError, Labels, Tokenizer
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.structure import COLUMNS, TIME, length_of, structure
-from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, WAIT
+from tokenizer.encoding.holes import header_mask, predicted
+from tokenizer.encoding.structure import (
+    COLUMNS,
+    ROLE,
+    TIME,
+    length_of,
+    structure,
+)
+from tokenizer.encoding.vocabulary import DURATION, FIELDS, WAIT, Vocabulary
+from tokenizer.labels import texture
 from tokenizer.typing import Mask, Structure, Tokens
 
 from .augment import Augmentation, Change, apply, changed_labels, draw_change, stretched
 from .disguise import Disguise, apply_disguise, disguised_labels, draw_disguise
 from .loops import Loops, looped
+from .parts import Missing, draw_missing, labels_without, without
 from .pieces import Pieces
+from .tasks import Music, Tasks, arranged
 from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder
 
 SHORTEST_CONTEXT = 64
@@ -37,8 +47,9 @@ class Window(NamedTuple):
 
     Attributes:
         tokens: `(…, T + 1, 5)`, 0 where there is nothing.
-        structure: `(…, T + 1, 7)`, that of the whole piece at these rows.
-        counted: `(…, T + 1, 5)`, which fields the loss counts.
+        structure: `(…, T + 1, 8)`, that of the whole piece at these rows.
+        counted: `(…, T + 1, 5)`, which fields the loss counts. Of a given row that is its wait,
+            for which no written row came; see `tokenizer.encoding.holes`.
     """
 
     tokens: Tokens
@@ -51,7 +62,8 @@ class Dropout:
     """How often each piece of information about the music is left out, independently.
 
     Attributes:
-        composer, styles, instruments, tempo, time_signature, key: labels of the prefix.
+        composer, styles, instruments, tempo, time_signature, key, density, polyphony: labels of
+            the prefix.
         everything: all labels at once.
         length: the position within the piece and what is left of it (PART and COUNTDOWN).
     """
@@ -62,44 +74,69 @@ class Dropout:
     tempo: float = 0.3
     time_signature: float = 0.1
     key: float = 0.3
+    density: float = 0.6
+    polyphony: float = 0.6
     everything: float = 0.1
     length: float = 0.5
 
     def labels(self, labels: Labels, random: np.random.Generator) -> Labels:
         """The labels that are left."""
-        names = ("composer", "styles", "instruments", "tempo", "time_signature", "key")
-        drawn = random.random(1 + len(names))
+        drawn = random.random(1 + len(_LABELS))
         if drawn[0] < self.everything:
             return Labels()
         kept = {
             name: getattr(labels, name)
-            for name, where in zip(names, drawn[1:].tolist(), strict=True)
+            for name, where in zip(_LABELS, drawn[1:].tolist(), strict=True)
             if where >= getattr(self, name)
         }
         return Labels(**kept)
 
 
-NO_DROPOUT = Dropout(*(0.0,) * 8)
+_LABELS = (
+    *("composer", "styles", "instruments", "tempo", "time_signature", "key"),
+    *("density", "polyphony"),
+)
+NO_DROPOUT = Dropout(*(0.0,) * 10)
 
 
 class PlacedPassage(NamedTuple):
     """Rows of one piece in a window, and how they were augmented.
 
-    In a loop `start` and `stop` are rows of the loop, not of the piece.
+    In a loop `start` and `stop` are rows of the loop, not of the piece. `rows` are those of the
+    window, more than the piece's where a task adds some; `in_hole` says which stand in holes.
     """
 
     piece: int
     start: int
     stop: int
     prefix: int
+    rows: int
     change: Change
     loop: bool = False
     disguised: bool = False
+    missing: int = 0
+    task: str = ""
+    in_hole: Mask | None = None
 
     def __str__(self) -> str:
         rows = f"{self.stop - self.start} rows of a loop" if self.loop else ""
-        disguised = ", disguised" if self.disguised else ""
-        return f"{rows or f'rows {self.start}–{self.stop}'}: {self.change}{disguised}"
+        said = [
+            str(self.change),
+            "disguised" if self.disguised else "",
+            f"without {self.missing} of its instruments" if self.missing else "",
+            self.task,
+        ]
+        return f"{rows or f'rows {self.start}–{self.stop}'}: {', '.join(filter(None, said))}"
+
+
+class _Drawn(NamedTuple):
+    """What was drawn for a passage: a piece or a loop, its changed music, and where that starts."""
+
+    body: Tokens
+    music: Music
+    start: int
+    labels: Labels
+    placed: PlacedPassage
 
 
 class Dataset:
@@ -123,6 +160,9 @@ class Dataset:
         dropout: Dropout | None = None,
         disguise: Disguise | None = None,
         loops: Loops | None = None,
+        missing: Missing | None = None,
+        tasks: Tasks | None = None,
+        only_holes: bool = False,
         pack: bool = True,
         epochs: bool = False,
     ) -> None:
@@ -139,6 +179,9 @@ class Dataset:
             dropout: what is left out, how often.
             disguise: how often windows are played by other instruments, and how differently.
             loops: how often windows are a figure played again and again.
+            missing: how often windows lack some of their instruments.
+            tasks: how often windows have holes, or parts or chords that are given.
+            only_holes: whether in a window with holes the loss counts these alone.
             pack: whether the space after a piece's end is filled with the beginning of another.
             epochs: whether everything is visited once before anything is repeated, instead of
                 being drawn at random. (On the `seconds` clock a slower tempo makes passages
@@ -159,6 +202,9 @@ class Dataset:
         self._dropout = dropout or Dropout()
         self._disguise = disguise or Disguise()
         self._loops = loops or Loops()
+        self._missing = missing or Missing()
+        self._tasks = tasks or Tasks()
+        self._only_holes = only_holes
         self._pack = pack
         self.order: RandomOrder | EpochOrder
         if epochs:
@@ -212,8 +258,9 @@ class Dataset:
             room = windows.tokens[place, filled:], windows.structure[place, filled:]
             found = self._write_passage(passage, random, *room)
             placed.append(found)
-            end = filled + found.prefix + found.stop - found.start
-            music[filled + found.prefix : end] = True
+            end = filled + found.prefix + found.rows
+            holes = found.in_hole if self._only_holes else None
+            music[filled + found.prefix : end] = True if holes is None else holes
             filled = end
         return music, placed
 
@@ -221,43 +268,81 @@ class Dataset:
         self, passage: Passage, random: np.random.Generator, tokens: Tokens, columns: Structure
     ) -> PlacedPassage:
         """Write as much of a passage into rows of a window as fits."""
+        room, vocabulary = len(tokens), self.tokenizer.vocabulary
+        task, chords = self._tasks.draw(random)
+        drawn = self._drawn(passage, room, task, random)
+        music, start = drawn.music, drawn.start
+        said = drawn.labels
+        known = said if task == "labels" else self._dropout.labels(said, random)
+        prefix = self.tokenizer.prefix(known, start=start == 0)[:room]
+        rows, roles, in_hole = music.tokens, None, None
+        if chords or task in ("fill", "accompany"):
+            rows, roles, in_hole, task = arranged(
+                music, self._tasks, task, chords, vocabulary, random
+            )
+        begin, end = len(prefix), min(room, len(prefix) + len(rows))
+        rows = rows[: end - begin]
+        tokens[:begin], tokens[begin:end] = prefix, rows
+        knows_length = random.random() >= self._dropout.length and not drawn.placed.loop
+        columns[begin:end] = structure(
+            np.concatenate([drawn.body[:start], rows]),
+            vocabulary,
+            length_of(drawn.body, vocabulary) if knows_length else None,
+            start=start,
+            meter=said.time_signature,
+            roles=None if roles is None else roles[: end - begin],
+        )
+        # A prefix stands where the row behind it begins to wait.
+        columns[:begin, TIME] = columns[begin, TIME] - vocabulary.steps[tokens[begin, WAIT]]
+        return drawn.placed._replace(
+            stop=start + (end - begin if roles is None else len(music.tokens)),
+            prefix=begin,
+            rows=end - begin,
+            task="" if task == "continue" else task,
+            in_hole=None if in_hole is None or not in_hole.any() else in_hole[: end - begin],
+        )
+
+    def _drawn(self, passage: Passage, room: int, task: str, random: np.random.Generator) -> _Drawn:
+        """The music of a passage with all that is changed in it, about as much as has room."""
         piece, start, stop = passage
-        room = len(tokens)
-        labels = self.pieces.labels(piece)
-        known = self._dropout.labels(labels, random)
-        knows_length = random.random() >= self._dropout.length
         body, vocabulary = self.pieces.tokens(piece), self.tokenizer.vocabulary
-        on_beats = vocabulary.grid.is_beat
-        loop = self._loop(passage, room, labels, random)
+        labels, on_beats = self.pieces.labels(piece), vocabulary.grid.is_beat
+        loop = None
+        if task == "labels":
+            start = 0
+        else:
+            loop = self._loop(passage, room, labels, random)
         if loop is not None:
-            body, start, stop, knows_length = loop, 0, len(loop), False
+            body, start, stop = loop, 0, len(loop)
         # Stretching moves rows, so that there a transposition must suit the whole piece.
-        moved = body[start : start + room] if on_beats else body
-        change = draw_change(self._augmentation, moved, random)
-        tables = None
-        if random.random() < self._disguise.rate:
-            tables = draw_disguise(self._disguise, moved, random)
-            known = disguised_labels(known, tables)
-        prefix = self.tokenizer.prefix(changed_labels(known, change), start=start == 0)[:room]
+        change = draw_change(
+            self._augmentation, body[start : start + room] if on_beats else body, random
+        )
         if change.tempo != 1.0 and not on_beats:
             rows = len(body)
             body = stretched(body, change.tempo, vocabulary)
             start, stop = (at * len(body) // rows for at in (start, stop))
-        stop = min(stop, start + room - len(prefix))
-        begin, end = len(prefix), len(prefix) + stop - start
-        tokens[:begin] = prefix
-        tokens[begin:end] = body[start:stop]
-        apply(tokens[begin:end], change, vocabulary)
-        if tables is not None:
-            apply_disguise(tokens[begin:end], tables, vocabulary)
-        length = length_of(body, vocabulary) if knows_length else None
-        columns[begin:end] = structure(
-            body[:stop], vocabulary, length, start=start, meter=labels.time_signature
-        )
-        # A prefix stands where the row behind it begins to wait.
-        columns[:begin, TIME] = columns[begin, TIME] - vocabulary.steps[tokens[begin, WAIT]]
-        return PlacedPassage(
-            piece, start, stop, len(prefix), change, loop is not None, tables is not None
+        missing: frozenset[int] = frozenset()
+        if random.random() < self._missing.rate:
+            missing = draw_missing(self._missing, body[start : start + room], random)
+        tokens = body[start : min(stop, start + room * (2 if missing else 1))].copy()
+        if missing:
+            tokens = without(tokens, missing, vocabulary)[:room]
+        apply(tokens, change, vocabulary)
+        disguised = random.random() < self._disguise.rate
+        labels = changed_labels(labels_without(labels, missing), change)
+        if disguised:
+            tables = draw_disguise(self._disguise, tokens, random)
+            apply_disguise(tokens, tables, vocabulary)
+            labels = disguised_labels(labels, tables)
+        return _Drawn(
+            body,
+            Music(tokens, body[:start], labels.time_signature or (4, 4)),
+            start,
+            _with_texture(labels, tokens[:room], vocabulary),
+            PlacedPassage(
+                piece, start, stop, 0, 0, change, loop is not None, disguised, len(missing)
+            ),
         )
 
     def _loop(
@@ -281,11 +366,20 @@ def _empty_windows(size: int, context: int) -> Window:
     )
 
 
+def _with_texture(labels: Labels, tokens: Tokens, vocabulary: Vocabulary) -> Labels:
+    """The labels of rows `(T, 5)`, with their density and polyphony."""
+    note = vocabulary.is_note(tokens)
+    start = row_times(tokens, vocabulary)[note]
+    end = start + vocabulary.grid.durations[tokens[note, DURATION] - 1]
+    density, polyphony = texture(start, end, vocabulary.grid.beat)
+    return replace(labels, density=density, polyphony=polyphony)
+
+
 def _mark_counted(windows: Window, music: Mask, tokenizer: Tokenizer) -> None:
     """Set `counted` where rows are `(B, T + 1)` music; nothing predicts a window's first row."""
-    tokens, counted = windows.tokens, windows.counted
+    tokens, counted, vocabulary = windows.tokens, windows.counted, tokenizer.vocabulary
     first = tokens[..., WAIT]
     music[:, 0] = False
-    counted[..., WAIT] = music
-    counted[..., INSTRUMENT] = music & (first < tokenizer.vocabulary.first_rest)
-    counted[..., PITCH:] = (music & (tokens[..., INSTRUMENT] > 0))[..., None]
+    for window in np.flatnonzero((first == vocabulary.mark).any(axis=1)).tolist():
+        music[window] &= ~header_mask(tokens[window], vocabulary)
+    counted[:] = predicted(tokens, windows.structure[..., ROLE], music, vocabulary)

@@ -91,6 +91,13 @@ def sample(
     ] = "train",
     context: Annotated[int, typer.Option(help="Tokens per window.")] = 1024,
     seed: Annotated[int, typer.Option(help="The same seed draws the same pieces.")] = 0,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="Training setting key=value, as of `musenet train`: fill=0.5, disguise=1, …",
+        ),
+    ] = None,
     plain: Annotated[
         bool,
         typer.Option(
@@ -105,7 +112,15 @@ def sample(
     if plain:
         scores = piece_scores(folder, split, count, seed=seed)
     else:
-        scores = window_scores(folder, split, context, count, seed=seed)
+        from musenet.training.batches import training_windows
+        from musenet.training.settings import from_override, settings_of
+
+        given = {"context": context, "seed": seed}
+        settings = settings_of(given, *map(from_override, override or []))
+        windows = training_windows(
+            folder, settings, transpose=settings.transpose, split=split, pack=False
+        )
+        scores = window_scores(windows, count)
     for number, (lines, score) in enumerate(scores):
         path = out / f"{number:03}.mid"
         write(score, path)

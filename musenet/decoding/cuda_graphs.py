@@ -63,8 +63,8 @@ class GraphDecoder:
         whole = partial(torch.zeros, dtype=torch.long, device=weight.device)
         self._place = whole(1)
         self._row = whole(batch, len(config.field_sizes))
-        timed = config.positions == "rotary_time"
-        self._columns = whole(batch, len(config.structure_sizes) + timed)
+        self._read = [*range(len(config.structure_sizes)), -1]  # the last column is the time
+        self._columns = whole(batch, len(self._read))
         self._values = whole(batch)
         self._known = whole(batch, config.known_columns)
         compute = model.compute or weight.dtype
@@ -104,7 +104,7 @@ class GraphDecoder:
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""
         _put(self._row, rows_BF)
-        _put(self._columns, columns_BS[:, : self._columns.shape[1]])
+        _put(self._columns, columns_BS[:, self._read])
         self._place.fill_(self._cache.position)
         self._trunk()
         self._cache.position += 1

@@ -127,7 +127,7 @@ class Int8Decoder:
         self._values[:, :fields] = rows_BF
         self._values[:, fields:] = columns_BS[:, : self._features]
         self._values += self._offsets
-        self._turns.turn(self.position, columns_BS[:, self._features :])
+        self._turns.turn(self.position, columns_BS[:, -1:])
         for index, keys in enumerate(self._layers):
             slot = keys.read(self.position)
             if slot is not None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from musenet.attention.patterns import PATTERNS, unreachable
 from tokenizer import records
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
 
 VERSION = 1
@@ -46,6 +47,8 @@ class ModelConfig:
             time) or "learned".
         steps_per_quarter: steps of the grid in a quarter note (or half a second), the unit of
             musical time; 0 where positions do not need it.
+        end_value: the value of field 0 that ends a piece, later than every wait; 0 if no rows of
+            training are given (`tokenizer.encoding.holes`).
         initialisation: "zero" output projections, or "gpt2" (normal 0.02, 1/√(2L) on residuals).
         head: how the fields of the next row are predicted.
         known_columns: number of leading structural features that field 0 determines.
@@ -67,6 +70,7 @@ class ModelConfig:
     qk_norm: bool = True
     positions: str = "rotary"
     steps_per_quarter: int = 0
+    end_value: int = 0
     initialisation: str = "zero"
     head: str = "cascade"
     known_columns: int = 4
@@ -164,6 +168,11 @@ def preset(name: str, field_sizes: Sequence[int], structure_sizes: Sequence[int]
         raise unknown("preset", name, PRESETS)
     base = ModelConfig(tuple(field_sizes), tuple(structure_sizes))
     return dataclasses.replace(base, **PRESETS[name])
+
+
+def vocabulary_entries(vocabulary: Vocabulary) -> dict[str, int]:
+    """The entries of a configuration that say what values of a vocabulary mean."""
+    return {"steps_per_quarter": vocabulary.grid.beat, "end_value": vocabulary.end}
 
 
 def faithful(config: ModelConfig) -> ModelConfig:

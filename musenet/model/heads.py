@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from musenet.attention.block_attention import wide
+from tokenizer.encoding.structure import GIVEN, ROLE
 from tokenizer.errors import InputError
 
 from .codebook_patterns import Interleaving
@@ -68,6 +69,7 @@ class CascadeHead(nn.Module):
         width, fields = config.width, len(config.field_sizes)
         self.interleaving = Interleaving("parallel", fields)
         self.known_columns = config.known_columns
+        self.end_value = config.end_value
         self.values = SummedEmbedding(config.field_sizes[:-1], width, 0.1)
         self.structure = SummedEmbedding(config.structure_sizes[: config.known_columns], width, 0.1)
         self.up = nn.ParameterList(_matrix(width, width) for _ in range(fields - 1))
@@ -84,7 +86,7 @@ class CascadeHead(nn.Module):
         Args:
             hidden_BTD: the trunk's last state.
             targets_BTF: the rows to predict, long.
-            structure_BTS: their structure, of which only the first `known_columns` are used.
+            structure_BTS: their structure: the first `known_columns`, and the role.
 
         Returns:
             [B, T, F] in fp32.
@@ -97,6 +99,8 @@ class CascadeHead(nn.Module):
                 state = self.advance(state, field, targets_BTF[..., field - 1], known)
             logits = self.logits(state, field)
             losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
+            if field == 0 and self.end_value:
+                losses[0] = _wait_nll(losses[0], logits, targets_BTF, structure_BTS, self.end_value)
         return torch.stack(losses, -1)
 
     def sample(self, hidden_BD: Tensor, choose: ChooseTensor, peek: PeekTensor) -> Tensor:
@@ -155,6 +159,7 @@ class FieldsHead(nn.Module):
     def __init__(self, config: ModelConfig, interleaving: str) -> None:
         super().__init__()
         self.interleaving = Interleaving(interleaving, len(config.field_sizes))
+        self.end_value = config.end_value
         self.out = nn.ParameterList(
             nn.Parameter(torch.zeros(size, config.width)) for size in config.field_sizes
         )
@@ -163,14 +168,14 @@ class FieldsHead(nn.Module):
         self,
         hidden_BSD: Tensor,
         targets_BTF: Tensor,
-        structure_BTS: Tensor,  # noqa: ARG002 (one interface for all heads)
+        structure_BTS: Tensor,
     ) -> Tensor:
         """Negative log-likelihood of each field of rows 1… in nats, unmasked.
 
         Args:
             hidden_BSD: the trunk's states for all steps of rows 0…T but the last.
             targets_BTF: rows 1…T, long.
-            structure_BTS: not used.
+            structure_BTS: their structure, of which only the role is used.
 
         Returns:
             [B, T, F] in fp32.
@@ -181,6 +186,8 @@ class FieldsHead(nn.Module):
             steps = torch.from_numpy(before[:, field]).to(hidden_BSD.device)
             logits = self.logits(hidden_BSD.index_select(1, steps), field)
             losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
+            if field == 0 and self.end_value:
+                losses[0] = _wait_nll(losses[0], logits, targets_BTF, structure_BTS, self.end_value)
         return torch.stack(losses, -1)
 
     def sample(
@@ -220,6 +227,32 @@ def build_head(config: ModelConfig) -> CascadeHead | FieldsHead:
         one = len(config.field_sizes) == 1
         return FieldsHead(config, "parallel") if one else CascadeHead(config)
     return FieldsHead(config, config.head)
+
+
+def survival_nll(logits: Tensor, values: Tensor, end: int) -> Tensor:
+    """−log of the probability that a value is `values` or later, up to `end`, in nats, fp32.
+
+    The term of an event that was not seen until a given time (Kalbfleisch and Prentice 2002,
+    section 3.2): values of field 0 ascend with their time, the end last.
+
+    Args:
+        logits: [..., V].
+        values: [...] long.
+        end: the last value.
+    """
+    logits = logits.to(wide(logits.dtype))
+    value = torch.arange(logits.shape[-1], device=logits.device)
+    later = (value >= values.clamp(max=end)[..., None]) & (value <= end)
+    return logits.logsumexp(-1) - logits.masked_fill(~later, -torch.inf).logsumexp(-1)
+
+
+def _wait_nll(
+    nll_BT: Tensor, logits_BTV: Tensor, targets_BTF: Tensor, structure_BTS: Tensor, end: int
+) -> Tensor:
+    """The loss of field 0: of given rows, only that nothing was written before them."""
+    given_BT = structure_BTS[..., ROLE] == GIVEN
+    survival_BT = survival_nll(logits_BTV, targets_BTF[..., 0], end)
+    return torch.where(given_BT, survival_BT, nll_BT)
 
 
 def _matrix(rows: int, columns: int) -> nn.Parameter:

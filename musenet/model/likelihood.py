@@ -54,7 +54,7 @@ class Batch:
 
     @property
     def notes(self) -> int:
-        """Number of notes among the predicted rows."""
+        """Number of notes that are predicted; given ones are not."""
         return int(note_mask(self).sum())
 
     @property
@@ -64,9 +64,8 @@ class Batch:
 
 
 def note_mask(batch: Batch) -> Tensor:
-    """Which predicted rows `(B, T)` are notes that count."""
-    is_note = batch.tokens[:, 1:, INSTRUMENT] > 0
-    return is_note & batch.counted[:, 1:].any(dim=-1)
+    """Which predicted rows `(B, T)` are notes that count, not given ones."""
+    return (batch.tokens[:, 1:, INSTRUMENT] > 0) & batch.counted[:, 1:, INSTRUMENT]
 
 
 def field_nats(model: Transformer, batch: Batch) -> Tensor:

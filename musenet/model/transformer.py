@@ -167,13 +167,12 @@ class Transformer(nn.Module):
 
         Args:
             rotation_TC: of rows by their index.
-            structure_BTS: of the rows; with positions by time, the column after the features that
-                are embedded is their time.
+            structure_BTS: of the rows; with positions by time, the last column is their time.
         """
         config = self.config
         if config.positions != "rotary_time":
             return rotation_TC[None, :, None]
-        time_BT = structure_BTS[..., len(config.structure_sizes)]
+        time_BT = structure_BTS[..., -1]
         if self._time_rates is None or self._time_rates.device != time_BT.device:
             with torch.inference_mode(False):
                 rates = positions.time_rates(config.head_width // 2, config.steps_per_quarter)

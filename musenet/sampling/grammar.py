@@ -43,6 +43,10 @@ class Grammar:
         prompt: the prompt's rows `(T, 5)`; it extends the range of its instruments, which count
             among the allowed ones.
         may_end_at: the first step at which the piece may end, or None if it may not.
+
+    Attributes:
+        relaxed: how often each constraint had to be relaxed.
+        not_before: the first step at which a note may start, of all or of each continuation.
     """
 
     def __init__(
@@ -57,7 +61,7 @@ class Grammar:
     ) -> None:
         self.relaxed: Counter[str] = Counter()
         self._constraints = constraints
-        self._not_before = not_before
+        self.not_before: Steps | int = not_before
         self._may_end_at = may_end_at
         self._end = vocabulary.end
         self._waits = slice(1, vocabulary.first_rest)
@@ -87,6 +91,8 @@ class Grammar:
         self._starts = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
         self._ends = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
         self._count = 0
+        self._time = np.full(batch, -1, dtype=np.int64)
+        self._given_now: Mask | None = None
         self._update_usable()
 
     def allowed(self, field: int, state: RowState) -> Mask:
@@ -111,12 +117,14 @@ class Grammar:
         return lower | (program < self._top)[:, None]
 
     def push(self, state: RowState) -> None:
-        """Advance by the sampled rows."""
+        """Advance by the sampled rows, and by given ones, which stand in no order with them."""
         rows, note = state.rows, state.note
         first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
-        moved = self._steps[first] > 0
-        self._program = np.where(note, program, np.where(moved, -1, self._program))
-        self._pitch = np.where(note, rows[:, PITCH] - 1, np.where(moved, -1, self._pitch))
+        moved = state.time != self._time
+        self._time = state.time
+        sorted_ = note if state.written is None else note & state.written
+        self._program = np.where(sorted_, program, np.where(moved, -1, self._program))
+        self._pitch = np.where(sorted_, rows[:, PITCH] - 1, np.where(moved, -1, self._pitch))
         self._lowest = self._program + (self._pitch >= self._highest[self._program])
         self._after_short_rest = self._short[first].astype(np.int64)
         index = np.flatnonzero(note)
@@ -126,11 +134,22 @@ class Grammar:
         if not self._constraints.unisons:
             self._sounded[moved] = False
             self._sounded[index, self._pitch[index]] = True
+        if state.written is not None:
+            self._push_given(state, moved)
         slot = self._count % MOST_NOTES
         self._count += 1
         self._starts[:, slot] = np.where(note, state.time, _NEVER)
         ends = state.time + self._lengths[rows[:, DURATION]]
         self._ends[:, slot] = np.where(note, ends, _NEVER)
+
+    def _push_given(self, state: RowState, moved: Mask) -> None:
+        """Remember the given notes of the current time: none is written a second time."""
+        if self._given_now is None:
+            self._given_now = np.zeros((len(moved), PROGRAMS + 1, 129), dtype=bool)
+        self._given_now[moved] = False
+        rows = state.rows
+        given = np.flatnonzero(state.note & ~state.written) if state.written is not None else []
+        self._given_now[given, rows[given, INSTRUMENT], rows[given, PITCH]] = True
 
     def _update_usable(self) -> None:
         """Update which instruments may play: those with a playable pitch, within the limit."""
@@ -148,7 +167,7 @@ class Grammar:
         waits, rests = mask[:, self._waits], mask[:, self._rests]
         waits &= np.arange(count) >= (self._earliest() - time)[:, None]
         waits[:, 0] &= self._lowest <= self._top
-        missing = (self._not_before - time)[:, None]
+        missing = (self.not_before - time)[:, None]
         if (missing > 0).any():
             units = np.arange(1, REST_UNITS + 1)
             rests &= (units * count + count - 1 >= missing) | (units == REST_UNITS)
@@ -165,7 +184,7 @@ class Grammar:
         n-th latest start onwards fewer than n have started within a quarter note.
         """
         constraints = self._constraints
-        earliest: Steps | int = self._not_before
+        earliest: Steps | int = self.not_before
         if constraints.polyphony is not None:
             earliest = np.maximum(earliest, _latest(self._ends, constraints.polyphony))
         if constraints.density is not None:
@@ -190,6 +209,9 @@ class Grammar:
         mask = self._pitches_of[instrument]
         above = np.where(now & (instrument == self._program + 1), self._pitch + 1, -1)
         mask &= np.arange(129) > above[:, None]
+        if self._given_now is not None:
+            given = self._given_now[np.arange(len(rows)), instrument]
+            mask = self._narrowed(mask, ~(given & now[:, None]), "notes that are given")
         if not self._constraints.unisons:
             free = np.ones_like(mask)
             free[:, 1:] = ~(self._sounded & now[:, None])

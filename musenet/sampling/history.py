@@ -18,6 +18,7 @@ from tokenizer.encoding.structure import StructureState
 from tokenizer.encoding.vocabulary import PITCH, WAIT, Vocabulary
 from tokenizer.typing import Integers, Logits, Mask, Structure, Tokens
 
+from .given import GivenRows
 from .grammar import Grammar
 from .processor import Processor, RowState
 
@@ -33,17 +34,26 @@ class History:
         structure: the position of each continuation.
         grammar: masks of what may come next.
         processors: applied to the logits in this order.
+        given: what is given to each continuation, if anything is.
+        written: which of the last rows were sampled, `(B,)`; None if all are.
     """
 
     vocabulary: Vocabulary
     structure: StructureState
     grammar: Grammar
     processors: list[Processor]
+    given: GivenRows | None = None
+    written: Mask | None = None
 
     def push(self, rows: Tokens) -> Structure:
         """Advance by one row `(B, 5)` each; returns the structure of the rows."""
-        columns = self.structure.push(rows)
-        state = RowState.of(rows, self.structure.time, self.vocabulary)
+        fed = self.given.decided[0].fed if self.given else None
+        roles = self.given.push(rows) if self.given else None
+        columns = self.structure.push(rows, roles)
+        self.written = None if fed is None else ~fed
+        state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)
+        if self.given:
+            self.grammar.not_before = self.given.begins
         self.grammar.push(state)
         for processor in self.processors:
             processor.push(state)
@@ -66,6 +76,10 @@ class History:
             # A note already started at the same time needs a pitch or an instrument above.
             room = self.ahead(InFlight((rows,), (PITCH,))).grammar.room_after(rows)
             allowed &= room | (next_first != _NO_WAIT)[:, None]
+        if self.given and field > WAIT:
+            decision = self.given.decided[0]
+            allowed[decision.fed] = False
+            allowed[decision.fed, decision.rows[decision.fed, field]] = True
         logits = logits[:, : allowed.shape[1]]
         for processor in self.processors:
             logits = processor.apply(field, logits, allowed, state)
@@ -79,8 +93,12 @@ class History:
         later = copy.deepcopy(self, shared)
         for rows, drawn in zip(flight.before, flight.drawn, strict=True):
             whole = rows.astype(np.int16)
+            fed = later.given.decided[0].fed if later.given else np.zeros(len(whole), dtype=bool)
             for field in range(drawn, whole.shape[1]):
-                whole[:, field] = later.grammar.allowed(field, later._state(whole)).argmax(1)
+                lowest = later.grammar.allowed(field, later._state(whole)).argmax(1)
+                whole[~fed, field] = lowest[~fed]
+            if later.given:
+                whole[fed] = later.given.decided[0].rows[fed]
             later.push(whole)
         return later
 

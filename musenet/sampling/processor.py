@@ -24,16 +24,20 @@ class RowState:
         note: `(B,)`, which rows are notes, known once the instrument is.
         time: `(B,)`, the step at which each row begins; while its wait is being sampled, that of
             the row before.
+        written: `(B,)`, which rows are sampled, not given; None if all are.
     """
 
     rows: Integers
     note: Mask
     time: Steps
+    written: Mask | None = None
 
     @classmethod
-    def of(cls, rows: Integers, time: Steps, vocabulary: Vocabulary) -> RowState:
+    def of(
+        cls, rows: Integers, time: Steps, vocabulary: Vocabulary, written: Mask | None = None
+    ) -> RowState:
         """The state of rows `(B, 5)` that begin at `time` `(B,)`."""
-        return cls(rows, vocabulary.is_note(rows), time)
+        return cls(rows, vocabulary.is_note(rows), time, written)
 
 
 class Processor(Protocol):

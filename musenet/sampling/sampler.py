@@ -20,15 +20,18 @@ import torch
 
 from musenet.decoding.engines import make_decoder
 from musenet.model.transformer import Transformer
-from tokenizer.encoding.structure import COLUMNS, TIME, StructureState, structure
+from tokenizer.encoding.compound import row_times
+from tokenizer.encoding.structure import WRITTEN, StructureState, structure
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
 from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 
 from .constraints import Constraints
 from .filters import FieldFilter, draw
+from .given import GivenRows, Stretch
 from .grammar import Grammar
 from .history import History
 from .processor import ProcessorConfig, SamplerContext
+from .window import Window
 
 _DRAWN_AHEAD = 256
 
@@ -47,6 +50,8 @@ class SamplerConfig:
         processors: applied to the logits in this order.
         seed: of all variations.
         variations: the numbers of the variations, each with its own generator.
+        stretches: where rows are drawn and what is given there, in order of time; without any,
+            everything from the prompt on is drawn and nothing is given.
         length: the length of the piece in steps if it should end there, else None.
         may_end_at: the first step at which it may end, or None.
         overlap: the share of the context that is kept when a window is full.
@@ -62,6 +67,7 @@ class SamplerConfig:
     seed: int
     variations: tuple[int, ...]
     processors: tuple[ProcessorConfig, ...] = ()
+    stretches: tuple[Stretch, ...] = ()
     length: int | None = None
     may_end_at: int | None = None
     overlap: float = 0.5
@@ -76,15 +82,17 @@ class SampledRows:
         rows: `(B, 5)`, one per variation.
         times: `(B,)`, the step that each has reached.
         live: `(B,)`, False for rows after the end of their piece.
+        written: `(B,)`, False for given rows: those stand already. None if nothing is given.
     """
 
     rows: Tokens
     times: Ints
     live: Mask
+    written: Mask | None = None
 
 
 def rows_of(sampled: Iterable[SampledRows], index: int) -> Tokens:
-    """The rows `(T, 5)` of one variation, by its index."""
+    """The rows `(T, 5)` of one variation, by its index, given ones included."""
     live = [one.rows[index] for one in sampled if one.live[index]]
     return np.array(live, dtype=np.int16).reshape(-1, 5)
 
@@ -109,15 +117,39 @@ class Sampler:
         context = SamplerContext(config.prompt, config.constraints, vocabulary, self._batch)
         processors = [processor.build(context) for processor in config.processors]
         whole = np.concatenate([config.prefix, config.prompt])
-        state = _structure_after(whole, vocabulary, config.length)
+        opening, roles = self._opening(whole)
+        state = _structure_after(whole, opening, roles, vocabulary, config.length)
         state.select(np.zeros(self._batch, dtype=np.int64))
-        self._history = History(vocabulary, state, grammar, processors)
-        first = len(config.prompt) - kept_rows(config, model.context_rows)
-        self._prefix = config.prefix if first == 0 else self._later_prefix()
-        columns = structure(whole, vocabulary, config.length)[len(config.prefix) :]
-        # Time first: one entry per row, for all variations.
-        self._rows = list(np.repeat(config.prompt[first:, None], self._batch, axis=1))
-        self._columns = list(np.repeat(columns[first:, None], self._batch, axis=1))
+        given = None
+        if config.stretches:
+            given = GivenRows(config.stretches, vocabulary, self._batch)
+        self._history = History(vocabulary, state, grammar, processors, given)
+        first = len(config.prompt) - kept_rows(config, model.context_rows - len(opening))
+        rows = np.concatenate([config.prompt, opening])
+        columns = structure(
+            np.concatenate([whole, opening]),
+            vocabulary,
+            config.length,
+            roles=np.concatenate([np.full(len(whole), WRITTEN), roles]),
+        )[len(config.prefix) :]
+        holes = any(stretch.hole for stretch in config.stretches)
+        self._window = Window(
+            vocabulary,
+            config.prefix,
+            rows,
+            columns,
+            first,
+            self._batch,
+            given.header if given is not None and holes else None,
+        )
+
+    def _opening(self, tokens: Tokens) -> tuple[Tokens, Ints]:
+        """The header of the first hole after some tokens, with the roles of its rows."""
+        if not self._config.stretches:
+            return tokens[:0], np.empty(0, dtype=np.int64)
+        reached = row_times(tokens, self._vocabulary)
+        time = int(reached[-1]) if len(reached) else 0
+        return self._config.stretches[0].opening(time, self._vocabulary)
 
     @property
     def relaxed(self) -> Counter[str]:
@@ -139,7 +171,8 @@ class Sampler:
     def _sample(self) -> Iterator[SampledRows]:
         # Created with gradients off, so that single steps take the fast path.
         self._decoder = make_decoder(self._model, self._batch, self._config.engine)
-        self._fill(slice(1))
+        rows, columns = self._window.arrays()
+        self._decoder.start(rows[:1], columns[:1])  # the same for all
         live = np.ones(self._batch, dtype=bool)
         while True:
             new = self._decoder.sample(self._choose, self._peek).astype(np.int16)
@@ -149,7 +182,7 @@ class Sampler:
             live = live & (times < self._config.until) & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return
-            yield SampledRows(new, times, live)
+            yield SampledRows(new, times, live, self._history.written)
             self._advance(new, columns)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:
@@ -158,40 +191,25 @@ class Sampler:
         history = self._history.ahead(flight)
         logits, allowed = history.process(field, logits, rows, flight.next_first)
         uniform = self._uniforms.ahead(len(flight.before))[:, field]
-        return draw(logits, allowed, self._config.filters[field], uniform)
+        values = draw(logits, allowed, self._config.filters[field], uniform)
+        if field > WAIT or history.given is None or self._history.given is None:
+            return values
+        decision = history.given.decide(values, history.structure.time)
+        self._history.given.decided.append(decision)
+        return np.where(decision.fed, decision.rows[:, WAIT], values)
 
     def _peek(self, first: Ints) -> Structure:
-        """The structure `(B, 6)` of the row whose field 0 is `first`."""
+        """The structure `(B, 8)` of the row whose field 0 is `first`."""
         return self._history.ahead(self._decoder.in_flight).structure.peek(first)
 
     def _advance(self, new: Tokens, columns: Structure) -> None:
         """Append new rows, in this window or the next."""
-        self._rows.append(new)
-        self._columns.append(columns)
+        self._window.append(new, columns)
         if self._decoder.position < self._model.context_rows:
             self._decoder.advance(new, columns)
             return
-        self._prefix = self._later_prefix()
-        room = self._model.context_rows - len(self._prefix)
-        keep = max(1, int(room * self._config.overlap))
-        del self._rows[:-keep], self._columns[:-keep]
-        self._fill(slice(None))
-
-    def _fill(self, lanes: slice) -> None:
-        """Start a window with the prefix and the kept rows of some lanes; one may serve all."""
-        prefix = np.repeat(self._prefix[:, None], self._batch, axis=1)
-        unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int32)
-        if self._columns:
-            first, waits = self._columns[0][:, TIME], self._vocabulary.steps[self._rows[0][:, WAIT]]
-            unknown[..., TIME] = first - waits
-        rows = np.concatenate([prefix, *(row[None] for row in self._rows)])
-        columns = np.concatenate([unknown, *(row[None] for row in self._columns)])
-        self._decoder.start(rows[:, lanes].swapaxes(0, 1), columns[:, lanes].swapaxes(0, 1))
-
-    def _later_prefix(self) -> Tokens:
-        """The prefix of a window that does not start at the beginning, as in training."""
-        prefix = self._config.prefix
-        return prefix[prefix[:, WAIT] != self._vocabulary.start]
+        room = self._model.context_rows - self._window.prefix_rows
+        self._decoder.start(*self._window.refill(max(1, int(room * self._config.overlap))))
 
 
 class _Uniforms:
@@ -225,9 +243,13 @@ def kept_rows(config: SamplerConfig, context: int) -> int:
     return len(config.prompt) if len(config.prompt) <= room * 3 // 4 else room * 3 // 4
 
 
-def _structure_after(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> StructureState:
-    """The structure state of one piece after all of `tokens`."""
+def _structure_after(
+    tokens: Tokens, opening: Tokens, roles: Ints, vocabulary: Vocabulary, length: int | None
+) -> StructureState:
+    """The structure state of one piece after `tokens` and the rows that open its first stretch."""
     state = StructureState(vocabulary, 1, length)
     for row in tokens:
         state.push(row[None])
+    for row, role in zip(opening, roles, strict=True):
+        state.push(row[None], role[None])
     return state

@@ -20,6 +20,8 @@ import torch
 from data_prep.dataset.augment import Augmentation
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
+from data_prep.dataset.parts import Missing
+from data_prep.dataset.tasks import Tasks
 from data_prep.dataset.windows import Dataset, Dropout, Window
 from musenet.model.likelihood import Batch
 
@@ -34,12 +36,14 @@ class WindowSource(Protocol):
         ...
 
 
-def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Dataset:
+def training_windows(
+    dataset: Path, settings: Settings, *, transpose: int, split: str = "train", pack: bool = True
+) -> Dataset:
     """The windows that a run trains on: from all corpora by weight, augmented."""
     each = settings.label_dropout
     return Dataset(
         dataset,
-        "train",
+        split,
         settings.context,
         seed=settings.seed,
         weights=settings.weights,
@@ -54,11 +58,21 @@ def training_windows(dataset: Path, settings: Settings, *, transpose: int) -> Da
             instruments=each,
             tempo=each,
             key=each,
+            density=max(each, 0.6),
+            polyphony=max(each, 0.6),
             everything=settings.all_labels_dropout,
             length=settings.length_dropout,
         ),
         disguise=Disguise(rate=settings.disguise),
         loops=Loops(rate=settings.loops),
+        missing=Missing(rate=settings.missing),
+        tasks=Tasks(
+            fill=settings.fill,
+            accompany=settings.accompany,
+            chords=settings.chords,
+            labels=settings.labels,
+        ),
+        pack=pack,
     )
 
 

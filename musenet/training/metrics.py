@@ -86,9 +86,10 @@ def describe_row(row: Mapping[str, Any]) -> str:
     """A row as one line to print."""
     if row["kind"] == "validation":
         mark = ", the best so far" if row["is_best"] else ""
+        tasks = " ".join(f"{task} {bits:.2f}" for task, bits in row.get("per_task", {}).items())
         return (
             f"validation at step {row['step']}: {row['bits_per_note']:.4f} bits/note{mark}"
-            f" ({row['took']:.0f} s)"
+            f"{tasks and f' ({tasks})'} ({row['took']:.0f} s)"
         )
     fields = " ".join(f"{name} {bits:.2f}" for name, bits in row["per_field"].items())
     mfu = f"  {100 * row['mfu']:.0f} % of peak" if row["mfu"] else ""

@@ -160,7 +160,8 @@ class Session:
             return
         begun, state = time.perf_counter(), self.state
         with self.cost.gathered():
-            figures = validation_row(self.held_out.scores(self.model))
+            held_out = self.held_out
+            figures = validation_row(held_out.scores(self.model), held_out.task_bits(self.model))
         bits = figures["bits_per_note"]
         is_best = math.isfinite(bits) and (state.best is None or bits < state.best)
         if is_best:

@@ -32,7 +32,8 @@ class Settings:
         preset: the model's shape, by name (`musenet.model.config`).
         initial: initial weights, a folder or a name such as `mini`, which also determine the
             shape. Empty starts from random weights.
-        model: entries of the model configuration that override the preset.
+        model: entries of the model configuration that override the preset; of initial weights,
+            the attention patterns and positions alone.
         context: tokens in a window.
         batch: windows in a step, over all processes and all `accumulate` parts.
         accumulate: gradient accumulation: parts that a batch is divided into, to save memory.
@@ -64,6 +65,11 @@ class Settings:
             know the length of the piece.
         disguise: share of windows with other instruments at other volumes.
         loops: share of windows in which a figure of a few bars is repeated.
+        missing: share of windows in which some instruments are left out.
+        fill: share of windows with holes to fill: bars, instruments, or both.
+        accompany: share of windows in which some parts are given throughout.
+        chords: share of windows, of any task, in which the chords are given.
+        labels: share of windows that are beginnings of pieces with all of their labels.
         weights: sampling weight of each corpus, relative to its size.
         seed: of all random choices.
         validate_minutes: minutes between validations.
@@ -109,6 +115,11 @@ class Settings:
     ending_weight: float = 1.0
     disguise: float = 0.0
     loops: float = 0.0
+    missing: float = 0.0
+    fill: float = 0.0
+    accompany: float = 0.0
+    chords: float = 0.0
+    labels: float = 0.0
     weights: dict[str, float] = field(default_factory=dict)
     seed: int = 0
     validate_minutes: float = 10.0
@@ -146,9 +157,14 @@ class Settings:
             "label_dropout",
             "all_labels_dropout",
             "length_dropout",
+            *("disguise", "loops", "missing", "fill", "accompany", "chords", "labels"),
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"{name} must lie between 0 and 1, not {getattr(self, name)}")
+        if self.fill + self.accompany + self.labels > 1:
+            raise InputError(
+                "fill, accompany and labels are shares of windows; their sum is over 1"
+            )
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 raise unknown(name, str(getattr(self, name)), known)
@@ -158,8 +174,11 @@ class Settings:
             raise InputError(
                 "the optimizer half cannot be sharded; use another optimizer, or shard=false"
             )
-        if self.initial and self.model:
-            raise InputError("the initial weights determine the model's shape; leave out model")
+        if self.initial and not self.model.keys() <= _ANY_WEIGHTS:
+            raise InputError(
+                "the initial weights determine the model's shape; of model, give only "
+                f"{', '.join(sorted(_ANY_WEIGHTS))}"
+            )
         if self.batch % self.accumulate:
             raise InputError(
                 f"batch {self.batch} is not a multiple of accumulate {self.accumulate}"
@@ -175,6 +194,9 @@ class Settings:
                 "the length of the run is unclear; give either steps or minutes (or hours)"
             )
 
+
+_ANY_WEIGHTS = {"patterns", "positions", "row_length"}
+"""Entries of the model configuration that any weights fit."""
 
 _CHOICES = {
     "optimizer": OPTIMIZERS,

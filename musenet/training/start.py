@@ -13,11 +13,12 @@ import torch
 from data_prep.dataset.pieces import splits_of
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
-from musenet.model.config import ModelConfig, preset
+from musenet.model.config import ModelConfig, preset, vocabulary_entries
 from musenet.model.precision import device_of, matmul_dtype
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.structure import STRUCTURE_SIZES
 from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
 from tokenizer.files import write_text
 from tokenizer.records import from_json, to_json
@@ -30,7 +31,7 @@ from .objective import NoteCost
 from .optimizers import create_optimizers
 from .session import Session
 from .settings import Settings, checked, settings_of
-from .validation import choose_windows
+from .validation import choose_windows, task_windows
 
 
 def start_run(
@@ -51,7 +52,7 @@ def start_run(
     tokenizer = dataset_tokenizer(dataset)
     first = load_checkpoint(settings.initial) if settings.initial else None
     if first is not None:
-        config = warm_start.grown_config(first, tokenizer, settings.context)
+        config = warm_start.grown_config(first, tokenizer, settings.context, settings.model)
     else:
         config = model_config(settings, tokenizer)
     group.wait()
@@ -138,8 +139,11 @@ def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     for name in settings.model:
         if name not in known:
             raise unknown("model setting", name, known)
-    beat = tokenizer.vocabulary.grid.beat
-    given = {"context": settings.context, "steps_per_quarter": beat, **settings.model}
+    given = {
+        "context": settings.context,
+        **vocabulary_entries(tokenizer.vocabulary),
+        **settings.model,
+    }
     changed = dataclasses.replace(config, **given)
     if settings.context > changed.context:
         raise InputError(
@@ -168,9 +172,10 @@ def _session(
         tokenizer,
         context=settings.context,
         windows=settings.validate_windows,
+        tasks=task_windows(dataset, settings) if has_some else {},
     )
     torch.manual_seed(settings.seed)
-    model = _model(config, settings, group, first)
+    model = _model(config, settings, group, tokenizer.vocabulary, first)
     cost = Cost(NoteCost(model, settings.ending_weight), settings, group)
     if snapshot is not None:
         load_weights(model, snapshot.weights)
@@ -196,12 +201,16 @@ def _session(
 
 
 def _model(
-    config: ModelConfig, settings: Settings, group: Group, first: Checkpoint | None
+    config: ModelConfig,
+    settings: Settings,
+    group: Group,
+    vocabulary: Vocabulary,
+    first: Checkpoint | None,
 ) -> Transformer:
     """The model with its initial weights, on its device, sharded if the settings say so."""
     model = Transformer(config, matmul_dtype(settings.precision, device_of(settings.device)))
     if first is not None:
-        warm_start.load_grown(model, first)
+        warm_start.load_grown(model, first, vocabulary)
     model.recompute = settings.recompute
     if settings.optimizer == "half":
         store_in_half(model)

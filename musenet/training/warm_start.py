@@ -1,23 +1,27 @@
-"""Start a run from existing weights, also with a vocabulary that has more labels.
+"""Start a run from existing weights, also with a vocabulary that has more controls.
 
-A new composer or style starts as the average of the known ones. A critic is not copied: it was
+Controls are found by name. A new one starts as the average of the known composers and styles; a
+new column of structure starts without effect. A critic is not copied: it was
 trained on music by the old weights, not by those to come.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from musenet.model.checkpoint import Checkpoint
-from musenet.model.config import ModelConfig
+from musenet.model.config import ModelConfig, vocabulary_entries
 from musenet.model.transformer import Transformer
+from tokenizer.encoding.structure import STRUCTURE_SIZES
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import closed_controls
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.records import from_data
 
@@ -25,35 +29,50 @@ _FIELD_0_TABLES = {"embedding.weight", "head.values.weight", "head.out.0"}
 """The tables that start with one row per value of field 0."""
 
 
-def grown_config(initial: Checkpoint, tokenizer: Tokenizer, context: int) -> ModelConfig:
+def grown_config(
+    initial: Checkpoint,
+    tokenizer: Tokenizer,
+    context: int,
+    changes: Mapping[str, Any] | None = None,
+) -> ModelConfig:
     """The checkpoint's shape, for a tokenizer's vocabulary and a context length in tokens.
 
+    `changes` are entries that any weights fit: attention patterns and positions.
+
     Raises:
-        InputError: if the vocabulary is not the checkpoint's, with or without further labels.
+        InputError: if the vocabulary lacks a control of the checkpoint's, or has another grid.
     """
     known, given = initial.tokenizer.vocabulary, tokenizer.vocabulary
-    if known.grid != given.grid or given.controls[: len(known.controls)] != known.controls:
+    if known.grid != given.grid or not set(known.controls) <= set(given.controls):
         raise InputError(
             f"the dataset does not have the vocabulary of {initial.folder.name}; prepare it with "
             f"--tokenizer {initial.folder / 'tokenizer.json'}"
         )
+    sizes = initial.config.structure_sizes
+    if sizes == STRUCTURE_SIZES[: len(sizes)]:
+        sizes = STRUCTURE_SIZES
     return dataclasses.replace(
-        initial.config, context=context, field_sizes=given.sizes, critic=False
+        initial.config,
+        context=context,
+        field_sizes=given.sizes,
+        structure_sizes=sizes,
+        critic=False,
+        **{**vocabulary_entries(given), **(changes or {})},
     )
 
 
-def load_grown(model: Transformer, initial: Checkpoint) -> None:
-    """Load the checkpoint's weights into a model of `grown_config`."""
-    before, after = (m.config.field_sizes[0] for m in (initial.model, model))
+def load_grown(model: Transformer, initial: Checkpoint, vocabulary: Vocabulary) -> None:
+    """Load the checkpoint's weights into a model of `grown_config` for a vocabulary."""
     state = {
         name: tensor
         for name, tensor in initial.model.state_dict().items()
         if not name.startswith("critic.")
     }
-    if after > before:
-        labels = initial.tokenizer.vocabulary.first_control + len(closed_controls())
-        for name in state.keys() & _FIELD_0_TABLES:
-            state[name] = _grown(state[name], labels, before, after)
+    known = initial.tokenizer.vocabulary
+    for name in state.keys() & _FIELD_0_TABLES:
+        state[name] = _grown(state[name], known, vocabulary)
+    missing = len(model.embedding.weight) - len(state["embedding.weight"])
+    state["embedding.weight"] = F.pad(state["embedding.weight"], (0, 0, 0, missing))
     model.load_state_dict(state)
 
 
@@ -92,8 +111,11 @@ class InitialWeights:
         return from_data(cls, data, str(initial.folder / "training.json"))
 
 
-def _grown(table: Tensor, labels: int, before: int, after: int) -> Tensor:
-    """A table with `after` rows for field 0 instead of `before`; labels begin at `labels`."""
-    known = table[labels:before] if labels < before else table[:before]
-    new = known.mean(dim=0, keepdim=True).expand(after - before, -1)
-    return torch.cat((table[:before], new, table[before:]))
+def _grown(table: Tensor, known: Vocabulary, given: Vocabulary) -> Tensor:
+    """A table with a row for each value of the given vocabulary's field 0, found by name."""
+    names = {name: known.first_control + number for number, name in enumerate(known.controls)}
+    labels = [row for name, row in names.items() if name.startswith(("composer:", "style:"))]
+    first, last = known.first_control, known.sizes[0]
+    new = table[labels or slice(last)].mean(dim=0)
+    rows = [table[names[name]] if name in names else new for name in given.controls]
+    return torch.cat((table[:first], torch.stack(rows), table[last:]))

@@ -279,5 +279,21 @@ def _check_fields(rows: Tokens, places: Ints, vocabulary: Vocabulary) -> None:
 
 
 def row_times(tokens: Tokens, vocabulary: Vocabulary) -> Steps:
-    """The time reached at each row of tokens `(T, F)`, in steps since the first."""
-    return np.cumsum(vocabulary.steps.take(tokens[:, WAIT]))
+    """The time reached at each row of tokens `(T, F)`, in steps since the first.
+
+    A `return` is at the time of the `mark` before it.
+    """
+    times = np.cumsum(vocabulary.steps.take(tokens[:, WAIT]))
+    for mark, back in marked(tokens, vocabulary):
+        times[back:] -= times[back] - times[mark]
+    return times
+
+
+def marked(tokens: Tokens, vocabulary: Vocabulary) -> list[tuple[int, int]]:
+    """Where each `mark` with its `return` stands in tokens `(T, F)`, in order."""
+    returns = np.flatnonzero(tokens[:, WAIT] == vocabulary.return_)
+    if not len(returns):
+        return []
+    marks = np.flatnonzero(tokens[:, WAIT] == vocabulary.mark)
+    before = np.searchsorted(marks, returns) - 1
+    return [(int(marks[m]), int(r)) for m, r in zip(before, returns, strict=True) if m >= 0]

@@ -14,12 +14,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from tokenizer.chords.chord import chord_of_control
 from tokenizer.errors import InputError
-from tokenizer.score.columns import DTYPES, LAST_TICK, prepared
+from tokenizer.score.columns import DTYPES, LAST_TICK, NO_TRACK, prepared
 from tokenizer.score.score import Score
 from tokenizer.typing import Array, Steps
 
-from .vocabulary import METRONOME, Vocabulary
+from .vocabulary import DENSITIES, METRONOME, POLYPHONIES, Vocabulary
 
 ControlEvent = tuple[int, int]
 
@@ -29,6 +30,12 @@ _HALF_WAY = [math.sqrt(slower * faster) for slower, faster in pairwise(METRONOME
 def tempo_name(quarters_per_minute: float) -> str:
     """The control of the metronome mark nearest to a tempo, by ratio."""
     return f"tempo:{METRONOME[bisect_left(_HALF_WAY, quarters_per_minute)]}"
+
+
+def class_name(kind: str, value: float) -> str:
+    """The control of the class of `density` or `polyphony` nearest to a value, by ratio."""
+    classes = {"density": DENSITIES, "polyphony": POLYPHONIES}[kind]
+    return f"{kind}:{min(classes, key=lambda name: abs(math.log(float(name) / max(value, 0.01))))}"
 
 
 def first_meter(score: Score) -> tuple[int, int]:
@@ -89,7 +96,7 @@ def pedal_events(down: Steps, up: Steps, vocabulary: Vocabulary) -> Iterator[Con
 
 
 def decoded_columns(times: Sequence[int], names: Sequence[str], tracks: int) -> dict[str, Array]:
-    """The tempos, time signatures and pedals of decoded controls, those that there are.
+    """The tempos, time signatures, pedals and chords of decoded controls, those that there are.
 
     Args:
         times: of the controls, in ticks, ascending.
@@ -101,6 +108,7 @@ def decoded_columns(times: Sequence[int], names: Sequence[str], tracks: int) -> 
     """
     stated: dict[str, dict[int, tuple[int, ...]]] = {"tempos": {}, "time_signatures": {}}
     pedals: list[tuple[int, int, int]] = []
+    chords: list[tuple[int, int, str]] = []
     down: int | None = None
     for time, name in zip(times, names, strict=True):
         kind, fields = _meaning(name)
@@ -111,13 +119,19 @@ def decoded_columns(times: Sequence[int], names: Sequence[str], tracks: int) -> 
         elif name == "pedal:up" and down is not None:
             pedals += [(down, time - down, track) for track in range(tracks)]
             down = None
+        elif name.startswith("chord:"):
+            chords.append((time, NO_TRACK, chord_of_control(name).symbol))
     found = {kind: [(t, *row) for t, row in rows.items()] for kind, rows in stated.items() if rows}
     if any(rows[-1][0] > LAST_TICK for rows in found.values()):
         raise InputError("the tokens last longer than a score can; cut them")
     known = {kind: np.array(rows, DTYPES[kind]) for kind, rows in found.items()}
     for column in known.values():
         column.flags.writeable = False
-    return known | ({"pedals": prepared("pedals", pedals)} if pedals else {})
+    if pedals:
+        known["pedals"] = prepared("pedals", pedals)
+    if chords:
+        known["markers"] = prepared("markers", chords)
+    return known
 
 
 @cache

@@ -6,6 +6,7 @@
     CHORD      how many notes of the same time stood before
     PART       part of the whole piece, in 128ths
     COUNTDOWN  quarter notes (or half seconds) left, 127 at most
+    ROLE       1 for music that is written, 2 for music that is given (`encoding.holes`)
     TIME       steps since the piece began; it has no embedding, but turns the heads that look along
                musical time (`musenet.model.positions`)
 
@@ -25,15 +26,18 @@ from functools import cache
 
 import numpy as np
 
-from tokenizer.typing import Integers, Mask, Steps, Structure, Tokens
+from tokenizer.typing import Integers, Ints, Mask, Steps, Structure, Tokens
 
-from .compound import row_times
+from .compound import marked, row_times
 from .vocabulary import DURATION, WAIT, Vocabulary
 
-COLUMNS = ("elapsed", "bar", "position", "chord", "part", "countdown", "time")
-ELAPSED, BAR, POSITION, CHORD, PART, COUNTDOWN, TIME = range(7)
-STRUCTURE_SIZES = (65, 17, 385, 17, 129, 129)
+COLUMNS = ("elapsed", "bar", "position", "chord", "part", "countdown", "role", "time")
+ELAPSED, BAR, POSITION, CHORD, PART, COUNTDOWN, ROLE, TIME = range(8)
+STRUCTURE_SIZES = (65, 17, 385, 17, 129, 129, 3)
 """How many values each column with an embedding has, "unknown" included."""
+
+WRITTEN, GIVEN = 1, 2
+"""Values of ROLE."""
 
 _BARS = 16
 _PARTS = 128
@@ -66,8 +70,9 @@ def structure(
     *,
     start: int = 0,
     meter: tuple[int, int] | None = None,
+    roles: Integers | None = None,
 ) -> Structure:
-    """The structure `(T − start, 7)` of a piece's tokens `(T, F)`, prefix and all.
+    """The structure `(T − start, 8)` of a piece's tokens `(T, F)`, prefix and all.
 
     Args:
         tokens: a piece from its beginning. A time signature in the prefix opens it.
@@ -75,6 +80,7 @@ def structure(
         length: the piece's length in steps, or None to leave PART and COUNTDOWN unknown.
         start: the first row asked for; those before it only say where it stands.
         meter: the time signature that opens a piece without one in its prefix; 4/4 if None.
+        roles: the role `(T − start,)` of each row; all are written if None.
     """
     reached = row_times(tokens, vocabulary)
     times = reached[start:]
@@ -85,6 +91,7 @@ def structure(
         columns[:, BAR] = bar % _BARS + 1
         columns[:, POSITION] = np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
     columns[:, CHORD] = _notes_before(tokens, reached, vocabulary, start)
+    columns[:, ROLE] = WRITTEN if roles is None else roles
     if length is not None:
         columns[:, PART], columns[:, COUNTDOWN] = _towards_end(times, length, vocabulary)
     if start == 0 or reached[start - 1] == 0:  # in a prefix no time passes
@@ -114,22 +121,43 @@ def bar_positions(
     if not len(signature):  # as in most pieces
         bar, position = np.divmod(times[start:], first_bar)
         return bar, position
-    begins = np.concatenate([[0], times[signature]])
-    bar_steps = np.concatenate([[first_bar], vocabulary.bar_steps[tokens[signature, WAIT]]])
-    bars_before = np.concatenate([[0], np.cumsum(-(-np.diff(begins) // bar_steps[:-1]))])
-    segment = np.searchsorted(signature, np.arange(start, len(tokens)), side="right")
+    first, begins, bar_steps, bars_before = _segments(
+        tokens, times, vocabulary, signature.tolist(), int(first_bar)
+    )
+    segment = np.searchsorted(first, np.arange(start, len(tokens)), side="right") - 1
     bar, position = np.divmod(times[start:] - begins[segment], bar_steps[segment])
     return bar + bars_before[segment], position
 
 
+def _segments(
+    tokens: Tokens, times: Steps, vocabulary: Vocabulary, signatures: list[int], first_bar: int
+) -> Ints:
+    """Runs of rows within which bars are equal: first row, time, steps per bar, bars before.
+
+    A new one begins at each time signature and, as the one at the mark was, at each `return`.
+    """
+    before = {back: mark for mark, back in marked(tokens, vocabulary)}
+    found = [(0, 0, first_bar, 0)]
+    for row in sorted([*signatures, *before]):
+        if row in before:
+            at_mark = next(segment for segment in reversed(found) if segment[0] <= before[row])
+            found.append((row, *at_mark[1:]))
+            continue
+        _, begin, bar_steps, bars = found[-1]
+        time = int(times[row])
+        bars -= (begin - time) // bar_steps
+        found.append((row, time, int(vocabulary.bar_steps[tokens[row, WAIT]]), bars))
+    return np.array(found, dtype=np.int64).T
+
+
 def _notes_before(tokens: Tokens, times: Steps, vocabulary: Vocabulary, start: int) -> Steps:
     """CHORD: one more than the notes before each row at the row's own time, from `start` on."""
-    chord = int(np.searchsorted(times, times[start])) if start < len(times) else start
+    chord = int(np.searchsorted(times[: start + 1], times[start])) if start < len(times) else start
     note, times = vocabulary.is_note(tokens[chord:]), times[chord:]
     before: Steps = np.cumsum(note)
     before -= note
     earlier = before.copy()
-    earlier[1:] *= times[1:] > times[:-1]
+    earlier[1:] *= times[1:] != times[:-1]
     before -= np.maximum.accumulate(earlier)
     return np.minimum(before[start - chord :], STRUCTURE_SIZES[CHORD] - 2) + 1
 
@@ -151,6 +179,15 @@ class _Place:
     bars_before: Steps
     notes_now: Steps
     in_prefix: Mask
+
+    def at(self, pieces: Integers) -> _Place:
+        """Those of some pieces."""
+        return _Place(*(getattr(self, name)[pieces] for name in self.__dataclass_fields__))
+
+    def where(self, pieces: Mask, other: _Place) -> _Place:
+        """This for the pieces of a mask `(B,)`, the other for the rest."""
+        names = self.__dataclass_fields__
+        return _Place(*(np.where(pieces, getattr(self, n), getattr(other, n)) for n in names))
 
 
 _Peeked = tuple[Integers, _Place, Structure]
@@ -177,6 +214,7 @@ class StructureState:
             notes_now=zeros,
             in_prefix=np.ones(batch, dtype=bool),
         )
+        self._marked = self._place
         self._peeked: _Peeked | None = None
 
     @property
@@ -196,17 +234,21 @@ class StructureState:
 
     def select(self, rows: Integers) -> None:
         """Keep the pieces at these indices, in this order; an index may stand twice."""
-        place = self._place
-        self._place = _Place(*(getattr(place, name)[rows] for name in place.__dataclass_fields__))
+        self._place, self._marked = self._place.at(rows), self._marked.at(rows)
         self._peeked = None
 
     def peek(self, first: Integers) -> Structure:
-        """The structure `(B, 7)` of a next row whose field 0 is `first`, `(B,)`."""
+        """The structure `(B, 8)` of a next row whose field 0 is `first`, `(B,)`."""
         self._peeked = self._after(first)
         return self._peeked[2]
 
-    def push(self, rows: Tokens) -> Structure:
-        """Go on by a row `(B, F)` each, and give the rows' structure `(B, 7)`."""
+    def push(self, rows: Tokens, roles: Integers | None = None) -> Structure:
+        """Go on by a row `(B, F)` each, and give the rows' structure `(B, 8)`.
+
+        Args:
+            rows: one of each piece.
+            roles: of the rows, `(B,)`; all are written if None.
+        """
         first = rows[:, WAIT]
         known = self._peeked  # a row that was drawn has been peeked at
         if known is None or not np.array_equal(known[0], first):
@@ -214,6 +256,11 @@ class StructureState:
         _, place, columns = known
         place.notes_now = place.notes_now + self._vocabulary.is_note(rows)
         self._place, self._peeked = place, None
+        mark = first == self._vocabulary.mark
+        if mark.any():
+            self._marked = place.where(mark, self._marked)
+        if roles is not None:
+            columns[:, ROLE] = np.where(columns[:, ROLE] > 0, roles, 0)
         return columns
 
     def _after(self, first: Integers) -> _Peeked:
@@ -226,7 +273,7 @@ class StructureState:
         bar_steps = vocabulary.bar_steps[first]
         change = bar_steps > 0
         bars = -(-(time - old.begin) // old.bar_steps)
-        return _Place(
+        place = _Place(
             time=time,
             begin=np.where(change, time, old.begin),
             bar_steps=np.where(change, bar_steps, old.bar_steps),
@@ -234,6 +281,12 @@ class StructureState:
             notes_now=np.where(time == old.time, old.notes_now, 0),
             in_prefix=old.in_prefix & vocabulary.opens[first],
         )
+        back = first == vocabulary.return_
+        if back.any():
+            place = self._marked.where(back, place)
+            place.notes_now = np.where(place.time == old.time, old.notes_now, 0)
+            place.in_prefix = old.in_prefix & ~back
+        return place
 
     def _columns(self, first: Integers, place: _Place) -> Structure:
         columns = np.zeros((len(place.time), len(COLUMNS)), dtype=np.int32)
@@ -247,6 +300,7 @@ class StructureState:
             columns[:, PART], columns[:, COUNTDOWN] = _towards_end(
                 place.time, self._length, self._vocabulary
             )
+        columns[:, ROLE] = WRITTEN
         columns[place.in_prefix | (first == 0)] = 0
         columns[:, TIME] = place.time
         return columns

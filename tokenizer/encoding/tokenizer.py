@@ -31,6 +31,7 @@ from tokenizer.typing import Array, Steps, Tokens
 from . import controls
 from .compound import Decoded, Events, decode_pieces, encode_pieces, note_rows
 from .grid import SHORTEST, Grid, GridClock, Timed
+from .holes import without_headers
 from .saved import JsonTokenizer
 from .vocabulary import (
     DURATION,
@@ -148,6 +149,8 @@ class Tokenizer(JsonTokenizer):
             names.append("time_signature:{}/{}".format(*labels.time_signature))
         if labels.key is not None:
             names.append(f"key:{key_name(*labels.key)}")
+        for kind, value in (("density", labels.density), ("polyphony", labels.polyphony)):
+            names += [] if value is None else [controls.class_name(kind, value)]
         return self.vocabulary.known(names)
 
     def body(self, score: Score) -> Tokens:
@@ -195,6 +198,8 @@ class Tokenizer(JsonTokenizer):
     def decode(self, tokens: Tokens) -> Score:
         """The score of tokens `(T, 5)`: one track per instrument, tempo and meter as they say.
 
+        Chords become markers. What the header of a hole tells of the music after it is left out.
+
         Raises:
             InputError: if a row holds a number outside the vocabulary, or lacks a field.
         """
@@ -241,7 +246,9 @@ class Tokenizer(JsonTokenizer):
         return notes
 
     def _decoded(self, pieces: Sequence[Tokens]) -> list[Score]:
-        decoded = decode_pieces(pieces, self.vocabulary)
+        decoded = decode_pieces(
+            [without_headers(piece, self.vocabulary) for piece in pieces], self.vocabulary
+        )
         grid, step = self.vocabulary.grid, self.vocabulary.grid.ticks_per_step
         notes, programs = _notes(decoded, grid)
         names = [self.vocabulary.name(value) for value in decoded.controls.tolist()]

@@ -22,6 +22,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tokenizer.chords.chord import CHORDS
 from tokenizer.errors import InputError
 from tokenizer.theory import key_name, key_on
 from tokenizer.typing import Integers, Ints, Mask, Tokens
@@ -42,6 +43,8 @@ PREFIX_KINDS = (
     "tempo",
     "time_signature",
     "key",
+    "density",
+    "polyphony",
 )
 """The kinds that may stand before the music, in their order there."""
 
@@ -56,6 +59,11 @@ METRONOME = (
     *range(252, 301, 12),
 )
 """Tempo classes in quarter notes per minute: the marks of a metronome, carried on at both ends."""
+
+DENSITIES = ("0.25", "0.5", "1", "1.5", "2", "3", "4", "6", "8", "12", "16")
+"""Classes of density: notes per quarter note (or half a second)."""
+POLYPHONIES = ("1", "1.5", "2", "3", "4", "5", "6", "8", "10", "12", "16")
+"""Classes of polyphony: notes that sound at a time, where any does."""
 
 _NUMERATORS = {1: 8, 2: 12, 4: 24, 8: 32, 16: 32, 32: 32}
 
@@ -75,6 +83,11 @@ def closed_controls() -> tuple[str, ...]:
         "pedal:down",
         "pedal:up",
         *(f"instrument:{program}" for program in range(129)),
+        "mark",
+        "return",
+        *(chord.control for chord in CHORDS),
+        *(f"density:{notes}" for notes in DENSITIES),
+        *(f"polyphony:{notes}" for notes in POLYPHONIES),
     )
 
 
@@ -157,6 +170,16 @@ class Vocabulary:
     def end(self) -> int:
         """The control that closes a piece."""
         return self._values["end"]
+
+    @property
+    def mark(self) -> int:
+        """Field 0's value for `mark`, which remembers the time; -1 in a vocabulary without it."""
+        return self._values.get("mark", -1)
+
+    @property
+    def return_(self) -> int:
+        """Field 0's value for `return`, back to the time of the last `mark`; -1 without it."""
+        return self._values.get("return", -1)
 
     def is_note(self, tokens: Integers) -> Mask:
         """Which rows of tokens `(…, F)` are notes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from torch import Tensor
 
 from musenet.model.config import ModelConfig
-from musenet.model.heads import CascadeHead, Critic, FieldsHead, build_head
+from musenet.model.heads import CascadeHead, Critic, FieldsHead, build_head, survival_nll
+from tokenizer.encoding.structure import GIVEN, ROLE, WRITTEN
 
 FIELDS, STRUCTURE = (4, 3, 3), (5, 4, 6)
 
@@ -110,3 +112,43 @@ def test_the_critic_learns_to_tell_two_kinds_apart() -> None:
         optimizer.step()
     assert ((critic(hidden) > 0) == real).float().mean() > 0.95
     assert critic(hidden.view(4, 16, 16)).shape == (4, 16)
+
+
+def test_a_given_row_costs_that_nothing_came_before_it() -> None:
+    """−log of the sum of the probabilities of its own wait and of all later values, by hand."""
+    torch.manual_seed(1)
+    logits = torch.randn(4, 5, 12, dtype=torch.float64, requires_grad=True)
+    values = torch.randint(0, 12, (4, 5))
+    found = survival_nll(logits, values, 9)
+    chances = logits.softmax(-1)
+    for place in product(range(4), range(5)):
+        first = min(int(values[place]), 9)
+        expected = -chances[place][first:10].sum().log()
+        torch.testing.assert_close(found[place], expected)
+    found.sum().backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+@pytest.mark.parametrize("head", ["cascade", "parallel"])
+def test_only_the_wait_of_given_rows_is_a_survival(head: str) -> None:
+    sizes = (6, *FIELDS[1:])
+    structure_sizes = (*STRUCTURE, 3, 3, 3, 3)
+    torch.manual_seed(2)
+    changed = replace(config(head), field_sizes=sizes, structure_sizes=structure_sizes, end_value=4)
+    built, plain = build_head(changed), build_head(replace(changed, end_value=0))
+    for parameter in built.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    plain.load_state_dict(built.state_dict())
+    hidden = torch.randn(2, 7, 16)
+    rows = torch.stack([torch.randint(1, size, (2, 7)) for size in sizes], -1)
+    rows[..., 0] = rows[..., 0].clamp(max=4)
+    structure = torch.ones(2, 7, len(structure_sizes), dtype=torch.long)
+    given = torch.zeros(2, 7, dtype=torch.bool)
+    given[0, 2] = given[1, 5] = True
+    structure[..., ROLE] = torch.where(given, GIVEN, WRITTEN)
+    with_term, without = (h.nll(hidden, rows, structure) for h in (built, plain))
+    torch.testing.assert_close(with_term[~given], without[~given])
+    torch.testing.assert_close(with_term[..., 1:], without[..., 1:])
+    # What is given later than another value can only be likelier to be waited for.
+    assert (with_term[given][:, 0] <= without[given][:, 0]).all()

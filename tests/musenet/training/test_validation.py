@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.evaluation.likelihood import Scores
-from musenet.training.validation import choose_windows, validation_row
+from musenet.training.settings import Settings
+from musenet.training.validation import choose_windows, task_windows, validation_row
+from tokenizer.encoding.structure import GIVEN, ROLE
 
 
 def test_every_corpus_gives_equally_many_windows(dataset: Path) -> None:
@@ -39,3 +43,20 @@ def test_the_total_weighs_windows_by_their_notes() -> None:
     assert row["bits_per_note"] == 5.0
     assert row["per_source"] == {"a": 5.0, "b": 5.0}
     assert set(row["per_field"].values()) == {1.0}
+
+
+def test_every_task_of_the_mix_has_windows_that_ask_for_what_it_writes(
+    dataset: Path, small: Callable[..., Settings]
+) -> None:
+    settings = small(fill=0.2, accompany=0.1, chords=0.1, loops=0.1, validate_windows=4)
+    found = task_windows(dataset, settings, split="train")
+    assert set(found) == {"fill", "accompany", "chords", "loops"}
+    for task, batches in found.items():
+        roles = torch.cat([batch.structure[..., ROLE].flatten() for batch in batches])
+        assert sum(batch.notes for batch in batches) > 0
+        assert (GIVEN in roles.tolist()) == (task != "loops")
+    again = task_windows(dataset, settings, split="train")
+    assert all(
+        torch.equal(a.tokens, b.tokens) for a, b in zip(found["fill"], again["fill"], strict=True)
+    )
+    assert task_windows(dataset, small(), split="train") == {}

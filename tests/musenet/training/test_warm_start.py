@@ -45,7 +45,7 @@ def saved(model_for: Callable[..., Transformer]) -> Saved:
 
 def grown(known: Checkpoint, tokenizer: Tokenizer) -> Transformer:
     model = Transformer(grown_config(known, tokenizer, known.config.context))
-    load_grown(model, known)
+    load_grown(model, known, tokenizer.vocabulary)
     return model.eval()
 
 
@@ -144,8 +144,39 @@ def test_the_critic_stays_behind(tmp_path: Path, saved: Saved) -> None:
 
 
 def test_a_model_and_a_beginning_exclude_each_other() -> None:
-    with pytest.raises(InputError, match="leave out model"):
+    with pytest.raises(InputError, match="give only patterns, positions, row_length"):
         Settings(initial="mini", model={"layers": 2})
+
+
+def test_weights_may_look_elsewhere(tmp_path: Path, saved: Saved) -> None:
+    """Patterns and positions change what a network reads, and none of its weights."""
+    tokenizer = Tokenizer.default()
+    known = saved(tmp_path / "known", tokenizer)
+    changes = {"patterns": ("dense",), "positions": "rotary_time"}
+    model = Transformer(grown_config(known, tokenizer, 128, changes))
+    load_grown(model, known, tokenizer.vocabulary)
+    assert model.config.layer_patterns[0] == "dense"
+    assert model.config.steps_per_quarter == tokenizer.vocabulary.grid.beat
+    for name, weight in known.model.state_dict().items():
+        assert torch.equal(model.state_dict()[name], weight)
+
+
+def test_controls_are_found_by_name(tmp_path: Path, saved: Saved) -> None:
+    """A vocabulary of before, without marks and chords, in front of the labels that it knows."""
+    now = Tokenizer.default().extended(LABELS)
+    kinds = ("mark", "return", "chord", "density", "polyphony")
+    names = now.vocabulary.controls
+    old = tuple(name for name in names if not name.startswith(kinds))
+    known = saved(tmp_path / "known", Tokenizer(Vocabulary(now.vocabulary.grid, old)))
+    tables = (grown(known, now).state_dict()["head.out.0"], known.model.state_dict()["head.out.0"])
+    for name in old:
+        new_row, old_row = (
+            table[t.vocabulary.control(name)]
+            for table, t in zip(tables, (now, known.tokenizer), strict=True)
+        )
+        assert torch.equal(new_row, old_row)
+    mean = torch.stack([tables[1][known.tokenizer.vocabulary.control(x)] for x in LABELS]).mean(0)
+    torch.testing.assert_close(tables[0][now.vocabulary.control("mark")], mean)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.grid import Grid
 from tokenizer.encoding.structure import (
     STRUCTURE_SIZES,
+    WRITTEN,
     StructureState,
     bar_positions,
     length_of,
@@ -35,15 +36,17 @@ def control(vocabulary: Vocabulary, name: str) -> int:
 
 
 @st.composite
-def pieces(draw: st.DrawFn, vocabulary: Vocabulary) -> Tokens:
+def pieces(draw: st.DrawFn, vocabulary: Vocabulary, marks: bool = False) -> Tokens:
     rows: list[tuple[int, ...]] = []
     if draw(st.booleans()):
         rows.append((control(vocabulary, "start"), 0, 0, 0, 0))
     if draw(st.booleans()):
         meter = draw(st.sampled_from(METERS))
         rows.append((control(vocabulary, f"time_signature:{meter}"), 0, 0, 0, 0))
+    marked = False
     for _ in range(draw(st.integers(0, 40))):
-        kind = draw(st.sampled_from(["note"] * 6 + ["rest", "advance", "meter"]))
+        kinds = ["note"] * 6 + ["rest", "advance", "meter"] + ["mark"] * marks
+        kind = draw(st.sampled_from(kinds))
         if kind == "note":
             wait = draw(st.sampled_from([0, 0, 1, 7, 12, 24, 95]))
             rows.append((wait + 1, 1 + draw(st.integers(0, 128)), 60, draw(st.integers(1, 168)), 9))
@@ -51,6 +54,9 @@ def pieces(draw: st.DrawFn, vocabulary: Vocabulary) -> Tokens:
             rows.append((vocabulary.first_rest + draw(st.integers(0, 15)), 0, 0, 0, 0))
         elif kind == "advance":
             rows.append((1 + draw(st.integers(1, 95)), 0, 0, 0, 0))
+        elif kind == "mark":
+            rows.append((control(vocabulary, "return" if marked else "mark"), 0, 0, 0, 0))
+            marked = not marked
         else:
             meter = draw(st.sampled_from(METERS))
             rows.append((control(vocabulary, f"time_signature:{meter}"), 0, 0, 0, 0))
@@ -62,12 +68,17 @@ def walk(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> list[lis
     beat = vocabulary.grid.beat
     time, bar_begin, bar, notes_now = 0, 0, 0, 0
     bar_steps = 4 * beat
+    at_mark = time, bar_begin, bar, bar_steps
     prefix = True
     columns = []
     for row in tokens.tolist():
         first, before = row[0], time
         name = vocabulary.name(first) if first >= vocabulary.first_control else ""
-        if name:
+        if name == "mark":
+            at_mark = time, bar_begin, bar, bar_steps
+        elif name == "return":
+            time, bar_begin, bar, bar_steps = at_mark
+        elif name:
             pass
         elif first >= vocabulary.first_rest:
             time += (first - vocabulary.first_rest + 1) * 4 * beat
@@ -84,7 +95,7 @@ def walk(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> list[lis
         notes_now = notes_now if time == before else 0
         prefix = prefix and name.split(":")[0] in ("start", "time_signature")
         if prefix:
-            columns.append([0, 0, 0, 0, 0, 0, time])
+            columns.append([0, 0, 0, 0, 0, 0, 0, time])
             continue
         elapsed = sum(time >= round(4 * beat * (2 ** (k / 8) - 1)) for k in range(1, 64))
         where = [bar % 16 + 1, min(time - bar_begin, 383) + 1]
@@ -93,7 +104,7 @@ def walk(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> list[lis
             part = min(127, math.floor(128 * time / max(length, 1)))
             end = [part + 1, min(127, max(length - time, 0) // beat) + 1]
         bar_columns = where if vocabulary.grid.is_beat else [0, 0]
-        columns.append([elapsed + 1, *bar_columns, min(notes_now, 15) + 1, *end, time])
+        columns.append([elapsed + 1, *bar_columns, min(notes_now, 15) + 1, *end, WRITTEN, time])
         notes_now += row[1] > 0
     return columns
 
@@ -102,7 +113,7 @@ def walk(tokens: Tokens, vocabulary: Vocabulary, length: int | None) -> list[lis
 @given(data=st.data())
 @settings(max_examples=150, deadline=None)
 def test_whole_and_incremental_equal_a_walk(vocabulary: Vocabulary, data: st.DataObject) -> None:
-    tokens = data.draw(pieces(vocabulary))
+    tokens = data.draw(pieces(vocabulary, marks=True))
     length = data.draw(st.none() | st.integers(0, 20_000))
     expected = walk(tokens, vocabulary, length)
     assert structure(tokens, vocabulary, length).tolist() == expected

@@ -1,0 +1,207 @@
+"""Given rows: notes and controls that stand already and are fed when the clock reaches them.
+
+The rule is that of training: draw a wait; where the next given row comes no later, feed that and
+draw anew. So the waits that a network learned beside given rows, as the times that it waits if
+nothing else happens, are drawn as they were learned. Each continuation follows the rule for itself.
+
+Several holes are written one after another: what lies between them, and the header of each
+(`tokenizer.encoding.holes`), is fed row by row.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from tokenizer.encoding.compound import Events
+from tokenizer.encoding.grid import REST_UNITS
+from tokenizer.encoding.holes import Hole, header, no_events, woven
+from tokenizer.encoding.structure import GIVEN, WRITTEN
+from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Vocabulary
+from tokenizer.typing import Integers, Ints, Mask, Steps, Tokens
+
+_NEVER = 1 << 60
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time in which rows are drawn.
+
+    Attributes:
+        begin: its first step.
+        end: the first step after it.
+        given: what stands in it already.
+        hole: what its header tells; None for a continuation, which has no header.
+        before: the music between the stretch before and this one. A stretch after another has
+            a hole.
+    """
+
+    begin: int
+    end: int
+    given: Events
+    hole: Hole | None = None
+    before: Events | None = None
+
+    @classmethod
+    def of(cls, hole: Hole, before: Events | None = None) -> Stretch:
+        """The stretch of a hole."""
+        return cls(hole.begin, hole.end, hole.given, hole, before)
+
+    def opening(self, time: int, vocabulary: Vocabulary) -> tuple[Tokens, Ints]:
+        """The rows `(T, 5)` from step `time` to the stretch, and their roles `(T,)`."""
+        rows, _ = woven(no_events(), self.before or no_events(), time, vocabulary)
+        roles = np.full(len(rows), WRITTEN)
+        if self.hole is None:
+            return rows, roles
+        reached = time + int(vocabulary.steps[rows[:, WAIT]].sum())
+        told = header(self.hole, reached, vocabulary)
+        return np.concatenate([rows, told]), np.concatenate([roles, np.full(len(told), GIVEN)])
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which continuations are fed a row instead of drawing one.
+
+    Attributes:
+        fed: `(B,)`.
+        rows: `(B, 5)`, the rows where `fed`.
+        roles: `(B,)` of all rows.
+        openings: the rows to the next stretch of the continuations that go on to it.
+    """
+
+    fed: Mask
+    rows: Tokens
+    roles: Ints
+    openings: dict[int, deque[_Row]]
+
+
+_Row = tuple[Tokens, int]
+"""A row `(5,)` and its role."""
+
+
+class GivenRows:
+    """What is given to each of B continuations, and how far it has been fed.
+
+    Args:
+        stretches: in order of time.
+        vocabulary: of the rows.
+        batch: B.
+
+    Attributes:
+        decided: the decisions for rows that are drawn and not yet pushed, in order.
+    """
+
+    def __init__(self, stretches: tuple[Stretch, ...], vocabulary: Vocabulary, batch: int) -> None:
+        self._stretches = stretches
+        self._vocabulary = vocabulary
+        self._events = [_in_order(stretch.given) for stretch in stretches]
+        self._stretch = [0] * batch
+        self._event = [0] * batch
+        self._queues: list[deque[_Row]] = [deque() for _ in range(batch)]
+        self.decided: deque[Decision] = deque()
+
+    def __deepcopy__(self, memo: dict[int, object]) -> GivenRows:
+        """A copy that is fed on its own; what is given is shared."""
+        other = copy.copy(self)
+        other._stretch, other._event = [*self._stretch], [*self._event]
+        other._queues = [queue.copy() for queue in self._queues]
+        other.decided = self.decided.copy()
+        return other
+
+    @property
+    def begins(self) -> Steps:
+        """The first step `(B,)` of the stretch that each continuation is in."""
+        return np.array([self._stretches[k].begin for k in self._stretch])
+
+    def stretch_of(self, lane: int) -> Stretch:
+        """The stretch that a continuation is in."""
+        return self._stretches[self._stretch[lane]]
+
+    def header(self, lane: int, time: int) -> Tokens:
+        """The header `(H, 5)` of the hole that a continuation is in, said at a time in steps."""
+        hole = self.stretch_of(lane).hole
+        return np.empty((0, 5), np.int16) if hole is None else header(hole, time, self._vocabulary)
+
+    def decide(self, first: Integers, time: Steps) -> Decision:
+        """Which rows are fed, where field 0 was drawn as `first` `(B,)` at `time` `(B,)`."""
+        rows = np.zeros((len(first), 5), dtype=np.int16)
+        roles = np.full(len(first), WRITTEN)
+        fed = np.zeros(len(first), dtype=bool)
+        openings: dict[int, deque[_Row]] = {}
+        for lane, (value, now) in enumerate(zip(first.tolist(), time.tolist(), strict=True)):
+            found = self._next(lane, value, now)
+            if found is None and self._is_over(lane, value, now):
+                opening, kinds = self._stretches[self._stretch[lane] + 1].opening(
+                    now, self._vocabulary
+                )
+                openings[lane] = deque(zip(opening, kinds.tolist(), strict=True))
+                found = openings[lane][0]
+            if found is not None:
+                rows[lane], roles[lane] = found
+                fed[lane] = True
+        return Decision(fed, rows, roles, openings)
+
+    def push(self, rows: Tokens) -> Ints:
+        """Advance by the rows of the oldest decision; returns their roles `(B,)`."""
+        decision = self.decided.popleft()
+        for lane, queue in decision.openings.items():
+            self._stretch[lane] += 1
+            self._event[lane] = 0
+            self._queues[lane] = queue.copy()
+        for lane in np.flatnonzero(decision.fed).tolist():
+            if self._queues[lane]:
+                self._queues[lane].popleft()
+            elif self._is_event(rows[lane]):
+                self._event[lane] += 1
+        return decision.roles
+
+    def _next(self, lane: int, value: int, now: int) -> _Row | None:
+        """The row that is fed to a continuation in its stretch, or None."""
+        if self._queues[lane]:
+            return self._queues[lane][0]
+        times, events = self._events[self._stretch[lane]]
+        at = self._event[lane]
+        if at < len(times) and times[at] <= self._reached(value, now):
+            return self._towards(events[at], int(times[at]) - now), GIVEN
+        return None
+
+    def _is_over(self, lane: int, value: int, now: int) -> bool:
+        """Whether a continuation goes on to its next stretch."""
+        last = self._stretch[lane] + 1 == len(self._stretches)
+        return not last and self._reached(value, now) >= self.stretch_of(lane).end
+
+    def _reached(self, value: int, now: int) -> int:
+        """The step that a value of field 0 leads to."""
+        if value == self._vocabulary.end:
+            return _NEVER
+        return now + int(self._vocabulary.steps[value])
+
+    def _towards(self, event: Tokens, wait: int) -> Tokens:
+        """An event's row after a wait, or the rest or advance that leads to it."""
+        vocabulary, row = self._vocabulary, np.zeros(5, dtype=np.int16)
+        units, left = divmod(wait, vocabulary.grid.wait_count)
+        if units:
+            row[WAIT] = vocabulary.first_rest - 1 + min(units, REST_UNITS)
+        elif event[INSTRUMENT]:
+            row[:] = event
+            row[WAIT] = left + 1
+        elif left:
+            row[WAIT] = left + 1
+        else:
+            row[:] = event
+        return row
+
+    def _is_event(self, row: Tokens) -> bool:
+        return bool(row[INSTRUMENT] or row[WAIT] >= self._vocabulary.first_control)
+
+
+def _in_order(events: Events) -> tuple[Steps, Tokens]:
+    """Times `(N,)` and rows `(N, 5)` of notes and controls, controls first at equal times."""
+    controls = np.zeros((len(events.controls), 5), dtype=np.int16)
+    controls[:, WAIT] = events.controls
+    times = np.concatenate([events.control_times, events.times])
+    order = times.argsort(kind="stable")
+    return times[order], np.concatenate([controls, events.notes])[order]

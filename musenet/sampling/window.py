@@ -1,0 +1,135 @@
+"""The rows that a model reads: a prefix, and the last part of the music so far.
+
+When the context is full, a window is filled anew with the later half of its rows. The header of a
+hole that would fall out of it is said again, at the time at which the kept rows begin, as training
+does with passages from the middle of a piece.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tokenizer.encoding.structure import COLUMNS, GIVEN, TIME, structure
+from tokenizer.encoding.vocabulary import WAIT, Vocabulary
+from tokenizer.typing import Structure, Tokens
+
+Header = Callable[[int, int], Tokens]
+"""header(continuation, time in steps) returns the header of the hole that it is in."""
+
+
+class Window:
+    """The rows of B continuations since the window began, after its prefix.
+
+    Args:
+        vocabulary: of the rows.
+        prefix: control rows `(P, 5)` that each window begins with; `start` in the first alone.
+        music: the rows `(T, 5)` before the first that will be sampled.
+        columns: the structure `(T, S)` of `music`.
+        first: the first row of `music` that the window holds.
+        batch: B.
+        header: of holes, or None where there are none.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        prefix: Tokens,
+        music: Tokens,
+        columns: Structure,
+        first: int,
+        batch: int,
+        header: Header | None = None,
+    ) -> None:
+        self._vocabulary, self._batch, self._header = vocabulary, batch, header
+        later = prefix[prefix[:, WAIT] != vocabulary.start]
+        self._later_prefix = later
+        self._prefix = prefix if first == 0 else later
+        # Time first: one entry per row, for all continuations.
+        repeated = np.repeat(music[:, None], batch, axis=1)
+        self._past = [*np.repeat(prefix[:, None], batch, axis=1), *repeated[:first]]
+        self._rows = list(repeated[first:])
+        self._columns = list(np.repeat(columns[first:, None], batch, axis=1))
+
+    @property
+    def prefix_rows(self) -> int:
+        """The rows of the prefix of a later window."""
+        return len(self._later_prefix)
+
+    def append(self, rows: Tokens, columns: Structure) -> None:
+        """Add one row `(B, 5)` each, with their structure `(B, S)`."""
+        self._rows.append(rows)
+        self._columns.append(columns)
+
+    def arrays(self) -> tuple[Tokens, Structure]:
+        """The window: rows `(B, P + T, 5)` and their structure."""
+        rows = np.concatenate([r[None] for r in self._rows]) if self._rows else self._none(5)
+        columns = (
+            np.concatenate([c[None] for c in self._columns])
+            if self._columns
+            else self._none(len(COLUMNS))
+        )
+        return self._behind_prefix(rows.swapaxes(0, 1), columns.swapaxes(0, 1))
+
+    def refill(self, keep: int) -> tuple[Tokens, Structure]:
+        """Keep the last `keep` rows at most behind the prefix of a later window."""
+        self._prefix = self._later_prefix
+        rows = np.stack(self._rows, axis=1)
+        columns = np.stack(self._columns, axis=1)
+        if self._header is not None:
+            past = np.stack(self._past, axis=1)
+            told = [
+                self._with_header(lane, past[lane], rows[lane], columns[lane], keep)
+                for lane in range(self._batch)
+            ]
+            window = tuple(np.stack(parts) for parts in zip(*told, strict=True))
+        else:
+            window = rows[:, -keep:], columns[:, -keep:]
+        self._past += self._rows[:-keep]
+        self._rows, self._columns = self._rows[-keep:], self._columns[-keep:]
+        return self._behind_prefix(*window)
+
+    def _with_header(
+        self, lane: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
+    ) -> tuple[Tokens, Structure]:
+        """The last rows of a continuation, `keep` in all, with the header of its hole."""
+        count = len(rows)
+        marks = np.flatnonzero(rows[:, WAIT] == self._vocabulary.mark)
+        if len(marks) and marks[-1] >= count - keep:
+            return rows[-keep:], columns[-keep:]
+        assert self._header is not None
+        first = count - keep
+        while True:  # a header is longer where it has further to go to what comes after the hole
+            first += 1
+            told = self._header(lane, self._time_before(first, rows, columns))
+            if len(told) + count - first <= keep:
+                break
+        earlier = slice(first - (keep - len(told) - (count - first)), first)
+        before = np.concatenate([past, rows[:first]])
+        places = structure(
+            np.concatenate([before, told]),
+            self._vocabulary,
+            start=len(before),
+            roles=np.full(len(told), GIVEN),
+        )
+        return (
+            np.concatenate([rows[earlier], told, rows[first:]]),
+            np.concatenate([columns[earlier], places, columns[first:]]),
+        )
+
+    def _time_before(self, row: int, rows: Tokens, columns: Structure) -> int:
+        """The time that the clock shows before a row, in steps."""
+        return int(columns[row, TIME] - self._vocabulary.steps[rows[row, WAIT]])
+
+    def _behind_prefix(self, rows: Tokens, columns: Structure) -> tuple[Tokens, Structure]:
+        """Rows `(B, T, 5)` and their structure behind the prefix, which stands at their time."""
+        prefix = np.repeat(self._prefix[None], self._batch, axis=0)
+        unknown = np.zeros((*prefix.shape[:2], len(COLUMNS)), dtype=np.int32)
+        if rows.shape[1]:
+            waits = self._vocabulary.steps[rows[:, 0, WAIT]]
+            unknown[..., TIME] = (columns[:, 0, TIME] - waits)[:, None]
+        return np.concatenate([prefix, rows], axis=1), np.concatenate([unknown, columns], axis=1)
+
+    def _none(self, width: int) -> Tokens:
+        return np.empty((0, self._batch, width), dtype=np.int16)

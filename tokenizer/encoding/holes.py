@@ -1,0 +1,176 @@
+"""Holes: stretches of a piece to be written, and how a sequence says what stands around them.
+
+    past … │ mark, what comes after the hole, return, instruments to write │ the hole, in time order
+
+`mark` remembers the time; a rest passes over the hole; the music after it follows; `return` sets
+the clock back. So every row has its true time, and the structure of the whole piece. In the hole,
+given rows (notes that stand already, and controls) go in at their times, before the written ones of
+the same time. Nothing of a given row is predicted but that no written row came before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from tokenizer.typing import Integers, Mask, Steps, Tokens
+
+from .compound import Events, encode_events, marked
+from .structure import GIVEN, WRITTEN
+from .vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
+
+
+def no_events() -> Events:
+    """No notes and no controls."""
+    none = np.empty(0, dtype=np.int64)
+    return Events(none, np.empty((0, 5), dtype=np.int16), none, none)
+
+
+def events_of(tokens: Tokens, times: Steps, vocabulary: Vocabulary) -> Events:
+    """The notes and controls of rows `(T, 5)` at times `(T,)` in steps."""
+    note, control = vocabulary.is_note(tokens), vocabulary.is_control(tokens)
+    return Events(times[note], tokens[note], times[control], tokens[control, WAIT].astype(np.int64))
+
+
+def between(events: Events, begin: int, end: int) -> Events:
+    """The events from step `begin` on and before step `end`."""
+    notes = slice(*np.searchsorted(events.times, [begin, end]))
+    controls = slice(*np.searchsorted(events.control_times, [begin, end]))
+    return Events(
+        events.times[notes],
+        events.notes[notes],
+        events.control_times[controls],
+        events.controls[controls],
+    )
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A stretch of a piece that is to be written.
+
+    Attributes:
+        begin: its first step.
+        end: the first step after it.
+        instruments: the programs that are to be written, 128 for drums; empty if not told.
+        given: what stands in it already.
+        after: what comes after it, as far as it is told.
+    """
+
+    begin: int
+    end: int
+    instruments: tuple[int, ...]
+    given: Events
+    after: Events
+
+
+def header(hole: Hole, time: int, vocabulary: Vocabulary) -> Tokens:
+    """The rows `(H, 5)` that stand before a hole, where the clock shows `time` steps.
+
+    The changes of meter in the hole are said on the way to what comes after it, so that this has
+    its true place in the bar.
+    """
+    after, inside = hole.after, hole.given
+    meter = vocabulary.bar_steps[inside.controls] > 0
+    skipped = Events(
+        after.times - time,
+        after.notes,
+        np.concatenate([inside.control_times[meter], after.control_times]) - time,
+        np.concatenate([inside.controls[meter], after.controls]),
+    )
+    told = encode_events(skipped, vocabulary) if len(after.times) else skipped.notes[:0]
+    names = [f"instrument:{program}" for program in sorted(hole.instruments)]
+    return np.concatenate(
+        [
+            control_rows([vocabulary.mark]),
+            told,
+            control_rows([vocabulary.return_, *vocabulary.known(names)]),
+        ]
+    )
+
+
+def control_rows(values: Iterable[int]) -> Tokens:
+    """Rows `(N, 5)` of controls."""
+    first = np.fromiter(values, dtype=np.int16)
+    rows = np.zeros((len(first), 5), dtype=np.int16)
+    rows[:, WAIT] = first
+    return rows
+
+
+def woven(given: Events, written: Events, time: int, vocabulary: Vocabulary) -> tuple[Tokens, Mask]:
+    """Given and written music in time order: the rows `(T, 5)`, and which are given `(T,)`.
+
+    Args:
+        given: comes first where the times are equal. Controls of both are given.
+        written: the rest.
+        time: the step that the clock shows before the first row.
+        vocabulary: of the rows.
+    """
+    times = np.concatenate([given.times, written.times])
+    order = times.argsort(kind="stable")
+    control_times = np.concatenate([given.control_times, written.control_times])
+    controls = np.concatenate([given.controls, written.controls])
+    in_time = control_times.argsort(kind="stable")
+    events = Events(
+        times[order] - time,
+        np.concatenate([given.notes, written.notes])[order],
+        control_times[in_time] - time,
+        controls[in_time],
+    )
+    rows = encode_events(events, vocabulary)
+    note = vocabulary.is_note(rows)
+    stands = np.ones(len(rows), dtype=bool)
+    stands[note] = order < len(given.times)
+    # Rests and advances belong to the note or control that they lead to.
+    last = np.flatnonzero(note | vocabulary.is_control(rows))
+    return rows, stands[last[np.searchsorted(last, np.arange(len(rows)))]]
+
+
+def with_header(
+    hole: Hole, written: Events, time: int, vocabulary: Vocabulary
+) -> tuple[Tokens, Steps]:
+    """A hole with its header: the rows `(T, 5)` and their roles `(T,)`, from step `time` on."""
+    opening = header(hole, time, vocabulary)
+    rows, given = woven(hole.given, written, time, vocabulary)
+    roles = np.full(len(opening) + len(rows), GIVEN)
+    roles[len(opening) :][~given] = WRITTEN
+    return np.concatenate([opening, rows]), roles
+
+
+def header_mask(tokens: Tokens, vocabulary: Vocabulary) -> Mask:
+    """Which rows of tokens `(T, 5)` are headers of holes: nothing there is predicted."""
+    inside = np.zeros(len(tokens), dtype=bool)
+    for mark, back in marked(tokens, vocabulary):
+        stop = back + 1
+        while stop < len(tokens) and vocabulary.opens[tokens[stop, WAIT]]:
+            stop += 1
+        inside[mark:stop] = True
+    return inside
+
+
+def predicted(tokens: Tokens, roles: Integers, music: Mask, vocabulary: Vocabulary) -> Mask:
+    """Which fields a model is asked for, `(…, T, 5)`: see `Vocabulary.counted`.
+
+    Of a given row that is its wait, up to which nothing was written; where no time passes that says
+    nothing, and is left out.
+
+    Args:
+        tokens: rows `(…, T, 5)`.
+        roles: of each, `(…, T)`.
+        music: which rows are neither prefix nor header nor padding, `(…, T)`.
+        vocabulary: of the rows.
+    """
+    counted = np.zeros(tokens.shape, dtype=bool)
+    first, given = tokens[..., WAIT], roles == GIVEN
+    written = music & ~given
+    counted[..., WAIT] = music & ~(given & (vocabulary.steps[first] == 0))
+    counted[..., INSTRUMENT] = written & (first < vocabulary.first_rest)
+    counted[..., PITCH:] = (written & vocabulary.is_note(tokens))[..., None]
+    return counted
+
+
+def without_headers(tokens: Tokens, vocabulary: Vocabulary) -> Tokens:
+    """The rows of a sequence without the headers of holes: the music alone."""
+    inside = header_mask(tokens, vocabulary)
+    return tokens[~inside] if inside.any() else tokens
