@@ -105,6 +105,7 @@ def evaluate(
 def _listening(found: Evaluation, count: int, seed: int) -> dict[str, Any]:
     """Measure and print copy gain and the similarity of bars."""
     from musenet.evaluation.generated import decoded
+    from musenet.evaluation.holes import hole_costs, holes_table
     from musenet.evaluation.listening import MOST_ROWS, copy_gains, listening_table
     from musenet.generation.held_out import held_out, similarity_figures
 
@@ -131,9 +132,20 @@ def _listening(found: Evaluation, count: int, seed: int) -> dict[str, Any]:
             "continuations": similarity_figures(checkpoint, chosen, seed, continued)
             if chosen
             else None,
+            "holes": hole_costs(
+                checkpoint.model,
+                checkpoint.tokenizer,
+                found.pieces,
+                count=4 * count,
+                rows=min(MOST_ROWS, checkpoint.config.context),
+                seed=seed,
+            ),
         }
     for line in listening_table(figures):
         print(line)
+    if figures["holes"]:
+        print()
+        print(*holes_table(figures["holes"]), sep="\n")
     return figures
 
 

@@ -135,20 +135,20 @@ class Grammar:
             self._sounded[moved] = False
             self._sounded[index, self._pitch[index]] = True
         if state.written is not None:
-            self._push_given(state, moved)
+            self._push_given(state, state.written, moved)
         slot = self._count % MOST_NOTES
         self._count += 1
         self._starts[:, slot] = np.where(note, state.time, _NEVER)
         ends = state.time + self._lengths[rows[:, DURATION]]
         self._ends[:, slot] = np.where(note, ends, _NEVER)
 
-    def _push_given(self, state: RowState, moved: Mask) -> None:
+    def _push_given(self, state: RowState, written: Mask, moved: Mask) -> None:
         """Remember the given notes of the current time: none is written a second time."""
         if self._given_now is None:
             self._given_now = np.zeros((len(moved), PROGRAMS + 1, 129), dtype=bool)
         self._given_now[moved] = False
         rows = state.rows
-        given = np.flatnonzero(state.note & ~state.written) if state.written is not None else []
+        given = np.flatnonzero(state.note & ~written)
         self._given_now[given, rows[given, INSTRUMENT], rows[given, PITCH]] = True
 
     def _update_usable(self) -> None:

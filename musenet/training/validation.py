@@ -109,9 +109,13 @@ def task_windows(
 
     Each has that task alone: no augmentation, no label but the meter (but for `labels`).
     """
-    rates = {name: Tasks(**{name: 1.0}) for name in ("fill", "accompany", "labels", "chords")}
-    mix = {name: (tasks, Loops()) for name, tasks in rates.items()}
-    mix["loops"] = (Tasks(), Loops(rate=1.0, exact=1.0))
+    mix = {
+        "fill": (Tasks(fill=1.0), Loops()),
+        "accompany": (Tasks(accompany=1.0), Loops()),
+        "labels": (Tasks(labels=1.0), Loops()),
+        "chords": (Tasks(chords=1.0), Loops()),
+        "loops": (Tasks(), Loops(rate=1.0, exact=1.0)),
+    }
     return {
         name: _task_batches(dataset, split, settings, tasks, loops)
         for name, (tasks, loops) in mix.items()

@@ -84,7 +84,8 @@ def test_places_in_the_bar_survive_a_hole_over_a_change_of_meter() -> None:
     at = {}
     times = row_times(body, VOCABULARY)
     for row, time, columns in zip(body.tolist(), times.tolist(), plain.tolist(), strict=True):
-        at[(time, *row[1:])] = columns[1:3]
+        key = (time, *row[1:])
+        at[key] = columns[1:3]
     music = Music(body, body[:0], (4, 4))
     checked = 0
     for seed in range(30):
@@ -96,7 +97,8 @@ def test_places_in_the_bar_survive_a_hole_over_a_change_of_meter() -> None:
             rows.tolist(), row_times(rows, VOCABULARY).tolist(), found.tolist(), strict=True
         ):
             if row[1]:
-                assert columns[1:3] == at[(time, *row[1:])]
+                key = (time, *row[1:])
+                assert columns[1:3] == at[key]
                 checked += 1
     assert checked > 10_000
 
