@@ -112,7 +112,7 @@ def train(data: Dataset, steps: int, batch: int) -> Transformer:
     for step in range(steps):
         found = to_batch(data.batch(step, batch))
         nats = field_nats(model, found).sum() / max(1, found.notes)
-        nats.backward()
+        torch.autograd.backward(nats)
         optimizers.clip(settings.clip)
         factor = rate_factor(step / steps, step, warmup=settings.warmup, decay=settings.decay)
         optimizers.set_rate(factor)

@@ -127,7 +127,7 @@ def _listening(found: Evaluation, count: int, seed: int) -> dict[str, Any]:
             seed=seed,
         )
         chosen = held_out(decoded(found.pieces, checkpoint.tokenizer), count, seed=seed)
-        figures = {
+        figures: dict[str, Any] = {
             "copy_gain": gains,
             "continuations": similarity_figures(checkpoint, chosen, seed, continued)
             if chosen

@@ -74,8 +74,8 @@ def hole_costs(
         ]
         found[kind] = {"passages": len(scored)}
         for variant in VARIANTS:
-            windows = [one[variant] for one in scored]
-            found[kind][variant] = _bits(model, windows) if windows else None
+            alike = [one[variant] for one in scored]
+            found[kind][variant] = _bits(model, alike) if alike else None
     return found
 
 

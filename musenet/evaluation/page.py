@@ -11,6 +11,7 @@ from data_prep.report.html import Html
 from tokenizer import to_bytes
 
 from .generated import NamedScore
+from .holes import VARIANTS
 
 EXCERPTS = 8
 
@@ -155,7 +156,20 @@ def _listening(figures: Mapping[str, Any] | None) -> Html:
         "Bits per note of a figure that is played again and again.",
         html.table(header, rows),
         _similarity(figures["continuations"]),
+        _holes(figures.get("holes")),
     )
+
+
+def _holes(figures: Mapping[str, Any] | None) -> Html:
+    """Bits per note of holes, by what is known of the music around them."""
+    if not figures:
+        return Html()
+    rows = []
+    for kind, row in figures.items():
+        found = (row[variant] for variant in VARIANTS)
+        bits = ("" if one is None else f"{one['bits_per_note']:.2f}" for one in found)
+        rows.append((kind, row["passages"], *bits))
+    return html.table(("written in", "passages", *VARIANTS), rows)
 
 
 def _similarity(figures: Mapping[str, Any] | None) -> Html:

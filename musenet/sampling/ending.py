@@ -214,4 +214,4 @@ class EndingSampler:
             new = np.zeros((len(endings), 5), dtype=np.int16)
             new[live] = [ending[place] for ending in endings if place < len(ending)]
             time = time + steps[new[:, 0]]
-            yield SampledRows(new, time, live)
+            yield SampledRows(new, time, live, live)

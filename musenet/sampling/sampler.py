@@ -82,13 +82,13 @@ class SampledRows:
         rows: `(B, 5)`, one per variation.
         times: `(B,)`, the step that each has reached.
         live: `(B,)`, False for rows after the end of their piece.
-        written: `(B,)`, False for given rows: those stand already. None if nothing is given.
+        written: `(B,)`, False for given rows: those stand already.
     """
 
     rows: Tokens
     times: Ints
     live: Mask
-    written: Mask | None = None
+    written: Mask
 
 
 def rows_of(sampled: Iterable[SampledRows], index: int) -> Tokens:
@@ -182,7 +182,9 @@ class Sampler:
             live = live & (times < self._config.until) & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return
-            yield SampledRows(new, times, live, self._history.written)
+            written = self._history.written
+            everything = np.ones(self._batch, dtype=bool)
+            yield SampledRows(new, times, live, everything if written is None else written)
             self._advance(new, columns)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:

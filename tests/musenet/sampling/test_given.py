@@ -327,7 +327,7 @@ def trained(term: bool) -> Transformer:
             torch.from_numpy(places.astype(np.int64)),
             torch.from_numpy(counted),
         )
-        (field_nats(model, batch).sum() / batch.notes).backward()
+        torch.autograd.backward(field_nats(model, batch).sum() / batch.notes)
         optimizer.step()
         optimizer.zero_grad()
     return model.eval()
