@@ -188,8 +188,8 @@ class Dataset:
                 longer, and what then extends over a window's end is left out.)
 
         Raises:
-            InputError: if it is no dataset, the split is empty, or a weight names no corpus or is
-                given with `epochs`.
+            InputError: if it is no dataset, the split is empty, a weight names no corpus or is
+                given with `epochs`, or the vocabulary has no controls for the tasks.
         """
         if context < SHORTEST_CONTEXT:
             raise InputError(f"a context of {context} is too short; use {SHORTEST_CONTEXT} or more")
@@ -205,6 +205,12 @@ class Dataset:
         self._missing = missing or Missing()
         self._tasks = tasks or Tasks()
         self._only_holes = only_holes
+        asked = self._tasks.fill or self._tasks.accompany or self._tasks.chords
+        if asked and self.tokenizer.vocabulary.mark < 0:
+            raise InputError(
+                f"{path} was prepared with a vocabulary without holes and chords; prepare it anew "
+                "(without --tokenizer), or leave out fill, accompany and chords"
+            )
         self._pack = pack
         self.order: RandomOrder | EpochOrder
         if epochs:

@@ -13,6 +13,7 @@ from data_prep.corpus.split import Shares
 from data_prep.dataset.augment import NO_AUGMENTATION, Change, stretched
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
+from data_prep.dataset.tasks import Tasks
 from data_prep.dataset.window_order import EpochOrder
 from data_prep.dataset.windows import NO_DROPOUT, Window
 from data_prep.worker.worker import Preprocessing
@@ -205,3 +206,13 @@ def test_disguise_and_loops_come_at_their_rates_and_are_described(dataset: Path)
         for window in (changed[k], changed.batch(k, 1)):
             assert window.tokens.shape[-2:] == (129, 5)
         np.testing.assert_array_equal(changed[k].tokens, changed.batch(k, 1).tokens[0])
+
+
+def test_tasks_need_a_vocabulary_with_marks(dataset: Path) -> None:
+    vocabulary = Tokenizer.load(dataset / "tokenizer.json").vocabulary
+    kept = tuple(name for name in vocabulary.controls if name not in ("mark", "return"))
+    (dataset / "tokenizer.json").unlink()
+    Tokenizer(Vocabulary(vocabulary.grid, kept)).save(dataset / "tokenizer.json")
+    Dataset(dataset, "train", 64)
+    with pytest.raises(InputError, match="without holes and chords; prepare it anew"):
+        Dataset(dataset, "train", 64, tasks=Tasks(fill=0.1))
