@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"musenet: {error}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:  # the reader of the output has gone, as in `musenet … | head`
-        sys.stdout = None  # type: ignore[assignment]
+        sys.stdout = None
         sys.exit(1)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""

@@ -18,7 +18,7 @@ from data_prep.dataset.window_order import EpochOrder
 from data_prep.dataset.windows import NO_DROPOUT, Window
 from data_prep.worker.worker import Preprocessing
 from tokenizer import Grid, InputError, Labels, Tokenizer, Vocabulary, structure
-from tokenizer.encoding.structure import PART, TIME, length_of
+from tokenizer.encoding.structure import PART, ROLE, TIME, length_of
 
 MakeDataset = Callable[..., Path]
 PLAIN: dict[str, Any] = {"augmentation": NO_AUGMENTATION, "dropout": NO_DROPOUT}
@@ -64,7 +64,10 @@ def test_a_window_is_a_prefix_and_rows_of_a_piece_with_its_structure(dataset: Pa
         labels, body, columns = whole[piece]
         begun += start == 0
         expected = data.tokenizer.prefix(labels, start=start == 0)
-        np.testing.assert_array_equal(window.tokens[:prefix], expected)
+        names = [vocabulary.name(value) for value in window.tokens[:prefix, 0].tolist()]
+        texture = ("density:", "polyphony:")
+        assert [name.startswith(texture) for name in names[-2:]] == [True, True]
+        np.testing.assert_array_equal(window.tokens[: prefix - 2], expected)
         length = min(len(body) - start, 65 - prefix)
         rows = slice(prefix, prefix + length)
         np.testing.assert_array_equal(window.tokens[rows], body[start : start + length])
@@ -113,7 +116,7 @@ def test_length_is_told_at_its_rate(dataset: Path) -> None:
     for k in range(200):
         window = data[k]
         music = window.structure[:, 0] > 0
-        hidden = window.structure[music][:, PART:TIME] == 0
+        hidden = window.structure[music][:, PART:ROLE] == 0
         assert hidden.all() or not hidden.any()
         assert (window.structure[music][:, :PART] > 0).all()
         told.append(not hidden.any())

@@ -220,7 +220,7 @@ def test_a_write_that_fails_leaves_the_old_tree(
         raise OSError("disk full")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(InputError, match="disk full"):
         write_tree(FAMILY.noted(FAMILY.nodes[2], "lost"), path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
