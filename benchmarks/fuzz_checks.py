@@ -131,6 +131,8 @@ def mido_events(data: bytes) -> Events:
     tempos: dict[int, int] = {}
     sounding: set[tuple[int, int]] = set()
     for track in file.tracks:
+        if any(message.type == "unknown_meta" for message in track):
+            raise ValueError("mido forgets the delta of a meta event that it does not know")
         time = 0
         programs = [0] * 16
         waiting: dict[Any, deque[Any]] = defaultdict(deque)

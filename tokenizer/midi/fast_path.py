@@ -232,6 +232,8 @@ def _system(data: bytes, place: int, stop: int) -> tuple[int, int, int]:
     is_end = kind == smf.END
     if kind > 127 or end > stop or is_end != (end == stop) or LENGTHS.get(kind, size) != size:
         return -1, begin, end
+    if kind == smf.TIME and data[begin + 1] > 15:
+        return -1, begin, end  # symusic takes the power of two modulo 32
     return kind, begin, end
 
 

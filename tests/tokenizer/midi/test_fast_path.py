@@ -171,3 +171,8 @@ def test_long_deltas_cannot_overflow() -> None:
     assert scan(file_of(long * 200 + END)) is not None
     assert scan(file_of(long * 1100 + END)) is None
     assert_one_verdict(file_of(long * 1100 + END))
+
+
+@pytest.mark.parametrize("power", [15, 16, 31, 32, 35, 127, 255])
+def test_time_signatures_of_any_power_are_read_alike(power: int) -> None:
+    assert_one_verdict(file_of(bytes((0, 0xFF, 0x58, 4, 3, power, 24, 8)) + NOTE + END))
