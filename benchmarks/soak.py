@@ -242,7 +242,7 @@ def growth(weights: str, folder: Path, times: int) -> float:
 
 def table(found: list[Outcome]) -> str:
     """One line for each command and way to end."""
-    lines = [f"{'command':<10}{'ending':<14}{'requests':>9}{'exit codes':<34}{'failed':>8}"]
+    lines = [f"{'command':<10}{'ending':<14}{'requests':>9}  {'exit codes':<32}{'failed':>8}"]
     for name in MAKERS:
         for ending in ENDINGS:
             mine = [o for o in found if (o.command, o.ending) == (name, ending)]

@@ -171,6 +171,7 @@ ACROSS = {
     "tests/test_docs.py",
     "tests/test_house.py",
     "tests/test_packaging.py",
+    "tests/test_security.py",
     "tests/tokenizer/midi/test_mido.py",  # reading and writing together
     "tests/tokenizer/test_corpora.py",
     "tests/tokenizer/test_docs.py",

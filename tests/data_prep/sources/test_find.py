@@ -207,3 +207,14 @@ def test_a_member_of_a_zip_that_cannot_be_read_is_refused_alone(tmp_path: Path) 
     (tmp_path / "some.zip").write_bytes(bytes(data))
     assert list(refused([tmp_path])) == ["bad.mid"]
     assert next(iter(contents(tmp_path / "some.zip"))) == "good.mid"
+
+
+def test_a_bomb_is_not_decompressed(tmp_path: Path) -> None:
+    """17 MiB of zeros are 17 kB in a zip."""
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../etc/large.mid", bytes(17 * 2**20))
+    [corpus] = find_corpora([tmp_path])
+    [item] = [item for item in find_items(corpus) if isinstance(item, MidiFile)]
+    assert item.size == 17 * 2**20
+    assert item.data is None
+    assert [path.name for path in tmp_path.rglob("*")] == ["bomb.zip"]

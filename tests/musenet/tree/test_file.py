@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.tree.file import from_text, read_tree, to_text
+from musenet.tree.tree import Node, Tree
 from tokenizer.encoding.vocabulary import FIELDS
+from tokenizer.errors import InputError
+from tokenizer.midi.read import LARGEST_FILE
 from tokenizer.theory import Key
 
 FIRST = Path(__file__).parents[2] / "fixtures" / "first_format.tree.json"
@@ -65,3 +70,18 @@ def test_it_is_written_in_the_format_of_today_with_nothing_lost() -> None:
     text = to_text(tree)
     assert '"format": "musenet-tree-2"' in text
     assert from_text(text) == tree
+
+
+def test_a_node_that_unpacks_to_more_than_any_file_is_refused() -> None:
+    """16 MiB and a byte of zeros are 16 kB in a tree."""
+    text = to_text(Tree().joined([Node(0, None, "bomb", bytes(LARGEST_FILE + 1))]))
+    with pytest.raises(InputError, match="too large"):
+        from_text(text)
+    fits = Tree().joined([Node(0, None, "zeros", bytes(LARGEST_FILE))])
+    assert from_text(to_text(fits)) == fits
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"format": ' * 100_000, "", "{}", "null"])
+def test_what_is_no_tree_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="not a MuseNet tree"):
+        from_text(text)
