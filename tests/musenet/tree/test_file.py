@@ -77,8 +77,8 @@ def test_a_node_that_unpacks_to_more_than_any_file_is_refused() -> None:
     text = to_text(Tree().joined([Node(0, None, "bomb", bytes(LARGEST_FILE + 1))]))
     with pytest.raises(InputError, match="too large"):
         from_text(text)
-    fits = Tree().joined([Node(0, None, "zeros", bytes(LARGEST_FILE))])
-    assert from_text(to_text(fits)) == fits
+    [again] = from_text(to_text(Tree().joined([Node(0, None, "zeros", bytes(99))]))).nodes.values()
+    assert again.data == bytes(99)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"format": ' * 100_000, "", "{}", "null"])
