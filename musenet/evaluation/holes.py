@@ -32,6 +32,7 @@ from tokenizer.typing import Steps, Tokens
 
 from .bootstrap import bootstrap
 from .likelihood import Piece, WindowArrays, batch_nats, batch_of
+from .listening import meter_of
 
 VARIANTS = ("past alone", "chords", "what stands around", "both")
 TASKS = {"holes": "fill", "parts": "accompany"}
@@ -128,7 +129,7 @@ def _window(
     opening = piece.prefix[vocabulary.bar_steps[piece.prefix[:, WAIT]] > 0]
     start, stop = span
     lead = piece.body[:start]
-    meter = meter_of(opening, vocabulary)
+    meter = meter_of(piece, vocabulary)
     passage = arranged(
         Music(piece.body[start:stop], lead, meter),
         tasks,
@@ -137,25 +138,19 @@ def _window(
         vocabulary,
         np.random.default_rng(seed),
     )
-    return _as_window(passage, lead, opening, vocabulary)
-
-
-def meter_of(opening: Tokens, vocabulary: Vocabulary) -> tuple[int, int]:
-    """The time signature among some rows of a prefix; 4/4 where there is none."""
-    for value in opening[:, WAIT].tolist():
-        kind, _, fraction = vocabulary.name(value).partition(":")
-        if kind == "time_signature":
-            numerator, denominator = fraction.split("/")
-            return int(numerator), int(denominator)
-    return 4, 4
+    return _as_window(passage, lead, opening, meter, vocabulary)
 
 
 def _as_window(
-    passage: Arranged, lead: Tokens, opening: Tokens, vocabulary: Vocabulary
+    passage: Arranged,
+    lead: Tokens,
+    opening: Tokens,
+    meter: tuple[int, int],
+    vocabulary: Vocabulary,
 ) -> WindowArrays:
     """A passage after `lead`, behind the meter that opens the piece."""
     start = control_rows([vocabulary.start] if not len(lead) else [])
-    prefix, meter = np.concatenate([start, opening]), meter_of(opening, vocabulary)
+    prefix = np.concatenate([start, opening])
     tokens, roles = passage.tokens, passage.roles
     columns = structure(
         np.concatenate([lead, tokens]), vocabulary, start=len(lead), meter=meter, roles=roles

@@ -104,8 +104,13 @@ def _figure(
         most = min(max(4, bars) * _MOST_NOTES_PER_BAR, room // FEWEST_ROUNDS)
         if _FEWEST_NOTES <= notes <= most and times[-1] >= begin + length:
             rounds = min(MOST_ROUNDS, room // notes)
-            played = _repeated(body[inside], times[inside] - begin, length, rounds, vocabulary)
-            return RepeatedFigure(meter, played, rounds)
+            figure = body[inside], times[inside] - begin, length
+            played = _repeated(*figure, rounds, vocabulary)
+            while len(played) > rows - 2 and rounds > FEWEST_ROUNDS:  # rests take rows too
+                rounds -= 1
+                played = _repeated(*figure, rounds, vocabulary)
+            if len(played) <= rows - 2:
+                return RepeatedFigure(meter, played, rounds)
     return None
 
 

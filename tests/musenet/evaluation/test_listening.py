@@ -50,6 +50,23 @@ def pieces(tokenizer: Tokenizer) -> list[Piece]:
     return [piece(tokenizer, seed) for seed in range(6)]
 
 
+def test_rests_of_a_figure_take_rows_too(tokenizer: Tokenizer) -> None:
+    """Music with long rests between its notes: rounds are fewer, and all of it fits."""
+    random = np.random.default_rng(0)
+    rows = np.zeros(60, dtype=NOTES)
+    rows["start"] = np.arange(60) * 72
+    rows["duration"] = 6
+    rows["pitch"] = random.integers(50, 70, 60)
+    rows["velocity"] = 80
+    score = Score(12, (Track("piano", 0, False),), notes=rows)
+    sparse = Piece(
+        "0", "here", tokenizer.prefix(Labels(time_signature=(3, 4))), tokenizer.body(score)
+    )
+    found = repeated_figures([sparse], tokenizer, 16, count=1, rows=70)
+    assert found
+    assert all(3 <= figure.rounds < 8 and len(figure.body) <= 68 for figure in found)
+
+
 @pytest.mark.parametrize(
     ("bars", "rows", "rounds"), [(4, 300, 8), (4, 80, 5), (8, 100, 3), (8, 30, 0), (1, 300, 0)]
 )
