@@ -172,14 +172,17 @@ class _Turns:
         rotation = model.rotations(0, config.context, model.embedding.weight)
         if rotation is None:
             raise InputError("the int8 engine does not support learned positions; use eager")
-        self._by_index = rotation.numpy()
-        self._rates, self._timed = None, np.zeros(config.heads + config.groups, bool)
+        self._cosine = np.ascontiguousarray(rotation.numpy().real)
+        self._sine = np.ascontiguousarray(rotation.numpy().imag)
+        self._rates = None
         if config.positions == "rotary_time":
             rates = time_rates(config.head_width // 2, config.steps_per_quarter)
             self._rates = rates.numpy()
-            for first, count in ((0, config.heads), (config.heads, config.groups)):
-                self._timed[first + count // 2 : first + count] = True
-        heads = len(self._timed)
+        heads = config.heads + config.groups
+        self._timed = (
+            slice(config.heads // 2, config.heads),
+            slice(config.heads + config.groups // 2, heads),
+        )
         self._scales = np.stack([_head_scales(b) for b in model.blocks if isinstance(b, Block)])
         self._turn = np.zeros((2, batch, heads, config.head_width // 2), np.float32)
         self._scaled = np.zeros((len(self._scales), *self._turn.shape), np.float32)
@@ -190,10 +193,13 @@ class _Turns:
 
     def turn(self, position: int, time_BT: Integers) -> None:
         """Fill the inputs for a row at a position and, in the first column, at a time."""
-        self._turn[0], self._turn[1] = self._by_index[position].real, self._by_index[position].imag
+        cosine, sine = self._turn
+        cosine[:], sine[:] = self._cosine[position], self._sine[position]
         if self._rates is not None:
             angles = time_BT[:, :1] * self._rates
-            self._turn[:, :, self._timed] = np.stack((np.cos(angles), np.sin(angles)))[:, :, None]
+            by_time = np.cos(angles)[:, None], np.sin(angles)[:, None]
+            for heads in self._timed:
+                cosine[:, heads], sine[:, heads] = by_time
         np.multiply(self._turn, self._scales[:, None, None, :, None], out=self._scaled)
 
 

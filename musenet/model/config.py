@@ -144,6 +144,8 @@ def _check(config: ModelConfig) -> None:
             f"width {config.width} with {config.heads} heads does not give each head an even "
             "number of channels; change one of them"
         )
+    if config.heads % config.groups:
+        raise InputError(f"{config.heads} heads cannot share {config.groups} key-value heads")
     if config.positions == "rotary_time" and config.groups % 2:
         raise InputError(
             f"{config.groups} key-value heads cannot be halved between rows and time; take an even "
@@ -151,8 +153,6 @@ def _check(config: ModelConfig) -> None:
         )
     if config.positions == "rotary_time" and config.steps_per_quarter < 1:
         raise InputError("positions by time need steps_per_quarter, those of the tokenizer's grid")
-    if config.heads % config.groups:
-        raise InputError(f"{config.heads} heads cannot share {config.groups} key-value heads")
     reason = unreachable(config.layer_patterns, config.row_length, config.context)
     if reason is not None:
         raise InputError(reason)
@@ -184,6 +184,7 @@ def faithful(config: ModelConfig) -> ModelConfig:
     return dataclasses.replace(
         config,
         patterns=("dense",),
+        kv_heads=None,
         positions="learned",
         norm="layer",
         activation="gelu",
@@ -192,23 +193,27 @@ def faithful(config: ModelConfig) -> ModelConfig:
     )
 
 
+# With the default tokenizer's grid; training takes that of the dataset.
+_TWO_CLOCKS: dict[str, Any] = {"positions": "rotary_time", "steps_per_quarter": 24}
+_LOCAL_AND_DENSE: dict[str, Any] = {
+    "patterns": ("local", "dense"),
+    "row_length": 64,
+    "context": 4096,
+    **_TWO_CLOCKS,
+}
+_MUSENET: dict[str, Any] = {
+    "layers": 72,
+    "heads": 24,
+    "width": 1536,
+    "context": 4096,
+    **_TWO_CLOCKS,
+}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "mini": {"layers": 6, "heads": 8, "width": 256, "context": 4096, "row_length": 64},
-    "small": {"layers": 10, "heads": 8, "width": 512, "context": 4096, "row_length": 64},
-    "medium": {"layers": 12, "heads": 12, "width": 768, "context": 4096, "row_length": 64},
-    "musenet": {
-        "layers": 72,
-        "heads": 24,
-        "width": 1536,
-        "context": 4096,
-        "patterns": ("dense",),
-    },
-    "musenet-sparse": {
-        "layers": 72,
-        "heads": 24,
-        "width": 1536,
-        "context": 4096,
-        "row_length": 64,
-    },
+    "mini": {"layers": 6, "heads": 8, "width": 256, "kv_heads": 2, **_LOCAL_AND_DENSE},
+    "small": {"layers": 10, "heads": 8, "width": 512, "kv_heads": 4, **_LOCAL_AND_DENSE},
+    "medium": {"layers": 12, "heads": 12, "width": 768, "kv_heads": 4, **_LOCAL_AND_DENSE},
+    "musenet": {**_MUSENET, "patterns": ("dense",)},
+    "musenet-sparse": {**_MUSENET, "row_length": 64},
 }
 """The fields that each preset sets; the others have the defaults of `ModelConfig`."""

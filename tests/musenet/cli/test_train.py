@@ -49,7 +49,7 @@ def test_matmul_operations_are_those_that_pytorch_counts() -> None:
     with torch.device("meta"):
         model = Transformer(config)
     tokens = torch.empty((1, 65, 5), dtype=torch.long, device="meta")
-    structure = torch.empty((1, 65, 6), dtype=torch.long, device="meta")
+    structure = torch.empty((1, 65, 7), dtype=torch.long, device="meta")
     with FlopCounterMode(display=False) as counter:
         model.nll(tokens, structure)
     counts = counter.get_flop_counts()["Global"]

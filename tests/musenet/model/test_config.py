@@ -32,13 +32,19 @@ def test_musenet_is_as_published() -> None:
 
 
 def test_layers_take_the_patterns_in_turn() -> None:
-    config = replace(preset("mini", FIELDS, STRUCTURE), layers=4)
+    config = replace(preset("musenet-sparse", FIELDS, STRUCTURE), layers=4)
     assert config.layer_patterns == ("row", "column", "previous_row", "row")
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_have_two_clocks(name: str) -> None:
+    assert preset(name, FIELDS, STRUCTURE).positions == "rotary_time"
 
 
 def test_faithful_is_the_recipe_of_gpt2() -> None:
     config = faithful(preset("mini", FIELDS, STRUCTURE))
     assert config.patterns == ("dense",)
+    assert config.groups == config.heads
     assert (config.positions, config.norm, config.activation) == ("learned", "layer", "gelu")
     assert config.initialisation == "gpt2"
     assert not config.qk_norm

@@ -33,7 +33,8 @@ def model() -> Transformer:
 def batch() -> Batch:
     random = np.random.default_rng(0)
     tokens = np.stack([random.integers(0, size, (4, 21)) for size in FIELDS], -1)
-    structure = np.stack([random.integers(0, size, (4, 21)) for size in STRUCTURE], -1)
+    columns = [random.integers(0, size, (4, 21)) for size in STRUCTURE]
+    structure = np.stack([*columns, np.arange(84).reshape(4, 21)], -1)  # with the time
     counted = random.random((4, 21, 5)) < 0.7
     return Batch(*(torch.from_numpy(a) for a in (tokens, structure, counted)))
 
@@ -63,7 +64,7 @@ def test_embeddings_and_losses_are_mixed_by_the_definition(
     """Against the formula, with embeddings of fields and structure taken by hand."""
     share, other = 0.7, [2, 3, 0, 1]
     inputs, targets = batch.tokens[:, :-1], batch.tokens[:, 1:]
-    embedded = model.embedding(inputs, batch.structure[:, :-1])
+    embedded = model.embedding(inputs, batch.structure[:, :-1, : len(STRUCTURE)])
     blended = share * embedded + (1 - share) * embedded[other]
     found = []
     handle = model.embedding.register_forward_hook(lambda *_: blended)  # in place of the sum
