@@ -38,6 +38,7 @@ from tokenizer.encoding.structure import STRUCTURE_SIZES
 from tokenizer.typing import Ints, Logits
 
 FIELDS = Tokenizer.default().vocabulary.sizes
+COLUMNS = len(STRUCTURE_SIZES) + 1  # the structure, and the time
 
 
 def stepping(model: Transformer, batch: int, position: int, steps: int) -> Callable[[], None]:
@@ -70,10 +71,10 @@ def decoding(made: Decoder, batch: int, position: int, steps: int) -> Callable[[
 
     The first run begins behind `position` rows, each other where the one before it ended.
     """
-    columns = np.ones((batch, len(STRUCTURE_SIZES)), np.int64)
+    columns = np.ones((batch, COLUMNS), np.int64)
     made.start(
         np.ones((1, position, len(FIELDS)), np.int64),
-        np.ones((1, position, len(STRUCTURE_SIZES)), np.int64),
+        np.ones((1, position, COLUMNS), np.int64),
     )
 
     def choose(_: int, logits: Logits, __: Ints) -> Ints:

@@ -104,7 +104,8 @@ def training(device: torch.device, configs: dict[str, ModelConfig], rounds: int)
             model = Transformer(config, torch.bfloat16)
         model.recompute = "selective"
         rows = random_rows(config.field_sizes, config.context + 1, device)
-        structure = random_rows(STRUCTURE_SIZES, config.context + 1, device)
+        columns = (*STRUCTURE_SIZES, config.context)  # the last is the time
+        structure = random_rows(columns, config.context + 1, device)
         run = partial(step, list(model.parameters()), partial(mean, model, rows, structure))
         seconds = shortest({name: run}, rounds)[name]
         dense = dense or seconds
