@@ -28,7 +28,7 @@ from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as program_name
 from tokenizer.labels import Labels, labels_of
 from tokenizer.score.pedals import sustained
-from tokenizer.score.score import NOTES, TEMPOS, Score, Track
+from tokenizer.score.score import LAST_TICK, NOTES, TEMPOS, Score, Track
 from tokenizer.typing import Integers, Ints, Notes, Steps, Tokens
 
 from .grid import Grid
@@ -280,13 +280,22 @@ def _sounds(ids: Ints) -> tuple[Ints, ...]:
 
 
 def _notes(packed: Ints, programs: list[int], ticks_per_step: int) -> Notes:
-    """NOTES of packed notes, one track for each program."""
+    """NOTES of packed notes, one track for each program.
+
+    Raises:
+        InputError: if they last longer than a score can.
+    """
     instrument = packed >> (_KEY + 7)
     track = np.zeros(DRUMS + 1, dtype=np.uint16)
     track[programs] = np.arange(len(programs))
+    start = packed >> _START & (1 << 34) - 1
+    duration = packed >> _DURATION & (1 << 14) - 1
+    last = int((start + duration).max(initial=0))
+    if last * ticks_per_step > LAST_TICK:
+        raise InputError(f"the tokens last {last} steps, longer than a score can; cut them")
     notes = np.empty(len(packed), dtype=NOTES)
-    notes["start"] = (packed >> _START & (1 << 34) - 1) * ticks_per_step
-    notes["duration"] = (packed >> _DURATION & (1 << 14) - 1) * ticks_per_step
+    notes["start"] = start * ticks_per_step
+    notes["duration"] = duration * ticks_per_step
     notes["pitch"] = packed >> _KEY & 127
     notes["velocity"] = FAMILY_VELOCITY.take(ON_FAMILY.take(instrument) + (packed & 15))
     notes["program"] = PROGRAMS.take(instrument)

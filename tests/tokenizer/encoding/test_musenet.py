@@ -353,3 +353,18 @@ def test_the_pedal_can_become_durations() -> None:
     assert "turned into durations" in [f.fate for f in musenet_round_trip(held, score).fates]
     with pytest.raises(InputError, match="cannot keep the pedal as 'events'"):
         MuseNetTokenizer(pedal="events")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("grid", [Grid.beats(), Grid.seconds()], ids=["beat", "seconds"])
+def test_music_near_the_last_tick_is_kept_or_refused_with_a_reason(grid: Grid) -> None:
+    tokenizer = MuseNetTokenizer(grid)
+    for last in (2**31 - 10, 2**31 - 500, 2**30):
+        notes = np.array([(0, 480, 60, 64, 0, 0), (last, 5, 60, 64, 0, 0)], NOTES)
+        tokens = tokenizer.encode(Score(480, notes=notes))
+        try:
+            again = tokenizer.decode(tokens)
+        except InputError as error:
+            assert "longer than a score can" in str(error)  # noqa: PT017 (either is right)
+        else:
+            exact = last / 480 * (again.ticks_per_quarter if grid.is_beat else 500)
+            assert abs(int(again.notes["start"][-1]) - exact) <= grid.ticks_per_step
