@@ -105,7 +105,7 @@ def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
             if kept
             else "there is no earlier checkpoint"
         )
-        raise InputError(f"{error}; {last}; free some space and continue with --resume") from error
+        raise InputError(f"{error}; {last}, continue with --resume") from error
     return target
 
 
