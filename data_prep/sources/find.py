@@ -344,9 +344,10 @@ def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | str]]:
             if info.is_dir():
                 continue
             try:
-                wanted = is_midi(info.filename) or info.filename.endswith(MANIFEST_NAMES)
-                is_small = info.file_size <= LARGEST_MANIFEST
-                data = archive.read(info) if wanted and is_small else b""
+                name = info.filename
+                largest = LARGEST_MANIFEST if name.endswith(MANIFEST_NAMES) else LARGEST_FILE
+                wanted = is_midi(name) or name.endswith(MANIFEST_NAMES)
+                data = archive.read(info) if wanted and info.file_size <= largest else b""
             except _DAMAGE as error:
                 yield info.filename, info.file_size, str(error)
             else:

@@ -209,10 +209,19 @@ def test_a_member_of_a_zip_that_cannot_be_read_is_refused_alone(tmp_path: Path) 
     assert next(iter(contents(tmp_path / "some.zip"))) == "good.mid"
 
 
-def test_a_bomb_is_not_decompressed(tmp_path: Path) -> None:
-    """17 MiB of zeros are 17 kB in a zip."""
+def test_a_bomb_is_not_decompressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """17 MiB of zeros are 17 kB in a zip; what lies outside of the archive is passed over."""
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("../../etc/large.mid", bytes(17 * 2**20))
+        archive.writestr("etc/large.mid", bytes(17 * 2**20))
+        archive.writestr("../../etc/outside.mid", b"MThd")
+
+    read = zipfile.ZipFile.read
+
+    def small(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+        assert info.file_size < 2**20
+        return read(archive, info)
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", small)
     [corpus] = find_corpora([tmp_path])
     [item] = [item for item in find_items(corpus) if isinstance(item, MidiFile)]
     assert item.size == 17 * 2**20
