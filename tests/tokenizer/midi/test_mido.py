@@ -24,6 +24,23 @@ FIFTHS = ["Cb", "Gb", "Db", "Ab", "Eb", "Bb", "F", "C", "G", "D", "A", "E", "B",
 MINOR = [*(f"{key}m" for key in [*FIFTHS[3:], "G#", "D#", "A#"])]
 
 
+def gs_rhythm_parts(file: mido.MidiFile) -> dict[int, list[tuple[int, bool]]]:
+    """When a channel begins or ceases to be drums, by Roland GS's "use for rhythm part"."""
+    found: dict[int, list[tuple[int, bool]]] = {channel: [] for channel in range(16)}
+    found[9].append((-1, True))
+    for track in file.tracks:
+        time = 0
+        for message in track:
+            time += message.time
+            if message.type == "sysex" and len(message.data) == 9 and message.data[0] == 0x41:
+                _, _, model, command, high, block, item, value, _ = message.data
+                if (model, command, high, block >> 4, item) == (0x42, 0x12, 0x40, 1, 0x15):
+                    part = block & 15  # counted 10, 1 ... 9, 11 ... 16
+                    channel = 9 if part == 0 else part - 1 if part < 10 else part
+                    found[channel].append((time, value > 0))
+    return {channel: sorted(changes) for channel, changes in found.items()}
+
+
 def mido_events(data: bytes) -> dict[str, Any]:
     """What mido finds in a file, as counts of plain tuples; notes paired first in, first out."""
     file = mido.MidiFile(file=io.BytesIO(data), charset="latin-1")
@@ -37,6 +54,7 @@ def mido_events(data: bytes) -> dict[str, Any]:
     keys: dict[int, Counter[Any]] = defaultdict(Counter)
     raw: list[tuple[str, int, tuple[int, int], Any]] = []
     sounding = set()
+    rhythm = gs_rhythm_parts(file)
     for track in file.tracks:
         time = 0
         programs = [0] * 16
@@ -49,7 +67,8 @@ def mido_events(data: bytes) -> dict[str, Any]:
             if kind == "program_change":
                 programs[message.channel] = message.program
             elif kind == "note_on" and message.velocity:
-                drum = message.channel == 9
+                changes = [drums for at, drums in rhythm[message.channel] if at <= time]
+                drum = bool(changes) and changes[-1]
                 program = 128 if drum else programs[message.channel]
                 open_notes[message.channel, message.note].append((time, message.velocity, program))
             elif kind in ("note_on", "note_off"):
