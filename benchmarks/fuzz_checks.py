@@ -35,6 +35,7 @@ NOT_COMPARED = (
     "a chunk",
     "bytes follow the last track",
     "header has",
+    "a tempo that is none",  # mido takes the first three bytes of a longer one
 )
 
 

@@ -61,7 +61,10 @@ class DatasetWriter:
     """
 
     def __init__(self, work: Path, decisions: Decisions, tokenizer: Tokenizer) -> None:
-        self.report = DatasetReport(labels=decisions.labels)
+        self.report = DatasetReport(
+            labels=decisions.labels,
+            known_meters=frozenset(tokenizer.vocabulary.names("time_signature")),
+        )
         self._work = work
         self._decisions = decisions
         self._tokenizer = tokenizer

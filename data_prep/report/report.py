@@ -60,6 +60,8 @@ class DatasetReport:
     lengths: Counter[int] = field(default_factory=Counter)
     clipped: int = 0
     labels: tuple[str, ...] = ()
+    known_meters: frozenset[str] = frozenset()
+    """The time signatures of the vocabulary."""
     groups: Counter[str] = field(default_factory=Counter)
     unmatched_rows: dict[str, list[str]] = field(default_factory=dict)
     """Files that rows of manifests name and that are not there, by corpus."""
@@ -121,6 +123,11 @@ class DatasetReport:
             "instruments": {str(k): v for k, v in _ranked(self.instruments).items()},
             "keys": _ranked(self.keys),
             "time_signatures": _ranked(self.time_signatures),
+            "time_signatures_not_in_vocabulary": [
+                meter
+                for meter in sorted(self.time_signatures)
+                if meter and meter not in self.known_meters
+            ],
             "licences": _ranked(self.licences),
             "tempos": {str(k): v for k, v in sorted(self.tempos.items())},
             "lengths_seconds": {str(k): v for k, v in sorted(self.lengths.items())},

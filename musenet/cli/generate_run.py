@@ -15,6 +15,7 @@ from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.reranking import ranked, table
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from tokenizer.encoding.controls import unknown_meters
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
@@ -62,6 +63,11 @@ def make(
         print(
             f"The prompt is longer than the model's context: its first {left_out:,} notes stay in "
             "the file, and the model continues from the rest."
+        )
+    if lost := unknown_meters(continuation.prompt.score, checkpoint.tokenizer.vocabulary):
+        print(
+            f"The model's vocabulary has no time signature {', '.join(lost)}: it stays in the "
+            "file, and the model counts on in the one before it, or in 4/4."
         )
     began = time.perf_counter()
     stopped = _run(continuation, outputs)

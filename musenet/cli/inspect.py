@@ -183,7 +183,8 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
     """Print the tracks as a table, then what holds for the whole file."""
     from rich.table import Table
 
-    from tokenizer import instruments
+    from tokenizer import Grid, Vocabulary, instruments
+    from tokenizer.encoding.controls import unknown_meters
     from tokenizer.labels import labels_of
 
     console.print(f"[bold]{_safe(finding.path)}[/]: {_summary(finding)}")
@@ -204,6 +205,8 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
     console.print(f"tempo: {_tempos(score)}")
     times = [f"{n}/{d}" for _, n, d in score.time_signatures.tolist()]
     console.print(f"time signatures: {_shortened(times) or 'none (4/4)'}")
+    if lost := unknown_meters(score, Vocabulary.create(Grid.beats())):
+        console.print(f"[yellow]lost in tokens:[/] the vocabulary has no {', '.join(lost)}")
     key = labels_of(score).key
     stated = "" if len(score.key_signatures) else " (estimated)"
     console.print(f"key: {_key(*key) + stated if key else 'none'}")

@@ -54,6 +54,13 @@ def first_tempo(score: Score) -> float:
     return 120.0
 
 
+def unknown_meters(score: Score, vocabulary: Vocabulary) -> tuple[str, ...]:
+    """The score's time signatures that the vocabulary lacks, such as "3/64", in order of time."""
+    found = [f"{n}/{d}" for _, n, d in score.time_signatures.tolist()]
+    known = vocabulary.names("time_signature")
+    return tuple(meter for meter in dict.fromkeys(found) if meter not in known)
+
+
 def meter_events(score: Score, steps: Steps, vocabulary: Vocabulary) -> Iterator[ControlEvent]:
     """Each change of meter after the beginning; `steps` are the signatures' times."""
     current = "time_signature:{}/{}".format(*first_meter(score))

@@ -11,6 +11,7 @@ from tokenizer.score.pedals import sustained
 from tokenizer.score.score import Score
 from tokenizer.typing import Array, Steps
 
+from .controls import unknown_meters
 from .grid import Grid
 from .musenet import MuseNetTokenizer, longest_notes
 from .musenet_vocabulary import DRUM_KIT, INSTRUMENT_OF_PROGRAM
@@ -105,6 +106,9 @@ def _fates(tokenizer: Tokenizer, score: Score, again: Score) -> list[Fate]:
     }[tokenizer.pedal]
     if not tokenizer.vocabulary.grid.is_beat:
         tempos = "turned into seconds"
+    meters = "kept where the meter changes" if tokenizer.vocabulary.grid.is_beat else "dropped"
+    if lost := unknown_meters(score, tokenizer.vocabulary):
+        meters += f"; not in the vocabulary: {', '.join(lost)}"
     lines = [
         Fate("notes", len(score.notes), len(again.notes), "rounded to the grid"),
         Fate("tracks", len(score.tracks), len(again.tracks), "one per instrument"),
@@ -113,7 +117,7 @@ def _fates(tokenizer: Tokenizer, score: Score, again: Score) -> list[Fate]:
             "time signatures",
             len(score.time_signatures),
             len(again.time_signatures),
-            "kept where the meter changes" if tokenizer.vocabulary.grid.is_beat else "dropped",
+            meters,
         ),
         Fate("key signatures", len(score.key_signatures), 0, "one key as a label"),
         Fate("pedals", len(score.pedals), len(again.pedals), pedals),

@@ -11,6 +11,15 @@ def record(name: str, seconds: float = 20.0, tempo: float | None = 119.9) -> Fil
     )
 
 
+def test_meters_that_the_vocabulary_lacks_are_named() -> None:
+    report = DatasetReport(known_meters=frozenset({"3/4"}))
+    for name, meter in (("1", "3/4"), ("2", "3/64"), ("3", "")):
+        report.keep(
+            record(name)._replace(time_signature=meter), NO_METADATA, "train", f"group {name}"
+        )
+    assert report.to_json()["time_signatures_not_in_vocabulary"] == ["3/64"]
+
+
 def test_pieces_are_counted_by_split_corpus_and_label() -> None:
     report = DatasetReport()
     bach = Metadata("bach", "", ("baroque", "mass"), "CC0", None)

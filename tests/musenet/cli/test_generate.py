@@ -183,6 +183,16 @@ def test_a_long_prompt_is_heard_in_part_and_said_so(run: Run, tmp_path: Path) ->
     assert len(read(tmp_path / "o.mid").notes) >= len(read(orchestra).notes)
 
 
+def test_a_meter_that_the_model_lacks_is_named_and_stays_in_the_file(
+    run: Run, tmp_path: Path
+) -> None:
+    odd = Path(__file__).parents[2] / "fixtures" / "reports" / "meter_3_64.mid"
+    code, out, _ = run(odd, "--out", "o.mid", "--bars", 1)
+    assert code == 0
+    assert "no time signature 3/64" in out
+    assert read(tmp_path / "o.mid").time_signatures[:1].tolist() == [(0, 3, 64)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

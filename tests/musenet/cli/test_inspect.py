@@ -122,6 +122,13 @@ def test_text_tells_the_parts_and_the_oddities(tmp_path: Path) -> None:
     assert "damaged: track 1 is kept up to byte 94" in output.replace("\n", " ")
 
 
+def test_meters_that_the_vocabulary_lacks_are_named() -> None:
+    _, output = run(FIXTURES / "reports" / "meter_3_64.mid")
+    assert "lost in tokens: the vocabulary has no 3/64" in output
+    _, output = run(MASS)
+    assert "lost in tokens" not in output
+
+
 def test_names_cannot_write_to_the_terminal(tmp_path: Path) -> None:
     name = b"\x1b[2J[red]x"
     track = b"\x00\xff\x03" + bytes((len(name),)) + name

@@ -29,6 +29,11 @@ def song(tmp_path: Path) -> Path:
     return tmp_path / "song.mid"
 
 
+def test_a_meter_that_the_vocabulary_lacks_is_named() -> None:
+    odd = Path(__file__).parents[2] / "fixtures" / "reports" / "meter_3_64.mid"
+    assert "not in the vocabulary: 3/64" in RUNNER.invoke(app, ["tokens", str(odd)]).output
+
+
 def test_a_line_a_token_and_then_the_round_trip(song: Path) -> None:
     result = RUNNER.invoke(app, ["tokens", str(song)])
     assert result.exit_code == 0
