@@ -170,9 +170,9 @@ class _Walk:
         while True:
             place = at + 1 if data[at] < 128 else _after_delta(data, at)
             status, low = data[place], run + 1
-            if status < 128 and running != 2:
+            if status < 128:
                 if running != 1:
-                    return False
+                    return False  # running status of two data bytes, resumed after a meta, too
                 bounds += (at - run, place - low)
                 keep((number, run, at - run, low, last, 0, data[place : place + 1], b""))
                 at, run = place + 1, run + 2

@@ -166,6 +166,13 @@ def test_sound_events_are_read_fast_and_exactly(tracks: list[bytes]) -> None:
     assert_one_verdict(data)
 
 
+@pytest.mark.parametrize("event", [b"\xb0\x07\x40", b"\xe0\x00\x40", b"\x90\x3e\x40"])
+def test_running_status_after_a_meta_event_loses_nothing(event: bytes) -> None:
+    meta = b"\x00\xff\x58\x04\x04\x02\x18\x08"
+    data = file_of(NOTE + b"\x00" + event + meta + b"\x00\x08\x20\x02\x09\x21" + NOTE + END)
+    assert_one_verdict(data)
+
+
 def test_long_deltas_cannot_overflow() -> None:
     long = b"\xff\xff\x7f\x90\x3c\x40\x60\x80\x3c\x40"  # almost 2**21 ticks of rest
     assert scan(file_of(long * 200 + END)) is not None
