@@ -18,6 +18,7 @@ from tokenizer.errors import MidiError
 from .smf import END, body_of, data_bytes, read_length
 
 META, EXCLUSIVE, ESCAPE = 0xFF, 0xF0, 0xF7
+LONGEST_DELTA = 2**28 - 1
 
 
 class Event(NamedTuple):
@@ -130,6 +131,12 @@ def variable_length(value: int) -> bytes:
     return bytes(reversed(groups))
 
 
+def _delta(ticks: int) -> bytes:
+    """A delta; one that four bytes cannot hold is cut into several by empty texts."""
+    count, rest = divmod(ticks, LONGEST_DELTA)
+    return (variable_length(LONGEST_DELTA) + meta(1, b"")) * count + variable_length(rest)
+
+
 def meta(kind: int, data: bytes) -> bytes:
     """A meta event."""
     return bytes((META, kind)) + variable_length(len(data)) + data
@@ -148,7 +155,7 @@ def dump(file: File) -> bytes:
         body = bytearray()
         now = 0
         for event in [*track, Event(end, meta(END, b""))]:
-            body += variable_length(event.tick - now) + event.data
+            body += _delta(event.tick - now) + event.data
             now = event.tick
         out.append(struct.pack(">4sI", b"MTrk", len(body)) + bytes(body))
     return b"".join(out)

@@ -183,6 +183,13 @@ def test_a_long_prompt_is_heard_in_part_and_said_so(run: Run, tmp_path: Path) ->
     assert len(read(tmp_path / "o.mid").notes) >= len(read(orchestra).notes)
 
 
+def test_a_prompt_of_more_ticks_than_a_delta_holds_is_continued(run: Run, tmp_path: Path) -> None:
+    long = Path(__file__).parents[2] / "fixtures" / "nasty" / "huge_delta_sum_gt_2e32.mid"
+    code, _, _ = run(long, "--out", "o.mid", "--bars", 2)
+    assert code == 0
+    assert len(read(tmp_path / "o.mid").notes) >= len(read(long).notes)
+
+
 def test_a_meter_that_the_model_lacks_is_named_and_stays_in_the_file(
     run: Run, tmp_path: Path
 ) -> None:
