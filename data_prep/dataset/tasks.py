@@ -20,7 +20,15 @@ import numpy as np
 from tokenizer.chords.chord import CHORDS
 from tokenizer.encoding.chords import token_chords
 from tokenizer.encoding.compound import Events, row_times
-from tokenizer.encoding.holes import Hole, between, events_of, no_events, with_header, woven
+from tokenizer.encoding.holes import (
+    Hole,
+    between,
+    events_of,
+    no_events,
+    told_after,
+    with_header,
+    woven,
+)
 from tokenizer.encoding.structure import GIVEN, WRITTEN, bar_positions
 from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Vocabulary
 from tokenizer.typing import Mask, Steps, Tokens
@@ -28,7 +36,6 @@ from tokenizer.typing import Mask, Steps, Tokens
 from .parts import written_part
 
 _LONGEST = 4  # octaves of bars: holes and what lies between them last 1 to 16 bars
-_MOST_AFTER = 128  # notes
 
 
 Place = Callable[[Hole, Events, int, Vocabulary], tuple[Tokens, Steps]]
@@ -219,10 +226,7 @@ class _Passage:
             return no_events()
         stop = bar + count
         end = int(self._lines[stop]) if stop < len(self._lines) else _FOREVER
-        told = between(self._events, int(self._lines[bar]), end)
-        if len(told.times) > _MOST_AFTER:
-            told = between(told, 0, int(told.times[_MOST_AFTER]))
-        return told
+        return told_after(self._events, int(self._lines[bar]), end)
 
     def _bars(self) -> int:
         """A number of bars from 1 to 16, short ones as likely as long ones in proportion."""

@@ -50,14 +50,17 @@ class Stretch:
         """The stretch of a hole."""
         return cls(hole.begin, hole.end, hole.given, hole, before)
 
-    def opening(self, time: int, vocabulary: Vocabulary) -> tuple[Tokens, Ints]:
-        """The rows `(T, 5)` from step `time` to the stretch, and their roles `(T,)`."""
+    def opening(self, time: int, vocabulary: Vocabulary, most: int) -> tuple[Tokens, Ints]:
+        """The rows `(T, 5)` from step `time` to the stretch, and their roles `(T,)`.
+
+        The header has at most `most` of them, if it can.
+        """
         rows, _ = woven(no_events(), self.before or no_events(), time, vocabulary)
         roles = np.full(len(rows), WRITTEN)
         if self.hole is None:
             return rows, roles
         reached = time + int(vocabulary.steps[rows[:, WAIT]].sum())
-        told = header(self.hole, reached, vocabulary)
+        told = header(self.hole, reached, vocabulary, most)
         return np.concatenate([rows, told]), np.concatenate([roles, np.full(len(told), GIVEN)])
 
 
@@ -89,13 +92,16 @@ class GivenRows:
         stretches: in order of time.
         vocabulary: of the rows.
         batch: B.
+        most: rows that a header has at most, if it can.
 
     Attributes:
         decided: the decisions for rows that are drawn and not yet pushed, in order.
     """
 
-    def __init__(self, stretches: tuple[Stretch, ...], vocabulary: Vocabulary, batch: int) -> None:
-        self._stretches = stretches
+    def __init__(
+        self, stretches: tuple[Stretch, ...], vocabulary: Vocabulary, batch: int, most: int
+    ) -> None:
+        self._stretches, self._most = stretches, most
         self._vocabulary = vocabulary
         self._events = [_in_order(stretch.given) for stretch in stretches]
         self._stretch = [0] * batch
@@ -121,9 +127,15 @@ class GivenRows:
         return self._stretches[self._stretch[lane]]
 
     def header(self, lane: int, time: int) -> Tokens:
-        """The header `(H, 5)` of the hole that a continuation is in, said at a time in steps."""
+        """The header `(H, 5)` of the hole that a continuation is in, said at a time in steps.
+
+        It has no rows on the way to a hole, before the header itself is fed.
+        """
         hole = self.stretch_of(lane).hole
-        return np.empty((0, 5), np.int16) if hole is None else header(hole, time, self._vocabulary)
+        ahead = any(row[WAIT] == self._vocabulary.mark for row, _ in self._queues[lane])
+        if hole is None or ahead:
+            return np.empty((0, 5), np.int16)
+        return header(hole, time, self._vocabulary, self._most)
 
     def decide(self, first: Integers, time: Steps) -> Decision:
         """Which rows are fed, where field 0 was drawn as `first` `(B,)` at `time` `(B,)`."""
@@ -134,9 +146,8 @@ class GivenRows:
         for lane, (value, now) in enumerate(zip(first.tolist(), time.tolist(), strict=True)):
             found = self._next(lane, value, now)
             if found is None and self._is_over(lane, value, now):
-                opening, kinds = self._stretches[self._stretch[lane] + 1].opening(
-                    now, self._vocabulary
-                )
+                following = self._stretches[self._stretch[lane] + 1]
+                opening, kinds = following.opening(now, self._vocabulary, self._most)
                 openings[lane] = deque(zip(opening, kinds.tolist(), strict=True))
                 found = openings[lane][0]
             if found is not None:

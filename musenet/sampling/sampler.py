@@ -117,12 +117,14 @@ class Sampler:
         context = SamplerContext(config.prompt, config.constraints, vocabulary, self._batch)
         processors = [processor.build(context) for processor in config.processors]
         whole = np.concatenate([config.prefix, config.prompt])
+        # Half of what a refilled window keeps is for the music itself.
+        self._most_told = self._kept() // 2
         opening, roles = self._opening(whole)
         state = _structure_after(whole, opening, roles, vocabulary, config.length)
         state.select(np.zeros(self._batch, dtype=np.int64))
         given = None
         if config.stretches:
-            given = GivenRows(config.stretches, vocabulary, self._batch)
+            given = GivenRows(config.stretches, vocabulary, self._batch, self._most_told)
         self._history = History(vocabulary, state, grammar, processors, given)
         first = len(config.prompt) - kept_rows(config, model.context_rows - len(opening))
         rows = np.concatenate([config.prompt, opening])
@@ -149,7 +151,7 @@ class Sampler:
             return tokens[:0], np.empty(0, dtype=np.int64)
         reached = row_times(tokens, self._vocabulary)
         time = int(reached[-1]) if len(reached) else 0
-        return self._config.stretches[0].opening(time, self._vocabulary)
+        return self._config.stretches[0].opening(time, self._vocabulary, self._most_told)
 
     @property
     def relaxed(self) -> Counter[str]:
@@ -210,8 +212,13 @@ class Sampler:
         if self._decoder.position < self._model.context_rows:
             self._decoder.advance(new, columns)
             return
-        room = self._model.context_rows - self._window.prefix_rows
-        self._decoder.start(*self._window.refill(max(1, int(room * self._config.overlap))))
+        self._decoder.start(*self._window.refill(self._kept()))
+
+    def _kept(self) -> int:
+        """How many rows a window keeps of the one before."""
+        later = self._config.prefix[:, WAIT] != self._vocabulary.start
+        room = self._model.context_rows - int(later.sum())
+        return max(1, int(room * self._config.overlap))
 
 
 class _Uniforms:

@@ -52,11 +52,6 @@ class Window:
         self._rows = list(repeated[first:])
         self._columns = list(np.repeat(columns[first:, None], batch, axis=1))
 
-    @property
-    def prefix_rows(self) -> int:
-        """The rows of the prefix of a later window."""
-        return len(self._later_prefix)
-
     def append(self, rows: Tokens, columns: Structure) -> None:
         """Add one row `(B, 5)` each, with their structure `(B, S)`."""
         self._rows.append(rows)
@@ -99,12 +94,15 @@ class Window:
         if len(marks) and marks[-1] >= count - keep:
             return rows[-keep:], columns[-keep:]
         assert self._header is not None
-        first = count - keep
-        while True:  # a header is longer where it has further to go to what comes after the hole
-            first += 1
+        # A header is longer where it has further to go to what comes after the hole.
+        for first in range(count - keep + 1, count):
             told = self._header(lane, self._time_before(first, rows, columns))
             if len(told) + count - first <= keep:
                 break
+        else:  # not even the instruments fit
+            return rows[-keep:], columns[-keep:]
+        if not len(told):
+            return rows[-keep:], columns[-keep:]
         earlier = slice(first - (keep - len(told) - (count - first)), first)
         before = np.concatenate([past, rows[:first]])
         places = structure(

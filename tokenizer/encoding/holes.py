@@ -11,7 +11,7 @@ the same time. Nothing of a given row is predicted but that no written row came 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from tokenizer.typing import Integers, Mask, Steps, Tokens
 from .compound import Events, encode_events, marked
 from .structure import GIVEN, WRITTEN
 from .vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
+
+MOST_AFTER = 128
+"""Notes that are told at most of the music after a hole."""
 
 
 def no_events() -> Events:
@@ -46,6 +49,14 @@ def between(events: Events, begin: int, end: int) -> Events:
     )
 
 
+def told_after(events: Events, begin: int, end: int) -> Events:
+    """What a hole's header tells of the music that stands between two steps after the hole."""
+    told = between(events, begin, end)
+    if len(told.times) > MOST_AFTER:
+        told = between(told, 0, int(told.times[MOST_AFTER]))
+    return told
+
+
 @dataclass(frozen=True)
 class Hole:
     """A stretch of a piece that is to be written.
@@ -65,12 +76,23 @@ class Hole:
     after: Events
 
 
-def header(hole: Hole, time: int, vocabulary: Vocabulary) -> Tokens:
+def header(hole: Hole, time: int, vocabulary: Vocabulary, most: int | None = None) -> Tokens:
     """The rows `(H, 5)` that stand before a hole, where the clock shows `time` steps.
 
     The changes of meter in the hole are said on the way to what comes after it, so that this has
-    its true place in the bar.
+    its true place in the bar. Where that would take more than `most` rows, less of what comes
+    after is told, down to nothing.
     """
+    rows = _header(hole, time, vocabulary)
+    while most is not None and len(rows) > most and len(hole.after.times):
+        kept = max(0, len(hole.after.times) - (len(rows) - most))
+        last = int(hole.after.times[kept])
+        hole = replace(hole, after=between(hole.after, 0, last))
+        rows = _header(hole, time, vocabulary)
+    return rows
+
+
+def _header(hole: Hole, time: int, vocabulary: Vocabulary) -> Tokens:
     after, inside = hole.after, hole.given
     meter = vocabulary.bar_steps[inside.controls] > 0
     skipped = Events(

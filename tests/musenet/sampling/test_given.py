@@ -217,6 +217,51 @@ def test_windows_past_the_context_say_the_header_again(
             np.testing.assert_array_equal(again[:, :-1], columns[:, :-1])
 
 
+@pytest.mark.parametrize("overlap", [0.1, 0.5])
+def test_a_header_that_a_small_context_cannot_hold_tells_less(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch, overlap: float
+) -> None:
+    """All 128 notes after the hole would fill what a window of 256 rows keeps."""
+    vocabulary = tiny.tokenizer.vocabulary
+    end = 90 * BAR
+    after = part(0, list(range(end, end + 128)), 72)
+    given = part(128, list(range(0, end, 16)), 38)
+    config = config_of(
+        (Stretch.of(Hole(0, end, (0,), given, after)),), variations=(0,), overlap=overlap
+    )
+    windows = list(inputs(tiny, config, monkeypatch))
+    assert len(windows) > 2
+    for rows, columns in windows:
+        assert len(rows) <= tiny.model.context_rows
+        marks = np.flatnonzero(rows[:, WAIT] == vocabulary.mark)
+        backs = np.flatnonzero(rows[:, WAIT] == vocabulary.return_)
+        assert len(marks) == len(backs) == 1
+        told = np.arange(len(rows))[int(marks[0]) : int(backs[0])]
+        notes = told[rows[told, 1] > 0]
+        assert backs[0] - marks[0] < overlap * tiny.model.context_rows / 2
+        # What is told are the first notes after the hole, none left out.
+        assert columns[notes, -1].tolist() == after.times.tolist()[: len(notes)]
+
+
+def test_the_header_of_a_later_hole_is_fed_once(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many windows the way to it takes."""
+    vocabulary = tiny.tokenizer.vocabulary
+    first = Hole(0, BAR, (0,), no_events(), no_events())
+    second = Hole(20 * BAR, 21 * BAR, (0,), no_events(), part(0, [21 * BAR], 72))
+    way = part(0, list(range(BAR, 20 * BAR, 4)), 72)
+    stretches = (Stretch.of(first), Stretch.of(second, way))
+    windows = list(inputs(tiny, config_of(stretches, variations=(0,)), monkeypatch))
+    assert len(windows) > 2
+    for rows, columns in windows:
+        marks = np.flatnonzero(rows[:, WAIT] == vocabulary.mark)
+        assert len(marks) <= 2
+        assert columns[marks[1:], -1].tolist() == [20 * BAR - 4] * len(marks[1:])
+    last = windows[-1][0]
+    assert (last[:, WAIT] == vocabulary.mark).sum() == 1
+
+
 def test_holes_one_after_another_with_the_music_between_them(tiny: Checkpoint) -> None:
     vocabulary = tiny.tokenizer.vocabulary
     first = Hole(BAR, 2 * BAR, (0,), part(128, [BAR, BAR + 50]), part(0, [2 * BAR], 72))
