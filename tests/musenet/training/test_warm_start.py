@@ -120,15 +120,62 @@ def test_weights_without_labels_take_the_average_of_all_values(
     torch.testing.assert_close(model.state_dict()["head.out.0"][size], mean)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        Tokenizer.default().extended(["composer:bach"]),
-        Tokenizer(Vocabulary.create(Grid.seconds())).extended(LABELS),
-    ],
-    ids=["other labels", "other clock"],
-)
-def test_another_vocabulary_is_refused(tmp_path: Path, other: Tokenizer, saved: Saved) -> None:
+def test_labels_that_the_dataset_lacks_are_left_out(tmp_path: Path, saved: Saved) -> None:
+    before = Tokenizer.default().extended(LABELS)
+    after = Tokenizer.default().extended([*reversed(LABELS[1:]), "style:other"])
+    known = saved(tmp_path / "known", before)
+    model = grown(known, after)
+    for label in LABELS[1:]:
+        new, old = (t.vocabulary.control(label) for t in (after, before))
+        assert torch.equal(model.embedding.weight[new], known.model.embedding.weight[old])
+
+
+@pytest.mark.parametrize("changes", [{"layers": 5}, {"layers": 3, "positions": "rotary"}])
+def test_added_layers_start_without_effect(
+    tmp_path: Path, saved: Saved, changes: dict[str, Any]
+) -> None:
+    tokenizer = Tokenizer.default()
+    known = saved(tmp_path / "known", tokenizer, layers=2, patterns=("dense",))
+    model = Transformer(grown_config(known, tokenizer, known.config.context, changes)).eval()
+    load_grown(model, known, tokenizer.vocabulary)
+    rows, columns = music(tokenizer, ["start"])
+    with torch.no_grad():
+        torch.testing.assert_close(model.trunk(rows, columns), known.model.trunk(rows, columns))
+
+
+def test_key_value_heads_become_the_mean_of_their_group(tmp_path: Path, saved: Saved) -> None:
+    """Heads that are alike within each group compute the same after they have become one."""
+    tokenizer = Tokenizer.default()
+    shared = saved(tmp_path / "shared", tokenizer, heads=4, kv_heads=2)
+    apart = saved(tmp_path / "apart", tokenizer, heads=4)
+    state = shared.model.state_dict()
+    channels = shared.config.head_width
+    for name in list(state):
+        if name.endswith((".key", ".value")):
+            heads = state[name].unflatten(0, (2, channels))
+            state[name] = heads.repeat_interleave(2, dim=0).flatten(0, 1)
+    apart.model.load_state_dict(state)
+    changes = {"kv_heads": 2}
+    model = Transformer(grown_config(apart, tokenizer, apart.config.context, changes)).eval()
+    load_grown(model, apart, tokenizer.vocabulary)
+    rows, columns = music(tokenizer, ["start"])
+    with torch.no_grad():
+        expected = shared.model.trunk(rows, columns)
+        torch.testing.assert_close(apart.model.trunk(rows, columns), expected)
+        torch.testing.assert_close(model.trunk(rows, columns), expected)
+
+
+@pytest.mark.parametrize("changes", [{"layers": 1}, {"kv_heads": 4}])
+def test_weights_do_not_shrink(tmp_path: Path, saved: Saved, changes: dict[str, Any]) -> None:
+    tokenizer = Tokenizer.default()
+    shape = {"layers": 2, "patterns": ("dense",), "heads": 4, "kv_heads": 2}
+    known = saved(tmp_path / "known", tokenizer, **shape)
+    with pytest.raises(InputError, match="layers can only be added"):
+        grown_config(known, tokenizer, 128, changes)
+
+
+def test_another_grid_is_refused(tmp_path: Path, saved: Saved) -> None:
+    other = Tokenizer(Vocabulary.create(Grid.seconds())).extended(LABELS)
     known = saved(tmp_path / "known", Tokenizer.default().extended(LABELS))
     with pytest.raises(InputError, match=r"prepare it with --tokenizer .*tokenizer\.json"):
         grown_config(known, other, 128)
@@ -144,8 +191,8 @@ def test_the_critic_stays_behind(tmp_path: Path, saved: Saved) -> None:
 
 
 def test_a_model_and_a_beginning_exclude_each_other() -> None:
-    with pytest.raises(InputError, match="give only patterns, positions, row_length"):
-        Settings(initial="mini", model={"layers": 2})
+    with pytest.raises(InputError, match="give only kv_heads, layers, patterns"):
+        Settings(initial="mini", model={"width": 64})
 
 
 def test_weights_may_look_elsewhere(tmp_path: Path, saved: Saved) -> None:
