@@ -33,7 +33,7 @@ class Settings:
         initial: initial weights, a folder or a name such as `mini`, which also determine the
             shape. Empty starts from random weights.
         model: entries of the model configuration that override the preset; of initial weights,
-            the attention patterns, positions, more layers and fewer key-value heads alone.
+            what is in `_ANY_WEIGHTS` alone.
         context: tokens in a window.
         batch: windows in a step, over all processes and all `accumulate` parts.
         accumulate: gradient accumulation: parts that a batch is divided into, to save memory.
@@ -195,7 +195,7 @@ class Settings:
             )
 
 
-_ANY_WEIGHTS = {"patterns", "positions", "row_length", "layers", "kv_heads"}
+_ANY_WEIGHTS = {"context", "patterns", "positions", "row_length", "layers", "kv_heads"}
 """Entries of the model configuration that any weights fit."""
 
 _CHOICES = {

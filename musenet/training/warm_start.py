@@ -41,8 +41,8 @@ def grown_config(
 ) -> ModelConfig:
     """The checkpoint's shape, for a tokenizer's vocabulary and a context length in tokens.
 
-    `changes` are entries that any weights fit: attention patterns and positions, more layers, a
-    divisor of the key-value heads.
+    `changes` are entries that any weights fit: attention patterns and positions, a longer context
+    than that of training windows, more layers, a divisor of the key-value heads.
 
     Raises:
         InputError: if the vocabulary has another grid, or lacks a control that is no label; for
@@ -60,11 +60,10 @@ def grown_config(
         sizes = STRUCTURE_SIZES
     grown = dataclasses.replace(
         initial.config,
-        context=context,
         field_sizes=given.sizes,
         structure_sizes=sizes,
         critic=False,
-        **{**vocabulary_entries(given), **(changes or {})},
+        **{"context": context, **vocabulary_entries(given), **(changes or {})},
     )
     if grown.layers < initial.config.layers or initial.config.groups % grown.groups:
         raise InputError(

@@ -191,7 +191,7 @@ def test_the_critic_stays_behind(tmp_path: Path, saved: Saved) -> None:
 
 
 def test_a_model_and_a_beginning_exclude_each_other() -> None:
-    with pytest.raises(InputError, match="give only kv_heads, layers, patterns"):
+    with pytest.raises(InputError, match="give only context, kv_heads, layers, patterns"):
         Settings(initial="mini", model={"width": 64})
 
 
@@ -199,9 +199,10 @@ def test_weights_may_look_elsewhere(tmp_path: Path, saved: Saved) -> None:
     """Patterns and positions change what a network reads, and none of its weights."""
     tokenizer = Tokenizer.default()
     known = saved(tmp_path / "known", tokenizer)
-    changes = {"patterns": ("dense",), "positions": "rotary_time"}
+    changes = {"patterns": ("dense",), "positions": "rotary_time", "context": 512}
     model = Transformer(grown_config(known, tokenizer, 128, changes))
     load_grown(model, known, tokenizer.vocabulary)
+    assert model.config.context == 512
     assert model.config.layer_patterns[0] == "dense"
     assert model.config.steps_per_quarter == tokenizer.vocabulary.grid.beat
     for name, weight in known.model.state_dict().items():
