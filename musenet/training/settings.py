@@ -32,8 +32,9 @@ class Settings:
         preset: the model's shape, by name (`musenet.model.config`).
         initial: initial weights, a folder or a name such as `mini`, which also determine the
             shape. Empty starts from random weights.
-        model: entries of the model configuration that override the preset; of initial weights,
-            what is in `_ANY_WEIGHTS` alone.
+        model: entries of the model configuration that override the preset; with initial weights,
+            only those that any weights fit: patterns, positions, a longer context, more layers,
+            fewer key-value heads.
         context: tokens in a window.
         batch: windows in a step, over all processes and all `accumulate` parts.
         accumulate: gradient accumulation: parts that a batch is divided into, to save memory.
