@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -92,21 +93,32 @@ def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
     target = snapshot_path(run, snapshot.state.step)
     try:
         with replacing_folder(target) as fresh:
-            save_file(_contiguous(snapshot.weights), fresh / "model.safetensors")
-            save_file(_contiguous(snapshot.optimizer), fresh / "optimizer.safetensors")
+            _save(snapshot.weights, fresh / "model.safetensors")
+            _save(snapshot.optimizer, fresh / "optimizer.safetensors")
             (fresh / "state.json").write_text(to_json(snapshot.state, indent=1), encoding="utf-8")
             for file in fresh.iterdir():
                 _sync(file)
         _sync(target.parent)
-    except (InputError, SafetensorError) as error:
+    except InputError as error:
         kept = snapshot_steps(run)
         last = (
-            f"the last good checkpoint is step {kept[-1]}"
+            f"the last good checkpoint is step {kept[-1]}, continue with --resume"
             if kept
-            else "there is no earlier checkpoint"
+            else "there is no earlier checkpoint, so --resume begins anew"
         )
-        raise InputError(f"{error}; {last}, continue with --resume") from error
+        raise InputError(f"{error}; {last}") from error
     return target
+
+
+def _save(tensors: Mapping[str, Tensor], file: Path) -> None:
+    """Write tensors; what the system refuses is the OSError that Python would raise."""
+    try:
+        save_file(_contiguous(tensors), file)
+    except SafetensorError as error:
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def _sync(file: Path) -> None:

@@ -70,7 +70,9 @@ def start_run(
 def resume_run(
     folder: Path, dataset: Path | None, overrides: Mapping[str, Any], group: Group | None = None
 ) -> Session:
-    """Resume a run from its last complete checkpoint; changed settings are saved.
+    """Resume a run from its last complete checkpoint, or if it has none, from its beginning.
+
+    Changed settings are saved.
 
     Args:
         folder: of the run.
@@ -90,9 +92,10 @@ def resume_run(
     config = ModelConfig.from_json((folder / "config.json").read_text(encoding="utf-8"))
     found = snapshot_steps(folder)
     snapshot = read_snapshot(folder, found[-1]) if found else None
+    first = load_checkpoint(settings.initial) if settings.initial and snapshot is None else None
     tokenizer = dataset_tokenizer(data)
     group = group or Group()
-    session = _session(data, folder, settings, config, tokenizer, group, snapshot)
+    session = _session(data, folder, settings, config, tokenizer, group, snapshot, first)
     if group.is_first:
         _write_run(settings, data, folder)
     group.wait()

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from safetensors import SafetensorError
 
 from musenet.model.checkpoint import load_checkpoint
 from musenet.training import checkpoints, metrics
@@ -143,6 +144,38 @@ def test_a_full_disk_keeps_the_last_checkpoint(
         run.train()
     assert checkpoints.snapshot_steps(tmp_path / "run") == [1, 2]
     assert not list(checkpoints.snapshots_folder(tmp_path / "run").glob(".*"))
+
+
+def test_a_disk_that_safetensors_finds_full_is_named(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Small
+) -> None:
+    run = start_run(dataset, tmp_path / "run", small(steps=4, save_steps=1))
+
+    def full(_tensors: dict[str, torch.Tensor], _file: Path) -> None:
+        # what it says on a full tmpfs
+        raise SafetensorError(
+            "Error while serializing: I/O error: No space left on device (os error 28)"
+        )
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(InputError) as caught:
+        run.train()
+    folder = checkpoints.snapshot_path(tmp_path / "run", 1)
+    assert str(caught.value) == (
+        f"cannot write {folder}: No space left on device; make room and run this again; "
+        "there is no earlier checkpoint, so --resume begins anew"
+    )
+
+
+def test_a_run_without_a_checkpoint_resumes_from_its_initial_weights(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    start_run(dataset, tmp_path / "first", small(steps=1)).train()
+    weights = str(tmp_path / "first" / "last")
+    begun = start_run(dataset, tmp_path / "run", replace(small(steps=2), initial=weights, model={}))
+    resumed = resume_run(tmp_path / "run", None, {})
+    for name, weight in resumed.model.state_dict().items():
+        assert torch.equal(weight, begun.model.state_dict()[name])
 
 
 def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path, small: Small) -> None:
