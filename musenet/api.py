@@ -16,6 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from musenet.generation.fill import Fill, Take
+from musenet.generation.fill_options import FillOptions
+from musenet.generation.holed import Piece, read_piece
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Continuation, Result
@@ -30,8 +33,9 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from musenet.generation.keywords import Keywords
+    from musenet.generation.keywords import FillKeywords, Keywords
 
+AnySong = str | os.PathLike[str] | Score | Piece
 AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
 
 
@@ -108,6 +112,39 @@ class Songs(list[Song]):
         return "".join(f'<img src="data:image/png;base64,{roll}"><br>' for roll in rolls)
 
 
+@dataclass(frozen=True, repr=False)
+class FilledSong:
+    """A song with new music in its holes.
+
+    Attributes:
+        take: the file and its metadata.
+        request: the request that it belongs to.
+    """
+
+    take: Take
+    request: Fill
+
+    @property
+    def score(self) -> Score:
+        """The whole song."""
+        return self.take.score
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the MIDI file.
+
+        Raises:
+            InputError: if it cannot be written.
+        """
+        write_bytes(path, self.take.data)
+
+    def __repr__(self) -> str:
+        take = self.take
+        return (
+            f"<FilledSong '{self.request.title}': {take.notes:,} new notes, "
+            f"seed {take.recipe.options.seed}, variation {take.variation}>"
+        )
+
+
 @dataclass(frozen=True)
 class Model:
     """A checkpoint that generates music.
@@ -137,6 +174,21 @@ class Model:
         Errors in the request are raised here, not with the first note.
         """
         return notes(self.checkpoint, prompt, GenerateOptions.from_keywords(**options))
+
+    def fill(self, song: AnySong, **options: Unpack[FillKeywords]) -> list[FilledSong]:
+        """Write some bars of a song anew; all else of its file stays: one song per variation.
+
+            model.fill("song.mid", bars="5-8", instruments="bass,piano", variations=4)
+
+        Args:
+            song: a path, a score or a `Piece`.
+            options: fields of `FillOptions`, also in the notation of the command line.
+
+        Raises:
+            InputError: if the song cannot be read or the request cannot be met.
+            TypeError: for an unknown keyword, with the nearest one.
+        """
+        return fill(self.checkpoint, song, FillOptions.from_keywords(**options))
 
 
 def load(
@@ -176,6 +228,24 @@ def generate(
     for _ in continuation.steps():
         pass
     return Songs(Song(result, continuation) for result in continuation.results())
+
+
+def fill(checkpoint: Checkpoint, song: AnySong, options: FillOptions) -> list[FilledSong]:
+    """Fill holes in a song: one song per variation.
+
+    Args:
+        checkpoint: the model.
+        song: a path, a score or a song read with `read_piece`.
+        options: the request.
+
+    Raises:
+        InputError: if the song cannot be read or the request cannot be met.
+    """
+    piece = song if isinstance(song, Piece) else read_piece(song)
+    request = Fill(checkpoint, piece, options)
+    for _ in request.steps():
+        pass
+    return [FilledSong(take, request) for take in request.results()]
 
 
 def notes(

@@ -1,4 +1,4 @@
-"""`musenet generate`: continue a MIDI file, or generate a new piece; `replay`: reproduce one."""
+"""`musenet generate`: continue a MIDI file, or generate a new piece."""
 
 from __future__ import annotations
 
@@ -157,56 +157,3 @@ def names(kind: str, model: str) -> list[str]:
     if kind == "styles":
         return sorted(vocabulary.names("style"))
     return sorted(f"{name:24s} {composer_name(name)}" for name in vocabulary.names("composer"))
-
-
-def replay(
-    file: Annotated[Path, typer.Argument(help="MIDI file written by `musenet generate`.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file to write.")],
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of a bundled model, or a checkpoint folder.",
-            show_default="the model that made the file",
-        ),
-    ] = None,
-    near: Annotated[
-        bool, typer.Option("--near", help="Accept other music: exit with 0 all the same.")
-    ] = False,
-) -> None:
-    """Generate a file again from the recipe inside it; exit with code 1 if the music differs."""
-    from musenet.generation.outputs import Outputs
-    from musenet.generation.recipe import prompt_in, read_recipe, same_music
-    from tokenizer.errors import InputError
-
-    outputs = Outputs(out)
-    outputs.check(folder=False)
-    recipe, events = read_recipe(file)
-    if recipe.alone:
-        raise InputError(
-            f"{file} contains only the new music, not its prompt; "
-            f"continue the prompt again with --seed {recipe.options.seed}"
-        )
-    from musenet import __version__
-    from musenet.model.checkpoint import load_checkpoint
-
-    from .generate_run import make
-
-    checkpoint = load_checkpoint(weights or recipe.model)
-    if checkpoint.hash != recipe.weights:
-        raise InputError(
-            f"{file} was made with the weights {recipe.weights}, but {checkpoint.folder} contains "
-            f"{checkpoint.hash}; give the right ones with --weights"
-        )
-    whole = make(checkpoint, prompt_in(events, recipe), recipe.options, outputs)
-    made, given = out.read_bytes(), file.read_bytes()
-    if made == given:
-        print(f"{out} is identical to {file}, byte for byte.")
-    elif same_music(made, given):
-        print(
-            f"{out} is identical to {file}, event for event, except for the format of its recipe."
-        )
-    elif whole:
-        why = "" if recipe.program == __version__ else f", made by version {recipe.program},"
-        print(f"{out} differs from {file}{why}: the file was edited, or made on another machine.")
-        if not near:
-            raise typer.Exit(1)

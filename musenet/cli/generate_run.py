@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from musenet.export import audio, piano_roll
+from musenet.generation.fill import Take
 from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
 from musenet.generation.prompt import Prompt, read_prompt
@@ -156,7 +157,7 @@ def _plain(name: str) -> str:
     return re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", name).strip(" .")[:80] or "track"
 
 
-def numbered(path: Path, result: Result, *, many: bool) -> Path:
+def numbered(path: Path, result: Result | Take, *, many: bool) -> Path:
     """The path of a variation: as given, or with its number if there are several."""
     return path.with_name(f"{path.stem}-{result.variation}{path.suffix}") if many else path
 

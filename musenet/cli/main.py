@@ -18,9 +18,11 @@ from tokenizer.files import advice
 from .bands import bands
 from .dataset import dataset
 from .evaluate import embeddings, evaluate
-from .generate import generate, replay
+from .fill import fill
+from .generate import generate
 from .inspect import inspect
 from .prepare import prepare
+from .replay import replay
 from .tokens import detokenize, tokens
 from .train import average, finetune, params, train, train_critic
 from .tree import tree
@@ -54,6 +56,7 @@ def _musenet(
 
 _COMMANDS = (
     generate,
+    fill,
     replay,
     train,
     finetune,

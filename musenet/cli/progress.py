@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from musenet.generation.session import Continuation
+    from tokenizer.score.bars import Bars
 
 _REDRAW_SECONDS = 0.1
 
@@ -71,16 +72,20 @@ class ProgressDisplay:
 
 def watched(continuation: Continuation, steps: Iterator[float]) -> None:
     """Run a continuation to its end, showing its progress."""
-    begin, end = continuation.prompt.boundary, continuation.end
-    first, shown = continuation.bars.number(begin) - 1, 0.0
+    watched_between(continuation.bars, continuation.prompt.boundary, continuation.end, steps)
+
+
+def watched_between(bars: Bars, begin: int, end: int, steps: Iterator[float]) -> None:
+    """Run steps that yield the tick reached, showing the bars done between two ticks."""
+    first, shown = bars.number(begin) - 1, 0.0
     with ProgressDisplay("bars") as progress:
         progress("reading the prompt", 0)
         for tick in steps:
             now = time.perf_counter()
             if now - shown >= _REDRAW_SECONDS:
                 shown = now
-                last = continuation.bars.number(end - 1) - first
-                progress("generating", continuation.bars.number(int(tick)) - first, last)
+                last = bars.number(end - 1) - first
+                progress("generating", bars.number(int(tick)) - first, last)
 
 
 def minutes(seconds: float) -> str:

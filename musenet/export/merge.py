@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, name
 from tokenizer.midi.events import META, Event, File, meta, text, words
 from tokenizer.midi.smf import (
@@ -146,9 +147,9 @@ def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
         own = np.flatnonzero(notes["program"] == program)
         mine = [part for part in parts if part.program == program]
         if not mine:
-            mine = [_part_for(file, parts, program)]
+            mine = [new_part(file, parts, program)]
             parts += [part for part in mine if part not in parts]
-        for part, chosen in zip(mine, _shared_out(notes[own], mine), strict=True):
+        for part, chosen in zip(mine, shared_out(notes[own], mine), strict=True):
             program_of[own[chosen]] = part.program
             track[own[chosen]] = part.track
             channel[own[chosen]] = part.port << 4 | part.channel
@@ -161,7 +162,7 @@ def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
         )
         written.append(clear)
         for index in np.unique(clear["track"]).tolist():
-            events = _note_events(clear[clear["track"] == index], each & 15)
+            events = note_events(clear[clear["track"] == index], each & 15)
             added.setdefault(index, []).extend(events)
     for index, events in added.items():
         insert(file, index, events)
@@ -169,13 +170,17 @@ def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
     return placed[np.argsort(placed["start"], kind="stable")]
 
 
-def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
+def new_part(file: File, parts: Sequence[Part], program: int) -> Part:
     """A new track for a program, or the part of the nearest one if no channel is free."""
     if program == DRUMS:
         channel = DRUM_CHANNEL
     else:
         free = free_channels(file)
         melodic = [part for part in parts if part.program != DRUMS]
+        if not free and not melodic:
+            raise InputError(
+                f"no channel is free for {name(program)}: the file's events use all sixteen"
+            )
         if not free:
             return min(melodic, key=lambda part: abs(part.program - program))
         channel = free[0]
@@ -186,7 +191,7 @@ def _part_for(file: File, parts: Sequence[Part], program: int) -> Part:
     return Part(len(file.tracks) - 1, channel, program)
 
 
-def _shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
+def shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
     """For each part, the indices of its notes; chords are distributed by register."""
     if len(parts) == 1:
         return [np.arange(len(notes))]
@@ -215,7 +220,7 @@ def _near(centres: Floats, chord: npt.NDArray[np.uint8], rank: int) -> int:
     return low + int(np.abs(centres[low : high + 1] - float(chord[rank])).argmin())
 
 
-def _note_events(notes: Notes, channel: int) -> list[Event]:
+def note_events(notes: Notes, channel: int) -> list[Event]:
     """Note-ons and note-offs; a note-off carries the velocity 64 that means "none given"."""
     events = []
     for start, duration, pitch, velocity in zip(
@@ -310,9 +315,10 @@ def stems(file: File) -> list[tuple[str, File]]:
     for track in file.tracks:
         if _channels_with_notes(track):
             own = [event for event in track if event.meta not in shared]
-            found.append((_name(track), File(file.division, [conductor, own], end)))
+            found.append((track_name(track), File(file.division, [conductor, own], end)))
     return found
 
 
-def _name(track: Sequence[Event]) -> str:
+def track_name(track: Sequence[Event]) -> str:
+    """The name of a track; "" without one."""
     return next((words(event).strip() for event in track if event.meta == NAME), "")

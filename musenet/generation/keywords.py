@@ -1,4 +1,4 @@
-"""The keywords of `generate` and `notes` with their types, for editors; a test compares them."""
+"""The keywords of `generate` and `fill` with their types, for editors; a test compares them."""
 
 from __future__ import annotations
 
@@ -6,27 +6,16 @@ from typing import TypedDict
 
 from tokenizer.theory import Key
 
-from .parse import Names, PerField, Place, WholePerField
+from .parse import BarRanges, Names, PerField, Place, WholePerField
 
 
-class Keywords(TypedDict, total=False):
-    """The type of each option as a keyword; `GenerateOptions` describes what it does."""
+class SharedKeywords(TypedDict, total=False):
+    """The types of the keywords that `generate` and `fill` share."""
 
-    bars: int | None
-    length: float | str | None
-    ending: bool
-    begin: Place | int | str | None
-    stop: Place | int | str | None
     composer: str | None
     styles: tuple[str, ...] | Names
-    instruments: tuple[int, ...] | Names
-    new_instruments: bool
-    tempo: float | None
-    meter: tuple[int, int] | str | None
-    key: Key | str | None
     instrument_balance: float
     style_penalty: float
-    only_instruments: tuple[int, ...] | Names | None
     polyphony: int | None
     density: int | None
     unisons: bool
@@ -40,3 +29,29 @@ class Keywords(TypedDict, total=False):
     seed: int
     engine: str
     variations: tuple[int, ...] | int
+
+
+class Keywords(SharedKeywords, total=False):
+    """The type of each option as a keyword; `GenerateOptions` describes what it does."""
+
+    bars: int | None
+    length: float | str | None
+    ending: bool
+    begin: Place | int | str | None
+    stop: Place | int | str | None
+    instruments: tuple[int, ...] | Names
+    new_instruments: bool
+    tempo: float | None
+    meter: tuple[int, int] | str | None
+    key: Key | str | None
+    only_instruments: tuple[int, ...] | Names | None
+
+
+class FillKeywords(SharedKeywords, total=False):
+    """The same of `FillOptions`."""
+
+    bars: tuple[tuple[int, int], ...] | BarRanges
+    begin: Place | int | str | None
+    stop: Place | int | str | None
+    instruments: tuple[int, ...] | Names
+    tracks: tuple[str, ...] | Names

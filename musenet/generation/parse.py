@@ -9,6 +9,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from tokenizer.encoding.vocabulary import FIELDS
@@ -23,6 +24,8 @@ PerField = float | dict[str, float]
 """One number for all fields of a note, or a number by field."""
 WholePerField = int | dict[str, int]
 """The same for whole numbers."""
+BarRanges = str | Sequence[tuple[int, int]]
+"""Bars such as "5-8,13-16", or the first and the last of each range."""
 
 _MOST_DENOMINATOR = 32
 
@@ -68,6 +71,30 @@ def begin(where: Place | int | str) -> Place:
 def stop(where: Place | int | str) -> Place:
     """The value of `--to`; see `place`."""
     return place(where, "--to")
+
+
+def bar_ranges(given: BarRanges) -> tuple[tuple[int, int], ...]:
+    """The first and the last bar of each of "5-8,13-16"; one bar may stand for itself.
+
+    Raises:
+        InputError: if it is something else, or the ranges overlap or do not follow each other.
+    """
+    if isinstance(given, str):
+        found = []
+        for part in given.split(","):
+            numbers = re.fullmatch(r"\s*(\d{1,6})\s*(?:[-–]\s*(\d{1,6})\s*)?", part)
+            if not numbers:
+                raise InputError(f"--bars takes bars such as 5-8 or 5-8,13-16, not '{given}'")
+            found.append((int(numbers[1]), int(numbers[2] or numbers[1])))
+    else:
+        found = [(int(first), int(last)) for first, last in given]
+    for first, last in found:
+        if not 1 <= first <= last:
+            raise InputError(f"--bars {first}-{last} is no range of bars, which count from 1")
+    for (_, last), (first, _) in pairwise(found):
+        if first <= last:
+            raise InputError(f"--bars: bar {first} comes after bar {last}; give holes in order")
+    return tuple(found)
 
 
 def clock_time(text: str) -> float:
@@ -139,6 +166,11 @@ def _names(given: Names) -> list[str]:
     texts = [given] if isinstance(given, str | int) else given
     parts = [part.strip() for text in texts for part in str(text).split(",")]
     return [part for part in parts if part]
+
+
+def track_names(names: Names) -> tuple[str, ...]:
+    """Names or numbers of tracks given as a list or separated by commas."""
+    return tuple(dict.fromkeys(_names(names)))
 
 
 def meter(given: str | tuple[int, int]) -> tuple[int, int]:

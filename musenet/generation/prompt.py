@@ -125,10 +125,10 @@ def _prompt(
     """The prompt in a file that has been read; `path` is its name in error messages."""
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
-    file = _plain(data, score)
+    file = plain_file(data, score)
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
-    boundary = boundary_of(score, bars, file.end) if stop is None else _tick(stop, score, bars, 1)
-    origin = 0 if begin is None else _tick(begin, score, bars, 0)
+    boundary = boundary_of(score, bars, file.end) if stop is None else tick_of(stop, score, bars, 1)
+    origin = 0 if begin is None else tick_of(begin, score, bars, 0)
     music = between(score, origin, boundary) if origin < boundary else None
     if music is None or not len(music.notes):
         last = bars.number(max(score.end - 1, 0)) + 1
@@ -186,7 +186,7 @@ def boundary_of(score: Score, bars: Bars, file_end: int) -> int:
     return following if file_end == following else max(score.end, last_start + 1)
 
 
-def _plain(data: bytes, score: Score) -> events.File:
+def plain_file(data: bytes, score: Score) -> events.File:
     """The file's own events, or those of the score where the file had to be interpreted."""
     try:
         file = events.parse(data)
@@ -197,7 +197,7 @@ def _plain(data: bytes, score: Score) -> events.File:
     return file
 
 
-def _tick(place: Place, score: Score, bars: Bars, after: int) -> int:
+def tick_of(place: Place, score: Score, bars: Bars, after: int) -> int:
     """The tick of a position: the bar line of its bar, or `after` bars later."""
     if place.bar is not None:
         return bars.tick(place.bar - 1 + after)

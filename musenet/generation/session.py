@@ -40,6 +40,7 @@ from .adherence import Adherence, adherence
 from .options import GenerateOptions
 from .prompt import Prompt, blank
 from .recipe import Recipe
+from .shared_options import SharedOptions
 
 DEFAULT_TEMPO = 100.0
 _MARKER_BARS = 8
@@ -342,7 +343,7 @@ class Continuation:
         return markers
 
 
-def check_names(options: GenerateOptions, vocabulary: Vocabulary) -> None:
+def check_names(options: SharedOptions, vocabulary: Vocabulary) -> None:
     """Reject a composer or style that the model does not know.
 
     Raises:

@@ -189,6 +189,8 @@ VariationsKnob = Annotated[
 class SharedOptions:
     """What the shared fields of a request mean; its dataclass declares them."""
 
+    composer: str | None
+    styles: tuple[str, ...]
     polyphony: int | None
     density: int | None
     unisons: bool

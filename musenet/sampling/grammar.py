@@ -122,7 +122,7 @@ class Grammar:
         first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
         moved = state.time != self._time
         self._time = state.time
-        sorted_ = note if state.written is None else note & state.written
+        sorted_ = state.written_note
         self._program = np.where(sorted_, program, np.where(moved, -1, self._program))
         self._pitch = np.where(sorted_, rows[:, PITCH] - 1, np.where(moved, -1, self._pitch))
         self._lowest = self._program + (self._pitch >= self._highest[self._program])

@@ -113,12 +113,13 @@ class InstrumentBalanceProcessor:
             return np.log(p)
 
     def push(self, state: RowState) -> None:
-        """Count the instruments of rows that are notes."""
+        """Count the instruments of rows that are sampled notes: given ones ask for no company."""
         if self._strength == 0:
             return
-        index = np.flatnonzero(state.note)
+        note = state.written_note
+        index = np.flatnonzero(note)
         self._last[index, state.rows[index, INSTRUMENT]] = state.time[index]
-        self._histogram.push(state.rows[:, INSTRUMENT, None], state.note[:, None])
+        self._histogram.push(state.rows[:, INSTRUMENT, None], note[:, None])
         gap = np.maximum(self._histogram.share - self._histogram.recent, 0.0)
         # The gaps sum to half the differences, so that λ is strength times their sum.
         total = gap.sum(axis=1, keepdims=True)

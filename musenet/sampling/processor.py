@@ -32,6 +32,11 @@ class RowState:
     time: Steps
     written: Mask | None = None
 
+    @property
+    def written_note(self) -> Mask:
+        """`(B,)`, which rows are sampled notes."""
+        return self.note if self.written is None else self.note & self.written
+
     @classmethod
     def of(
         cls, rows: Integers, time: Steps, vocabulary: Vocabulary, written: Mask | None = None

@@ -74,7 +74,7 @@ def parse(data: bytes) -> File:
         kind, _, division = struct.unpack(">HHH", data[8:14])
         if kind > 1 or not 0 < division < 0x8000:
             raise UnsupportedMidi("type 2 or SMPTE time")
-        read = [_track(chunk) for chunk in _chunks(data, 14)]
+        read = [_track(chunk) for name, chunk in _chunks(data, 14) if name == b"MTrk"]
         return File(
             division, [events for events, _ in read], max((end for _, end in read), default=0)
         )
@@ -82,14 +82,14 @@ def parse(data: bytes) -> File:
         raise UnsupportedMidi(str(error) or "cut off") from error
 
 
-def _chunks(data: bytes, at: int) -> Iterator[bytes]:
+def _chunks(data: bytes, at: int) -> Iterator[tuple[bytes, bytes]]:
+    """The name and the bytes of each chunk."""
     while at < len(data):
         name, length = struct.unpack(">4sI", data[at : at + 8])
         at += 8
         if at + length > len(data):
             raise UnsupportedMidi("cut off")
-        if name == b"MTrk":
-            yield data[at : at + length]
+        yield name, data[at : at + length]
         at += length
 
 
@@ -150,15 +150,48 @@ def text(kind: int, words: str) -> bytes:
 def dump(file: File) -> bytes:
     """A type 1 file of the tracks; all of them end where the last one does."""
     end = max([file.end, *(track[-1].tick for track in file.tracks if track)])
-    out = [struct.pack(">4sIHHH", b"MThd", 6, 1, len(file.tracks), file.division)]
-    for track in file.tracks:
-        body = bytearray()
-        now = 0
-        for event in [*track, Event(end, meta(END, b""))]:
-            body += _delta(event.tick - now) + event.data
-            now = event.tick
-        out.append(struct.pack(">4sI", b"MTrk", len(body)) + bytes(body))
-    return b"".join(out)
+    chunks = [(b"MTrk", _body(track, end)) for track in file.tracks]
+    return _joined(1, len(file.tracks), file.division, chunks)
+
+
+def dump_over(data: bytes, file: File) -> bytes:
+    """The bytes of a file made from another by changing tracks, or adding or dropping the last.
+
+    Tracks that are as in `data`, chunks of other kinds and the ends of tracks stay byte for byte.
+
+    Raises:
+        UnsupportedMidi: if `parse` does not take `data`.
+    """
+    end = parse(data).end
+    chunks, number = [], 0
+    for name, chunk in _chunks(data, 14):
+        if name == b"MTrk":
+            number += 1
+            if number > len(file.tracks):
+                continue
+            events, own_end = _track(chunk)
+            if file.tracks[number - 1] != events:
+                chunk = _body(file.tracks[number - 1], own_end)
+        chunks.append((name, chunk))
+    chunks += [(b"MTrk", _body(track, end)) for track in file.tracks[number:]]
+    kind = struct.unpack(">H", data[8:10])[0] if len(file.tracks) <= number else 1
+    return _joined(kind, len(file.tracks), file.division, chunks)
+
+
+def _body(track: list[Event], end: int) -> bytes:
+    """The bytes of a track that ends at a tick, or with its last event if that is later."""
+    body = bytearray()
+    now = 0
+    for event in [*track, Event(max([end, *(e.tick for e in track[-1:])]), meta(END, b""))]:
+        body += _delta(event.tick - now) + event.data
+        now = event.tick
+    return bytes(body)
+
+
+def _joined(kind: int, tracks: int, division: int, chunks: list[tuple[bytes, bytes]]) -> bytes:
+    header = struct.pack(">4sIHHH", b"MThd", 6, kind, tracks, division)
+    packed = [struct.pack(">4sI", name, len(chunk)) + chunk for name, chunk in chunks]
+    return b"".join([header, *packed])
 
 
 def words(event: Event) -> str:

@@ -119,7 +119,7 @@ class TrackReader:
                     raise MidiError("the track ends in the middle of an event", offset=begin)
                 byte = data[at]
                 if byte >= 0xF0:
-                    self.at, ended = _special(data, at, stop, time, into)
+                    self.at, ended = read_special(data, at, stop, time, into)
                     self.time = time
                     after_system |= byte != 0xFF
                     if ended:
@@ -234,7 +234,7 @@ def data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int, 
     return first, second, at + count
 
 
-def _special(data: bytes, at: int, stop: int, time: int, into: Events) -> tuple[int, bool]:
+def read_special(data: bytes, at: int, stop: int, time: int, into: Events) -> tuple[int, bool]:
     """Read a System Exclusive or meta event; the next offset, and whether the track has ended."""
     status = data[at]
     if status not in (0xF0, 0xF7, 0xFF):

@@ -71,6 +71,7 @@ def test_a_continued_continuation_is_made_again(tiny: Checkpoint, tmp_path: Path
         data = last.data
     path.write_bytes(data)
     recipe, file = read_recipe(path)
+    assert isinstance(recipe, Recipe)
     assert recipe.options.seed == 3
     assert made(tiny, prompt_in(file, recipe), recipe.options).data == data
 

@@ -1,0 +1,127 @@
+"""`musenet fill`: new music in some bars of a song; all else of the file stays."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from musenet.generation.fill_options import FillOptions
+from tokenizer.errors import InputError
+
+from .generate import best_of
+from .options import takes
+
+if TYPE_CHECKING:
+    from musenet.generation.fill import Fill, Take
+
+_OUTPUT = "Output"
+
+
+@takes(FillOptions)
+def fill(
+    options: FillOptions,
+    song: Annotated[Path, typer.Argument(help="MIDI file with the song.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", "-o", help="MIDI file to write, or a folder for one file per variation."
+        ),
+    ],
+    weights: Annotated[
+        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
+    ] = "mini",
+    candidates: Annotated[
+        int | None,
+        typer.Option(help="Number of variations to make and rank.", rich_help_panel=_OUTPUT),
+    ] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(
+            help="Number of candidates to keep, the best first.",
+            rich_help_panel=_OUTPUT,
+            show_default="1",
+        ),
+    ] = None,
+) -> None:
+    """Write some bars of a song anew; all else of the file stays as it is."""
+    from musenet.generation.holed import read_piece
+
+    kept = best_of(candidates, keep, options.variations)
+    if candidates is not None:
+        options = replace(options, variations=tuple(range(1, candidates + 1)))
+    target = checked_target(song, out)
+    piece = read_piece(song)
+    from musenet.model.checkpoint import load_checkpoint
+
+    checkpoint = load_checkpoint(weights)
+    from musenet.generation.fill import Fill
+
+    make(Fill(checkpoint, piece, options), target, kept)
+
+
+def checked_target(song: Path, out: Path) -> Path:
+    """The MIDI file to write, in the folder or as the file that was named.
+
+    Raises:
+        InputError: if it cannot be written, or would replace the song.
+    """
+    from musenet.generation.outputs import check_writable
+
+    target = out
+    if out.suffix.lower() not in (".mid", ".midi"):
+        target = out / f"{song.stem}.mid"
+        if out.is_file():
+            raise InputError(f"cannot write into {out}: it is a file; name a folder")
+    check_writable(target, (".mid", ".midi"))
+    if target.exists() and song.exists() and target.samefile(song):
+        raise InputError(f"--out {out} would replace the song itself; name another file or folder")
+    return target
+
+
+def make(fill: Fill, target: Path, keep: int | None = None) -> None:
+    """Fill the holes and write all variations, or the best ones; nothing after Ctrl-C.
+
+    Args:
+        fill: the request.
+        target: the MIDI file; with several variations each gets its number.
+        keep: how many of the best variations to write; None for all.
+    """
+    from tokenizer.files import write_bytes
+
+    from .generate_run import numbered
+    from .progress import watched_between
+
+    began = time.perf_counter()
+    try:
+        watched_between(fill.bars, fill.holes[0][0], fill.holes[-1][1], fill.steps())
+    except KeyboardInterrupt:
+        print("Stopped: nothing was written.")
+        raise
+    took = time.perf_counter() - began
+    takes = _best(fill, fill.results(), keep)
+    for take in takes:
+        path = numbered(target, take, many=len(takes) > 1)
+        write_bytes(path, take.data)
+        print(_said(fill, take, path, took))
+
+
+def _best(fill: Fill, takes: list[Take], keep: int | None) -> list[Take]:
+    """The best takes, after printing the ranking; all if `keep` is None."""
+    if keep is None:
+        return takes
+    from musenet.generation.reranking import ranked_takes, table
+
+    rows = ranked_takes(fill, takes)
+    print(table(rows, keep))
+    return [take for take, _ in rows[:keep]]
+
+
+def _said(fill: Fill, take: Take, path: Path, took: float) -> str:
+    """The line printed about a take."""
+    recipe = f"seed {fill.options.seed}, variation {take.variation}; {took:.1f} s"
+    relaxed = "".join(f"; {name} relaxed {n} times" for name, n in take.relaxed.items())
+    return f"{path}: {take.notes:,} new notes in {fill.where}, {fill.players} ({recipe}){relaxed}"

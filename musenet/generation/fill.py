@@ -1,0 +1,240 @@
+"""Filling holes: from a checkpoint, a user's file and options to files with new music in the holes.
+
+    file ─▶ what is given ─▶ Sampler ─▶ rows ─▶ notes in the file's ticks ─▶ the user's file
+
+All but the notes of the holes stays as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from musenet import __version__
+from musenet.decoding.engines import resolve_engine
+from musenet.export import merge
+from musenet.export.replace_notes import replaced
+from musenet.model.checkpoint import Checkpoint
+from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
+from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.encoding.grid import GridClock
+from tokenizer.encoding.structure import ROLE
+from tokenizer.errors import InputError
+from tokenizer.instruments import name as instrument_name
+from tokenizer.labels import Labels
+from tokenizer.midi import events
+from tokenizer.midi.read import read
+from tokenizer.midi.smf import TEXT
+from tokenizer.score.bars import Bars
+from tokenizer.score.score import Score
+from tokenizer.typing import Notes
+
+from .fill_options import FillOptions
+from .holed import HoledPiece, Piece
+from .recipe import FillRecipe
+from .session import DEFAULT_TEMPO, check_names
+from .shared_options import NATURAL
+
+MOST_INSTRUMENTS = 129
+
+
+@dataclass(frozen=True)
+class Take:
+    """One finished variation.
+
+    Attributes:
+        data: the MIDI file.
+        variation: its number.
+        new: the new notes, `tokenizer.score.score.NOTES` in the file's ticks.
+        relaxed: how often each constraint had to be relaxed, over all variations.
+        recipe: how it was made.
+    """
+
+    data: bytes
+    variation: int
+    new: Notes
+    relaxed: dict[str, int]
+    recipe: FillRecipe
+
+    @property
+    def notes(self) -> int:
+        """The number of new notes."""
+        return len(self.new)
+
+    @cached_property
+    def score(self) -> Score:
+        """The whole file as a score."""
+        return read(self.data)
+
+
+class Fill:
+    """One request to fill holes, in progress.
+
+    Args:
+        checkpoint: the model, with its tokenizer.
+        piece: the user's file.
+        options: the request.
+
+    Raises:
+        InputError: if the checkpoint has not learned to fill, or does not know the composer or
+            style, or a hole or a track is not there.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, piece: Piece, options: FillOptions) -> None:
+        check_roles(checkpoint)
+        tokenizer = checkpoint.tokenizer
+        check_names(options, tokenizer.vocabulary)
+        self.options = options.completed(resolve_engine(options.engine, checkpoint.model))
+        self.piece = piece
+        self.holed = HoledPiece(piece, options)
+        self._checkpoint, self._tokenizer = checkpoint, tokenizer
+        self._clock = GridClock(piece.score, tokenizer.vocabulary.grid)
+        self._sampler = Sampler(checkpoint.model, tokenizer.vocabulary, self._config())
+        self._sampled: list[SampledRows] = []
+
+    @property
+    def title(self) -> str:
+        """The title of the music."""
+        return f"{self.piece.name}, {self.where} filled"
+
+    @property
+    def where(self) -> str:
+        """The holes in words: "bars 5–8 and 13"."""
+        bars = self.bars
+        spans = [(bars.number(begin) + 1, bars.number(end - 1) + 1) for begin, end in self.holes]
+        words = [f"{first}–{last}" if first < last else f"{first}" for first, last in spans]
+        many = len(spans) > 1 or spans[0][0] < spans[0][1]
+        return f"bar{'s' if many else ''} {' and '.join(words)}"
+
+    @property
+    def players(self) -> str:
+        """The instruments that are written, in words."""
+        return ", ".join(instrument_name(program) for program in self.holed.programs)
+
+    @property
+    def bars(self) -> Bars:
+        """The bar lines of the file."""
+        return self.piece.bars
+
+    @property
+    def holes(self) -> tuple[tuple[int, int], ...]:
+        """The first tick of each hole and the first after it."""
+        return self.holed.holes
+
+    def steps(self) -> Iterator[float]:
+        """Generate step by step; each step yields the tick that all variations have reached."""
+        for new in self._sampler.sample():
+            self._sampled.append(new)
+            behind = new.times[new.live].min()
+            yield float(self._clock.ticks(np.array([behind]))[0])
+
+    def results(self) -> list[Take]:
+        """The variations."""
+        return [self._take(index) for index in range(len(self.options.variations))]
+
+    def _take(self, index: int) -> Take:
+        holed, piece = self.holed, self.piece
+        file, edit, notes = replaced(
+            piece.file, piece.notes, holed.gone, self._written(index), holed.holes, holed.spots
+        )
+        recipe = FillRecipe(
+            program=__version__,
+            weights=self._checkpoint.hash,
+            model=self._checkpoint.folder.name,
+            digest=piece.digest,
+            name=piece.name,
+            options=replace(self.options, variations=(self.options.variations[index],)),
+            edit=edit.to_text(),
+        )
+        merge.add_texts(file, [(0, TEXT, recipe.to_text())])
+        return Take(
+            data=events.dump_over(piece.data, file),
+            variation=self.options.variations[index],
+            new=notes,
+            relaxed=dict(self._sampler.relaxed),
+            recipe=recipe,
+        )
+
+    def _written(self, index: int) -> Notes:
+        """The notes that a variation writes into the holes, in ticks of the file."""
+        vocabulary = self._tokenizer.vocabulary
+        lanes = [
+            (one.rows[index], one.times[index])
+            for one in self._sampled
+            if one.live[index] and one.written[index] and vocabulary.is_note(one.rows[index])
+        ]
+        rows = np.array([row for row, _ in lanes], dtype=np.int16).reshape(-1, 5)
+        times = np.array([time for _, time in lanes], dtype=np.int64)
+        notes = self._tokenizer.decode_notes(rows, times, self._clock)
+        # Holes need not begin and end on the grid.
+        for begin, end in self.holes:
+            steps = self._clock.step(begin), self._clock.step(end)
+            inside = (times >= steps[0]) & (times < max(steps[1], steps[0] + 1))
+            notes["start"][inside] = np.clip(notes["start"][inside], begin, end - 1)
+        return notes
+
+    def _config(self) -> SamplerConfig:
+        options, tokenizer = self.options, self._tokenizer
+        prompt, stretches = self.holed.stretches(tokenizer)
+        return SamplerConfig(
+            prefix=tokenizer.prefix(self._labels()),
+            prompt=prompt,
+            not_before=stretches[0].begin,
+            until=stretches[-1].end,
+            filters=options.filters(NATURAL),
+            constraints=self._constraints(),
+            seed=options.seed,
+            variations=options.variations,
+            processors=(
+                InstrumentBalance(options.instrument_balance),
+                StylePenalty(options.style_penalty),
+                LoopPenalty(options.loop_penalty),
+            ),
+            stretches=stretches,
+            overlap=options.overlap,
+            engine=options.engine,
+        )
+
+    def _labels(self) -> Labels:
+        """What the prefix says: what the music says of itself, and what was asked for."""
+        found = self._tokenizer.labels(self.piece.score)
+        return replace(
+            found,
+            composer=self.options.composer,
+            styles=self.options.styles,
+            instruments=tuple(dict.fromkeys((*found.instruments, *self.holed.programs))),
+            tempo=found.tempo or DEFAULT_TEMPO,
+        )
+
+    def _constraints(self) -> Constraints:
+        """The instruments to write; as many notes at once as in the song where it has them."""
+        limits = replace(
+            self.options.constraints(),
+            programs=self.holed.programs,
+            instruments=MOST_INSTRUMENTS,
+        )
+        score = self.piece.score
+        present = set(score.notes["program"].tolist())
+        if not present >= set(self.holed.programs):
+            return usual_for(limits, len(present | set(self.holed.programs)))
+        return implied_by_prompt(limits, score.notes, score.ticks_per_quarter)
+
+
+def check_roles(checkpoint: Checkpoint) -> None:
+    """Refuse weights that cannot tell given rows from written ones.
+
+    Raises:
+        InputError: with what to do.
+    """
+    known = len(checkpoint.model.config.structure_sizes) > ROLE
+    if not known or checkpoint.tokenizer.vocabulary.mark < 0:
+        raise InputError(
+            f"the weights in {checkpoint.folder} were trained before there were holes and can only "
+            "continue music; name others with --weights"
+        )

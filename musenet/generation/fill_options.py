@@ -1,0 +1,153 @@
+"""The options of a request to fill holes, each declared once for every interface."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.errors import InputError
+
+from . import parse
+from .knob import Knob, from_keywords
+from .parse import BarRanges, Names, Place
+from .shared_options import (
+    NATURAL,
+    BalanceKnob,
+    ComposerKnob,
+    DensityKnob,
+    EngineKnob,
+    LoopKnob,
+    MinPKnob,
+    OverlapKnob,
+    PolyphonyKnob,
+    ScaleKnob,
+    SeedKnob,
+    SharedOptions,
+    StyleKnob,
+    StylesKnob,
+    TemperatureKnob,
+    TopKKnob,
+    TopPKnob,
+    UnisonsKnob,
+    VariationsKnob,
+    stated_filters,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+    from .keywords import FillKeywords
+
+_HOLE, _PARTS = "Hole", "Parts"
+
+
+@dataclass(frozen=True)
+class FillOptions(SharedOptions):
+    """A request to fill holes in a song.
+
+    `bars` holds the first and the last bar of each hole, counted from 1; without it the hole lies
+    between `begin` and `stop`. `tracks` are names or numbers from 1; the help of each field
+    describes the rest.
+    """
+
+    bars: Annotated[
+        tuple[tuple[int, int], ...],
+        Knob(
+            "Bars to write anew: 5-8, or several holes such as 5-8,13-16.",
+            _HOLE,
+            parse=parse.bar_ranges,
+            accepts=BarRanges,
+            shown="--from to --to",
+        ),
+    ] = ()
+    begin: Annotated[
+        Place | None,
+        Knob(
+            "Start of the hole instead of --bars: a bar (5) or a time (12s, 0:12).",
+            _HOLE,
+            parse=parse.begin,
+            accepts=int | str,
+            flags=("--from",),
+            shown="the beginning",
+        ),
+    ] = None
+    stop: Annotated[
+        Place | None,
+        Knob(
+            "End of the hole: a bar, included (8), or a time (20s, 0:20).",
+            _HOLE,
+            parse=parse.stop,
+            accepts=int | str,
+            flags=("--to",),
+            shown="the end",
+        ),
+    ] = None
+    instruments: Annotated[
+        tuple[int, ...],
+        Knob(
+            "Write only these instruments anew, such as bass,piano; an instrument that the song "
+            "does not have gets a new track.",
+            _PARTS,
+            parse=parse.programs,
+            accepts=Names,
+            typed=list[str],
+            flags=("--instrument", "--instruments"),
+            shown="all that play there",
+        ),
+    ] = ()
+    tracks: Annotated[
+        tuple[str, ...],
+        Knob(
+            "Write only these tracks anew, by name or number, such as Lead,Pad.",
+            _PARTS,
+            parse=parse.track_names,
+            accepts=Names,
+            typed=list[str],
+            flags=("--track", "--tracks"),
+            shown="all that play there",
+        ),
+    ] = ()
+    composer: ComposerKnob = None
+    styles: StylesKnob = ()
+    instrument_balance: BalanceKnob = InstrumentBalance.strength
+    style_penalty: StyleKnob = StylePenalty.strength
+    polyphony: PolyphonyKnob = None
+    density: DensityKnob = None
+    unisons: UnisonsKnob = True
+    scale: ScaleKnob = None
+    temperature: TemperatureKnob = None
+    top_k: TopKKnob = None
+    top_p: TopPKnob = None
+    min_p: MinPKnob = None
+    loop_penalty: LoopKnob = LoopPenalty.strength
+    overlap: OverlapKnob = 0.5
+    seed: SeedKnob = 0
+    engine: EngineKnob = "auto"
+    variations: VariationsKnob = (1,)
+
+    def __post_init__(self) -> None:
+        """Reject contradictory or out-of-range options."""
+        if self.bars and (self.begin or self.stop):
+            raise InputError("--bars and --from/--to exclude each other; give one of them")
+        if not (self.bars or self.begin or self.stop):
+            raise InputError("no hole is given; add --bars 5-8, or --from 0:10 --to 0:20")
+        if self.instruments and self.tracks:
+            raise InputError("--instruments and --tracks exclude each other; give one of them")
+        self.check_shared()
+
+    @classmethod
+    def from_keywords(cls, **given: Unpack[FillKeywords]) -> Self:
+        """The options given by keywords; None means the default.
+
+        Raises:
+            InputError: for an unknown name, with the nearest one, or an invalid value.
+            TypeError: for an unknown keyword, with the nearest one.
+        """
+        return from_keywords(cls, given)
+
+    def completed(self, engine: str) -> Self:
+        """With the defaults of sampling and the engine filled in, for the recipe."""
+        return replace(self, engine=engine, **stated_filters(self.filters(NATURAL)))
