@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +27,8 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
         yield from commands(child, (*path, name))
 
 
+PROMPTS = Path(__file__).parents[3] / "examples" / "prompts"
+PROMPT = str(PROMPTS / "folk.mid")
 ROOT: Any = typer.main.get_command(app)
 
 
@@ -74,3 +78,47 @@ def test_what_the_system_refuses_is_one_sentence(
     said = capsys.readouterr().err
     assert said.startswith(f"musenet: out.mid: {os.strerror(code)}; ")
     assert said.count("\n") == 1
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own that has no room left."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("only root of Linux may mount a small disk")
+    try:
+        (disk / "filling").write_bytes(bytes(64 * 1024))
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=False)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", PROMPT, "--weights", "{weights}", "--bars", "1", "--out", "{disk}/o.mid"],
+        ["tree", "new", "{disk}/song.tree.json", PROMPT],
+        ["prepare", str(PROMPTS), "--out", "{disk}/dataset"],
+        ["bands", "--pieces", "20", "--out", "{disk}/bands"],
+        ["finetune", str(PROMPTS), "--from", "{weights}", "--out", "{disk}/mine"],
+    ],
+    ids=lambda arguments: " ".join(arguments[:1]),
+)
+def test_a_full_disk_is_one_sentence(
+    arguments: list[str], full_disk: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main_module.main([a.format(weights=folder, disk=full_disk) for a in arguments])
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    message = said[said.rindex("musenet: ") :]
+    assert re.search("No space left on device|disk is full", message)
+    assert str(full_disk) in message
+    assert "make room" in message
+    assert message.count("\n") == 1
+    left = [path for path in full_disk.rglob("*") if path.name.startswith(".")]
+    assert not [path for path in left if path.name != ".work"]
