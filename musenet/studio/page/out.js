@@ -1,0 +1,121 @@
+/** What leaves the page: files to download, and takes and stems to drag into a DAW. */
+
+import { address } from "./api.js";
+import { byId, el, toast } from "./dom.js";
+import { texts } from "./texts.js";
+import { entries } from "./unzip.js";
+import { render } from "./wav.js";
+
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./player.js").Player} Player */
+
+/** A file name without what systems refuse. @param {string} name */
+const safe = (name) => name.replace(/[^\p{L}\p{N} ._-]+/gu, "_").trim() || "music";
+
+/** The name of a take's file. @param {Session} session */
+export function fileName(session) {
+  const node = session.find(session.current);
+  return safe([node?.title || "music", node?.id, node?.name].filter(Boolean).join(" "));
+}
+
+/** Saves a file that the server or the page made. @param {string} href @param {string} name */
+export function save(href, name) {
+  const link = el("a", { href, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+
+/** @param {Session} session @param {Player} player @param {string} what */
+export async function download(session, player, what) {
+  const id = session.current;
+  if (typeof id !== "number" || !session.score) return;
+  const name = fileName(session);
+  if (what === "midi") save(address(id, "file.mid"), `${name}.mid`);
+  else if (what === "stems") save(address(id, "stems.zip"), `${name} stems.zip`);
+  else if (what === "picture") save(address(id, "picture.png"), `${name}.png`);
+  else if (what === "render") save(address(id, "render.wav"), `${name}.wav`);
+  else if (what === "wav") {
+    toast(texts.rendering);
+    const href = URL.createObjectURL(await render(session.score, (key) => player.audible(key)));
+    save(href, `${name}.wav`);
+    setTimeout(() => URL.revokeObjectURL(href), 60_000);
+  }
+}
+
+/** Makes the open take a thing to drag out. @param {Session} session @param {HTMLElement} handle */
+export function dragTake(session, handle) {
+  handle.addEventListener("dragstart", (event) => {
+    if (typeof session.current !== "number") return event.preventDefault();
+    carry(event, "audio/midi", `${fileName(session)}.mid`, address(session.current, "file.mid"));
+  });
+}
+
+/** Chrome and Edge hand such a drag to other programs as a file. @param {DragEvent} event @param {string} kind @param {string} name @param {string} href */
+function carry(event, kind, name, href) {
+  event.dataTransfer?.setData("DownloadURL", `${kind}:${name}:${href}`);
+  event.dataTransfer?.setData("text/uri-list", href);
+  if (event.dataTransfer) event.dataTransfer.effectAllowed = "copy";
+}
+
+/** The stems of a node, fetched when a pointer comes near one: a drag cannot wait. */
+export class Stems {
+  /** @param {Session} session */
+  constructor(session) {
+    this.session = session;
+    /** @type {Map<number, Promise<{name: string, href: string}[]>>} */
+    this.known = new Map();
+    /** @type {Map<string, {name: string, href: string}>} */
+    this.ready = new Map();
+  }
+
+  /** @param {number} track @param {HTMLElement} row */
+  async near(track, row) {
+    const id = this.session.current;
+    if (typeof id !== "number") return;
+    const key = `${id}.${track}`;
+    row.ondragstart = (event) => {
+      const stem = this.ready.get(key);
+      if (stem) carry(event, "audio/midi", stem.name, stem.href);
+      else event.preventDefault();
+    };
+    if (!this.known.has(id)) this.known.set(id, this.fetch(id));
+    const stems = await this.known.get(id);
+    // Tracks without notes have no stem, so they are counted among those that have some.
+    const used = [...new Set(this.session.score?.track ?? [])].sort((a, b) => a - b);
+    const stem = stems?.[stems.length === used.length ? used.indexOf(track) : track];
+    if (stem) this.ready.set(key, stem);
+  }
+
+  /** @param {number} id */
+  async fetch(id) {
+    const response = await fetch(address(id, "stems.zip"));
+    if (!response.ok) return [];
+    const files = await entries(await response.arrayBuffer());
+    return files.map(({ name, data }) => ({ name: safe(name), href: URL.createObjectURL(new Blob([data], { type: "audio/midi" })) }));
+  }
+}
+
+/** The sound's way: this computer, or a port of Web MIDI. @param {Player} player @param {typeof import("./midi_out.js").MidiOut} kind */
+export function chooseOutput(player, kind) {
+  const select = byId("output");
+  select.replaceChildren(el("option", { value: "" }, texts.here), el("option", { value: "ask" }, "MIDI…"));
+  /** @type {MIDIOutput[]} */
+  let ports = [];
+  select.addEventListener("change", async () => {
+    if (select.value === "ask") {
+      select.value = "";
+      if (!kind.possible) return toast(texts.noMidi, "error");
+      try {
+        ports = await player.midi.ports();
+      } catch (error) {
+        return toast(String(error), "error");
+      }
+      select.replaceChildren(el("option", { value: "" }, texts.here), ...ports.map((port, i) => el("option", { value: String(i) }, port.name ?? `MIDI ${i + 1}`)), el("option", { value: "ask" }, "MIDI…"));
+      return undefined;
+    }
+    player.quiet();
+    player.midi.use(select.value === "" ? null : ports[Number(select.value)]);
+    return undefined;
+  });
+}
