@@ -70,6 +70,8 @@ def make(
             f"The model's vocabulary has no time signature {', '.join(lost)}: it stays in the "
             "file, and the model counts on in the one before it, or in 4/4."
         )
+    for words in continuation.words:
+        print(words)
     began = time.perf_counter()
     stopped = _run(continuation, outputs)
     took = time.perf_counter() - began

@@ -35,10 +35,10 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes
 
+from .conditions import DEFAULT_TEMPO, check_names
 from .fill_options import FillOptions
 from .holed import HoledPiece, Piece
 from .recipe import FillRecipe
-from .session import DEFAULT_TEMPO, check_names
 from .shared_options import NATURAL
 
 MOST_INSTRUMENTS = 129

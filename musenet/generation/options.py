@@ -23,6 +23,7 @@ from .parse import Names, Place
 from .shared_options import (
     NATURAL,
     BalanceKnob,
+    ChordsKnob,
     ComposerKnob,
     DensityKnob,
     EngineKnob,
@@ -166,6 +167,10 @@ class GenerateOptions(SharedOptions):
             shown="the prompt's, or any without a prompt",
         ),
     ] = None
+    chords: ChordsKnob = None
+    keep_chords: Annotated[bool, Knob("Repeat the chords of the prompt.", _MUSIC, typed=bool)] = (
+        False
+    )
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
     only_instruments: Annotated[
@@ -196,6 +201,8 @@ class GenerateOptions(SharedOptions):
         """Reject contradictory or out-of-range options."""
         if self.bars is not None and self.length is not None:
             raise InputError("--bars and --length exclude each other; give one of them")
+        if self.chords is not None and self.keep_chords:
+            raise InputError("--chords and --keep-chords exclude each other; give one of them")
         if self.bars is None and self.length is None:
             object.__setattr__(self, "bars", DEFAULT_BARS)
         self.check_shared()

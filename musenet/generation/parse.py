@@ -10,8 +10,10 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 from typing import TypeVar
 
+from tokenizer.chords.chart import parse_chart
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import program
@@ -224,6 +226,39 @@ def scale(given: str | Sequence[int]) -> tuple[int, ...]:
         raise unknown("scale", kind, SCALES)
     tonic = pitch_class(found[1].upper() + found[2])
     return tuple(sorted((tonic + step) % 12 for step in SCALES[kind]))
+
+
+def chords(given: str) -> str:
+    """A chord chart, given as its text or as a file of it.
+
+    Raises:
+        InputError: if it is neither, with the bar and what is not understood in it.
+    """
+    try:
+        parse_chart(given)
+        return given
+    except InputError as error:
+        text = _text_of(given)
+        if text is None:
+            nor = "" if "|" in given or "\n" in given else ", and there is no such file"
+            raise InputError(f"--chords: {error}{nor}") from None
+    try:
+        parse_chart(text)
+    except InputError as error:
+        raise InputError(f"{given}: {error}") from None
+    return text
+
+
+def _text_of(path: str) -> str | None:
+    """The text of a file, or None if there is no such file."""
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(
+            f"{path} is not a text file; a chart is text such as C | Am | F | G7"
+        ) from None
+    except (OSError, ValueError):
+        return None
 
 
 def temperature(given: PerField | str) -> PerField:

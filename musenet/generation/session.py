@@ -17,18 +17,15 @@ from musenet import __version__
 from musenet.decoding.engines import resolve_engine
 from musenet.export import excerpts, merge, piano_roll
 from musenet.model.checkpoint import Checkpoint
-from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.ending import EndingSampler, ending_evidence
 from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, kept_rows, rows_of
 from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.grid import GridClock
-from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import Vocabulary
-from tokenizer.errors import InputError, unknown
-from tokenizer.instruments import DRUMS
-from tokenizer.labels import Labels, composer_name
+from tokenizer.errors import InputError
+from tokenizer.labels import composer_name
 from tokenizer.midi import events
 from tokenizer.midi.read import read
 from tokenizer.midi.smf import MARKER, TEXT
@@ -37,12 +34,12 @@ from tokenizer.theory import Key
 from tokenizer.typing import Notes, Tokens
 
 from .adherence import Adherence, adherence
+from .chords import chords_for, with_chords, without_chords
+from .conditions import blank_prompt, check_names, constraints, labels
 from .options import GenerateOptions
-from .prompt import Prompt, blank
+from .prompt import Prompt
 from .recipe import Recipe
-from .shared_options import SharedOptions
 
-DEFAULT_TEMPO = 100.0
 _MARKER_BARS = 8
 
 
@@ -114,7 +111,7 @@ class Continuation:
         self.fresh = prompt is None
         options = options.completed(fresh=self.fresh)
         self.options = replace(options, engine=resolve_engine(options.engine, checkpoint.model))
-        self.prompt = _blank(options) if prompt is None else prompt
+        self.prompt = blank_prompt(options) if prompt is None else prompt
         self._checkpoint = checkpoint
         self._tokenizer = checkpoint.tokenizer
         check_names(options, self._tokenizer.vocabulary)
@@ -126,6 +123,8 @@ class Continuation:
         grid = self._tokenizer.vocabulary.grid
         self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
         self._labels = labels(self.options, self.prompt, self._tokenizer)
+        last = self.bars.tick(self.bars.number(self.end) + 1) if options.ending else self.end
+        self._chords = chords_for(options, self.prompt, last, self._tokenizer.vocabulary)
         self._config = self._sampler_config()
         model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
         self._sampler = (
@@ -144,6 +143,11 @@ class Continuation:
         who = composer_name(options.composer) if options.composer else ""
         styles = " ".join(options.styles)
         return f"In the style of {who}" if who else f"New music {styles}".strip()
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Sentences that say what was made of the request where that is not plain."""
+        return () if self._chords is None else self._chords.words
 
     @property
     def beyond_context(self) -> int:
@@ -217,8 +221,14 @@ class Continuation:
         return rows_of(self._sampled, index)
 
     def piece(self, index: int) -> Tokens:
-        """A variation from the beginning of the prompt, with its prefix, `(T, 5)`."""
-        return np.concatenate([self._config.prefix, self._config.prompt, self.rows(index)])
+        """A variation from the beginning of the prompt, with its prefix, `(T, 5)`.
+
+        What says its chords is left out.
+        """
+        body = np.concatenate([self._config.prompt, self.rows(index)])
+        if self._chords is not None:
+            body = without_chords(body, self._tokenizer.vocabulary)
+        return np.concatenate([self._config.prefix, body])
 
     @property
     def wanted(self) -> tuple[int, ...]:
@@ -235,18 +245,18 @@ class Continuation:
         body = self._tokenizer.body(prompt.music)
         clock = self._clock
         until = clock.step(self.end)
-        times = np.cumsum(vocabulary.steps[body[:, 0]])
+        times = row_times(body, vocabulary)
         earliest = int(times[-1]) + 1 if len(times) else 0
         # An ending may come two bars early, and its last chord start within the bar after.
         bar = self.bars.number(self.end)
         early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
-        return SamplerConfig(
+        config = SamplerConfig(
             prefix=self._tokenizer.prefix(self._labels),
             prompt=body,
             not_before=max(clock.step(prompt.boundary), earliest),
             until=late if options.ending else until,
             filters=options.sampling(fresh=self.fresh),
-            constraints=_constraints(options, prompt),
+            constraints=constraints(options, prompt),
             seed=options.seed,
             variations=options.variations,
             length=until if options.ending else None,
@@ -254,11 +264,17 @@ class Continuation:
             overlap=options.overlap,
             processors=(
                 InstrumentBalance(options.instrument_balance, options.instruments),
-                StylePenalty(options.style_penalty, keep_key=options.key is None or self.fresh),
+                StylePenalty(
+                    options.style_penalty,
+                    keep_key=(options.key is None or self.fresh) and options.chords is None,
+                ),
                 LoopPenalty(options.loop_penalty),
             ),
             engine=options.engine,
         )
+        if self._chords is None:
+            return config
+        return with_chords(config, self._chords, clock, vocabulary)
 
     def _result(self, index: int) -> Result:
         prompt = self.prompt
@@ -341,58 +357,3 @@ class Continuation:
         for bar in range(first + _MARKER_BARS, last, _MARKER_BARS):
             markers.append((self.bars.tick(bar), MARKER, f"Bar {bar + 1}"))
         return markers
-
-
-def check_names(options: SharedOptions, vocabulary: Vocabulary) -> None:
-    """Reject a composer or style that the model does not know.
-
-    Raises:
-        InputError: with the nearest known name.
-    """
-    if options.composer and vocabulary.control(f"composer:{options.composer}") is None:
-        raise unknown("composer", options.composer, vocabulary.names("composer"))
-    for style in options.styles:
-        if vocabulary.control(f"style:{style}") is None:
-            raise unknown("style", style, vocabulary.names("style"))
-
-
-def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
-    """The labels of the prefix: those of the prompt, overridden by the request."""
-    found = tokenizer.labels(prompt.music)
-    instruments = dict.fromkeys((*options.instruments, *found.instruments))
-    if options.only_instruments is not None:
-        instruments = dict.fromkeys(options.only_instruments)
-    return replace(
-        found,
-        composer=options.composer,
-        styles=options.styles,
-        instruments=tuple(instruments),
-        tempo=options.tempo or found.tempo or DEFAULT_TEMPO,
-        key=options.key or found.key,
-    )
-
-
-def _constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
-    """The requested constraints, and those implied by the prompt or the number of instruments.
-
-    Without a request, the instruments and the density of the prompt apply.
-    """
-    limits = options.constraints()
-    parts = merge.parts_of(prompt.file)
-    present = {part.program for part in parts}
-    wanted = {*(options.only_instruments or ()), *options.instruments}
-    if wanted and not present:
-        limits = usual_for(limits, len(wanted))
-    if options.only_instruments is not None:
-        limits = replace(limits, programs=options.only_instruments)
-    elif present and not options.new_instruments and limits.programs is None:
-        playing = np.unique(prompt.music.notes["program"]).tolist()
-        limits = replace(limits, programs=tuple(sorted({*playing, *options.instruments})))
-        if not options.instruments:
-            limits = implied_by_prompt(limits, prompt.music.notes, prompt.music.ticks_per_quarter)
-    room = len(present) + len(merge.free_channels(prompt.file)) + (DRUMS not in present)
-    return replace(limits, instruments=min(limits.instruments, room))
-
-
-def _blank(options: GenerateOptions) -> Prompt:
-    return blank(options.tempo or DEFAULT_TEMPO, options.meter or (4, 4), options.key)

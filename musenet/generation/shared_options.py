@@ -42,6 +42,15 @@ StylesKnob = Annotated[
         flags=("--style",),
     ),
 ]
+ChordsKnob = Annotated[
+    str | None,
+    Knob(
+        "Chords of the new music, bar by bar and repeated, such as 'C | Am | F | G7'; or a text "
+        "file of them.",
+        _MUSIC,
+        parse=parse.chords,
+    ),
+]
 BalanceKnob = Annotated[
     float,
     Knob(

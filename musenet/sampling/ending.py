@@ -22,12 +22,13 @@ from typing import NamedTuple
 import numpy as np
 
 from musenet.model.transformer import Transformer
+from tokenizer.encoding.structure import WRITTEN
 from tokenizer.encoding.vocabulary import INSTRUMENT, Vocabulary
 from tokenizer.instruments import DRUMS
 from tokenizer.theory import Key, estimate_key, pitch_class_weights
-from tokenizer.typing import Notes, Tokens
+from tokenizer.typing import Ints, Notes, Tokens
 
-from .sampler import SampledRows, Sampler, SamplerConfig, rows_of
+from .sampler import SampledRows, Sampler, SamplerConfig, roles_of, rows_of
 
 QUARTERS = 8
 """Length of an ending in quarter notes (or half seconds)."""
@@ -142,6 +143,9 @@ def chord_evidence(chord: Chord) -> list[tuple[float, str]]:
     ]
 
 
+_Rows = tuple[Tokens, Ints]
+"""Rows `(T, 5)` and their roles `(T,)`."""
+
 EndingScore = Callable[[Tokens], float]
 """score(rows) rates how well the new rows `(T, 5)` of a variation end; higher is better."""
 
@@ -166,11 +170,12 @@ class EndingSampler:
 
     def sample(self) -> Iterator[SampledRows]:
         """Yield row after row; those of the endings once all candidates are sampled."""
-        rows = yield from self._before_the_ending()
-        yield from self._side_by_side(rows, [self._ending(*pair) for pair in enumerate(rows)])
+        before = yield from self._before_the_ending()
+        endings = [self._ending(*pair) for pair in enumerate(before)]
+        yield from self._side_by_side([rows for rows, _ in before], endings)
 
-    def _before_the_ending(self) -> Generator[SampledRows, None, list[Tokens]]:
-        """Sample up to the ending; returns the rows `(T, 5)` of each variation."""
+    def _before_the_ending(self) -> Generator[SampledRows, None, list[_Rows]]:
+        """Sample up to the ending; returns the rows of each variation."""
         sampled: list[SampledRows] = []
         if self._begin > self._config.not_before:
             before = replace(self._config, until=self._begin, may_end_at=None)
@@ -179,12 +184,13 @@ class EndingSampler:
                 sampled.append(new)
                 yield new
             self.relaxed += sampler.relaxed
-        return [rows_of(sampled, index) for index in range(len(self._config.variations))]
+        return [_of(sampled, index) for index in range(len(self._config.variations))]
 
-    def _ending(self, index: int, rows: Tokens) -> Tokens:
-        """The best ending, `(T, 5)`, of a variation that has `rows` so far."""
-        config = self._config
+    def _ending(self, index: int, before: _Rows) -> _Rows:
+        """The best ending of a variation that has the rows `before` so far."""
+        config, (rows, roles) = self._config, before
         prompt = np.concatenate([config.prompt, rows])
+        own = np.full(len(config.prompt), WRITTEN) if config.roles is None else config.roles
         constraints = config.constraints
         playing = np.unique(prompt[self._vocabulary.is_note(prompt), INSTRUMENT] - 1)
         if constraints.programs is None and len(playing):  # no new instrument in an ending
@@ -193,6 +199,8 @@ class EndingSampler:
         candidates = replace(
             config,
             prompt=prompt,
+            roles=np.concatenate([own, roles]),
+            stretches=tuple(stretch.after(self._begin) for stretch in config.stretches),
             constraints=constraints,
             not_before=self._begin,
             seed=int(seeds.generate_state(1, np.uint64)[0] >> 1),
@@ -201,17 +209,25 @@ class EndingSampler:
         sampler = Sampler(self._model, self._vocabulary, candidates)
         sampled = list(sampler.sample())
         self.relaxed += sampler.relaxed
-        endings = [rows_of(sampled, number) for number in range(CANDIDATES)]
-        return max(endings, key=lambda ending: self._score(np.concatenate([rows, ending])))
+        endings = [_of(sampled, number) for number in range(CANDIDATES)]
+        return max(endings, key=lambda ending: self._score(np.concatenate([rows, ending[0]])))
 
-    def _side_by_side(self, rows: list[Tokens], endings: list[Tokens]) -> Iterator[SampledRows]:
+    def _side_by_side(self, rows: list[Tokens], endings: list[_Rows]) -> Iterator[SampledRows]:
         """Yield the endings of all variations in step, as one sampler would."""
         steps = self._vocabulary.steps
         begin = steps[self._config.prompt[:, 0]].sum()
         time = np.array([begin + steps[one[:, 0]].sum() for one in rows])
-        for place in range(max(map(len, endings))):
-            live = np.array([place < len(ending) for ending in endings])
+        for place in range(max(len(ending) for ending, _ in endings)):
+            live = np.array([place < len(ending) for ending, _ in endings])
             new = np.zeros((len(endings), 5), dtype=np.int16)
-            new[live] = [ending[place] for ending in endings if place < len(ending)]
+            written = live.copy()
+            for lane in np.flatnonzero(live):
+                ending, roles = endings[lane]
+                new[lane], written[lane] = ending[place], roles[place] == WRITTEN
             time = time + steps[new[:, 0]]
-            yield SampledRows(new, time, live, live)
+            yield SampledRows(new, time, live, written)
+
+
+def _of(sampled: list[SampledRows], index: int) -> _Rows:
+    """The rows of a variation, by its index."""
+    return rows_of(sampled, index), roles_of(sampled, index)

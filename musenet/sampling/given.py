@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tokenizer.encoding.compound import Events
 from tokenizer.encoding.grid import REST_UNITS
-from tokenizer.encoding.holes import Hole, header, no_events, woven
+from tokenizer.encoding.holes import Hole, between, header, no_events, woven
 from tokenizer.encoding.structure import GIVEN, WRITTEN
 from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Vocabulary
 from tokenizer.typing import Integers, Ints, Mask, Steps, Tokens
@@ -49,6 +49,10 @@ class Stretch:
     def of(cls, hole: Hole, before: Events | None = None) -> Stretch:
         """The stretch of a hole."""
         return cls(hole.begin, hole.end, hole.given, hole, before)
+
+    def after(self, step: int) -> Stretch:
+        """The stretch from a step in it on."""
+        return replace(self, begin=step, given=between(self.given, step, self.end))
 
     def opening(self, time: int, vocabulary: Vocabulary, most: int) -> tuple[Tokens, Ints]:
         """The rows `(T, 5)` from step `time` to the stretch, and their roles `(T,)`.

@@ -21,7 +21,7 @@ import torch
 from musenet.decoding.engines import make_decoder
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.structure import WRITTEN, StructureState, structure
+from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
 from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 
@@ -43,6 +43,7 @@ class SamplerConfig:
     Attributes:
         prefix: control rows `(P, 5)`.
         prompt: the prompt's rows `(T, 5)`, from its beginning.
+        roles: of the prompt's rows, `(T,)`; all are written if None.
         not_before: the first step at which a new note may start.
         until: the step at which the music ends; no note starts at or after it.
         filters: how the logits of each field are filtered, in the order of `FIELDS`.
@@ -68,6 +69,7 @@ class SamplerConfig:
     variations: tuple[int, ...]
     processors: tuple[ProcessorConfig, ...] = ()
     stretches: tuple[Stretch, ...] = ()
+    roles: Ints | None = None
     length: int | None = None
     may_end_at: int | None = None
     overlap: float = 0.5
@@ -89,6 +91,12 @@ class SampledRows:
     times: Ints
     live: Mask
     written: Mask
+
+
+def roles_of(sampled: Iterable[SampledRows], index: int) -> Ints:
+    """The roles `(T,)` of the rows of one variation."""
+    written = [bool(one.written[index]) for one in sampled if one.live[index]]
+    return np.where(np.array(written, dtype=bool), WRITTEN, GIVEN)
 
 
 def rows_of(sampled: Iterable[SampledRows], index: int) -> Tokens:
@@ -120,7 +128,9 @@ class Sampler:
         # Half of what a refilled window keeps is for the music itself.
         self._most_told = self._kept() // 2
         opening, roles = self._opening(whole)
-        state = _structure_after(whole, opening, roles, vocabulary, config.length)
+        roles = np.concatenate([_roles(config), roles])
+        known = np.concatenate([whole, opening])
+        state = _structure_after(known, roles, vocabulary, config.length)
         state.select(np.zeros(self._batch, dtype=np.int64))
         given = None
         if config.stretches:
@@ -128,12 +138,7 @@ class Sampler:
         self._history = History(vocabulary, state, grammar, processors, given)
         first = len(config.prompt) - kept_rows(config, model.context_rows - len(opening))
         rows = np.concatenate([config.prompt, opening])
-        columns = structure(
-            np.concatenate([whole, opening]),
-            vocabulary,
-            config.length,
-            roles=np.concatenate([np.full(len(whole), WRITTEN), roles]),
-        )[len(config.prefix) :]
+        columns = structure(known, vocabulary, config.length, roles=roles)[len(config.prefix) :]
         holes = any(stretch.hole for stretch in config.stretches)
         self._window = Window(
             vocabulary,
@@ -252,13 +257,17 @@ def kept_rows(config: SamplerConfig, context: int) -> int:
     return len(config.prompt) if len(config.prompt) <= room * 3 // 4 else room * 3 // 4
 
 
+def _roles(config: SamplerConfig) -> Ints:
+    """The roles of the prefix, where they say nothing, and of the prompt."""
+    own = np.full(len(config.prompt), WRITTEN) if config.roles is None else config.roles
+    return np.concatenate([np.full(len(config.prefix), WRITTEN), own])
+
+
 def _structure_after(
-    tokens: Tokens, opening: Tokens, roles: Ints, vocabulary: Vocabulary, length: int | None
+    rows: Tokens, roles: Ints, vocabulary: Vocabulary, length: int | None
 ) -> StructureState:
-    """The structure state of one piece after `tokens` and the rows that open its first stretch."""
+    """The structure state of one piece after its first rows with their roles."""
     state = StructureState(vocabulary, 1, length)
-    for row in tokens:
-        state.push(row[None])
-    for row, role in zip(opening, roles, strict=True):
+    for row, role in zip(rows, roles, strict=True):
         state.push(row[None], role[None])
     return state

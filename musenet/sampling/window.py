@@ -2,7 +2,7 @@
 
 When the context is full, a window is filled anew with the later half of its rows. The header of a
 hole that would fall out of it is said again, at the time at which the kept rows begin, as training
-does with passages from the middle of a piece.
+does with passages from the middle of a piece. So is the chord that holds there, if any is given.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tokenizer.encoding.structure import COLUMNS, GIVEN, TIME, structure
+from tokenizer.encoding.holes import control_rows, header_mask
+from tokenizer.encoding.structure import COLUMNS, GIVEN, ROLE, TIME, structure
 from tokenizer.encoding.vocabulary import WAIT, Vocabulary
 from tokenizer.typing import Structure, Tokens
 
@@ -46,6 +47,11 @@ class Window:
         later = prefix[prefix[:, WAIT] != vocabulary.start]
         self._later_prefix = later
         self._prefix = prefix if first == 0 else later
+        chord = self._chord(music[:first])
+        if chord >= 0:
+            row, place = _given(chord, columns[first - 1])
+            music = np.concatenate([music[:first], row, music[first:]])
+            columns = np.concatenate([columns[:first], place, columns[first:]])
         # Time first: one entry per row, for all continuations.
         repeated = np.repeat(music[:, None], batch, axis=1)
         self._past = [*np.repeat(prefix[:, None], batch, axis=1), *repeated[:first]]
@@ -70,39 +76,54 @@ class Window:
     def refill(self, keep: int) -> tuple[Tokens, Structure]:
         """Keep the last `keep` rows at most behind the prefix of a later window."""
         self._prefix = self._later_prefix
-        rows = np.stack(self._rows, axis=1)
-        columns = np.stack(self._columns, axis=1)
-        if self._header is not None:
-            past = np.stack(self._past, axis=1)
-            told = [
-                self._with_header(lane, past[lane], rows[lane], columns[lane], keep)
-                for lane in range(self._batch)
-            ]
-            window = tuple(np.stack(parts) for parts in zip(*told, strict=True))
-        else:
-            window = rows[:, -keep:], columns[:, -keep:]
+        rows, columns = np.stack(self._rows, axis=1), np.stack(self._columns, axis=1)
+        past = np.stack(self._past, axis=1)
+        lanes = [
+            self._last(lane, past[lane], rows[lane], columns[lane], keep)
+            for lane in range(self._batch)
+        ]
+        window = np.stack([lane[0] for lane in lanes]), np.stack([lane[1] for lane in lanes])
         self._past += self._rows[:-keep]
         self._rows, self._columns = self._rows[-keep:], self._columns[-keep:]
         return self._behind_prefix(*window)
 
-    def _with_header(
+    def _last(
         self, lane: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
     ) -> tuple[Tokens, Structure]:
-        """The last rows of a continuation, `keep` in all, with the header of its hole."""
+        """The last rows of a continuation, `keep` in all, with its hole's header and its chord."""
+        found, places, first = self._with_header(lane, past, rows, columns, keep)
+        chord = self._chord(past, rows[:first])
+        if chord < 0 or keep < 2 or self._vocabulary.chords[rows[first, WAIT]]:
+            return found, places
+        found, places, first = self._with_header(lane, past, rows, columns, keep - 1)
+        told = int(header_mask(found, self._vocabulary).argmin())
+        before = places[told - 1] if told else columns[first - 1]
+        row, place = _given(self._chord(past, rows[:first]), before)
+        return (
+            np.concatenate([found[:told], row, found[told:]]),
+            np.concatenate([places[:told], place, places[told:]]),
+        )
+
+    def _with_header(
+        self, lane: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
+    ) -> tuple[Tokens, Structure, int]:
+        """The last rows of a continuation, `keep` in all, with the header of its hole.
+
+        Also the first of the rows that are kept.
+        """
         count = len(rows)
         marks = np.flatnonzero(rows[:, WAIT] == self._vocabulary.mark)
-        if len(marks) and marks[-1] >= count - keep:
-            return rows[-keep:], columns[-keep:]
-        assert self._header is not None
+        if self._header is None or (len(marks) and marks[-1] >= count - keep):
+            return rows[-keep:], columns[-keep:], count - keep
         # A header is longer where it has further to go to what comes after the hole.
         for first in range(count - keep + 1, count):
             told = self._header(lane, self._time_before(first, rows, columns))
             if len(told) + count - first <= keep:
                 break
         else:  # not even the instruments fit
-            return rows[-keep:], columns[-keep:]
+            return rows[-keep:], columns[-keep:], count - keep
         if not len(told):
-            return rows[-keep:], columns[-keep:]
+            return rows[-keep:], columns[-keep:], count - keep
         earlier = slice(first - (keep - len(told) - (count - first)), first)
         before = np.concatenate([past, rows[:first]])
         places = structure(
@@ -114,7 +135,16 @@ class Window:
         return (
             np.concatenate([rows[earlier], told, rows[first:]]),
             np.concatenate([columns[earlier], places, columns[first:]]),
+            earlier.start,
         )
+
+    def _chord(self, *rows: Tokens) -> int:
+        """The last chord that rows `(T, 5)` say, as a value of field 0; -1 without any."""
+        for part in reversed(rows):
+            said = np.flatnonzero(self._vocabulary.chords[part[:, WAIT]])
+            if len(said):
+                return int(part[said[-1], WAIT])
+        return -1
 
     def _time_before(self, row: int, rows: Tokens, columns: Structure) -> int:
         """The time that the clock shows before a row, in steps."""
@@ -131,3 +161,10 @@ class Window:
 
     def _none(self, width: int) -> Tokens:
         return np.empty((0, self._batch, width), dtype=np.int16)
+
+
+def _given(chord: int, before: Structure) -> tuple[Tokens, Structure]:
+    """A given row `(1, 5)` that says a chord, and its structure, behind a row with structure."""
+    place = before[None].copy()
+    place[:, ROLE] = GIVEN
+    return control_rows([chord]), place

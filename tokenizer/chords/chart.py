@@ -16,7 +16,7 @@ from tokenizer.typing import Ints
 
 from .beats import BAR_LINE, Beats
 from .chord import CHORDS, NO_CHORD, Chord
-from .symbols import parse_chord
+from .symbols import is_exact, parse_chord
 
 REPEAT_BAR = "%"
 REPEAT_CHORD = "/"
@@ -54,6 +54,16 @@ def parse_chart(text: str) -> list[ChartChord]:
             if share == 0 or chord != found[-1].chord:
                 found.append(ChartChord(bar, Fraction(share, len(words)), chord))
     return found
+
+
+def nearest(text: str) -> dict[str, Chord]:
+    """The symbols of a chart that are taken for a simpler chord, and that chord, in order.
+
+    Raises:
+        InputError: as `parse_chart`.
+    """
+    words = [word for bar in _bars(text) for word in bar if word not in (REPEAT_BAR, REPEAT_CHORD)]
+    return {word: parse_chord(word) for word in words if not is_exact(word)}
 
 
 def chart(chords: Iterable[ChartChord]) -> str:

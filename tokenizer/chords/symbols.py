@@ -61,9 +61,35 @@ def parse_chord(text: str) -> Chord:
     Raises:
         InputError: if it is no chord symbol.
     """
-    plain = text.strip().translate(_SIGNS)
+    root, intervals = _intervals(text)
+    return NO_CHORD if root is None else Chord(root, nearest_quality(intervals))
+
+
+def is_exact(text: str) -> bool:
+    """Whether a chord symbol names a quality of `QUALITIES` itself, and no bass note.
+
+    Raises:
+        InputError: if it is no chord symbol.
+    """
+    root, intervals = _intervals(text)
+    parts = split_symbol(_plain(text))
+    bass = root if parts is None else parts[2]
+    return bass == root and intervals == set(QUALITIES[parse_chord(text).quality])
+
+
+def _plain(text: str) -> str:
+    return text.strip().translate(_SIGNS)
+
+
+def _intervals(text: str) -> tuple[int | None, set[int]]:
+    """Root and intervals of a chord symbol; no root for no chord.
+
+    Raises:
+        InputError: if it is no chord symbol.
+    """
+    plain = _plain(text)
     if re.sub(r"[\s.]", "", plain).casefold() in _NO_CHORD:
-        return NO_CHORD
+        return None, set()
     parts = split_symbol(plain)
     degrees = _degrees(_SEPARATORS.sub("", parts[1])) if parts else None
     if parts is None or degrees is None:
@@ -71,7 +97,7 @@ def parse_chord(text: str) -> Chord:
         raise InputError(
             f"'{text}' is no chord symbol; write such as C, F#m7, Bbmaj7, G7sus4 or N.C.{hint}"
         )
-    return Chord(parts[0], nearest_quality(set(degrees.values())))
+    return parts[0], set(degrees.values())
 
 
 def is_chord(text: str) -> bool:

@@ -215,6 +215,12 @@ class Vocabulary:
         kinds = [name.partition(":")[0] in PREFIX_KINDS for name in self.controls]
         return np.concatenate([np.zeros(self.first_control, dtype=bool), kinds])
 
+    @cached_property
+    def chords(self) -> Mask:
+        """Which values of field 0 are chords."""
+        kinds = [name.startswith("chord:") for name in self.controls]
+        return np.concatenate([np.zeros(self.first_control, dtype=bool), kinds])
+
     def prefix_length(self, tokens: Tokens) -> int:
         """How many leading rows of tokens `(T, F)` are the control prefix."""
         opens = self.opens.take(tokens[:, WAIT])

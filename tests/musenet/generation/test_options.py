@@ -31,6 +31,8 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "tempo": (96.0, 96.0),
     "meter": ((3, 4), (3, 4)),
     "key": ("F# minor", Key(3, True)),
+    "chords": ("C | Am / G7 | %", "C | Am / G7 | %"),
+    "keep_chords": (True, True),
     "instrument_balance": (0.0, 0.0),
     "style_penalty": (0.5, 0.5),
     "loop_penalty": (1.0, 1.0),
@@ -48,7 +50,9 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "engine": ("eager", "eager"),
 }
 LENGTH = {"length": ("3:30", 210.0)}
-RICH = GenerateOptions.from_keywords(**{name: given for name, (given, _) in WORDS.items()})
+RICH = GenerateOptions.from_keywords(
+    **{name: given for name, (given, _) in WORDS.items() if name != "keep_chords"}
+)
 
 
 @pytest.mark.parametrize("keyword", WORDS)
@@ -108,6 +112,7 @@ def test_an_unknown_keyword_names_the_nearest() -> None:
     [
         ({"bars": 0}, "bars 0 is outside 1 to 10,000"),
         ({"length": 60.0, "bars": 3}, "exclude each other"),
+        ({"chords": "C", "keep_chords": True}, "--chords and --keep-chords exclude each other"),
         ({"length": 0.1}, r"length 0\.1 is outside 1 to 36,000 seconds"),
         ({"tempo": 1000.0}, "tempo 1000 is outside 10 to 400 quarter notes per minute"),
         ({"instrument_balance": 2.5}, r"instrument balance 2\.5 is outside 0 to 2"),

@@ -20,8 +20,18 @@ from musenet.sampling.constraints import Constraints
 from musenet.sampling.filters import FieldFilter
 from musenet.sampling.given import Stretch
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, rows_of
+from tokenizer.chords.chord import Chord
 from tokenizer.encoding.compound import Events, note_rows, row_times
-from tokenizer.encoding.holes import Hole, events_of, header, no_events, with_header, woven
+from tokenizer.encoding.holes import (
+    Hole,
+    between,
+    events_of,
+    header,
+    header_mask,
+    no_events,
+    with_header,
+    woven,
+)
 from tokenizer.encoding.structure import GIVEN, ROLE, STRUCTURE_SIZES, WRITTEN, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import WAIT, Vocabulary
@@ -215,6 +225,55 @@ def test_windows_past_the_context_say_the_header_again(
             roles = columns[:, ROLE]
             again = structure(rows, vocabulary, roles=roles[:])
             np.testing.assert_array_equal(again[:, :-1], columns[:, :-1])
+
+
+def chords_at(times: list[int]) -> Events:
+    """A chord of C at the first time, then up a semitone at each."""
+    values = [VOCABULARY.control(Chord(n % 12, "maj").control) for n in range(len(times))]
+    return replace(no_events(), control_times=np.array(times), controls=np.array(values))
+
+
+@pytest.mark.parametrize("hole", [False, True])
+@pytest.mark.parametrize("long_prompt", [False, True])
+def test_windows_past_the_context_say_the_chord_that_holds(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch, hole: bool, long_prompt: bool
+) -> None:
+    """As training does with passages from the middle of a piece."""
+    vocabulary = tiny.tokenizer.vocabulary
+    begin, end = 4 * BAR, 60 * BAR
+    changes = list(range(0, end, 7 * BAR))
+    chords = chords_at(changes)
+    past = part(0, list(range(0, begin, 1 if long_prompt else 24)))
+    prompt, given = woven(between(chords, 0, begin), past, 0, vocabulary)
+    drums = part(128, list(range(begin, end, 24)), 38)
+    later = between(chords, begin, end)
+    stands = replace(drums, control_times=later.control_times, controls=later.controls)
+    after = part(0, [end, end + 24], 72)
+    stretch = Stretch(begin, end, stands)
+    if hole:
+        stretch = Stretch.of(Hole(begin, end, (0,), stands, after))
+    config = config_of(
+        (stretch,), prompt=prompt, roles=np.where(given, GIVEN, WRITTEN), variations=(0,)
+    )
+    windows = list(inputs(tiny, config, monkeypatch))
+    assert len(windows) > 2
+    for rows, columns in windows:
+        prefix = vocabulary.prefix_length(rows)
+        music, places = rows[prefix:], columns[prefix:]
+        origin = int(places[0, -1] - vocabulary.steps[music[0, WAIT]])
+        # The rows alone say where everything stands.
+        assert (places[:, -1] - origin).tolist() == row_times(music, vocabulary).tolist()
+        said = np.flatnonzero(vocabulary.chords[music[:, WAIT]])
+        assert (places[said, ROLE] == GIVEN).all()
+        holds = -1
+        told = header_mask(music, vocabulary)
+        for row, place, inside in zip(music, places, told, strict=True):
+            now = int(place[-1])
+            if vocabulary.chords[row[WAIT]]:
+                holds = int(row[WAIT])
+            elif row[1] and not inside and now >= begin:
+                index = np.searchsorted(changes, now, side="right") - 1
+                assert holds == chords.controls[index]
 
 
 @pytest.mark.parametrize("overlap", [0.1, 0.5])

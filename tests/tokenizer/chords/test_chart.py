@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokenizer.chords.chart import ChartChord, chart, parse_chart
+from tokenizer.chords.chart import ChartChord, chart, nearest, parse_chart
 from tokenizer.chords.chord import CHORDS, Chord
 from tokenizer.chords.symbols import parse_chord
 from tokenizer.errors import InputError
@@ -90,3 +90,12 @@ def test_symbols_are_those_of_parse_chord() -> None:
         parse_chord("Bbm7b5"),
         parse_chord("Fm7"),
     ]
+
+
+def test_symbols_that_stand_for_a_simpler_chord() -> None:
+    taken = nearest("C6 | Dm9 / G13 | C6 C | % | N.C.")
+    assert {symbol: chord.symbol for symbol, chord in taken.items()} == {
+        "C6": "C",
+        "Dm9": "Dm7",
+        "G13": "G7",
+    }

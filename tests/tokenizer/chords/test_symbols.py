@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenizer.chords.chord import CHORDS, QUALITIES, Chord
-from tokenizer.chords.symbols import is_chord, parse_chord, split_symbol
+from tokenizer.chords.symbols import is_chord, is_exact, parse_chord, split_symbol
 from tokenizer.errors import InputError
 
 SUFFIXES = {
@@ -84,3 +84,15 @@ def test_printed_symbols_are_read_back(chord: Chord) -> None:
 def test_any_text_is_a_chord_or_refused(text: str) -> None:
     if is_chord(text):
         assert parse_chord(text).quality in QUALITIES
+
+
+@pytest.mark.parametrize(
+    "text", ["C", "C-", "Cmaj", "CΔ7", "G7", "C-7", "Bø", "F#°7", "Gsus", "C+", "N.C.", "C/C"]
+)
+def test_spellings_of_a_quality_are_exact(text: str) -> None:
+    assert is_exact(text)
+
+
+@pytest.mark.parametrize("text", ["C6", "Cadd9", "C5", "Dm9", "G13", "CmMaj7", "G7sus4", "C/E"])
+def test_what_a_quality_only_stands_for_is_not_exact(text: str) -> None:
+    assert not is_exact(text)
