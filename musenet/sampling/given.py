@@ -100,6 +100,7 @@ class GivenRows:
 
     Attributes:
         decided: the decisions for rows that are drawn and not yet pushed, in order.
+        told: whether the last row of each was of a header, `(B,)`: not of the music yet.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class GivenRows:
         self._event = [0] * batch
         self._queues: list[deque[_Row]] = [deque() for _ in range(batch)]
         self.decided: deque[Decision] = deque()
+        self.told: Mask = np.zeros(batch, dtype=bool)
 
     def __deepcopy__(self, memo: dict[int, object]) -> GivenRows:
         """A copy that is fed on its own; what is given is shared."""
@@ -166,9 +168,11 @@ class GivenRows:
             self._stretch[lane] += 1
             self._event[lane] = 0
             self._queues[lane] = queue.copy()
+        self.told = np.zeros(len(rows), dtype=bool)
         for lane in np.flatnonzero(decision.fed).tolist():
             if self._queues[lane]:
-                self._queues[lane].popleft()
+                _, role = self._queues[lane].popleft()
+                self.told[lane] = role == GIVEN
             elif self._is_event(rows[lane]):
                 self._event[lane] += 1
         return decision.roles

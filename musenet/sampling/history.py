@@ -9,7 +9,7 @@ until its duration is sampled.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -53,6 +53,7 @@ class History:
         self.written = None if fed is None else ~fed
         state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)
         if self.given:
+            state = replace(state, note=state.note & ~self.given.told)
             self.grammar.not_before = self.given.begins
         self.grammar.push(state)
         for processor in self.processors:

@@ -186,12 +186,15 @@ class Sampler:
             columns = self._history.push(new)
             times = self._history.structure.time
             self._uniforms.next()
-            live = live & (times < self._config.until) & (new[:, WAIT] != self._vocabulary.end)
+            written = self._history.written
+            if written is None:
+                written = np.ones(self._batch, dtype=bool)
+            # The header of a later hole passes over what is to be written.
+            over = written & (times >= self._config.until)
+            live = live & ~over & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return
-            written = self._history.written
-            everything = np.ones(self._batch, dtype=bool)
-            yield SampledRows(new, times, live, everything if written is None else written)
+            yield SampledRows(new, times, live, written)
             self._advance(new, columns)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:

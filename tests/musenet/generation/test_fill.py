@@ -223,14 +223,12 @@ def test_an_instrument_that_is_not_there_gets_a_track(tiny: Checkpoint) -> None:
 
 def test_several_holes_one_after_another(tiny: Checkpoint) -> None:
     piece = song()
-    options = FillOptions(bars=((2, 2), (5, 6)), seed=1, variations=(1, 2, 3, 4))
+    options = FillOptions(bars=((2, 2), (5, 6)), seed=1, temperature=5.0, top_p=1.0)
     holes = [(BAR, 2 * BAR), (4 * BAR, 6 * BAR)]
-    both = 0
-    for take in filled(tiny, piece, options):
-        assert check_outside(piece.data, take.data, holes) == take.notes
-        starts = take.new["start"]
-        both += all(((starts >= begin) & (starts < end)).any() for begin, end in holes)
-    assert both
+    take = filled(tiny, piece, options)[0]
+    assert check_outside(piece.data, take.data, holes) == take.notes
+    starts = take.new["start"]
+    assert all(((starts >= begin) & (starts < end)).any() for begin, end in holes)
 
 
 def test_a_note_that_begins_before_a_hole_sounds_on(tiny: Checkpoint) -> None:

@@ -282,7 +282,7 @@ def test_a_header_that_a_small_context_cannot_hold_tells_less(
 ) -> None:
     """All 128 notes after the hole would fill what a window of 256 rows keeps."""
     vocabulary = tiny.tokenizer.vocabulary
-    end = 90 * BAR
+    end = 60 * BAR
     after = part(0, list(range(end, end + 128)), 72)
     given = part(128, list(range(0, end, 16)), 38)
     config = config_of(
@@ -324,7 +324,8 @@ def test_the_header_of_a_later_hole_is_fed_once(
 def test_holes_one_after_another_with_the_music_between_them(tiny: Checkpoint) -> None:
     vocabulary = tiny.tokenizer.vocabulary
     first = Hole(BAR, 2 * BAR, (0,), part(128, [BAR, BAR + 50]), part(0, [2 * BAR], 72))
-    second = Hole(3 * BAR, 4 * BAR, (0,), part(128, [3 * BAR + 7]), no_events())
+    told = part(0, [4 * BAR + 2, 5 * BAR], 72)
+    second = Hole(3 * BAR, 4 * BAR, (0,), part(128, [3 * BAR + 7]), told)
     between = part(0, [2 * BAR, 2 * BAR + 48, 3 * BAR - 1], 72)
     prompt, _ = woven(no_events(), part(0, [0, 48]), 0, vocabulary)
     stretches = (Stretch.of(first), Stretch.of(second, between))
@@ -334,7 +335,14 @@ def test_holes_one_after_another_with_the_music_between_them(tiny: Checkpoint) -
         rows = np.array([one.rows[lane] for one in live])
         written = np.array([one.written[lane] for one in live])
         times = np.array([int(one.times[lane]) for one in live])
+        marks = np.flatnonzero(rows[:, WAIT] == vocabulary.mark)
+        backs = np.flatnonzero(rows[:, WAIT] == vocabulary.return_)
+        assert len(marks) == len(backs) == 1
+        header_rows = slice(int(marks[0]), int(backs[0]))
+        assert times[header_rows][rows[header_rows, 1] > 0].tolist() == told.times.tolist()
+        assert times[backs[0]] == times[marks[0]]
         note = rows[:, 1] > 0
+        note[header_rows] = False
         drawn = times[written & note]
         assert (
             ((drawn >= BAR) & (drawn < 2 * BAR)) | ((drawn >= 3 * BAR) & (drawn < 4 * BAR))
