@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +10,7 @@ from pathlib import Path
 from musenet.export import audio, piano_roll
 from musenet.generation.fill import Take
 from musenet.generation.options import GenerateOptions
-from musenet.generation.outputs import Outputs
+from musenet.generation.outputs import Outputs, stem_name
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.reranking import ranked, table
 from musenet.generation.session import Continuation, Result
@@ -151,12 +150,7 @@ def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many
     if outputs.stems is not None:
         folder = numbered(outputs.stems, result, many=many)
         for number, (name, data) in enumerate(result.stems, 1):
-            write_bytes(folder / f"{number:02d} {_plain(name)}.mid", data)
-
-
-def _plain(name: str) -> str:
-    """A track name without characters that some file system forbids."""
-    return re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", name).strip(" .")[:80] or "track"
+            write_bytes(folder / stem_name(number, name), data)
 
 
 def numbered(path: Path, result: Result | Take, *, many: bool) -> Path:

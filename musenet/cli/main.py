@@ -23,6 +23,7 @@ from .generate import generate
 from .inspect import inspect
 from .prepare import prepare
 from .replay import replay
+from .studio import studio
 from .tokens import detokenize, tokens
 from .train import average, finetune, params, train, train_critic
 from .tree import tree
@@ -58,6 +59,7 @@ _COMMANDS = (
     generate,
     fill,
     replay,
+    studio,
     train,
     finetune,
     average,

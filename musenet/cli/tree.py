@@ -197,7 +197,10 @@ def export(
         raise InputError(f"node {chosen} is empty; grow a variation from it and export that")
     write_bytes(out, chosen.data)
     if picture is not None:
-        _draw(found.path(chosen), picture)
+        from musenet.export.piano_roll import check_format
+        from musenet.tree.picture import picture as drawn
+
+        write_bytes(picture, drawn(found.path(chosen), check_format(picture)))
     print(f"{out}: {line(chosen)}")
 
 
@@ -247,17 +250,3 @@ def _roots(prompts: list[Path]) -> list[Node]:
         prompt_of(data, path.stem, str(path))  # raises for a prompt that cannot be continued
         found.append(Node(0, None, path.stem, data))
     return found or [Node(0, None, "", b"")]
-
-
-def _draw(path: list[Node], picture: Path) -> None:
-    """Draw the piano roll of a path; the prompt at its root has its own colours."""
-    from musenet.export import piano_roll
-    from tokenizer.midi.read import read
-    from tokenizer.score.bars import Bars
-
-    score = read(path[-1].data)
-    bars = Bars(score.time_signatures, score.ticks_per_quarter)
-    grown = [node.growth.boundary for node in path if node.growth is not None]
-    boundary = min(grown, default=score.end) if path[0].data else None
-    title = " → ".join(str(n) for n in path)
-    piano_roll.save(score, bars.lines(0, score.end), picture, boundary=boundary, title=title)

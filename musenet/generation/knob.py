@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
+import msgspec
+
+from tokenizer import records
 from tokenizer.errors import InputError, unknown
 
 Record = TypeVar("Record")
@@ -94,6 +97,26 @@ def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
             parse = known[name][1].parse
             values[name] = value if parse is None else parse(value)
     return kind(**values)
+
+
+def from_json_values(kind: type[Record], given: Mapping[str, Any]) -> Record:
+    """As `from_keywords`, of decoded JSON: the type of every value is checked.
+
+    Raises:
+        InputError: for an unknown keyword or an invalid value.
+    """
+    values = {}
+    known = knobs(kind)
+    for name, value in given.items():
+        if name not in known:
+            raise unknown("option", name, known)
+        parse = known[name][1].parse
+        try:
+            parsed = value if parse is None else parse(value)
+        except (TypeError, AttributeError):
+            raise InputError(f"the option '{name}' does not take {value!r:.80}") from None
+        values[name] = msgspec.to_builtins(parsed)
+    return records.from_data(kind, values, "the options")
 
 
 def check_ranges(record: Any) -> None:

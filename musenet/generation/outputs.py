@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,3 +94,12 @@ def check_writable(path: str | os.PathLike[str], suffixes: tuple[str, ...] = ())
             f"cannot write {target}: no permission to write in {folder}; "
             "choose a folder that you can write to"
         )
+
+
+def stem_name(number: int, track: str) -> str:
+    """The file of a stem: the number and the name of its track.
+
+    Characters that some file system forbids are left out.
+    """
+    plain = re.sub(r'[<>:"/\\|?*\x00-\x1f]', " ", track).strip(" .")[:80] or "track"
+    return f"{number:02d} {plain}.mid"

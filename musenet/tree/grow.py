@@ -71,7 +71,7 @@ def changed(
 
     Args:
         tree: that they belong to.
-        nodes: the nodes; prompts among them are skipped.
+        nodes: the nodes; prompts, edits and what was stopped early are skipped.
         models: checkpoints to use instead of those that the nodes name.
         watch: takes the steps of a continuation until there are no more.
 
@@ -96,7 +96,7 @@ def _grown_together(nodes: Iterable[Node]) -> list[tuple[Growth, list[Node]]]:
     """Nodes that differ in the number of their variation alone, and the growth of all of them."""
     together: dict[str, list[Node]] = {}
     for node in nodes:
-        if (growth := node.growth) is not None:
+        if (growth := node.growth) is not None and not growth.stopped:
             alike = replace(growth.options, variations=(1,))
             key = (node.parent, growth.weights, alike)
             siblings = together.setdefault(repr(key), [])

@@ -64,7 +64,8 @@ def _grown(growth: Growth) -> list[str]:
     bars = f"bar {first}" if first == last else f"bars {first}–{last}"
     options = growth.options
     made = f"seed {options.seed}, variation {options.variations[0]}"
-    return [bars, f"{growth.notes:,} notes", *_asked(options), made]
+    stopped = ["stopped early"] if growth.stopped else []
+    return [bars, f"{growth.notes:,} notes", *_asked(options), made, *stopped]
 
 
 def _asked(options: GenerateOptions) -> list[str]:

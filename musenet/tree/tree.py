@@ -28,6 +28,7 @@ class Growth:
         boundary: the tick at which the new music starts.
         bars: the first and the last new bar, counted from 1.
         notes: how many notes are new.
+        stopped: whether it was stopped before its end, so that it cannot be made again.
     """
 
     program: str
@@ -37,6 +38,7 @@ class Growth:
     boundary: int
     bars: tuple[int, int]
     notes: int
+    stopped: bool = False
 
 
 @dataclass(frozen=True)
@@ -159,12 +161,21 @@ class Tree:
         """Without the mark and the name of a node."""
         return self._with(replace(node, marked=False, name=""))
 
+    def unnamed(self, node: Node) -> Tree:
+        """Without the name of a node; a mark stays."""
+        return self._with(replace(node, name=""))
+
     def noted(self, node: Node, note: str) -> Tree:
         """With a new note at a node; an empty one removes it."""
         return self._with(replace(node, note=note.strip()))
 
-    def pruned(self, node: Node, *, marked_too: bool = False) -> Tree:
+    def pruned(self, node: Node, *, marked_too: bool = False, whole_too: bool = False) -> Tree:
         """Without a node and all that was grown from it.
+
+        Args:
+            node: where the branch begins.
+            marked_too: whether something in it may be marked.
+            whole_too: whether it may be the whole tree.
 
         Raises:
             InputError: if something in the branch is marked, or nothing else is in the tree.
@@ -176,7 +187,7 @@ class Tree:
                 f"node {kept[0]} in that branch is marked; remove the mark (mark --off), "
                 "or add --marked-too"
             )
-        if len(gone) == len(self.nodes):
+        if len(gone) == len(self.nodes) and not whole_too:
             raise InputError(f"node {node} is the root of the whole tree; delete the file instead")
         numbers = {n.number for n in gone}
         return replace(self, nodes={k: n for k, n in self.nodes.items() if k not in numbers})

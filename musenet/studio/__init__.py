@@ -1,0 +1,1 @@
+"""The studio: a tree of music in a page on the user's own machine, and the same over HTTP."""

@@ -1,0 +1,118 @@
+"""What a job does: continue a node, with the options that its request gives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from musenet.generation.knob import from_json_values, knobs
+from musenet.generation.options import GenerateOptions
+from musenet.generation.session import Continuation
+from musenet.tree.grow import grow
+from musenet.tree.tree import Node
+from tokenizer.chords.chart import parse_chart
+from tokenizer.errors import InputError, unknown
+
+from .jobs import Job
+from .models import Weights
+from .workspace import Workspace
+
+ACTIONS = ("continue", "fill", "accompany")
+_TELL_SECONDS = 0.1
+
+
+class Actions:
+    """The jobs that the studio can do.
+
+    Args:
+        workspace: the tree that new music joins.
+        weights: what it is made with.
+    """
+
+    def __init__(self, workspace: Workspace, weights: Weights) -> None:
+        self._workspace = workspace
+        self._weights = weights
+
+    def job(self, node: Node, asked: dict[str, Any]) -> Job:
+        """The job that a request asks for.
+
+        Args:
+            node: where it starts.
+            asked: `{"action": …, "options": {…}}`.
+
+        Raises:
+            InputError: if there is no such action or option, or a value is wrong.
+        """
+        for name in asked:
+            if name not in ("action", "options"):
+                raise unknown("entry of a job", name, ("action", "options"))
+        action, given = asked.get("action"), asked.get("options", {})
+        if action not in ACTIONS:
+            raise unknown("action", str(action), ACTIONS)
+        if action != "continue":
+            raise InputError(f"these weights cannot {action}; only 'continue' is there")
+        if not isinstance(given, dict):
+            raise InputError('"options" is a JSON object, such as {"bars": 8}')
+        options = options_from(given)
+        return Job(node.number, action, lambda job: self._continue(job, options))
+
+    def _continue(self, job: Job, options: GenerateOptions) -> list[int]:
+        """Continue a node; what there is when the job is stopped is kept."""
+        node = self._workspace.tree.nodes.get(job.node)
+        if node is None:
+            raise InputError(f"node {job.node} was pruned before its music began")
+
+        def watch(continuation: Continuation, steps: Iterator[float]) -> None:
+            _follow(job, continuation, steps)
+
+        model = self._weights.name, self._weights.load()
+        grown = grow(node, model, options, watch)
+        if job.stopping:
+            grown = [_stopped(each) for each in grown if each.growth and each.growth.notes]
+        return [each.number for each in self._workspace.join(grown)]
+
+
+def options_from(given: dict[str, Any]) -> GenerateOptions:
+    """The options of a request, named as in Python; the seed is drawn if none is given.
+
+    Raises:
+        InputError: for an unknown option or a wrong value.
+    """
+    given = {name: value for name, value in given.items() if value is not None}
+    if isinstance(given.get("chords"), str):
+        parse_chart(given["chords"])  # a chart as text only: no path of a client is opened
+    for name, (_, knob) in knobs(GenerateOptions).items():
+        if knob.drawn is not None:
+            given.setdefault(name, knob.drawn())
+    return from_json_values(GenerateOptions, given)
+
+
+def _follow(job: Job, continuation: Continuation, steps: Iterator[float]) -> None:
+    """Take the steps of a continuation until it ends or the job is stopped, telling each note."""
+    begin, end = continuation.prompt.boundary, continuation.end
+    told = 0.0
+    for tick in steps:
+        for note in continuation.latest():
+            job.tell(
+                "note",
+                take=int(note["track"]),
+                start=int(note["start"]),
+                duration=int(note["duration"]),
+                pitch=int(note["pitch"]),
+                velocity=int(note["velocity"]),
+                program=int(note["program"]),
+            )
+        job.share = min(max((tick - begin) / max(end - begin, 1), 0.0), 1.0)
+        if (now := time.monotonic()) - told >= _TELL_SECONDS:
+            told = now
+            job.wake()
+        if job.stopping:
+            return
+
+
+def _stopped(node: Node) -> Node:
+    """A node whose music was stopped early."""
+    growth = node.growth
+    return node if growth is None else replace(node, growth=replace(growth, stopped=True))

@@ -1,0 +1,63 @@
+"""The studio as a web application: the page, and below `/api/v1` what scripts use too."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount, Route
+
+from tokenizer.errors import InputError
+
+from .about import info
+from .actions import Actions
+from .answers import answer, refused
+from .download_routes import DownloadRoutes
+from .guard import Guard
+from .job_routes import JobRoutes
+from .jobs import Jobs
+from .models import Weights
+from .page_routes import page_routes
+from .tree_routes import TreeRoutes
+from .workspace import Workspace
+
+API = "/api/v1"
+
+
+def make_app(
+    workspace: Workspace,
+    weights: Weights,
+    jobs: Jobs,
+    token: str,
+    port: int,
+    *,
+    page: bool = True,
+) -> Starlette:
+    """The application.
+
+    Args:
+        workspace: the tree and its file.
+        weights: what music is made with.
+        jobs: the queue of what is made.
+        token: the secret that every request needs.
+        port: that the server listens on.
+        page: whether there is a page, or the interface alone.
+    """
+
+    def about(_: Request) -> Response:
+        return answer(info(weights.name, weights.tokenizer))
+
+    routes = [
+        Route("/info", about),
+        *TreeRoutes(workspace).routes,
+        *JobRoutes(workspace, jobs, Actions(workspace, weights)).routes,
+        *DownloadRoutes(workspace).routes,
+    ]
+    errors = (HTTPException, InputError, Exception)
+    return Starlette(
+        routes=[Mount(API, routes=routes), *(page_routes() if page else ())],
+        middleware=[Middleware(Guard, token=token, port=port)],
+        exception_handlers=dict.fromkeys(errors, refused),
+    )

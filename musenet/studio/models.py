@@ -1,0 +1,59 @@
+"""The weights that the studio makes music with: read once, ready before the first request."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from functools import cached_property
+
+import torch
+
+from musenet.decoding.engines import make_decoder
+from musenet.model.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.errors import InputError
+
+
+class Weights:
+    """A checkpoint by name.
+
+    Args:
+        name: of a bundled model, or a checkpoint folder.
+
+    Raises:
+        InputError: if there is none.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._loaded: Checkpoint | None = None
+        self._folder = checkpoint_folder(name)
+
+    def use(self, checkpoint: Checkpoint) -> None:
+        """Take a checkpoint that is loaded already."""
+        self._loaded = checkpoint
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer, which is read without the weights."""
+        return Tokenizer.load(self._folder / "tokenizer.json")
+
+    def load(self) -> Checkpoint:
+        """The checkpoint; read when it is first needed.
+
+        Raises:
+            InputError: if it is damaged or of another version.
+        """
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = load_checkpoint(self.name)
+            return self._loaded
+
+    def warm(self) -> None:
+        """Load the checkpoint and prepare its decoder, so that the first note comes at once.
+
+        What is wrong with it is said where it is used.
+        """
+        with contextlib.suppress(InputError), torch.inference_mode():
+            make_decoder(self.load().model, 1, "auto")
