@@ -24,7 +24,8 @@ def test_a_midi_file_becomes_a_node_that_is_saved(studio: Studio) -> None:
     assert {k: node[k] for k in ("id", "parent", "kind", "title", "bars", "notes")} == {
         "id": 1, "parent": None, "kind": "prompt", "title": "folk", "bars": 8, "notes": 128,
     }  # fmt: skip
-    assert node["seconds"] == pytest.approx(mido.MidiFile(FOLK).length, abs=0.01)
+    tempo = next(m.tempo for m in mido.MidiFile(FOLK).tracks[0] if m.type == "set_tempo")
+    assert node["seconds"] == pytest.approx(8 * 3 * tempo / 1e6)  # to the bar line
     assert read_tree(studio.workspace.path).nodes[1].data == FOLK.read_bytes()
 
 
