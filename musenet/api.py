@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from musenet.generation.fill import Fill, Take
-from musenet.generation.fill_options import FillOptions
+from musenet.generation.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.holed import Piece, read_piece
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from musenet.generation.keywords import FillKeywords, Keywords
+    from musenet.generation.keywords import AccompanyKeywords, FillKeywords, Keywords
 
 AnySong = str | os.PathLike[str] | Score | Piece
 AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
@@ -189,6 +189,21 @@ class Model:
             TypeError: for an unknown keyword, with the nearest one.
         """
         return fill(self.checkpoint, song, FillOptions.from_keywords(**options))
+
+    def accompany(self, song: AnySong, **options: Unpack[AccompanyKeywords]) -> list[FilledSong]:
+        """Write parts over the whole length of a song: one song per variation.
+
+            model.accompany("tune.mid", instruments="drums,bass,piano", styles="bossa nova")
+
+        Args:
+            song: a path, a score or a `Piece`.
+            options: fields of `AccompanyOptions`, also in the notation of the command line.
+
+        Raises:
+            InputError: if the song cannot be read or the request cannot be met.
+            TypeError: for an unknown keyword, with the nearest one.
+        """
+        return fill(self.checkpoint, song, AccompanyOptions.from_keywords(**options).as_fill())
 
 
 def load(

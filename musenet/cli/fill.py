@@ -48,9 +48,32 @@ def fill(
     ] = None,
 ) -> None:
     """Write some bars of a song anew; all else of the file stays as it is."""
+    run(song, options, out, weights, best_of(candidates, keep, options.variations), candidates)
+
+
+def run(
+    song: Path,
+    options: FillOptions,
+    out: Path,
+    weights: str,
+    keep: int | None,
+    candidates: int | None,
+) -> None:
+    """Check, read, load and fill; the cheapest checks come first.
+
+    Args:
+        song: a MIDI file.
+        options: of the music.
+        out: the MIDI file to write, or a folder.
+        weights: a name or a checkpoint folder.
+        keep: how many of the best variations to write; None for all.
+        candidates: how many to make, or None for the variations of the options.
+
+    Raises:
+        InputError: before anything is written.
+    """
     from musenet.generation.holed import read_piece
 
-    kept = best_of(candidates, keep, options.variations)
     if candidates is not None:
         options = replace(options, variations=tuple(range(1, candidates + 1)))
     target = checked_target(song, out)
@@ -60,7 +83,7 @@ def fill(
     checkpoint = load_checkpoint(weights)
     from musenet.generation.fill import Fill
 
-    make(Fill(checkpoint, piece, options), target, kept)
+    make(Fill(checkpoint, piece, options), target, keep)
 
 
 def checked_target(song: Path, out: Path) -> Path:

@@ -15,6 +15,7 @@ from musenet import __version__
 from tokenizer.errors import InputError
 from tokenizer.files import advice
 
+from .accompany import accompany
 from .bands import bands
 from .dataset import dataset
 from .evaluate import embeddings, evaluate
@@ -58,6 +59,7 @@ def _musenet(
 _COMMANDS = (
     generate,
     fill,
+    accompany,
     replay,
     studio,
     train,

@@ -217,11 +217,12 @@ def replaced(
     new = new[np.argsort(new["start"], kind="stable")]
     owners = np.zeros((len(new), 2), dtype=np.int64)  # track, port × 16 + channel
     inserted: dict[int, list[Event]] = defaultdict(list)
+    places = here.spots if spots is None else spots
     own_parts: list[Part] = []  # on new tracks
     for begin, end in stretches:
         inside = np.flatnonzero((new["start"] >= begin) & (new["start"] < end))
         new["duration"][inside] = np.clip(new["duration"][inside], 1, end - new["start"][inside])
-        parts = [_part(here, spot, begin) for spot in (spots or here.spots)] + own_parts
+        parts = [_part(here, spot, begin) for spot in places] + own_parts
         for program in np.unique(new["program"][inside]).tolist():
             own = inside[new["program"][inside] == program]
             mine = [part for part in parts if part.program == program]

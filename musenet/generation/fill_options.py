@@ -1,8 +1,8 @@
-"""The options of a request to fill holes, each declared once for every interface."""
+"""The options of requests to fill holes and to accompany, declared once for every interface."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated
 
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -39,13 +39,36 @@ from .shared_options import (
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from .keywords import FillKeywords
+    from .keywords import AccompanyKeywords, FillKeywords
 
 _HOLE, _PARTS = "Hole", "Parts"
 
 
 @dataclass(frozen=True)
-class FillOptions(SharedOptions):
+class EditOptions(SharedOptions):
+    """What all requests to write in a song have in common."""
+
+    composer: ComposerKnob = None
+    styles: StylesKnob = ()
+    instrument_balance: BalanceKnob = InstrumentBalance.strength
+    style_penalty: StyleKnob = StylePenalty.strength
+    polyphony: PolyphonyKnob = None
+    density: DensityKnob = None
+    unisons: UnisonsKnob = True
+    scale: ScaleKnob = None
+    temperature: TemperatureKnob = None
+    top_k: TopKKnob = None
+    top_p: TopPKnob = None
+    min_p: MinPKnob = None
+    loop_penalty: LoopKnob = LoopPenalty.strength
+    overlap: OverlapKnob = 0.5
+    seed: SeedKnob = 0
+    engine: EngineKnob = "auto"
+    variations: VariationsKnob = (1,)
+
+
+@dataclass(frozen=True)
+class FillOptions(EditOptions):
     """A request to fill holes in a song.
 
     `bars` holds the first and the last bar of each hole, counted from 1; without it the hole lies
@@ -110,23 +133,18 @@ class FillOptions(SharedOptions):
             shown="all that play there",
         ),
     ] = ()
-    composer: ComposerKnob = None
-    styles: StylesKnob = ()
-    instrument_balance: BalanceKnob = InstrumentBalance.strength
-    style_penalty: StyleKnob = StylePenalty.strength
-    polyphony: PolyphonyKnob = None
-    density: DensityKnob = None
-    unisons: UnisonsKnob = True
-    scale: ScaleKnob = None
-    temperature: TemperatureKnob = None
-    top_k: TopKKnob = None
-    top_p: TopPKnob = None
-    min_p: MinPKnob = None
-    loop_penalty: LoopKnob = LoopPenalty.strength
-    overlap: OverlapKnob = 0.5
-    seed: SeedKnob = 0
-    engine: EngineKnob = "auto"
-    variations: VariationsKnob = (1,)
+    added: Annotated[
+        tuple[int, ...],
+        Knob(
+            "Write these instruments on new tracks, beside all that stands, such as strings.",
+            _PARTS,
+            parse=parse.programs,
+            accepts=Names,
+            typed=list[str],
+            flags=("--add",),
+            shown="none",
+        ),
+    ] = ()
 
     def __post_init__(self) -> None:
         """Reject contradictory or out-of-range options."""
@@ -134,8 +152,11 @@ class FillOptions(SharedOptions):
             raise InputError("--bars and --from/--to exclude each other; give one of them")
         if not (self.bars or self.begin or self.stop):
             raise InputError("no hole is given; add --bars 5-8, or --from 0:10 --to 0:20")
-        if self.instruments and self.tracks:
-            raise InputError("--instruments and --tracks exclude each other; give one of them")
+        if self.instruments and (self.tracks or self.added):
+            raise InputError(
+                "--instruments writes parts of the song anew, so it excludes --tracks and --add; "
+                "give one of them"
+            )
         self.check_shared()
 
     @classmethod
@@ -151,3 +172,55 @@ class FillOptions(SharedOptions):
     def completed(self, engine: str) -> Self:
         """With the defaults of sampling and the engine filled in, for the recipe."""
         return replace(self, engine=engine, **stated_filters(self.filters(NATURAL)))
+
+
+@dataclass(frozen=True)
+class AccompanyOptions(EditOptions):
+    """A request for parts over the whole length of a song; see the help of each field."""
+
+    instruments: Annotated[
+        tuple[int, ...],
+        Knob(
+            "Parts to write on new tracks, such as drums,bass,piano.",
+            _PARTS,
+            parse=parse.programs,
+            accepts=Names,
+            typed=list[str],
+            flags=("--instrument", "--instruments", "--add"),
+            shown="none",
+        ),
+    ] = ()
+    tracks: Annotated[
+        tuple[str, ...],
+        Knob(
+            "Tracks to write anew from beginning to end, by name or number, such as Bass.",
+            _PARTS,
+            parse=parse.track_names,
+            accepts=Names,
+            typed=list[str],
+            flags=("--replace",),
+            shown="none",
+        ),
+    ] = ()
+
+    def __post_init__(self) -> None:
+        """Reject contradictory or out-of-range options."""
+        if not (self.instruments or self.tracks):
+            raise InputError(
+                "no part is named; add --instruments drums,bass,piano, or --replace with a track"
+            )
+        self.check_shared()
+
+    @classmethod
+    def from_keywords(cls, **given: Unpack[AccompanyKeywords]) -> Self:
+        """The options given by keywords; see `FillOptions.from_keywords`."""
+        return from_keywords(cls, given)
+
+    def as_fill(self) -> FillOptions:
+        """The same request as one hole from the first bar to the last."""
+        same = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name != "instruments"
+        }
+        return FillOptions(begin=Place(bar=1), added=self.instruments, **same)

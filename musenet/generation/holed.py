@@ -109,7 +109,7 @@ class HoledPiece:
 
     Attributes:
         holes: the first tick of each and the first after it, in order.
-        spots: the tracks and channels that new notes may go to; None for all.
+        spots: the tracks and channels that new notes may go to, besides new tracks; None for all.
         programs: the instruments that are written.
         gone: the notes that are taken out, `FILE_NOTES`.
 
@@ -132,6 +132,10 @@ class HoledPiece:
             inside &= np.array([place in self.spots for place in places], dtype=bool)
             begins = [begin for begin, _ in self.holes]
             programs = {found.program_at(spot, tick) for spot in self.spots for tick in begins}
+        elif options.added:
+            self.spots = ()
+            inside[:] = False
+            programs = set()
         elif options.instruments:
             inside &= np.isin(notes["program"], options.instruments)
             programs = set(options.instruments)
@@ -139,7 +143,7 @@ class HoledPiece:
             playing = notes["program"][inside] if inside.any() else notes["program"]
             programs = set(playing.tolist())
         self.gone: Array = notes[inside]
-        self.programs = tuple(sorted(programs))
+        self.programs = tuple(sorted({*programs, *options.added}))
 
     @cached_property
     def given(self) -> Score:

@@ -57,3 +57,11 @@ class FillKeywords(SharedKeywords, total=False):
     stop: Place | int | str | None
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names
+    added: tuple[int, ...] | Names
+
+
+class AccompanyKeywords(SharedKeywords, total=False):
+    """The same of `AccompanyOptions`."""
+
+    instruments: tuple[int, ...] | Names
+    tracks: tuple[str, ...] | Names

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from inspect import get_annotations
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -53,7 +54,7 @@ _known: dict[Any, dict[str, tuple[Any, Knob]]] = {}
 
 
 def knobs(kind: type[Any]) -> dict[str, tuple[Any, Knob]]:
-    """The type and the knob of each field of a dataclass, in order.
+    """The type and the knob of each field of a dataclass, in order, inherited ones last.
 
     Raises:
         TypeError: if a field has no knob.
@@ -62,7 +63,8 @@ def knobs(kind: type[Any]) -> dict[str, tuple[Any, Knob]]:
         return _known[kind]
     hints = get_type_hints(kind, include_extras=True)
     found = {}
-    for field in fields(kind):
+    own = get_annotations(kind)
+    for field in sorted(fields(kind), key=lambda field: field.name not in own):
         hint = hints[field.name]
         said = get_args(hint)[1:] if get_origin(hint) is Annotated else ()
         knob = next((each for each in said if isinstance(each, Knob)), None)

@@ -220,9 +220,9 @@ class Grammar:
         return mask
 
     def _narrowed(self, mask: Mask, wanted: Mask, reason: str) -> Mask:
-        """Both masks combined, except in rows where nothing would be left: those keep `mask`."""
+        """Both masks combined, except in rows where that leaves nothing: those keep `mask`."""
         both = mask & wanted
-        empty = ~both.any(axis=1)
+        empty = mask.any(axis=1) & ~both.any(axis=1)
         if empty.any():
             both[empty] = mask[empty]
             self.relaxed[reason] += int(empty.sum())

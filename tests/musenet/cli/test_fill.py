@@ -65,6 +65,26 @@ def test_the_best_takes_are_kept_with_reasons(
     assert alone.read_bytes() == out.read_bytes()
 
 
+def test_parts_are_written_under_a_tune(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, again = tmp_path / "band.mid", tmp_path / "again.mid"
+    assert run("accompany", FOLK, "--instruments", "bass", "--seed", 3, "--out", out) == 0
+    said = capsys.readouterr().out
+    assert "Electric Bass (finger)" in said
+    assert "relaxed" not in said
+    old, new = read(FOLK), read(out)
+    assert [track.program for track in new.tracks][: len(old.tracks)] == [
+        track.program for track in old.tracks
+    ]
+    assert len(new.notes) >= len(old.notes)
+    assert run("replay", out, "--out", again) == 0
+    assert again.read_bytes() == out.read_bytes()
+    capsys.readouterr()
+    assert run("accompany", FOLK, "--out", out) == 2
+    assert "no part is named" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

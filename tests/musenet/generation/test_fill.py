@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from musenet.generation.fill import Fill, Take
-from musenet.generation.fill_options import FillOptions
+from musenet.generation.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.holed import Piece, read_piece
 from musenet.generation.parse import Place
 from musenet.generation.recipe import FillRecipe, read_recipe, unfilled
@@ -219,6 +219,31 @@ def test_an_instrument_that_is_not_there_gets_a_track(tiny: Checkpoint) -> None:
     assert {m.channel for m in track if m.type == "note_on"} == {3}
     assert [m.program for m in track if m.type == "program_change"] == [33]
     assert Counter(take.new["program"].tolist()).keys() == {33}
+
+
+@pytest.mark.parametrize("program", [33, 40, 128])
+def test_parts_are_added_on_new_tracks(tiny: Checkpoint, program: int) -> None:
+    """Also where the song has the instrument already; from the first bar to the last."""
+    piece = song()
+    options = AccompanyOptions(instruments=(program,), seed=1, temperature=5.0, top_p=1.0)
+    take = filled(tiny, piece, options.as_fill())[0]
+    check_outside(piece.data, take.data, [(0, 8 * BAR)], set())
+    tracks = mido.MidiFile(file=io.BytesIO(take.data)).tracks
+    assert len(tracks) == 6
+    channels = {m.channel for m in tracks[5] if m.type == "note_on"}
+    assert channels == ({9} if program == 128 else {3})
+    assert take.notes > 0
+    assert set(take.new["track"].tolist()) == {5}
+    assert set(take.new["program"].tolist()) == {program}
+
+
+def test_a_track_is_written_anew(tiny: Checkpoint) -> None:
+    piece = song()
+    options = AccompanyOptions(tracks=("Violin II",), seed=1, temperature=5.0, top_p=1.0)
+    take = filled(tiny, piece, options.as_fill())[0]
+    check_outside(piece.data, take.data, [(0, 8 * BAR)], {3})
+    notes, _ = notes_and_rest(tracks_of(take.data)[3])
+    assert len(notes) == take.notes > 0
 
 
 def test_several_holes_one_after_another(tiny: Checkpoint) -> None:

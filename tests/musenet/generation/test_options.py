@@ -7,8 +7,8 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from musenet.generation.fill_options import FillOptions
-from musenet.generation.keywords import FillKeywords, Keywords
+from musenet.generation.fill_options import AccompanyOptions, FillOptions
+from musenet.generation.keywords import AccompanyKeywords, FillKeywords, Keywords
 from musenet.generation.knob import keywords, knobs
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
@@ -72,6 +72,7 @@ def test_every_keyword_is_tried_above_and_told_on_the_page() -> None:
 def test_editors_know_the_keywords_and_their_types() -> None:
     assert get_type_hints(Keywords) == keywords(GenerateOptions)
     assert get_type_hints(FillKeywords) == keywords(FillOptions)
+    assert get_type_hints(AccompanyKeywords) == keywords(AccompanyOptions)
 
 
 def test_nothing_asked_for_is_the_default() -> None:
