@@ -40,7 +40,7 @@ export const shade = (velocity) => Math.min(SHADES - 1, Math.floor((velocity * S
 export function shades({ h, s, l }, quiet) {
   return Array.from({ length: SHADES }, (_, i) => {
     const strength = (i + 1) / SHADES;
-    const light = dark.matches ? l - 20 + 20 * strength : l + 22 - 22 * strength;
+    const light = dark.matches ? l - 16 + 16 * strength : l + 22 - 22 * strength;
     const saturation = quiet ? s * 0.42 : s * (0.7 + 0.3 * strength);
     return `hsl(${h} ${saturation.toFixed(0)}% ${light.toFixed(0)}%)`;
   });

@@ -35,7 +35,7 @@ const PIANO = { kind: "piano", gain: 0.75, release: 0.12, brightness: 0.55 };
 /** @type {Patch} */
 const ORGAN = { kind: "wave", gain: 0.26, release: 0.05, harmonics: DRAWBARS, attack: 0.008, sustain: 1, vibrato: 5, cutoff: 16 };
 /** @type {Patch} */
-const GUITAR = { kind: "pluck", gain: 0.62, release: 0.12, brightness: 0.45, halving: 0.55, place: 0.19 };
+const GUITAR = { kind: "pluck", gain: 0.85, release: 0.12, brightness: 0.45, halving: 0.55, place: 0.19 };
 /** @type {Patch} */
 const BASS = { kind: "pluck", gain: 0.95, release: 0.08, brightness: 0.22, halving: 0.5, place: 0.23 };
 /** @type {Patch} */
@@ -55,7 +55,7 @@ const LEAD = { kind: "wave", gain: 0.17, release: 0.07, shape: "square", attack:
 /** @type {Patch} */
 const PAD = { kind: "wave", gain: 0.15, release: 0.7, shape: "sawtooth", attack: 0.35, sustain: 1, voices: 3, detune: 16, cutoff: 3, sweep: 1.5, vibrato: 4 };
 /** @type {Patch} */
-const ETHNIC = { kind: "pluck", gain: 0.6, release: 0.15, brightness: 0.75, halving: 0.3, place: 0.09 };
+const ETHNIC = { kind: "pluck", gain: 0.8, release: 0.15, brightness: 0.75, halving: 0.3, place: 0.09 };
 /** @type {Patch} */
 const STRUCK = { kind: "modal", gain: 0.6, release: 0.3, modes: [[1, 1, 0.16], [1.6, 0.4, 0.07], [2.3, 0.2, 0.04]], knock: 0.3 };
 /** @type {Patch} */
@@ -74,8 +74,8 @@ const PROGRAMS = {
   3: { ...PIANO, brightness: 0.8, gain: 0.7 },
   4: { kind: "modal", gain: 0.7, release: 0.14, modes: [[1, 1, 0.9], [2, 0.16, 0.5], [14.1, 0.16, 0.05]], knock: 0.04 },
   5: { kind: "modal", gain: 0.65, release: 0.14, modes: [[1, 1, 0.8], [3, 0.22, 0.4], [14, 0.28, 0.12]], knock: 0.02 },
-  6: { ...ETHNIC, brightness: 0.95, halving: 0.5, place: 0.07, release: 0.06, gain: 0.5 },
-  7: { ...ETHNIC, brightness: 0.9, halving: 0.3, place: 0.12, release: 0.04, gain: 0.55 },
+  6: { ...ETHNIC, brightness: 0.95, halving: 0.5, place: 0.07, release: 0.06, gain: 0.8 },
+  7: { ...ETHNIC, brightness: 0.9, halving: 0.3, place: 0.12, release: 0.04, gain: 0.8 },
   8: { ...BELL, modes: [[1, 1, 0.4], [4, 0.25, 0.15], [7.1, 0.1, 0.06]] },
   9: BELL,
   10: { ...BELL, modes: [[1, 1, 0.5], [5.1, 0.3, 0.14], [2, 0.12, 0.3]] },
@@ -103,7 +103,7 @@ const PROGRAMS = {
   38: { ...LEAD, shape: "sawtooth", gain: 0.4, cutoff: 2, sweep: 9, vibrato: 0, decay: 0.18, sustain: 0.6 },
   39: { ...LEAD, shape: "square", gain: 0.32, cutoff: 2, sweep: 6, vibrato: 0, decay: 0.14, sustain: 0.6 },
   44: { ...ENSEMBLE, attack: 0.04, vibrato: 30 },
-  45: { ...GUITAR, brightness: 0.32, halving: 0.1, place: 0.3, release: 0.2, gain: 0.8 },
+  45: { ...GUITAR, brightness: 0.32, halving: 0.1, place: 0.3, release: 0.2, gain: 1.1 },
   46: { ...GUITAR, brightness: 0.35, halving: 0.9, place: 0.4, release: 0.5 },
   47: { kind: "modal", gain: 0.95, release: 0.6, modes: [[1, 1, 0.5], [1.5, 0.5, 0.35], [1.98, 0.3, 0.25], [2.44, 0.15, 0.2]], knock: 0.6 },
   50: { ...ENSEMBLE, cutoff: 7, detune: 16 },

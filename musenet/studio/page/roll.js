@@ -286,11 +286,12 @@ export class Roll extends EventTarget {
     this.dispatchEvent(new Event("view"));
   }
 
-  /** Brings a tick into view, as a page is turned. @param {number} tick */
+  /** Brings a tick into view, as a page is turned; not further than the music goes. @param {number} tick */
   follow(tick) {
     const seen = (this.width - KEYBOARD) / this.scale;
     if (tick >= this.left && tick < this.left + seen * 0.94) return;
-    this.left = Math.max(0, tick - seen * 0.08);
+    const most = Math.max(0, this.lastTick() - seen * 0.96);
+    this.left = Math.max(0, Math.min(tick - seen * 0.08, Math.max(most, tick - seen * 0.93)));
     this.draw();
     this.dispatchEvent(new Event("view"));
   }

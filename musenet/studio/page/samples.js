@@ -125,15 +125,15 @@ export function pluck(pitch, brightness, halving, place) {
     const whole = Math.floor(delay);
     const rest = delay - whole;
     const allpass = (1 - rest) / (1 + rest);
-    const string = new Float32Array(whole);
+    const excited = new Float32Array(whole);
     const random = noise();
-    let low = 0;
     for (let i = 0; i < whole; i++) {
-      low += (0.12 + 0.88 * brightness) * (random() - low);
-      string[i] = low;
+      // what a pick lets go: soft fingers leave a triangle, a hard one a step and some noise
+      const at = i / whole;
+      const triangle = at < place ? at / place : (1 - at) / (1 - place);
+      const step = at < place ? 1 - place : -place;
+      excited[i] = (1 - brightness) * (triangle - 0.5) + brightness * (step + 0.2 * random());
     }
-    const comb = Math.max(1, Math.floor(whole * place));
-    const excited = string.map((value, i) => value - string[(i - comb + whole) % whole]);
     const lasting = halving * 2 ** ((60 - pitch) / 22);
     const loss = 0.5 ** (1 / (lasting * f));
     let before = 0;

@@ -84,6 +84,8 @@ export class Session extends EventTarget {
     this.draft = null;
     /** @type {number | null} the node that the current one is compared with */
     this.compared = null;
+    /** @type {number | null} the prompt that the current node grew from */
+    this.origin = null;
     this.stop = () => {};
   }
 
@@ -168,12 +170,13 @@ export class Session extends EventTarget {
   /** Sees and hears another node; edits that were not kept become a node first. @param {Id} id */
   async select(id) {
     if (this.draft) await this.keep();
-    const before = this.current;
     this.current = id;
     const score = await this.scoreOf(id);
     if (this.current !== id) return; // another was selected meanwhile
     this.compared = null;
-    const another = this.root(before) !== this.root(id);
+    const origin = this.root(id);
+    const another = origin !== this.origin;
+    this.origin = origin;
     this.score = score;
     if (typeof id === "number") sessionStorage.setItem("node", String(id));
     this.tell("score", { another });
@@ -306,7 +309,7 @@ export class Session extends EventTarget {
     const next = this.find(wanted) ?? this.find(this.current) ?? this.nodes[this.nodes.length - 1];
     if (next) await this.select(next.id);
     else {
-      this.current = null;
+      this.current = this.origin = null;
       this.score = null;
       this.tell("score", { another: true });
     }

@@ -104,7 +104,8 @@ async function ask(action, options, only) {
 function barsMenu() {
   const menu = byId("bars-menu");
   const { bars, score } = roll;
-  menu.hidden = !bars || !score || typeof session.current !== "number";
+  const seen = bars && score && roll.x(score.barStart(bars.to + 1)) > 80 && roll.x(score.barStart(bars.from)) < roll.width - 20;
+  menu.hidden = !seen || typeof session.current !== "number";
   if (menu.hidden || !bars || !score) return;
   const button = (/** @type {string} */ text, /** @type {() => any} */ work) => el("button", { className: "quiet", onclick: () => attempt(work) }, text);
   menu.replaceChildren(

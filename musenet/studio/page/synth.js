@@ -108,6 +108,7 @@ export class Synth {
 
   /** Stops the oldest voice if there are too many, and hats that another hat closes. @param {number} when */
   makeRoom(when) {
+    if (this.voices.length > MOST_VOICES * 4) this.voices = this.voices.filter((voice) => voice.until > when - 1);
     let sounding = 0;
     for (const voice of this.voices) if (voice.until > when) sounding++;
     if (sounding < MOST_VOICES) return;
@@ -123,7 +124,7 @@ export class Synth {
       if (choke && voice.choke === choke && voice.until > when) this.stop(voice, when);
     }
     const source = new AudioBufferSourceNode(this.context, { buffer: sound });
-    const out = new GainNode(this.context, { gain: gain * (0.08 + 0.92 * loud) });
+    const out = new GainNode(this.context, { gain: 1.2 * gain * (0.08 + 0.92 * loud) });
     source.connect(out);
     source.start(when);
     return { gain: out, sources: [source], until: when + sound.duration, choke };
