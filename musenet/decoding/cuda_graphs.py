@@ -88,7 +88,7 @@ class GraphDecoder:
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.start`."""
-        lanes, several = torch.arange(len(self._row)), len(rows_NTF) > 1
+        lanes, several = torch.arange(len(self._row)), len(rows_NTF)
         self._cache.position = 0
         if rows_NTF.shape[1] > 1:
             for lane in range(len(rows_NTF)):
@@ -98,8 +98,9 @@ class GraphDecoder:
                     for x in (rows_NTF, columns_NTS)
                 )
                 self._model.trunk(rows, columns, single)
-                self._cache.copy_sequence(single, lanes[here] if several else lanes)
-        self.advance(rows_NTF[:, -1], columns_NTS[:, -1])
+                self._cache.copy_sequence(single, lanes[lane::several])
+        sequences = lanes.numpy() % several
+        self.advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""

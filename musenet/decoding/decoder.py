@@ -43,7 +43,10 @@ class Decoder(Protocol):
         """The position of the next row."""
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
-        """Start with rows and their structure: one sequence for all, or one for each."""
+        """Start with rows and their structure: one sequence for all, one for each, or N in turn.
+
+        Sequence b begins as sequence b modulo N of the rows.
+        """
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """Append one row to each sequence."""

@@ -49,9 +49,9 @@ class EagerDecoder:
             single = self._model.new_cache(1)
             rows, columns = self._tensor(rows_NTF[here]), self._tensor(columns_NTS[here])
             states.append(self._model.trunk(rows, columns, single)[:, -1])
-            mine = np.arange(self._lanes) if several == 1 else np.flatnonzero(self._copies == lane)
+            mine = np.flatnonzero(self._copies % several == lane)
             self._cache.copy_sequence(single, torch.from_numpy(mine))
-        self._state = torch.cat(states)[self._copies if several > 1 else [0] * self._lanes]
+        self._state = torch.cat(states)[self._copies % several]
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `Decoder.advance`."""

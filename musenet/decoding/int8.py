@@ -108,10 +108,11 @@ class Int8Decoder:
             keys.clear(rows_NTF.shape[1])
         if rows_NTF.shape[1] > 1:
             for lane in range(len(rows_NTF)):
-                everyone = slice(None) if len(rows_NTF) == 1 else slice(lane, lane + 1)
-                self._read(rows_NTF[lane, :-1], columns_NTS[lane, :-1], everyone)
+                mine = slice(lane, None, len(rows_NTF))
+                self._read(rows_NTF[lane, :-1], columns_NTS[lane, :-1], mine)
         self.position = rows_NTF.shape[1] - 1
-        self.advance(rows_NTF[:, -1], columns_NTS[:, -1])
+        sequences = np.arange(self._batch) % len(rows_NTF)
+        self.advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
     def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: slice) -> None:
         """Run the model on the first rows in one pass, and copy its cache."""

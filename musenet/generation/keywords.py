@@ -44,6 +44,7 @@ class Keywords(SharedKeywords, total=False):
     tempo: float | None
     meter: tuple[int, int] | str | None
     key: Key | str | None
+    guidance: float
     chords: str | None
     keep_chords: bool
     only_instruments: tuple[int, ...] | Names | None

@@ -27,6 +27,7 @@ from .shared_options import (
     ComposerKnob,
     DensityKnob,
     EngineKnob,
+    GuidanceKnob,
     LoopKnob,
     MinPKnob,
     OverlapKnob,
@@ -167,6 +168,7 @@ class GenerateOptions(SharedOptions):
             shown="the prompt's, or any without a prompt",
         ),
     ] = None
+    guidance: GuidanceKnob = 1.0
     chords: ChordsKnob = None
     keep_chords: Annotated[bool, Knob("Repeat the chords of the prompt.", _MUSIC, typed=bool)] = (
         False

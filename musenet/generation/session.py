@@ -119,6 +119,10 @@ class Continuation:
             raise InputError(
                 "--meter works only without a prompt: the meter of the prompt continues"
             )
+        if options.guidance != 1 and not (options.composer or options.styles):
+            raise InputError(
+                "--guidance strengthens composer and style; give --composer or --style too"
+            )
         self.bars = self.prompt.bars
         grid = self._tokenizer.vocabulary.grid
         self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
@@ -261,6 +265,7 @@ class Continuation:
             variations=options.variations,
             length=until if options.ending else None,
             may_end_at=early if options.ending else None,
+            guidance=options.guidance,
             overlap=options.overlap,
             processors=(
                 InstrumentBalance(options.instrument_balance, options.instruments),

@@ -72,6 +72,17 @@ StyleKnob = Annotated[
         typed=float,
     ),
 ]
+GuidanceKnob = Annotated[
+    float,
+    Knob(
+        "How strongly composer and style guide the music; 1 leaves it to the model, more costs "
+        "twice the time.",
+        _MUSIC,
+        low=0,
+        high=10,
+        typed=float,
+    ),
+]
 PolyphonyKnob = Annotated[
     int | None,
     Knob(

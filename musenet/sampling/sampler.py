@@ -18,7 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from musenet.decoding.decoder import Decoder
 from musenet.decoding.engines import make_decoder
+from musenet.decoding.guided import GuidedDecoder
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
@@ -55,6 +57,7 @@ class SamplerConfig:
             everything from the prompt on is drawn and nothing is given.
         length: the length of the piece in steps if it should end there, else None.
         may_end_at: the first step at which it may end, or None.
+        guidance: how strongly composer and styles guide, 1 as they are: `musenet.decoding.guided`.
         overlap: the share of the context that is kept when a window is full.
         engine: the decoder, see `musenet.decoding.engines`.
     """
@@ -72,6 +75,7 @@ class SamplerConfig:
     roles: Ints | None = None
     length: int | None = None
     may_end_at: int | None = None
+    guidance: float = 1.0
     overlap: float = 0.5
     engine: str = "auto"
 
@@ -177,7 +181,7 @@ class Sampler:
     @torch.inference_mode()
     def _sample(self) -> Iterator[SampledRows]:
         # Created with gradients off, so that single steps take the fast path.
-        self._decoder = make_decoder(self._model, self._batch, self._config.engine)
+        self._decoder = self._new_decoder()
         rows, columns = self._window.arrays()
         self._decoder.start(rows[:1], columns[:1])  # the same for all
         live = np.ones(self._batch, dtype=bool)
@@ -196,6 +200,13 @@ class Sampler:
                 return
             yield SampledRows(new, times, live, written)
             self._advance(new, columns)
+
+    def _new_decoder(self) -> Decoder:
+        config = self._config
+        if config.guidance == 1:
+            return make_decoder(self._model, self._batch, config.engine)
+        both = make_decoder(self._model, 2 * self._batch, config.engine)
+        return GuidedDecoder(both, self._vocabulary.guiding, config.guidance)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:
         """Sample the values `(B,)` of a field from logits `(B, V)`."""

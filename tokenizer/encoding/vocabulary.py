@@ -16,7 +16,7 @@ ones are appended, so that no value ever changes its meaning.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -212,14 +212,22 @@ class Vocabulary:
     @cached_property
     def opens(self) -> Mask:
         """Which values of field 0 may stand in the prefix."""
-        kinds = [name.partition(":")[0] in PREFIX_KINDS for name in self.controls]
-        return np.concatenate([np.zeros(self.first_control, dtype=bool), kinds])
+        return self._of_kinds(PREFIX_KINDS)
 
     @cached_property
     def chords(self) -> Mask:
         """Which values of field 0 are chords."""
-        kinds = [name.startswith("chord:") for name in self.controls]
-        return np.concatenate([np.zeros(self.first_control, dtype=bool), kinds])
+        return self._of_kinds(("chord",))
+
+    @cached_property
+    def guiding(self) -> Mask:
+        """Which values of field 0 are composers or styles."""
+        return self._of_kinds(("composer", "style"))
+
+    def _of_kinds(self, kinds: Collection[str]) -> Mask:
+        """Which values of field 0 are controls of some kinds."""
+        own = [name.partition(":")[0] in kinds for name in self.controls]
+        return np.concatenate([np.zeros(self.first_control, dtype=bool), own])
 
     def prefix_length(self, tokens: Tokens) -> int:
         """How many leading rows of tokens `(T, F)` are the control prefix."""

@@ -297,6 +297,7 @@ def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
         ({"composer": "chopan"}, "did you mean 'chopin'"),
         ({"styles": ("barock",)}, "did you mean 'baroque'"),
         ({"meter": (3, 4)}, "without a prompt"),
+        ({"guidance": 2.0}, "give --composer or --style"),
         ({"length": 5.0}, "already that long"),
     ],
 )
