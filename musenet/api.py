@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from musenet.generation.fill import Fill, Take
 from musenet.generation.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.holed import Piece, read_piece
 from musenet.generation.options import GenerateOptions
+from musenet.generation.piece import Piece, read_piece
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint

@@ -72,7 +72,7 @@ def run(
     Raises:
         InputError: before anything is written.
     """
-    from musenet.generation.holed import read_piece
+    from musenet.generation.piece import read_piece
 
     if candidates is not None:
         options = replace(options, variations=tuple(range(1, candidates + 1)))

@@ -21,7 +21,7 @@ from tokenizer.midi import smf
 from tokenizer.midi.events import META, Event, File
 from tokenizer.midi.smf import NOTE_OFF, NOTE_ON, PROGRAM
 from tokenizer.midi.to_score import drum_channels
-from tokenizer.score.columns import disjoint_notes
+from tokenizer.score.columns import NOTES, disjoint_notes
 from tokenizer.typing import Array, Integers, Notes
 
 from .merge import Part, new_part, note_events, shared_out
@@ -243,13 +243,33 @@ def replaced(
         for track in np.unique(clear["track"]).tolist():
             inserted[track] += note_events(clear[clear["track"] == track], place & 15)
     added = {track: _insert(changed, track, events) for track, events in inserted.items()}
-    removed = {
-        track: [(n, file.tracks[track][n].tick, file.tracks[track][n].data.hex()) for n in numbers]
-        for track, numbers in ((t, sorted(of)) for t, of in _events_of(gone).items())
-    }
+    removed = _removed(file, gone)
     notes = np.concatenate(written)
     edit = Edit(len(file.tracks), removed, added)
     return changed, edit, notes[np.argsort(notes["start"], kind="stable")]
+
+
+def repitched(file: File, notes: Array, pitches: Integers) -> tuple[File, Edit, Notes]:
+    """A file in which some of its `FILE_NOTES` have other pitches, and nothing else is changed.
+
+    Returns:
+        What `replaced` returns.
+    """
+    tracks = [[*track] for track in file.tracks]
+    numbers = {track: sorted(of) for track, of in _events_of(notes).items()}
+    removed = _removed(file, notes)
+    for (track, on, off), pitch in zip(
+        notes[["track", "on", "off"]].tolist(), pitches.tolist(), strict=True
+    ):
+        for number in (on, off):
+            tick, data = tracks[track][number]
+            tracks[track][number] = Event(tick, data[:1] + bytes((pitch,)) + data[2:])
+    new = np.zeros(len(notes), NOTES)
+    for name in ("start", "velocity", "program", "track"):
+        new[name] = notes[name]
+    new["duration"], new["pitch"] = notes["end"] - notes["start"], pitches
+    edit = Edit(len(file.tracks), removed, numbers)
+    return File(file.division, tracks, file.end), edit, new
 
 
 def undo(file: File, edit: Edit) -> File:
@@ -280,6 +300,14 @@ def _events_of(notes: Array) -> dict[int, set[int]]:
     for track, on, off in notes[["track", "on", "off"]].tolist():
         found[track] |= {on, off}
     return found
+
+
+def _removed(file: File, notes: Array) -> dict[int, list[tuple[int, int, str]]]:
+    """The events of notes as an `Edit` has them."""
+    return {
+        track: [(n, file.tracks[track][n].tick, file.tracks[track][n].data.hex()) for n in numbers]
+        for track, numbers in ((t, sorted(of)) for t, of in _events_of(notes).items())
+    }
 
 
 def _without(here: FileNotes, gone: Array) -> Array:

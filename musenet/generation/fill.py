@@ -16,7 +16,7 @@ import numpy as np
 from musenet import __version__
 from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
-from musenet.export.replace_notes import replaced
+from musenet.export.replace_notes import repitched, replaced
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -25,6 +25,7 @@ from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
 from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.structure import ROLE
+from tokenizer.encoding.vocabulary import PITCH
 from tokenizer.errors import InputError
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
@@ -33,11 +34,12 @@ from tokenizer.midi.read import read
 from tokenizer.midi.smf import TEXT
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
-from tokenizer.typing import Notes
+from tokenizer.typing import Notes, Steps, Tokens
 
 from .conditions import DEFAULT_TEMPO, check_names
 from .fill_options import FillOptions
-from .holed import HoledPiece, Piece
+from .holed import HoledPiece
+from .piece import Piece
 from .recipe import FillRecipe
 from .shared_options import NATURAL
 
@@ -140,9 +142,14 @@ class Fill:
 
     def _take(self, index: int) -> Take:
         holed, piece = self.holed, self.piece
-        file, edit, notes = replaced(
-            piece.file, piece.notes, holed.gone, self._written(index), holed.holes, holed.spots
-        )
+        rows, times = self._rows(index)
+        if self.options.keep_rhythm:
+            file, edit, notes = repitched(piece.file, holed.gone, rows[:, PITCH] - 1)
+        else:
+            new = self._placed(rows, times)
+            file, edit, notes = replaced(
+                piece.file, piece.notes, holed.gone, new, holed.holes, holed.spots
+            )
         recipe = FillRecipe(
             program=__version__,
             weights=self._checkpoint.hash,
@@ -161,8 +168,8 @@ class Fill:
             recipe=recipe,
         )
 
-    def _written(self, index: int) -> Notes:
-        """The notes that a variation writes into the holes, in ticks of the file."""
+    def _rows(self, index: int) -> tuple[Tokens, Steps]:
+        """The rows `(N, 5)` of the notes that a variation writes, and their times in steps."""
         vocabulary = self._tokenizer.vocabulary
         lanes = [
             (one.rows[index], one.times[index])
@@ -170,7 +177,10 @@ class Fill:
             if one.live[index] and one.written[index] and vocabulary.is_note(one.rows[index])
         ]
         rows = np.array([row for row, _ in lanes], dtype=np.int16).reshape(-1, 5)
-        times = np.array([time for _, time in lanes], dtype=np.int64)
+        return rows, np.array([time for _, time in lanes], dtype=np.int64)
+
+    def _placed(self, rows: Tokens, times: Steps) -> Notes:
+        """The notes of rows, in ticks of the file."""
         notes = self._tokenizer.decode_notes(rows, times, self._clock)
         # Holes need not begin and end on the grid.
         for begin, end in self.holes:

@@ -145,6 +145,25 @@ class FillOptions(EditOptions):
             shown="none",
         ),
     ] = ()
+    keep_rhythm: Annotated[
+        bool,
+        Knob(
+            "Write only the pitches anew: each note keeps its start, length, loudness and track.",
+            _HOLE,
+            typed=bool,
+        ),
+    ] = False
+    distance: Annotated[
+        float | None,
+        Knob(
+            "Share of the hole's notes to write anew; the others stand.",
+            _HOLE,
+            low=0,
+            high=1,
+            typed=float,
+            shown="all",
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
         """Reject contradictory or out-of-range options."""
@@ -157,6 +176,8 @@ class FillOptions(EditOptions):
                 "--instruments writes parts of the song anew, so it excludes --tracks and --add; "
                 "give one of them"
             )
+        if self.keep_rhythm and self.added:
+            raise InputError("--keep-rhythm needs notes that stand there, so it excludes --add")
         self.check_shared()
 
     @classmethod

@@ -8,16 +8,12 @@ are given: a note that begins before a hole sounds on.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from musenet.export.merge import track_name
-from musenet.export.replace_notes import FileNotes, Spot, file_notes, spots_of, without_notes
+from musenet.export.replace_notes import Spot, spots_of, without_notes
 from musenet.sampling.given import Stretch
 from tokenizer.encoding.compound import Events, encode_events, row_times
 from tokenizer.encoding.grid import GridClock
@@ -25,79 +21,17 @@ from tokenizer.encoding.holes import Hole, between, events_of, told_after
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError, unknown
 from tokenizer.midi import events
-from tokenizer.midi.read import read, to_bytes
-from tokenizer.score.bars import Bars
+from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Array, Tokens
 
 from .fill_options import FillOptions
-from .prompt import plain_file, read_file, tick_of
+from .kept_rhythm import rhythm_of, row_order
+from .piece import Piece
+from .prompt import tick_of
 
 AFTER_BARS = 2
 """How many bars after a hole are told, as many as training tells at most."""
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A user's file.
-
-    Attributes:
-        name: without suffix, for titles and file names.
-        said: its name in error messages.
-        data: its bytes, or those of its music where these have to be interpreted.
-        digest: the first 12 hexadecimal digits of the SHA-256 of the file.
-    """
-
-    name: str
-    said: str
-    data: bytes
-    digest: str
-
-    @cached_property
-    def file(self) -> events.File:
-        """Its events."""
-        return events.parse(self.data)
-
-    @cached_property
-    def score(self) -> Score:
-        """Its music, in its ticks."""
-        return read(self.data)
-
-    @cached_property
-    def notes(self) -> FileNotes:
-        """Its notes as events."""
-        return file_notes(self.file)
-
-    @cached_property
-    def bars(self) -> Bars:
-        """Its bar lines."""
-        return Bars(self.score.time_signatures, self.score.ticks_per_quarter)
-
-    @property
-    def end(self) -> int:
-        """The tick at which its music or the file ends, whichever is later."""
-        return max(self.score.end, self.file.end)
-
-
-def read_piece(path: str | os.PathLike[str] | Score) -> Piece:
-    """Read a MIDI file that is to be changed.
-
-    Raises:
-        MidiError: if it is no MIDI file, or a damaged one.
-        InputError: if it cannot be read, or has no notes.
-    """
-    if isinstance(path, Score):
-        data, score, name, said = to_bytes(path), path, "score", "the score"
-    else:
-        (data, score), name, said = read_file(path), Path(path).stem, str(path)
-    if not len(score.notes):
-        raise InputError(f"{said} has no notes; give a song with music around the hole")
-    digest = hashlib.sha256(data).hexdigest()[:12]
-    try:
-        plain = events.parse(data).division == score.ticks_per_quarter
-    except events.UnsupportedMidi:
-        plain = False
-    return Piece(name, said, data if plain else events.dump(plain_file(data, score)), digest)
 
 
 class HoledPiece:
@@ -111,7 +45,7 @@ class HoledPiece:
         holes: the first tick of each and the first after it, in order.
         spots: the tracks and channels that new notes may go to, besides new tracks; None for all.
         programs: the instruments that are written.
-        gone: the notes that are taken out, `FILE_NOTES`.
+        gone: the notes that are taken out or get other pitches, `FILE_NOTES`.
 
     Raises:
         InputError: if a hole lies outside of the piece, or a track is not there.
@@ -142,7 +76,10 @@ class HoledPiece:
         else:
             playing = notes["program"][inside] if inside.any() else notes["program"]
             programs = set(playing.tolist())
-        self.gone: Array = notes[inside]
+        self.gone: Array = _some(notes[inside], options)
+        self._keep_rhythm = options.keep_rhythm
+        if options.keep_rhythm and not len(self.gone):
+            raise InputError("there are no notes in the hole whose rhythm could be kept")
         self.programs = tuple(sorted({*programs, *options.added}))
 
     @cached_property
@@ -154,6 +91,8 @@ class HoledPiece:
         """What a sampler is told: the rows `(T, 5)` before the first hole, and the holes."""
         vocabulary = tokenizer.vocabulary
         clock = GridClock(self.piece.score, vocabulary.grid)
+        if self._keep_rhythm:
+            self.gone = self.gone[row_order(self.piece, self.gone, tokenizer)]
         body = tokenizer.body(self.given)
         music = events_of(body, row_times(body, vocabulary), vocabulary)
         found: list[Stretch] = []
@@ -165,7 +104,11 @@ class HoledPiece:
             before = between(music, reached, begin)
             told = told_after(music, end, max(end, clock.step(self._told_until(ticks[1]))))
             hole = Hole(begin, end, self.programs, between(music, begin, end), told)
-            found.append(Stretch.of(hole, before if found else None))
+            rhythm = None
+            if self._keep_rhythm:
+                mine = (self.gone["start"] >= ticks[0]) & (self.gone["start"] < ticks[1])
+                rhythm = rhythm_of(self.piece, self.gone, mine, (begin, end), tokenizer)
+            found.append(Stretch.of(hole, before if found else None, rhythm))
             past, reached = past or before, end
         assert past is not None
         return encode_events(past, vocabulary), tuple(found)
@@ -175,6 +118,14 @@ class HoledPiece:
         bars = self.piece.bars
         last = bars.number(end)
         return bars.tick(last + AFTER_BARS + (bars.tick(last) < end))
+
+
+def _some(notes: Array, options: FillOptions) -> Array:
+    """The share of notes that is written anew, drawn from the request's seed."""
+    if options.distance is None:
+        return notes
+    drawn = np.random.default_rng(options.seed).permutation(len(notes))
+    return notes[np.sort(drawn[: round(options.distance * len(notes))])]
 
 
 def _holes(piece: Piece, options: FillOptions) -> tuple[tuple[int, int], ...]:

@@ -59,6 +59,8 @@ class FillKeywords(SharedKeywords, total=False):
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names
     added: tuple[int, ...] | Names
+    keep_rhythm: bool
+    distance: float | None
 
 
 class AccompanyKeywords(SharedKeywords, total=False):

@@ -22,8 +22,8 @@ from tokenizer.midi.read import read
 from tokenizer.midi.smf import TEXT
 
 from .fill_options import FillOptions
-from .holed import Piece
 from .options import GenerateOptions
+from .piece import Piece
 from .prompt import Prompt, between, read_file
 
 RECIPE = "MuseNet recipe "

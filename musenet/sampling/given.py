@@ -20,10 +20,31 @@ from tokenizer.encoding.compound import Events
 from tokenizer.encoding.grid import REST_UNITS
 from tokenizer.encoding.holes import Hole, between, header, no_events, woven
 from tokenizer.encoding.structure import GIVEN, WRITTEN
-from tokenizer.encoding.vocabulary import INSTRUMENT, WAIT, Vocabulary
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Integers, Ints, Mask, Steps, Tokens
 
 _NEVER = 1 << 60
+
+
+@dataclass(frozen=True)
+class Rhythm:
+    """Notes whose pitch alone is drawn, in order of time, instrument and pitch.
+
+    Attributes:
+        events: the notes.
+        barred: values of the pitch field that each may not have.
+        beside: the earlier ones whose pitches each may not have.
+    """
+
+    events: Events
+    barred: tuple[tuple[int, ...], ...]
+    beside: tuple[tuple[int, ...], ...]
+
+    def above(self, index: int) -> int:
+        """How many more notes the instrument of a note starts at the same time, all higher."""
+        times, instruments = self.events.times, self.events.notes[:, INSTRUMENT]
+        last = int(np.searchsorted(times, times[index], side="right"))
+        return int((instruments[index + 1 : last] == instruments[index]).sum())
 
 
 @dataclass(frozen=True)
@@ -37,6 +58,7 @@ class Stretch:
         hole: what its header tells; None for a continuation, which has no header.
         before: the music between the stretch before and this one. A stretch after another has
             a hole.
+        rhythm: all that is written in it, but for its pitches; None if everything is drawn.
     """
 
     begin: int
@@ -44,11 +66,12 @@ class Stretch:
     given: Events
     hole: Hole | None = None
     before: Events | None = None
+    rhythm: Rhythm | None = None
 
     @classmethod
-    def of(cls, hole: Hole, before: Events | None = None) -> Stretch:
+    def of(cls, hole: Hole, before: Events | None = None, rhythm: Rhythm | None = None) -> Stretch:
         """The stretch of a hole."""
-        return cls(hole.begin, hole.end, hole.given, hole, before)
+        return cls(hole.begin, hole.end, hole.given, hole, before, rhythm)
 
     def after(self, step: int) -> Stretch:
         """The stretch from a step in it on."""
@@ -77,12 +100,41 @@ class Decision:
         rows: `(B, 5)`, the rows where `fed`.
         roles: `(B,)` of all rows.
         openings: the rows to the next stretch of the continuations that go on to it.
+        pitches: the pitches that each continuation may not draw, and how many higher ones it must
+            leave, where only the pitch of the row that is fed is drawn.
     """
 
     fed: Mask
     rows: Tokens
     roles: Ints
     openings: dict[int, deque[_Row]]
+    pitches: dict[int, tuple[tuple[int, ...], int]]
+
+    @property
+    def written(self) -> Mask:
+        """`(B,)`, of which continuations the row is written, with all fields or the pitch alone."""
+        written = ~self.fed
+        written[list(self.pitches)] = True
+        return written
+
+    def narrow(self, field: int, allowed: Mask) -> None:
+        """Restrict the values `(B, V)` of a field to those of the rows that are fed, in place."""
+        fixed = self.fed.copy()
+        if field == PITCH:
+            fixed[list(self.pitches)] = False
+            for lane, (barred, above) in self.pitches.items():
+                _bar(allowed[lane], barred, above)
+        allowed[fixed] = False
+        allowed[fixed, self.rows[fixed, field]] = True
+
+
+def _bar(allowed: Mask, barred: tuple[int, ...], above: int) -> None:
+    """Take pitches, and then the highest ones, out of a mask `(V,)`, as far as any are left."""
+    free = allowed.copy()
+    free[list(barred)] = False
+    left = np.flatnonzero(free if free.any() else allowed)
+    allowed[:] = False
+    allowed[left[: max(1, len(left) - above)]] = True
 
 
 _Row = tuple[Tokens, int]
@@ -108,7 +160,8 @@ class GivenRows:
     ) -> None:
         self._stretches, self._most = stretches, most
         self._vocabulary = vocabulary
-        self._events = [_in_order(stretch.given) for stretch in stretches]
+        self._events = [_in_order(stretch.given, stretch.rhythm) for stretch in stretches]
+        self._pitches: list[list[int]] = [[] for _ in range(batch)]  # drawn to the rhythm
         self._stretch = [0] * batch
         self._event = [0] * batch
         self._queues: list[deque[_Row]] = [deque() for _ in range(batch)]
@@ -120,6 +173,7 @@ class GivenRows:
         other = copy.copy(self)
         other._stretch, other._event = [*self._stretch], [*self._event]
         other._queues = [queue.copy() for queue in self._queues]
+        other._pitches = [[*pitches] for pitches in self._pitches]
         other.decided = self.decided.copy()
         return other
 
@@ -149,6 +203,7 @@ class GivenRows:
         roles = np.full(len(first), WRITTEN)
         fed = np.zeros(len(first), dtype=bool)
         openings: dict[int, deque[_Row]] = {}
+        pitches: dict[int, tuple[tuple[int, ...], int]] = {}
         for lane, (value, now) in enumerate(zip(first.tolist(), time.tolist(), strict=True)):
             found = self._next(lane, value, now)
             if found is None and self._is_over(lane, value, now):
@@ -159,7 +214,9 @@ class GivenRows:
             if found is not None:
                 rows[lane], roles[lane] = found
                 fed[lane] = True
-        return Decision(fed, rows, roles, openings)
+                if lane not in openings and self._is_rhythm(lane, rows[lane]):
+                    pitches[lane] = self._limits(lane)
+        return Decision(fed, rows, roles, openings, pitches)
 
     def push(self, rows: Tokens) -> Ints:
         """Advance by the rows of the oldest decision; returns their roles `(B,)`."""
@@ -167,6 +224,7 @@ class GivenRows:
         for lane, queue in decision.openings.items():
             self._stretch[lane] += 1
             self._event[lane] = 0
+            self._pitches[lane] = []
             self._queues[lane] = queue.copy()
         self.told = np.zeros(len(rows), dtype=bool)
         for lane in np.flatnonzero(decision.fed).tolist():
@@ -174,6 +232,8 @@ class GivenRows:
                 _, role = self._queues[lane].popleft()
                 self.told[lane] = role == GIVEN
             elif self._is_event(rows[lane]):
+                if lane in decision.pitches:
+                    self._pitches[lane].append(int(rows[lane, PITCH]))
                 self._event[lane] += 1
         return decision.roles
 
@@ -181,16 +241,33 @@ class GivenRows:
         """The row that is fed to a continuation in its stretch, or None."""
         if self._queues[lane]:
             return self._queues[lane][0]
-        times, events = self._events[self._stretch[lane]]
-        at = self._event[lane]
-        if at < len(times) and times[at] <= self._reached(value, now):
-            return self._towards(events[at], int(times[at]) - now), GIVEN
+        times, events, written = self._events[self._stretch[lane]]
+        at, fixed = self._event[lane], self.stretch_of(lane).rhythm is not None
+        if at < len(times) and (fixed or times[at] <= self._reached(value, now)):
+            role = WRITTEN if written[at] else GIVEN
+            return self._towards(events[at], int(times[at]) - now), role
+        if fixed and self._stretch[lane] + 1 == len(self._stretches):
+            return self._towards(np.zeros(5, np.int16), _NEVER), WRITTEN
         return None
+
+    def _is_rhythm(self, lane: int, row: Tokens) -> bool:
+        """Whether a row that is fed in a stretch is a note whose pitch is drawn."""
+        if self._queues[lane] or not row[INSTRUMENT]:
+            return False
+        return bool(self._events[self._stretch[lane]][2][self._event[lane]])
+
+    def _limits(self, lane: int) -> tuple[tuple[int, ...], int]:
+        """The pitches that the next note of the rhythm may not have, and how many come above."""
+        rhythm, drawn = self.stretch_of(lane).rhythm, self._pitches[lane]
+        assert rhythm is not None
+        index = len(drawn)
+        beside = tuple(drawn[other] for other in rhythm.beside[index])
+        return rhythm.barred[index] + beside, rhythm.above(index)
 
     def _is_over(self, lane: int, value: int, now: int) -> bool:
         """Whether a continuation goes on to its next stretch."""
-        last = self._stretch[lane] + 1 == len(self._stretches)
-        return not last and self._reached(value, now) >= self.stretch_of(lane).end
+        last, stretch = self._stretch[lane] + 1 == len(self._stretches), self.stretch_of(lane)
+        return not last and (stretch.rhythm is not None or self._reached(value, now) >= stretch.end)
 
     def _reached(self, value: int, now: int) -> int:
         """The step that a value of field 0 leads to."""
@@ -217,10 +294,15 @@ class GivenRows:
         return bool(row[INSTRUMENT] or row[WAIT] >= self._vocabulary.first_control)
 
 
-def _in_order(events: Events) -> tuple[Steps, Tokens]:
-    """Times `(N,)` and rows `(N, 5)` of notes and controls, controls first at equal times."""
+def _in_order(events: Events, rhythm: Rhythm | None) -> tuple[Steps, Tokens, Mask]:
+    """Times `(N,)` and rows `(N, 5)`, and which are of the rhythm: last at equal times.
+
+    Controls come first.
+    """
     controls = np.zeros((len(events.controls), 5), dtype=np.int16)
     controls[:, WAIT] = events.controls
-    times = np.concatenate([events.control_times, events.times])
+    own = no_events() if rhythm is None else rhythm.events
+    times = np.concatenate([events.control_times, events.times, own.times])
     order = times.argsort(kind="stable")
-    return times[order], np.concatenate([controls, events.notes])[order]
+    rows = np.concatenate([controls, events.notes, own.notes])
+    return times[order], rows[order], order >= len(times) - len(own.times)

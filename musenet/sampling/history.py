@@ -47,10 +47,10 @@ class History:
 
     def push(self, rows: Tokens) -> Structure:
         """Advance by one row `(B, 5)` each; returns the structure of the rows."""
-        fed = self.given.decided[0].fed if self.given else None
+        written = self.given.decided[0].written if self.given else None
         roles = self.given.push(rows) if self.given else None
         columns = self.structure.push(rows, roles)
-        self.written = None if fed is None else ~fed
+        self.written = written
         state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)
         if self.given:
             state = replace(state, note=state.note & ~self.given.told)
@@ -78,9 +78,7 @@ class History:
             room = self.ahead(InFlight((rows,), (PITCH,))).grammar.room_after(rows)
             allowed &= room | (next_first != _NO_WAIT)[:, None]
         if self.given and field > WAIT:
-            decision = self.given.decided[0]
-            allowed[decision.fed] = False
-            allowed[decision.fed, decision.rows[decision.fed, field]] = True
+            self.given.decided[0].narrow(field, allowed)
         logits = logits[:, : allowed.shape[1]]
         for processor in self.processors:
             logits = processor.apply(field, logits, allowed, state)
@@ -94,12 +92,11 @@ class History:
         later = copy.deepcopy(self, shared)
         for rows, drawn in zip(flight.before, flight.drawn, strict=True):
             whole = rows.astype(np.int16)
-            fed = later.given.decided[0].fed if later.given else np.zeros(len(whole), dtype=bool)
             for field in range(drawn, whole.shape[1]):
-                lowest = later.grammar.allowed(field, later._state(whole)).argmax(1)
-                whole[~fed, field] = lowest[~fed]
-            if later.given:
-                whole[fed] = later.given.decided[0].rows[fed]
+                allowed = later.grammar.allowed(field, later._state(whole))
+                if later.given:
+                    later.given.decided[0].narrow(field, allowed)
+                whole[:, field] = allowed.argmax(1)
             later.push(whole)
         return later
 

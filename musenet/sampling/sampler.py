@@ -193,8 +193,10 @@ class Sampler:
             written = self._history.written
             if written is None:
                 written = np.ones(self._batch, dtype=bool)
-            # The header of a later hole passes over what is to be written.
-            over = written & (times >= self._config.until)
+            over = times >= self._config.until
+            if self._history.given:
+                # The header of a later hole passes over what is to be written.
+                over &= ~self._history.given.told
             live = live & ~over & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return

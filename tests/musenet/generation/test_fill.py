@@ -10,6 +10,7 @@ import io
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -17,8 +18,8 @@ import pytest
 
 from musenet.generation.fill import Fill, Take
 from musenet.generation.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.holed import Piece, read_piece
 from musenet.generation.parse import Place
+from musenet.generation.piece import Piece, read_piece
 from musenet.generation.recipe import FillRecipe, read_recipe, unfilled
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -244,6 +245,71 @@ def test_a_track_is_written_anew(tiny: Checkpoint) -> None:
     check_outside(piece.data, take.data, [(0, 8 * BAR)], {3})
     notes, _ = notes_and_rest(tracks_of(take.data)[3])
     assert len(notes) == take.notes > 0
+
+
+def rhythm(notes: list[Played]) -> Counter[tuple[int, int, int, int]]:
+    """Start, end, channel and velocity of notes, as often as they occur."""
+    return Counter((start, end, channel, velocity) for start, end, channel, _, velocity in notes)
+
+
+@pytest.mark.parametrize(
+    ("path", "more"),
+    [
+        *((path, {}) for path in PROMPTS),
+        (FIXTURES[0], {"distance": 0.5}),
+        (FIXTURES[-1], {"instruments": (0,)}),
+    ],
+    ids=lambda value: value.stem if isinstance(value, Path) else "",
+)
+def test_a_rhythm_is_kept_exactly(tiny: Checkpoint, path: Path, more: dict[str, Any]) -> None:
+    """Starts, lengths and loudness of each track are the old ones; pitches are not."""
+    options = FillOptions(
+        bars=((2, 2), (4, 5)), keep_rhythm=True, seed=7, variations=(1, 2), **more
+    )
+    piece = read_piece(path)
+    ticks = [(piece.bars.tick(first - 1), piece.bars.tick(last)) for first, last in options.bars]
+    old = tracks_of(path.read_bytes())
+    for take in filled(tiny, piece, options):
+        check_outside(path.read_bytes(), take.data, ticks)
+        changed = 0
+        for before, after in zip(old, tracks_of(take.data), strict=True):
+            notes, now = notes_and_rest(before)[0], notes_and_rest(after)[0]
+            assert rhythm(now) == rhythm(notes)
+            changed += sum((Counter(now) - Counter(notes)).values())
+        assert 0 < changed <= take.notes
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.3, 1.0])
+def test_a_variation_keeps_its_share_of_the_notes(tiny: Checkpoint, distance: float) -> None:
+    piece, hole = song(), (2 * BAR, 6 * BAR)
+    take = filled(tiny, piece, FillOptions(bars=((3, 6),), distance=distance, seed=4))[0]
+    check_outside(piece.data, take.data, [hole])
+
+    def inside(data: bytes) -> Counter[tuple[int, Played]]:
+        return Counter(
+            (number, note)
+            for number, track in enumerate(tracks_of(data))
+            for note in notes_and_rest(track)[0]
+            if hole[0] <= note[0] < hole[1]
+        )
+
+    old, new = inside(piece.data), inside(take.data)
+    gone = sum((old - new).values())
+    assert sum(old.values()) == 64
+    # A note that was taken out may be written again.
+    assert gone <= round(64 * distance)
+    assert sum((old & new).values()) >= 64 - round(64 * distance)
+
+
+def test_rhythms_and_shares_are_made_again(tiny: Checkpoint, tmp_path: Path) -> None:
+    out = tmp_path / "song.mid"
+    options = FillOptions(bars=((2, 4),), keep_rhythm=True, distance=0.5, seed=3)
+    take = filled(tiny, song(), options)[0]
+    out.write_bytes(take.data)
+    recipe, _ = read_recipe(out)
+    assert isinstance(recipe, FillRecipe)
+    assert tracks_of(unfilled(out, recipe).data) == tracks_of(song().data)
+    assert filled(tiny, unfilled(out, recipe), recipe.options)[0].data == take.data
 
 
 def test_several_holes_one_after_another(tiny: Checkpoint) -> None:
