@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from musenet.export import merge
+from musenet.model.transformer import Transformer
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
@@ -14,6 +15,7 @@ from tokenizer.errors import unknown
 from tokenizer.instruments import DRUMS
 from tokenizer.labels import Labels
 
+from . import parse
 from .options import GenerateOptions
 from .prompt import Prompt, blank
 from .shared_options import SharedOptions
@@ -27,11 +29,37 @@ def check_names(options: SharedOptions, vocabulary: Vocabulary) -> None:
     Raises:
         InputError: with the nearest known name.
     """
-    if options.composer and vocabulary.control(f"composer:{options.composer}") is None:
-        raise unknown("composer", options.composer, vocabulary.names("composer"))
-    for style in options.styles:
-        if vocabulary.control(f"style:{style}") is None:
-            raise unknown("style", style, vocabulary.names("style"))
+    for kind, asked in _blends(options).items():
+        for name in (name for shares in asked for name in shares):
+            if vocabulary.control(f"{kind}:{name}") is None:
+                raise unknown(kind, name, vocabulary.names(kind))
+
+
+def asked_labels(options: SharedOptions) -> tuple[str | None, tuple[str, ...]]:
+    """The composer and the styles of the prefix; the first name of a blend stands for it."""
+    composers, styles = ([next(iter(one)) for one in asked] for asked in _blends(options).values())
+    return (composers[0] if composers else None), tuple(styles)
+
+
+def with_blends(model: Transformer, options: SharedOptions, vocabulary: Vocabulary) -> Transformer:
+    """The model, in which the label that stands for a blend is embedded as its blend.
+
+    The model was trained on mixtures of embeddings (mixup), and one row in the prefix costs
+    nothing. To mix the predictions with each label instead would take a sequence for each, and
+    write now as the one and now as the other.
+    """
+    rows = {}
+    for kind, asked in _blends(options).items():
+        for shares in asked:
+            values = {vocabulary.known([f"{kind}:{n}"])[0]: share for n, share in shares.items()}
+            if len(values) > 1:
+                rows[next(iter(values))] = values
+    return model.with_blends(rows) if rows else model
+
+
+def _blends(options: SharedOptions) -> dict[str, list[dict[str, float]]]:
+    """What composer and styles ask for, by kind of label."""
+    return {"composer": parse.composers(options.composer), "style": parse.blends(options.styles)}
 
 
 def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> Labels:
@@ -40,10 +68,11 @@ def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> La
     instruments = dict.fromkeys((*options.instruments, *found.instruments))
     if options.only_instruments is not None:
         instruments = dict.fromkeys(options.only_instruments)
+    composer, styles = asked_labels(options)
     return replace(
         found,
-        composer=options.composer,
-        styles=options.styles,
+        composer=composer,
+        styles=styles,
         instruments=tuple(instruments),
         tempo=options.tempo or found.tempo or DEFAULT_TEMPO,
         key=options.key or found.key,

@@ -36,7 +36,7 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
-from .conditions import DEFAULT_TEMPO, check_names
+from .conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
 from .fill_options import FillOptions
 from .holed import HoledPiece
 from .piece import Piece
@@ -97,7 +97,8 @@ class Fill:
         self.holed = HoledPiece(piece, options)
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
         self._clock = GridClock(piece.score, tokenizer.vocabulary.grid)
-        self._sampler = Sampler(checkpoint.model, tokenizer.vocabulary, self._config())
+        model = with_blends(checkpoint.model, options, tokenizer.vocabulary)
+        self._sampler = Sampler(model, tokenizer.vocabulary, self._config())
         self._sampled: list[SampledRows] = []
 
     @property
@@ -214,10 +215,11 @@ class Fill:
     def _labels(self) -> Labels:
         """What the prefix says: what the music says of itself, and what was asked for."""
         found = self._tokenizer.labels(self.piece.score)
+        composer, styles = asked_labels(self.options)
         return replace(
             found,
-            composer=self.options.composer,
-            styles=self.options.styles,
+            composer=composer,
+            styles=styles,
             instruments=tuple(dict.fromkeys((*found.instruments, *self.holed.programs))),
             tempo=found.tempo or DEFAULT_TEMPO,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -150,9 +150,13 @@ def only_programs(names: Names) -> tuple[int, ...] | None:
 def composer(name: str) -> str:
     """The id of a composer, from any usual spelling of the name.
 
+    Or of several with their shares, such as "bach:0.6,chopin:0.4".
+
     Raises:
-        InputError: if it is not a name.
+        InputError: if it is not a name, or a share is no number above 0.
     """
+    if ":" in name:
+        return ",".join(_with_share("--composer", part, composer) for part in _names(name))
     found = normalise_composer(name)
     if found is None:
         raise InputError(f"'{name}' is not a composer; see `musenet generate --list composers`")
@@ -160,8 +164,52 @@ def composer(name: str) -> str:
 
 
 def styles(names: Names) -> tuple[str, ...]:
-    """The ids of styles given as a list or separated by commas; unknown ones stay as written."""
-    return tuple(dict.fromkeys(normalise_style(s) or s.casefold() for s in _names(names)))
+    """The ids of styles given as a list or separated by commas; unknown ones stay as written.
+
+    Styles with shares, such as "baroque:0.7,jazz:0.3", are blended into one.
+
+    Raises:
+        InputError: if a share is no number above 0.
+    """
+
+    def style(name: str) -> str:
+        return normalise_style(name) or name.casefold()
+
+    found = (
+        _with_share("--style", name, style) if ":" in name else style(name)
+        for name in _names(names)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _with_share(option: str, text: str, named: Callable[[str], str]) -> str:
+    """The id and the share of "bach:0.6", whose id is found by a function."""
+    name, _, share = text.rpartition(":")
+    try:
+        if 0 < float(share) < float("inf") and name.strip():
+            return f"{named(name.strip())}:{float(share):g}"
+    except ValueError:
+        pass
+    raise InputError(
+        f"{option} takes names with shares such as bach:0.6,chopin:0.4, each above 0, not '{text}'"
+    )
+
+
+def blends(names: Iterable[str]) -> list[dict[str, float]]:
+    """The labels that ids stand for, each as ids with shares that add up to 1.
+
+    Every id without a share is a label; all those with one are a single label, the last.
+    """
+    split = [name.rpartition(":") for name in names]
+    alone: list[dict[str, float]] = [{name: 1.0} for _, colon, name in split if not colon]
+    shares = {name: float(share) for name, colon, share in split if colon}
+    total = sum(shares.values())
+    return [*alone, *([{name: share / total for name, share in shares.items()}] if shares else [])]
+
+
+def composers(composer: str | None) -> list[dict[str, float]]:
+    """`blends` of the value of `composer`: one label or none."""
+    return blends(composer.split(",") if composer else ())
 
 
 def _names(given: Names) -> list[str]:

@@ -35,8 +35,9 @@ from tokenizer.typing import Notes, Tokens
 
 from .adherence import Adherence, adherence
 from .chords import chords_for, with_chords, without_chords
-from .conditions import blank_prompt, check_names, constraints, labels
+from .conditions import blank_prompt, check_names, constraints, labels, with_blends
 from .options import GenerateOptions
+from .parse import composers
 from .prompt import Prompt
 from .recipe import Recipe
 
@@ -130,7 +131,8 @@ class Continuation:
         last = self.bars.tick(self.bars.number(self.end) + 1) if options.ending else self.end
         self._chords = chords_for(options, self.prompt, last, self._tokenizer.vocabulary)
         self._config = self._sampler_config()
-        model, vocabulary = checkpoint.model, self._tokenizer.vocabulary
+        vocabulary = self._tokenizer.vocabulary
+        model = with_blends(checkpoint.model, options, vocabulary)
         self._sampler = (
             EndingSampler(model, vocabulary, self._config, self._ending_score)
             if options.ending
@@ -144,7 +146,7 @@ class Continuation:
         if self.prompt.name:
             return f"{self.prompt.name}, continued"
         options = self.options
-        who = composer_name(options.composer) if options.composer else ""
+        who = " and ".join(composer_name(n) for one in composers(options.composer) for n in one)
         styles = " ".join(options.styles)
         return f"In the style of {who}" if who else f"New music {styles}".strip()
 

@@ -29,7 +29,11 @@ _MUSIC, _LIMITS, _SAMPLING, _OUTPUT = "Music", "Limits", "Sampling", "Output"
 
 ComposerKnob = Annotated[
     str | None,
-    Knob("Composer to imitate; see --list composers.", _MUSIC, parse=parse.composer),
+    Knob(
+        "Composer to imitate, see --list composers; or a blend: bach:0.6,chopin:0.4.",
+        _MUSIC,
+        parse=parse.composer,
+    ),
 ]
 StylesKnob = Annotated[
     tuple[str, ...],

@@ -5,7 +5,7 @@ All tables are in one matrix, so that the eleven vectors of a position are one s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
 import torch
@@ -49,6 +49,19 @@ class SummedEmbedding(nn.Module):
         rows = (values + self.offsets).flatten(0, -2)
         summed = F.embedding_bag(rows, self.weight, mode="sum")
         return summed.view(*values.shape[:-1], -1)
+
+    def with_blends(self, rows: Mapping[int, Mapping[int, float]]) -> SummedEmbedding:
+        """A copy in which some values of the first column are embedded as blends of values.
+
+        Args:
+            rows: of each such value, the values that it blends, with their shares.
+        """
+        other = SummedEmbedding(self.sizes, self.weight.shape[1], 0.0)
+        own, weight = self.weight.detach(), self.weight.detach().clone()
+        for value, shares in rows.items():
+            weight[value] = sum(share * own[part] for part, share in shares.items())
+        other.weight = nn.Parameter(weight, requires_grad=False)
+        return other.to(own.device)
 
     def column(self, column: int, values: Tensor) -> Tensor:
         """The embedding of one column's values [...] alone, [..., width]."""

@@ -10,6 +10,8 @@ Shape suffixes: B batch, T positions, F fields, S structural features, D width.
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from functools import partial
 
 import torch
@@ -112,6 +114,15 @@ class Transformer(nn.Module):
             cache.position += length
         normed: Tensor = self.norm(x_BTD, compute)
         return normed
+
+    def with_blends(self, rows: Mapping[int, Mapping[int, float]]) -> Transformer:
+        """The model with other embeddings of some rows, see `SummedEmbedding.with_blends`.
+
+        All other weights are shared with this one.
+        """
+        other = copy.copy(self)
+        other._modules = {**self._modules, "embedding": self.embedding.with_blends(rows)}
+        return other
 
     def nll(self, tokens_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
         """Negative log-likelihood of rows 1… given the rows before, [B, T − 1, F] nats, fp32."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
+from musenet.generation.parse import Place, composers
 from musenet.generation.prompt import boundary_of
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import composer_name
@@ -70,7 +70,7 @@ def _grown(growth: Growth) -> list[str]:
 
 def _asked(options: GenerateOptions) -> list[str]:
     """The request, in a few words."""
-    parts = [composer_name(options.composer)] if options.composer else []
+    parts = [" and ".join(map(composer_name, shares)) for shares in composers(options.composer)]
     parts += options.styles
     parts += [f"with {_names(options.instruments)}"] if options.instruments else []
     if options.only_instruments is not None:

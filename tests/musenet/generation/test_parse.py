@@ -121,3 +121,23 @@ def test_places() -> None:
 def test_places_that_are_none(text: str) -> None:
     with pytest.raises(InputError, match="--to takes a bar"):
         parse.stop(text)
+
+
+def test_blends_are_ids_with_shares() -> None:
+    assert parse.composer("J. S. Bach:0.6, Frédéric Chopin:.40") == "bach:0.6,chopin:0.4"
+    assert parse.composer("Bach, Johann Sebastian") == "bach"
+    assert parse.styles("baroque:3,jazz:1,dance") == ("baroque:3", "jazz:1", "dance")
+    assert parse.blends(("baroque:3", "jazz:1", "dance")) == [
+        {"dance": 1.0},
+        {"baroque": 0.75, "jazz": 0.25},
+    ]
+    assert parse.composers(None) == []
+    assert parse.composers("bach") == [{"bach": 1.0}]
+
+
+@pytest.mark.parametrize(
+    "given", ["bach:0,chopin:1", "bach:x", ":1", "bach:0.5,chopin", "bach:inf"]
+)
+def test_shares_that_cannot_be(given: str) -> None:
+    with pytest.raises(InputError, match="takes names with shares"):
+        parse.composer(given)

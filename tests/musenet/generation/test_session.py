@@ -21,7 +21,7 @@ from musenet.decoding.engines import resolve_engine
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.recipe import RECIPE, options_in
+from musenet.generation.recipe import RECIPE, Recipe, options_in
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling import ending
@@ -297,6 +297,7 @@ def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
         ({"composer": "chopan"}, "did you mean 'chopin'"),
         ({"styles": ("barock",)}, "did you mean 'baroque'"),
         ({"meter": (3, 4)}, "without a prompt"),
+        ({"composer": "bach:0.5,chopan:0.5"}, "did you mean 'chopin'"),
         ({"guidance": 2.0}, "give --composer or --style"),
         ({"length": 5.0}, "already that long"),
     ],
@@ -307,6 +308,23 @@ def test_requests_that_cannot_be_met(
     prompt = read_prompt(EXAMPLES / "piano.mid")
     with pytest.raises(InputError, match=sentence):
         Continuation(tiny, prompt, GenerateOptions(**given))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("engine", ["eager", "int8"])
+def test_a_blend_is_another_label_beside_those_it_blends(tiny: Checkpoint, engine: str) -> None:
+    """Shares count, not their sum; all of one composer is that composer."""
+
+    def notes(composer: str) -> bytes:
+        options = GenerateOptions(bars=2, seed=1, composer=composer, engine=engine)
+        (result,) = compose(tiny, None, options)
+        again = Recipe.from_text(result.recipe.to_text()).options
+        assert again.composer == composer
+        return result.score.notes.tobytes()
+
+    blend = notes("bach:6,chopin:4")
+    assert blend == notes("bach:0.6,chopin:0.4")
+    assert len({blend, notes("bach"), notes("chopin")}) == 3
+    assert notes("bach") == notes("bach:1,chopin:1e-09")
 
 
 def test_a_new_tempo_from_the_boundary_on(tiny: Checkpoint) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -311,3 +312,24 @@ def test_a_step_of_72_layers_and_24_heads_fits_in_6_gib() -> None:
     done = subprocess.run([sys.executable, "-c", _DEEP], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert float(done.stdout) < 6
+
+
+def test_a_blended_row_is_a_mixture_of_two_sequences(
+    opened: Callable[[ModelConfig], Transformer],
+) -> None:
+    """As mixup makes it of two sequences that differ in this row alone."""
+    config = ModelConfig((9, 4), (3,), layers=2, heads=2, width=16, context=16, patterns=("dense",))
+    model = opened(config)
+    tokens = torch.randint(1, 4, (2, 7, 2))
+    tokens[1] = tokens[0]
+    tokens[:, 2, 0] = torch.tensor([7, 8])
+    columns = torch.zeros((2, 7, 1), dtype=torch.long)
+    mix = torch.tensor([0.3, 0.7]), torch.tensor([1, 0])
+    with torch.no_grad():
+        before = model.trunk(tokens, columns)
+        blended = model.with_blends({7: {7: 0.3, 8: 0.7}})
+        torch.testing.assert_close(
+            blended.trunk(tokens[:1], columns[:1]), model.trunk(tokens, columns, mix=mix)[:1]
+        )
+        assert torch.equal(model.trunk(tokens, columns), before)
+    assert blended.blocks is model.blocks
