@@ -88,13 +88,18 @@ def chords_for(
     return kept_chords(prompt, end)
 
 
+def knows_chords(vocabulary: Vocabulary) -> bool:
+    """Whether a model has chords in its vocabulary."""
+    return vocabulary.control(NO_CHORD.control) is not None
+
+
 def check_chords(vocabulary: Vocabulary) -> None:
     """Reject a model that knows no chords.
 
     Raises:
         InputError: if its vocabulary has none.
     """
-    if vocabulary.control(NO_CHORD.control) is None:
+    if not knows_chords(vocabulary):
         raise InputError(
             "these weights know no chords; use weights that were trained with chords, or leave out "
             "--chords and --keep-chords"

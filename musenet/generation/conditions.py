@@ -1,4 +1,4 @@
-"""What a request and its prompt say together: labels of the prefix, constraints, a new piece."""
+"""What a request and its prompt say together: defaults, labels of the prefix, constraints."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
+from musenet.model.checkpoint import Checkpoint
 from musenet.model.transformer import Transformer
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -16,11 +18,34 @@ from tokenizer.instruments import DRUMS
 from tokenizer.labels import Labels
 
 from . import parse
+from .chords import chords_of, knows_chords
 from .options import GenerateOptions
 from .prompt import Prompt, blank
 from .shared_options import SharedOptions
 
 DEFAULT_TEMPO = 100.0
+
+
+def completed(
+    options: GenerateOptions, prompt: Prompt | None, checkpoint: Checkpoint
+) -> GenerateOptions:
+    """A request with every default filled in, for the recipe.
+
+    After a prompt with drums the music is sampled at a lower temperature, and keeps the chords of
+    the prompt unless it is given others: bands repeat patterns over a loop of chords.
+    """
+    drums = prompt is not None and bool((prompt.music.notes["program"] == DRUMS).any())
+    chords = (
+        prompt is not None
+        and drums
+        and options.keep_chords is None
+        and knows_chords(checkpoint.tokenizer.vocabulary)
+        and bool(chords_of(prompt).before(prompt.boundary).numbers.any())
+    )
+    return replace(
+        options.completed(fresh=prompt is None, drums=drums, chords=chords),
+        engine=resolve_engine(options.engine, checkpoint.model),
+    )
 
 
 def check_names(options: SharedOptions, vocabulary: Vocabulary) -> None:

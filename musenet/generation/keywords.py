@@ -46,7 +46,7 @@ class Keywords(SharedKeywords, total=False):
     key: Key | str | None
     guidance: float
     chords: str | None
-    keep_chords: bool
+    keep_chords: bool | None
     only_instruments: tuple[int, ...] | Names | None
 
 

@@ -58,6 +58,9 @@ FRESH: tuple[FieldFilter, ...] = tuple(
 )
 """The default filters without a prompt: more varied pitches."""
 
+BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in NATURAL)
+"""The default filters after a prompt with drums: a band keeps to its patterns."""
+
 _LENGTH, _MUSIC, _LIMITS = "Length", "Music", "Limits"
 
 
@@ -170,9 +173,15 @@ class GenerateOptions(SharedOptions):
     ] = None
     guidance: GuidanceKnob = 1.0
     chords: ChordsKnob = None
-    keep_chords: Annotated[bool, Knob("Repeat the chords of the prompt.", _MUSIC, typed=bool)] = (
-        False
-    )
+    keep_chords: Annotated[
+        bool | None,
+        Knob(
+            "Repeat the chords of the prompt.",
+            _MUSIC,
+            typed=bool,
+            shown="if it has drums, and chords",
+        ),
+    ] = None
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
     only_instruments: Annotated[
@@ -219,17 +228,19 @@ class GenerateOptions(SharedOptions):
         """
         return from_keywords(cls, given)
 
-    def sampling(self, *, fresh: bool) -> tuple[FieldFilter, ...]:
+    def sampling(self, *, fresh: bool, drums: bool = False) -> tuple[FieldFilter, ...]:
         """The filter of each field of a note, without a prompt (`fresh`) or with one."""
-        return self.filters(FRESH if fresh else NATURAL)
+        return self.filters(FRESH if fresh else BAND if drums else NATURAL)
 
-    def completed(self, *, fresh: bool) -> Self:
-        """With the defaults that depend on whether there is a prompt filled in, for the recipe.
+    def completed(self, *, fresh: bool, drums: bool = False, chords: bool = False) -> Self:
+        """With the defaults that depend on the prompt filled in: has it drums, and chords?
 
         A new piece without instruments is for piano: an unconditioned model starts as most of its
         training pieces do, for instance with drums alone.
         """
-        written = stated_filters(self.sampling(fresh=fresh))
+        written = stated_filters(self.sampling(fresh=fresh, drums=drums))
+        if self.keep_chords is None:
+            written["keep_chords"] = drums and chords and self.chords is None
         asked = (self.instruments, self.only_instruments, self.composer, self.styles)
         if fresh and not any(asked):
             written["instruments"] = (_PIANO,)

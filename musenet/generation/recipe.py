@@ -147,6 +147,7 @@ def options_in(data: Any, name: str) -> GenerateOptions:
     if not isinstance(data, dict):
         raise InputError(f"{what} are damaged")
     found = {_NAMES.get(old, old): value for old, value in data.items()}
+    found.setdefault("keep_chords", False)  # versions that do not state it kept none
     limits, sampling = found.pop("limits", {}), found.pop("sampling", None)
     try:
         found |= {new: limits[old] for old, new in _LIMIT_NAMES.items() if old in limits}

@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 
 from musenet import __version__
-from musenet.decoding.engines import resolve_engine
 from musenet.export import excerpts, merge, piano_roll
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import EndingSampler, ending_evidence
@@ -35,7 +34,7 @@ from tokenizer.typing import Notes, Tokens
 
 from .adherence import Adherence, adherence
 from .chords import chords_for, with_chords, without_chords
-from .conditions import blank_prompt, check_names, constraints, labels, with_blends
+from .conditions import blank_prompt, check_names, completed, constraints, labels, with_blends
 from .options import GenerateOptions
 from .parse import composers
 from .prompt import Prompt
@@ -110,8 +109,7 @@ class Continuation:
         self, checkpoint: Checkpoint, prompt: Prompt | None, options: GenerateOptions
     ) -> None:
         self.fresh = prompt is None
-        options = options.completed(fresh=self.fresh)
-        self.options = replace(options, engine=resolve_engine(options.engine, checkpoint.model))
+        self.options = options = completed(options, prompt, checkpoint)
         self.prompt = blank_prompt(options) if prompt is None else prompt
         self._checkpoint = checkpoint
         self._tokenizer = checkpoint.tokenizer
@@ -288,18 +286,15 @@ class Continuation:
         file = events.File(
             prompt.file.division, [list(t) for t in prompt.file.tracks], prompt.file.end
         )
-        ending = self.options.ending
-        last = self.bars.tick(self.bars.number(self.end) + 2) if ending else self.end
         notes = self._placed(self.rows(index))
-        notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
         if not self.fresh:
             merge.release(file, prompt.boundary)
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
         new = merge.add_notes(file, notes, prompt.boundary)
         recipe = self.recipe(index)
         merge.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
-        if not ending:
-            file.end = last
+        if not self.options.ending:
+            file.end = self.end
         return Result(
             file=file,
             variation=self.options.variations[index],
@@ -313,12 +308,16 @@ class Continuation:
         )
 
     def _placed(self, rows: Tokens) -> Notes:
-        """The notes of new rows, in ticks of the file."""
+        """The notes of new rows, in ticks of the file; none lasts beyond the music's last bar."""
         vocabulary, body = self._tokenizer.vocabulary, self._config.prompt
         times = np.cumsum(vocabulary.steps[np.concatenate([body, rows])[:, 0]])[len(body) :]
         playing = vocabulary.is_note(rows)
         notes = self._tokenizer.decode_notes(rows[playing], times[playing], self._clock)
         notes["start"] = np.maximum(notes["start"], self.prompt.boundary)
+        last = self.end
+        if self.options.ending:
+            last = self.bars.tick(self.bars.number(self.end) + 2)
+        notes["duration"] = np.clip(notes["duration"], 1, np.maximum(last - notes["start"], 1))
         return notes
 
     def _ending_score(self, rows: Tokens) -> float:

@@ -111,7 +111,7 @@ def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> No
         temperature={f: 0.5 + k / 8 for k, f in enumerate(FIELDS)},
         top_k={f: k for k, f in enumerate(FIELDS)}, top_p=dict.fromkeys(FIELDS, 0.9),
         min_p=dict.fromkeys(FIELDS, 0.0), instrument_balance=0.5, style_penalty=0.25,
-        loop_penalty=2.0, overlap=0.4, seed=9, variations=(2,), engine="int8",
+        loop_penalty=2.0, overlap=0.4, seed=9, variations=(2,), engine="int8", keep_chords=False,
     )  # fmt: skip
     assert read.sampling(fresh=True) == tuple(
         FieldFilter(temperature=0.5 + k / 8, top_k=k, top_p=0.9) for k in range(5)

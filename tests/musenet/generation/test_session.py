@@ -234,7 +234,7 @@ def test_the_recipe_says_how_to_make_it_again(tiny: Checkpoint) -> None:
     assert record["weights"] == tiny.hash
     assert (record["options"]["seed"], record["options"]["variations"]) == (8, [3])
     told = options_in(record["options"], "the recipe")
-    written = options.completed(fresh=False)
+    written = options.completed(fresh=False, drums=True, chords=True)
     assert told == replace(written, engine=resolve_engine(options.engine, tiny.model))
     (again,) = compose(tiny, prompt, told)
     assert again.data == result.data

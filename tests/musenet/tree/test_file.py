@@ -35,6 +35,7 @@ def test_its_options_have_the_names_of_today() -> None:
     growth = read_tree(FIRST).nodes[3].growth
     assert growth is not None
     assert growth.options == GenerateOptions(
+        keep_chords=False,
         bars=None,
         length=90.0,
         begin=Place(bar=2),
