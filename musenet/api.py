@@ -294,9 +294,9 @@ def _prompt(given: AnyPrompt, options: GenerateOptions) -> Prompt | None:
     """
     begin, stop = options.begin, options.stop
     if given is None or isinstance(given, Prompt):
-        if begin is None and stop is None:
+        if begin is None and stop is None and options.hear_as is None:
             return given
         raise InputError(
-            "begin and stop select part of a file or score; give a path or a score as prompt"
+            "begin, stop and hear_as are about a file or score; give a path or a score as prompt"
         )
-    return read_prompt(given, begin=begin, stop=stop)
+    return read_prompt(given, begin=begin, stop=stop, hear_as=options.hear_as)

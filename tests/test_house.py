@@ -21,6 +21,7 @@ FORBIDDEN = {
 ROOMS = {
     "tokenizer": (
         *("errors", "typing", "files", "malloc", "records", "aliases", "instruments"),
+        *("track_names", "players"),
         *("theory", "chords"),
         *("score", "labels", "midi", "encoding", "interop"),
     ),

@@ -94,6 +94,8 @@ def generate(
         raise InputError(
             "--from and --to select part of a prompt; give a prompt, or leave them out"
         )
+    if prompt is None and options.hear_as:
+        raise InputError("--as is about the tracks of a prompt; give a prompt, or leave it out")
     kept = best_of(candidates, keep, options.variations)
     if kept is not None and stream:
         raise InputError(

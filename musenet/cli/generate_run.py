@@ -39,7 +39,7 @@ def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outp
     outputs.check(folder=folder)
     given = None
     if prompt is not None and not folder:
-        given = read_prompt(prompt, begin=options.begin, stop=options.stop)
+        given = read_prompt(prompt, begin=options.begin, stop=options.stop, hear_as=options.hear_as)
     checkpoint = load_checkpoint(model)
     if prompt is None or not folder:
         make(checkpoint, given, options, outputs)
@@ -59,6 +59,8 @@ def make(
         InputError: if the options cannot be met, before anything is written.
     """
     continuation = Continuation(checkpoint, prompt, options)
+    if heard := str(continuation.prompt.hearing):
+        print(heard)
     if left_out := continuation.beyond_context:
         print(
             f"The prompt is longer than the model's context: its first {left_out:,} notes stay in "
@@ -120,7 +122,9 @@ def make_each(
             render=outputs.render / f"{path.stem}.wav" if outputs.render else None,
         )
         try:
-            given = read_prompt(path, begin=options.begin, stop=options.stop)
+            given = read_prompt(
+                path, begin=options.begin, stop=options.stop, hear_as=options.hear_as
+            )
             if not make(checkpoint, given, options, own):
                 break
         except InputError as error:

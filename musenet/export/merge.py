@@ -1,22 +1,21 @@
-"""Merging the continuation into the user's file: type 1, one track per instrument.
+"""Merging the continuation into the user's file.
 
-All events of the file stay unchanged, byte for byte. The continuation goes into the tracks that
-already play its instruments; other instruments get new, named tracks. At the boundary, the prompt's
-channels are reset: held pedals are released and pitch bends centred, because they were not meant
-for the music that follows.
+All events of the file stay unchanged, byte for byte. The continuation goes into the tracks of the
+parts that are heard as its instruments; other instruments get new, named tracks. At the boundary,
+the prompt's channels are reset: held pedals are released and pitch bends centred, because they were
+not meant for the music that follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS, name
-from tokenizer.midi.events import META, Event, File, meta, text, words
+from tokenizer.midi.events import META, Event, File, meta, text
 from tokenizer.midi.smf import (
     BEND,
     CONTROL,
@@ -26,7 +25,6 @@ from tokenizer.midi.smf import (
     NAME,
     NOTE_OFF,
     NOTE_ON,
-    PORT,
     PROGRAM,
     TEMPO,
     TIME,
@@ -34,112 +32,36 @@ from tokenizer.midi.smf import (
 from tokenizer.score.columns import disjoint_notes
 from tokenizer.typing import Floats, Ints, Notes
 
+from .parts import Part, channels_with_notes, free_channels, name_of, parts_of, port_of
+
 _SUSTAIN, _SOSTENUTO = 64, 66
 _CENTRE = b"\x00\x40"
 
 
-@dataclass
-class Part:
-    """A part: a track, a channel, and the program in force at the end.
-
-    A channel is a number 0–15 on a port; files of more than 16 channels have several ports.
-    `pitches` are its latest pitches, used to assign notes among parts with the same program.
-    """
-
-    track: int
-    channel: int
-    program: int
-    port: int = 0
-    pitches: list[int] = field(default_factory=list)
-
-    @property
-    def centre(self) -> float:
-        """The mean of its latest pitches."""
-        return float(np.mean(self.pitches)) if self.pitches else 60.0
-
-
-def free_channels(file: File) -> list[int]:
-    """The non-drum channels that the file does not use, lowest first."""
-    used = {event.channel for track in file.tracks for event in track}
-    return [c for c in range(16) if c not in used and c != DRUM_CHANNEL]
-
-
-def one_part_a_track(file: File) -> File:
-    """Give each channel with notes a separate, named track.
-
-    Tracks with one channel stay unchanged; a type 0 file becomes type 1. Events without a channel
-    stay first.
-    """
-    tracks: list[list[Event]] = []
-    for track in file.tracks:
-        sounding = _channels_with_notes(track)
-        if len(sounding) < 2 and not (len(file.tracks) == 1 and sounding):
-            tracks.append(track)
-            continue
-        others = {event.channel for event in track} - set(sounding)
-        tracks.append([event for event in track if event.channel in others])
-        tracks += [[e for e in track if e.channel == channel] for channel in sounding]
-    return File(file.division, [_named(track) for track in tracks], file.end)
-
-
-def _channels_with_notes(track: Sequence[Event]) -> list[int]:
-    channels = {e.channel for e in track if e.kind == NOTE_ON and e.channel is not None}
-    return sorted(channels)
-
-
-def _named(track: list[Event]) -> list[Event]:
-    """The track, with its instrument's name if it has notes and no name."""
-    channels = _channels_with_notes(track)
-    if not channels or any(event.meta == NAME for event in track):
-        return track
-    programs = [e.data[1] for e in track if e.kind == PROGRAM and e.channel == channels[0]]
-    program = DRUMS if channels[0] == DRUM_CHANNEL else programs[0] if programs else 0
-    return [Event(0, text(NAME, name(program))), *track]
-
-
-def parts_of(file: File) -> list[Part]:
-    """The parts of a file in the order of its tracks."""
-    found: dict[tuple[int, int], Part] = {}
-    programs: dict[tuple[int, int], int] = {}
-    for index, track in enumerate(file.tracks):
-        for event in track:
-            if event.channel is None:
-                continue
-            key = (index, event.channel)
-            if event.kind == PROGRAM:
-                programs[key] = event.data[1]
-            elif event.kind == NOTE_ON and event.data[2] > 0:
-                part = found.setdefault(key, Part(index, event.channel, 0))
-                part.pitches.append(event.data[1])
-    for key, part in found.items():
-        drums = key[1] == DRUM_CHANNEL
-        part.program = DRUMS if drums else programs.get(key, 0)
-        part.pitches = part.pitches[-64:]
-        part.port = _port(file.tracks[key[0]])
-    return list(found.values())
-
-
-def _port(track: Sequence[Event]) -> int:
-    ports = [event.data[3] for event in track if event.meta == PORT and len(event.data) == 4]
-    return ports[-1] if ports else 0
-
-
-def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
+def add_notes(
+    file: File, notes: Notes, boundary: int, known: Sequence[Part] | None = None
+) -> Notes:
     """Put notes (`tokenizer.score.score.NOTES`, in the file's ticks) into their parts.
 
     Each goes to a part with its program; among several (two violins, two hands) to the one in whose
     register it lies. A program without a part gets a new track on a free channel; if no channel
     is free, it shares the part of the nearest program. On each channel a pitch sounds once at a
     time: a note ends where the next of its pitch starts, and a note that overlaps one held from
-    before the boundary starts when that ends, or is dropped.
+    before the boundary starts when that ends, or is dropped. Tracks that share a channel and are
+    heard as different instruments have a channel of their own each in an audio workstation.
+
+    Args:
+        file: the file to add to.
+        notes: with the programs that the parts are heard as.
+        boundary: the tick at which the new music starts.
+        known: the parts of the file, as they are heard; by default as the file states them.
 
     Returns:
         The notes as written, sorted by start: shortened where necessary, with the program and track
         of their part.
     """
-    held = sounding_at(file, boundary)
     notes = notes[np.argsort(notes["start"], kind="stable")]
-    parts = parts_of(file)
+    parts = list(parts_of(file) if known is None else known)
     track = np.zeros(len(notes), dtype=np.int64)
     channel = np.zeros(len(notes), dtype=np.int64)
     program_of = np.zeros(len(notes), dtype=np.int64)
@@ -156,10 +78,10 @@ def add_notes(file: File, notes: Notes, boundary: int) -> Notes:
     notes["program"], notes["track"] = program_of, track
     added: dict[int, list[Event]] = {}
     written = [notes[:0]]
-    for each in np.unique(channel).tolist():
-        clear, _ = disjoint_notes(
-            notes[channel == each], {pitch: end for (c, pitch), end in held.items() if c == each}
-        )
+    for each, program in np.unique(np.stack([channel, program_of]), axis=1).T.tolist():
+        same = {part.track for part in parts if part.program == program}
+        held = sounding_at(file, boundary, each, same)
+        clear, _ = disjoint_notes(notes[(channel == each) & (program_of == program)], held)
         written.append(clear)
         for index in np.unique(clear["track"]).tolist():
             events = note_events(clear[clear["track"] == index], each & 15)
@@ -195,6 +117,8 @@ def shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
     """For each part, the indices of its notes; chords are distributed by register."""
     if len(parts) == 1:
         return [np.arange(len(notes))]
+    if parts[0].program == DRUMS:
+        return _shared_by_key(notes, parts)
     rising = sorted(range(len(parts)), key=lambda i: parts[i].centre)
     centres = np.array([parts[i].centre for i in rising])
     chosen: list[list[int]] = [[] for _ in parts]
@@ -212,6 +136,15 @@ def shared_out(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
                 )
             chosen[rising[place]].append(index)
     return [np.array(indices, dtype=np.int64) for indices in chosen]
+
+
+def _shared_by_key(notes: Notes, parts: Sequence[Part]) -> list[Ints]:
+    """For each part of a kit, the indices of its notes: those on the keys that it plays most."""
+    often = np.array([np.bincount(part.pitches, minlength=128) for part in parts])
+    apart = np.abs(np.array([[part.centre] for part in parts]) - np.arange(128))
+    nearest = np.where(often.any(axis=0), often.argmax(axis=0), apart.argmin(axis=0))
+    place = nearest[notes["pitch"]]
+    return [np.flatnonzero(place == index) for index in range(len(parts))]
 
 
 def _near(centres: Floats, chord: npt.NDArray[np.uint8], rank: int) -> int:
@@ -280,23 +213,27 @@ def _hold(held: dict[bytes, Event], key: bytes, freed: Event, down: bool) -> Non
         held.pop(key, None)
 
 
-def sounding_at(file: File, at: int) -> dict[tuple[int, int], int]:
-    """The notes that sound across a tick, mapped to the tick where the last of them ends.
+def sounding_at(file: File, at: int, place: int, tracks: set[int]) -> dict[int, int]:
+    """The pitches that sound across a tick, mapped to the tick where the last of each ends.
 
-    The keys are (port × 16 + channel, pitch).
+    Args:
+        file: the file.
+        at: the tick.
+        place: the channel, as port × 16 + channel.
+        tracks: the indices of the tracks that count.
     """
-    ends: dict[tuple[int, int], int] = {}
-    for track in file.tracks:
-        begun: dict[tuple[int, int], int] = {}
-        port = _port(track)
-        for event in track:
-            if event.kind not in (NOTE_OFF, NOTE_ON) or event.channel is None:
+    ends: dict[int, int] = {}
+    for index in sorted(tracks):
+        begun: dict[int, int] = {}
+        port = port_of(file.tracks[index])
+        for event in file.tracks[index]:
+            if event.kind not in (NOTE_OFF, NOTE_ON) or port << 4 | event.data[0] & 15 != place:
                 continue
-            key = (port << 4 | event.channel, event.data[1])
+            pitch = event.data[1]
             if event.kind == NOTE_ON and event.data[2] > 0:
-                begun[key] = event.tick
-            elif key in begun and begun.pop(key) < at < event.tick:
-                ends[key] = max(ends.get(key, 0), event.tick)
+                begun[pitch] = event.tick
+            elif pitch in begun and begun.pop(pitch) < at < event.tick:
+                ends[pitch] = max(ends.get(pitch, 0), event.tick)
     return ends
 
 
@@ -313,12 +250,7 @@ def stems(file: File) -> list[tuple[str, File]]:
     end = max([file.end, *(track[-1].tick for track in file.tracks if track)])
     found = []
     for track in file.tracks:
-        if _channels_with_notes(track):
+        if channels_with_notes(track):
             own = [event for event in track if event.meta not in shared]
-            found.append((track_name(track), File(file.division, [conductor, own], end)))
+            found.append((name_of(track), File(file.division, [conductor, own], end)))
     return found
-
-
-def track_name(track: Sequence[Event]) -> str:
-    """The name of a track; "" without one."""
-    return next((words(event).strip() for event in track if event.meta == NAME), "")

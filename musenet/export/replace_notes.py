@@ -24,7 +24,8 @@ from tokenizer.midi.to_score import drum_channels
 from tokenizer.score.columns import NOTES, disjoint_notes
 from tokenizer.typing import Array, Integers, Notes
 
-from .merge import Part, new_part, note_events, shared_out
+from .merge import new_part, note_events, shared_out
+from .parts import Part
 
 FILE_NOTES = np.dtype(
     [(name, np.int64) for name in ("start", "end", "pitch", "velocity", "program")]
@@ -323,7 +324,9 @@ def _part(here: FileNotes, spot: Spot, tick: int) -> Part:
     notes = here.notes[(here.notes["track"] == track) & (here.notes["channel"] == channel)]
     nearest = np.argsort(np.abs(notes["start"] - tick), kind="stable")[:_NEAR]
     pitches = notes["pitch"][nearest].tolist()
-    return Part(track, channel, here.program_at(spot, tick), here.ports[track], pitches)
+    return Part(
+        track, channel, here.program_at(spot, tick), here.ports[track], pitches=tuple(pitches)
+    )
 
 
 def _first_program(here: FileNotes, part: Part, tick: int) -> list[Event]:

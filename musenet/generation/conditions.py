@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from musenet.decoding.engines import resolve_engine
-from musenet.export import merge
+from musenet.export.parts import free_channels
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.transformer import Transformer
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
@@ -110,8 +110,7 @@ def constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
     Without a request, the instruments and the density of the prompt apply.
     """
     limits = options.constraints()
-    parts = merge.parts_of(prompt.file)
-    present = {part.program for part in parts}
+    present = {part.program for part in prompt.parts}
     wanted = {*(options.only_instruments or ()), *options.instruments}
     if wanted and not present:
         limits = usual_for(limits, len(wanted))
@@ -122,7 +121,7 @@ def constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
         limits = replace(limits, programs=tuple(sorted({*playing, *options.instruments})))
         if not options.instruments:
             limits = implied_by_prompt(limits, prompt.music.notes, prompt.music.ticks_per_quarter)
-    room = len(present) + len(merge.free_channels(prompt.file)) + (DRUMS not in present)
+    room = len(present) + len(free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
 
 

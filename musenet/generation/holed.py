@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from musenet.export.merge import track_name
+from musenet.export.parts import name_of
 from musenet.export.replace_notes import Spot, spots_of, without_notes
 from musenet.sampling.given import Stretch
 from tokenizer.encoding.compound import Events, encode_events, row_times
@@ -159,7 +159,7 @@ def _spots(piece: Piece, wanted: tuple[str, ...]) -> tuple[Spot, ...]:
     Raises:
         InputError: if there is none of that name, or it has neither notes nor a program.
     """
-    names = [track_name(track) for track in piece.file.tracks]
+    names = [name_of(track) for track in piece.file.tracks]
     found: list[Spot] = []
     for name in wanted:
         same = [n for n, own in enumerate(names) if own.casefold() == name.casefold()]

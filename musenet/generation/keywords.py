@@ -39,6 +39,7 @@ class Keywords(SharedKeywords, total=False):
     ending: bool
     begin: Place | int | str | None
     stop: Place | int | str | None
+    hear_as: dict[str, int] | str | dict[str, str | int] | None
     instruments: tuple[int, ...] | Names
     new_instruments: bool
     tempo: float | None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -145,6 +145,27 @@ def programs(names: Names) -> tuple[int, ...]:
 def only_programs(names: Names) -> tuple[int, ...] | None:
     """Like `programs`, but None for no names."""
     return programs(names) or None
+
+
+def hear_as(
+    given: str | Sequence[str] | Mapping[str, str | int],
+) -> dict[str, int] | None:
+    """Programs by track for "Keys=electric piano, Drum Rack=drums"; None for nothing.
+
+    Raises:
+        InputError: without an equals sign, or for an unknown instrument, with the nearest one.
+    """
+    if isinstance(given, Mapping):
+        return {str(track): program(name) for track, name in given.items()} or None
+    found = {}
+    for part in _names(given):
+        track, equals, name = part.rpartition("=")
+        if not equals or not track.strip() or not name.strip():
+            raise InputError(
+                f"--as takes tracks and instruments such as 'Keys=electric piano', not '{part}'"
+            )
+        found[track.strip()] = program(name)
+    return found or None
 
 
 def composer(name: str) -> str:

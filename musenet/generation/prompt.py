@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from musenet.export.excerpts import cut
-from musenet.export.merge import one_part_a_track
+from musenet.export.hearing import Hearing, as_heard, hear
+from musenet.export.parts import Part, named, one_part_a_track, places_of
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
@@ -34,12 +36,13 @@ class Prompt:
 
     Attributes:
         name: the file's name without suffix, for titles.
-        file: its events up to the boundary, with one track per part.
-        score: the whole file as music, in its own ticks.
+        file: its events up to the boundary; a file of one track has one per part here.
+        score: the whole file as music, in its own ticks, each part as it is heard.
         music: the part to continue; its tick 0 is `origin` in the file.
         origin: the tick of the file at which `music` begins.
         boundary: the tick of the file at which the continuation starts.
         digest: the first 12 hexadecimal digits of the SHA-256 of the file.
+        hearing: its parts, and the instrument that the model hears each as.
     """
 
     name: str
@@ -49,6 +52,12 @@ class Prompt:
     origin: int
     boundary: int
     digest: str
+    hearing: Hearing = field(default_factory=Hearing)
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of the file, as they are heard."""
+        return self.hearing.parts
 
     @property
     def bars(self) -> Bars:
@@ -61,6 +70,7 @@ def read_prompt(
     *,
     begin: Place | None = None,
     stop: Place | None = None,
+    hear_as: Mapping[str, int] | None = None,
 ) -> Prompt:
     """Read a MIDI file to be continued.
 
@@ -68,19 +78,27 @@ def read_prompt(
         path: the file, or its music as a score.
         begin: start of the part to continue; by default the beginning of the file.
         stop: end of the part to continue; a bar is included whole.
+        hear_as: programs by the names of tracks, to hear them as.
 
     Raises:
         MidiError: if it is not a MIDI file, or damaged.
-        InputError: if it has no notes, none in the selected part, or too many.
+        InputError: if it has no notes, none in the selected part, or too many; if `hear_as` names
+            a track that it lacks.
     """
     if isinstance(path, Score):
-        return _prompt("the score", "score", to_bytes(path), path, begin, stop)
+        return _prompt("the score", "score", to_bytes(path), path, begin, stop, hear_as)
     data, score = read_file(path)
-    return _prompt(str(path), Path(path).stem, data, score, begin, stop)
+    return _prompt(str(path), Path(path).stem, data, score, begin, stop, hear_as)
 
 
 def prompt_of(
-    data: bytes, name: str, said: str, *, begin: Place | None = None, stop: Place | None = None
+    data: bytes,
+    name: str,
+    said: str,
+    *,
+    begin: Place | None = None,
+    stop: Place | None = None,
+    hear_as: Mapping[str, int] | None = None,
 ) -> Prompt:
     """The prompt in the bytes of a MIDI file; see `read_prompt`.
 
@@ -90,12 +108,13 @@ def prompt_of(
         said: its name in error messages.
         begin: where the part that is continued begins; by default at the file's beginning.
         stop: where in it the continuation starts, a bar being used whole.
+        hear_as: programs by the names of tracks, to hear them as.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
-    return _prompt(said, name, data, _score(data, said), begin, stop)
+    return _prompt(said, name, data, _score(data, said), begin, stop, hear_as)
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
@@ -120,18 +139,29 @@ def _score(data: bytes, said: str) -> Score:
 
 
 def _prompt(
-    path: str, name: str, data: bytes, score: Score, begin: Place | None, stop: Place | None
+    path: str,
+    name: str,
+    data: bytes,
+    score: Score,
+    begin: Place | None,
+    stop: Place | None,
+    hear_as: Mapping[str, int] | None,
 ) -> Prompt:
     """The prompt in a file that has been read; `path` is its name in error messages."""
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
-    file = plain_file(data, score)
+    file = one_part_a_track(plain_file(data, score))
+    places = places_of(file)
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     boundary = boundary_of(score, bars, file.end) if stop is None else tick_of(stop, score, bars, 1)
     origin = 0 if begin is None else tick_of(begin, score, bars, 0)
+    last = bars.number(max(score.end - 1, 0)) + 1
+    if stop is not None:
+        file, score = cut(file, boundary), between(score, 0, boundary)
+    hearing = hear(file, score, places, hear_as or {})
+    score = as_heard(score, places, hearing.parts)
     music = between(score, origin, boundary) if origin < boundary else None
     if music is None or not len(music.notes):
-        last = bars.number(max(score.end - 1, 0)) + 1
         raise InputError(
             f"{path} has no notes between --from and --to; its music ends in bar {last}"
         )
@@ -140,16 +170,15 @@ def _prompt(
             f"{path} has {len(music.notes):,} notes, but a prompt may have {MOST_NOTES:,} at most; "
             "use a part of it with --from and --to"
         )
-    if stop is not None:
-        file, score = cut(file, boundary), between(score, 0, boundary)
     return Prompt(
         name=name,
-        file=one_part_a_track(file),
+        file=named(file, hearing.parts),
         score=score,
         music=music,
         origin=origin,
         boundary=boundary,
         digest=hashlib.sha256(data).hexdigest()[:12],
+        hearing=hearing,
     )
 
 

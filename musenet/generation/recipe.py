@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from musenet.export.excerpts import cut
+from musenet.export.hearing import as_heard, hear
+from musenet.export.parts import places_of
 from musenet.export.replace_notes import Edit, undo
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
@@ -46,6 +48,8 @@ class Recipe:
         end: the tick at which the prompt's file ended.
         options: the generation options.
         alone: whether the file leaves out the prompt.
+        heard: the program that each part of the prompt was heard as; None in recipes of earlier
+            versions.
     """
 
     program: str
@@ -60,6 +64,7 @@ class Recipe:
     end: int
     options: GenerateOptions
     alone: bool = False
+    heard: tuple[int, ...] | None = None
 
     def to_text(self) -> str:
         """The recipe as the text event in the file."""
@@ -215,7 +220,9 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
     old.end = recipe.end
     # The prompt may have been generated too: its recipe, before this one, stays in it.
     _drop_last_recipe(old.tracks)
-    score = read(events.dump(old))
+    score, places = read(events.dump(old)), places_of(old)
+    hearing = hear(old, score, places, recipe.options.hear_as or {}, recipe.heard)
+    score = as_heard(score, places, hearing.parts)
     return Prompt(
         name=recipe.name,
         file=old,
@@ -224,6 +231,7 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
         origin=recipe.origin,
         boundary=recipe.boundary,
         digest=recipe.digest,
+        hearing=hearing,
     )
 
 

@@ -27,6 +27,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from musenet.evaluation import statistics
+from musenet.export.hearing import as_heard
+from musenet.export.parts import Part, places_of
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import ending_evidence
 from musenet.sampling.loop_penalty import longest_runs
@@ -280,7 +282,7 @@ def ranked(
     """
     bars_late = [continuation.bars_late(result.score.end) for result in results]
     found = rank(
-        [new_music(result) for result in results],
+        [new_music(result, continuation.prompt.parts) for result in results],
         prompt=None if continuation.fresh else continuation.prompt.music,
         wanted=continuation.wanted,
         bars_late=bars_late if continuation.options.ending else None,
@@ -290,9 +292,15 @@ def ranked(
     return [(results[one.number - 1], one) for one in found]
 
 
-def new_music(result: Result) -> Score:
-    """The new music of a result as a score that starts at its first bar line."""
-    music = between(result.score, result.bar, result.score.end + 1)
+def new_music(result: Result, parts: Sequence[Part] = ()) -> Score:
+    """The new music of a result as a score that starts at its first bar line.
+
+    Args:
+        result: with the file.
+        parts: those of the prompt, to give their notes the programs that they are heard as.
+    """
+    score = as_heard(result.score, places_of(result.file), parts)
+    music = between(score, result.bar, score.end + 1)
     new = music.notes["start"] >= result.boundary - result.bar
     return replace(music, notes=music.notes[new])
 

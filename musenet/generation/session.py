@@ -290,7 +290,7 @@ class Continuation:
         if not self.fresh:
             merge.release(file, prompt.boundary)
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
-        new = merge.add_notes(file, notes, prompt.boundary)
+        new = merge.add_notes(file, notes, prompt.boundary, prompt.parts)
         recipe = self.recipe(index)
         merge.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
         if not self.options.ending:
@@ -353,6 +353,7 @@ class Continuation:
             tracks=len(prompt.file.tracks),
             end=prompt.file.end,
             options=replace(self.options, variations=(self.options.variations[index],)),
+            heard=tuple(part.program for part in prompt.parts),
         )
 
     def _markers(self) -> list[tuple[int, int, str]]:

@@ -134,7 +134,14 @@ def _made(
 def _prompt(parent: Node, options: GenerateOptions) -> Prompt | None:
     begin, stop = options.begin, options.stop
     if parent.data:
-        return prompt_of(parent.data, parent.title, f"node {parent}", begin=begin, stop=stop)
+        return prompt_of(
+            parent.data,
+            parent.title,
+            f"node {parent}",
+            begin=begin,
+            stop=stop,
+            hear_as=options.hear_as,
+        )
     if begin is not None or stop is not None:
         raise InputError(f"node {parent} is empty: there is nothing to cut with --from and --to")
     return None

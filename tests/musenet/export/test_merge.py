@@ -11,7 +11,7 @@ import numpy as np
 import pretty_midi
 import pytest
 
-from musenet.export import excerpts, merge
+from musenet.export import excerpts, merge, parts
 from tokenizer.instruments import DRUMS
 from tokenizer.midi.events import Event, File, dump, meta, parse, text
 from tokenizer.midi.read import read
@@ -201,7 +201,8 @@ def test_a_type_0_file_becomes_a_track_a_channel() -> None:
         *note(0, 480, 9, 36),
         *note(0, 480, 4, 50),
     ]
-    file = merge.one_part_a_track(File(QUARTER, [sorted(events, key=lambda e: e.tick)], 480))
+    file = parts.one_part_a_track(File(QUARTER, [sorted(events, key=lambda e: e.tick)], 480))
+    file = parts.named(file, parts.parts_of(file))
     read = mido.MidiFile(file=io.BytesIO(dump(file)))
     assert read.type == 1
     assert [own.name for own in read.tracks] == ["", "Violin", "Acoustic Grand Piano", "Drums"]
@@ -209,7 +210,7 @@ def test_a_type_0_file_becomes_a_track_a_channel() -> None:
 
 
 def test_tracks_of_one_channel_stay_as_they_are() -> None:
-    assert merge.one_part_a_track(quartet()) == quartet()
+    assert parts.one_part_a_track(quartet()) == quartet()
 
 
 def test_cut_keeps_what_sounds_to_its_end() -> None:
@@ -272,7 +273,7 @@ def test_stems_have_one_instrument_the_same_length_and_tempo_map() -> None:
 
 def test_what_was_added_is_what_the_file_holds() -> None:
     """Notes that meet held ones, collide or share another's channel, as the reader finds them."""
-    file = merge.one_part_a_track(parse(QUARTET.read_bytes()))
+    file = parts.one_part_a_track(parse(QUARTET.read_bytes()))
     at = read(dump(file)).end
     random = np.random.default_rng(0)
     rows = [

@@ -27,6 +27,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "styles": ("baroque, Jazz", ("baroque", "jazz")),
     "instruments": (("piano", 42, "drums"), (0, 42, 128)),
     "only_instruments": ("violin,cello", (40, 42)),
+    "hear_as": ("Keys=electric piano, 2=drums", {"Keys": 4, "2": 128}),
     "new_instruments": (True, True),
     "tempo": (96.0, 96.0),
     "meter": ((3, 4), (3, 4)),
