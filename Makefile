@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 
 demo: $(STAMP)-run
 	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --end --candidates 8 --seed 0 \
-		--out demo/chorale.mid --picture demo/chorale.png
+		--out demo/chorale.mid --picture demo/chorale.png --force
 	@echo "Listen to demo/chorale.mid and look at demo/chorale.png."
 
 # pytest runs a process on every core; more threads in each would only wait for one another.

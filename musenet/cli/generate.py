@@ -77,6 +77,14 @@ def generate(
             "--stream", help="Rewrite the file after every new bar.", rich_help_panel=_OUTPUT
         ),
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Overwrite files that are there; without it they get the next number.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
     list_: Annotated[
         str | None,
         typer.Option("--list", help="List composers, styles or instruments, and exit."),
@@ -112,6 +120,7 @@ def generate(
         render=render,
         soundfont=soundfont,
         keep=kept,
+        force=force,
     )
     from .generate_run import run
 

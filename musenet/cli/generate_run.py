@@ -42,7 +42,7 @@ def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outp
         given = read_prompt(prompt, begin=options.begin, stop=options.stop, hear_as=options.hear_as)
     checkpoint = load_checkpoint(model)
     if prompt is None or not folder:
-        make(checkpoint, given, options, outputs)
+        make(checkpoint, given, options, outputs.unused(options.variations, prompt))
     elif refused := make_each(checkpoint, prompt, options, outputs):
         raise InputError("; ".join(refused))
 
@@ -99,7 +99,7 @@ def make_each(
 
     Args:
         checkpoint: the model.
-        folder: with files named .mid or .midi.
+        folder: with files named .mid, .midi or .kar.
         options: for all of them.
         outputs: where each file's results go, under its own name.
 
@@ -109,7 +109,7 @@ def make_each(
     Raises:
         InputError: if the folder has no MIDI file.
     """
-    prompts = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".mid", ".midi"))
+    prompts = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".mid", ".midi", ".kar"))
     if not prompts:
         raise InputError(f"{folder} has no MIDI files (.mid)")
     refused = []
@@ -125,7 +125,7 @@ def make_each(
             given = read_prompt(
                 path, begin=options.begin, stop=options.stop, hear_as=options.hear_as
             )
-            if not make(checkpoint, given, options, own):
+            if not make(checkpoint, given, options, own.unused(options.variations, path)):
                 break
         except InputError as error:
             refused.append(str(error))

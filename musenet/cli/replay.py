@@ -37,6 +37,8 @@ def replay(
 
     outputs = Outputs(out)
     outputs.check(folder=False)
+    outputs = outputs.unused((1,))
+    out = outputs.midi
     recipe, events = read_recipe(file)
     if not isinstance(recipe, FillRecipe) and recipe.alone:
         raise InputError(

@@ -13,8 +13,9 @@ from musenet.model.transformer import Transformer
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
-from tokenizer.errors import unknown
+from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import DRUMS
+from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
 
 from . import parse
@@ -108,7 +109,16 @@ def constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
     """The requested constraints, and those implied by the prompt or the number of instruments.
 
     Without a request, the instruments and the density of the prompt apply.
+
+    Raises:
+        InputError: if an instrument is asked for and ruled out.
     """
+    only = options.only_instruments
+    if only is not None and (outside := set(options.instruments) - set(only)):
+        raise InputError(
+            f"--instrument asks for {instrument_name(min(outside))}, which --only-instruments "
+            "leaves out; add it there, or drop one of the two"
+        )
     limits = options.constraints()
     present = {part.program for part in prompt.parts}
     wanted = {*(options.only_instruments or ()), *options.instruments}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 
 from musenet.export import audio, piano_roll
@@ -24,6 +26,7 @@ class Outputs:
         render: an audio file, .wav or .flac, or None; a folder if the prompt is one.
         soundfont: the SoundFont to render with; None searches for one.
         keep: how many of the best variations to write; None for all.
+        force: whether files that are there are overwritten.
     """
 
     midi: Path
@@ -34,6 +37,32 @@ class Outputs:
     render: Path | None = None
     soundfont: Path | None = None
     keep: int | None = None
+    force: bool = False
+
+    def unused(self, variations: Sequence[int], prompt: Path | None = None) -> Outputs:
+        """The same with the next number in names that are taken: song-2.mid for song.mid.
+
+        Args:
+            variations: their numbers, which follow the name where there are several.
+            prompt: the prompt's file, which is never overwritten.
+
+        Raises:
+            InputError: if `force` would overwrite the prompt.
+        """
+        many = (self.keep or len(variations)) > 1
+        endings = [f"-{number}" for number in variations] if many else [""]
+        if self.force:
+            for path in _named(self.midi, endings):
+                if prompt is not None and path.exists() and path.samefile(prompt):
+                    raise InputError(f"{path} is the prompt itself; name another file with --out")
+            return self
+        return replace(
+            self,
+            midi=_free(self.midi, endings),
+            picture=self.picture and _free(self.picture, endings),
+            render=self.render and _free(self.render, endings),
+            stems=self.stems and _free(self.stems, endings),
+        )
 
     def check(self, *, folder: bool) -> None:
         """Check before generating that everything can be written.
@@ -50,6 +79,11 @@ class Outputs:
             form = "wav" if folder else audio.check_format(self.render)
             audio.check_installed(form, self.soundfont)
         if folder:
+            if self.midi.suffix.lower() in (".mid", ".midi") and not self.midi.is_dir():
+                raise InputError(
+                    f"{self.midi} is the name of a file, but the prompts are a folder; "
+                    "name a folder with --out"
+                )
             for path in (self.midi, self.picture, self.render):
                 if path is not None:
                     check_folder(path)
@@ -60,6 +94,21 @@ class Outputs:
             check_writable(self.picture)
         if self.render is not None:
             check_writable(self.render)
+
+
+def _named(path: Path, endings: Sequence[str]) -> list[Path]:
+    return [path.with_name(f"{path.stem}{ending}{path.suffix}") for ending in endings]
+
+
+def _free(path: Path, endings: Sequence[str]) -> Path:
+    """The first of song.mid, song-2.mid, … of which no file is there; an empty folder is free."""
+    for number in count(1):
+        stem = path.stem if number == 1 else f"{path.stem}-{number}"
+        tried = path.with_name(f"{stem}{path.suffix}")
+        taken = (each for each in _named(tried, endings) if each.exists())
+        if not any(not each.is_dir() or any(each.iterdir()) for each in taken):
+            return tried
+    raise AssertionError("numbers do not end")
 
 
 def check_folder(path: Path) -> None:

@@ -225,6 +225,12 @@ def test_a_meter_that_the_model_lacks_is_named_and_stays_in_the_file(
         (["PIANO", "--out", "o.mid", "--meter", "3/4"], "works only without a prompt"),
         (["PIANO", "--out", "o.mid", "--loop-penalty", "0.5"], "outside 1 to 100"),
         (["PIANO", "--out", "o.mid", "--keep", "2"], "give both"),
+        (
+            ["PIANO", "--out", "o.mid", "--only-instruments", "piano", "--instrument", "violin"],
+            "asks for Violin, which --only-instruments leaves out",
+        ),
+        (["PIANO", "--out", "o.mid", "--as", "Piano"], "--as takes tracks and instruments"),
+        (["--out", "o.mid", "--as", "Keys=piano"], "about the tracks of a prompt"),
         (["PIANO", "--out", "o.mid", "--candidates", "2", "--keep", "3"], "keep 1 to "),
         (
             ["PIANO", "--out", "o.mid", "--candidates", "2", "--variations", "3"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,39 @@ def test_all_places_are_checked(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="name a folder"):
         Outputs(tmp_path / "file").check(folder=True)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_what_is_there_gets_the_next_number(tmp_path: Path) -> None:
+    song = tmp_path / "song.mid"
+    assert Outputs(song).unused((1,)).midi == song
+    song.touch()
+    assert Outputs(song).unused((1,)).midi == tmp_path / "song-2.mid"
+    (tmp_path / "song-2.mid").touch()
+    assert Outputs(song).unused((1,)).midi == tmp_path / "song-3.mid"
+    stems = tmp_path / "stems"
+    stems.mkdir()
+    assert Outputs(song, stems=stems).unused((1,)).stems == stems
+    (stems / "01 Piano.mid").touch()
+    assert Outputs(song, stems=stems).unused((1,)).stems == tmp_path / "stems-2"
+    assert Outputs(song, force=True).unused((1,)).midi == song
+
+
+def test_variations_are_numbered_together(tmp_path: Path) -> None:
+    out = Outputs(tmp_path / "v.mid", picture=tmp_path / "p.png")
+    (tmp_path / "v-2.mid").touch()
+    found = out.unused((1, 2))
+    assert (found.midi.name, found.picture) == ("v-2.mid", tmp_path / "p.png")
+    assert replace(out, keep=1).unused((1, 2)).midi == out.midi
+
+
+def test_the_prompt_is_never_overwritten(tmp_path: Path) -> None:
+    prompt = tmp_path / "song.mid"
+    prompt.touch()
+    assert Outputs(prompt).unused((1,), prompt).midi == tmp_path / "song-2.mid"
+    with pytest.raises(InputError, match="is the prompt itself"):
+        Outputs(prompt, force=True).unused((1,), prompt)
+
+
+def test_a_folder_of_prompts_needs_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the prompts are a folder; name a folder"):
+        Outputs(tmp_path / "some.mid").check(folder=True)
