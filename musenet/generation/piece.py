@@ -73,6 +73,24 @@ def read_piece(path: str | os.PathLike[str] | Score) -> Piece:
         (data, score), name, said = read_file(path), Path(path).stem, str(path)
     if not len(score.notes):
         raise InputError(f"{said} has no notes; give a song with music around the hole")
+    return _piece(data, score, name, said)
+
+
+def piece_of(data: bytes, name: str, said: str) -> Piece:
+    """A MIDI file that is to be changed.
+
+    Args:
+        data: the file.
+        name: without suffix, for titles.
+        said: its name in error messages.
+
+    Raises:
+        MidiError: if it is no MIDI file, or a damaged one.
+    """
+    return _piece(data, read(data), name, said)
+
+
+def _piece(data: bytes, score: Score, name: str, said: str) -> Piece:
     digest = hashlib.sha256(data).hexdigest()[:12]
     try:
         plain = events.parse(data).division == score.ticks_per_quarter

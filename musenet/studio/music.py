@@ -17,6 +17,8 @@ from tokenizer.score.chords import file_chords, score_chords
 from tokenizer.score.columns import DEFAULT_TEMPO
 from tokenizer.score.score import Score
 
+from .editing import track_numbers
+
 _TABLE = ("start", "duration", "pitch", "velocity", "track")
 _counted: dict[str, tuple[int, int, float]] = {}
 """Bars, notes and seconds of files, by their digests."""
@@ -58,8 +60,8 @@ def score_facts(node: Node) -> dict[str, Any]:
         "boundary": None if node.growth is None else node.growth.boundary,
         "end": end,
         "tracks": [
-            {"name": track.name, "program": track.program, "drums": track.is_drum}
-            for track in score.tracks
+            {"number": number, "name": t.name, "program": t.program, "drums": t.is_drum}
+            for number, t in zip(track_numbers(node), score.tracks, strict=True)
         ],
         "notes": {name: score.notes[name].tolist() for name in _TABLE},
         "tempos": tempos if tempos and not tempos[0][0] else [(0, DEFAULT_TEMPO), *tempos],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -17,6 +18,7 @@ from tokenizer.errors import InputError
 
 from .about import opening
 from .answers import JSON, answer, body_of, json_object, json_of
+from .editing import edited, edits_of
 from .music import node_facts, score_facts
 from .workspace import Workspace
 
@@ -42,6 +44,7 @@ class TreeRoutes:
             Route("/nodes/{id:int}", self._change, methods=["PATCH"]),
             Route("/nodes/{id:int}", self._prune, methods=["DELETE"]),
             Route("/nodes/{id:int}/score", self._score),
+            Route("/nodes/{id:int}/edit", self._edit, methods=["POST"]),
             Route("/undo", self._undo, methods=["POST"]),
             Route("/redo", self._redo, methods=["POST"]),
         ]
@@ -100,6 +103,16 @@ class TreeRoutes:
     def _score(self, request: Request) -> Response:
         return answer(score_facts(node_of(self._workspace.tree, request.path_params["id"])))
 
+    async def _edit(self, request: Request) -> Response:
+        data = await json_of(request)
+        number = request.path_params["id"]
+        return await run_in_threadpool(self._edited, number, data)
+
+    def _edited(self, number: int, data: dict[str, Any]) -> Response:
+        new = edited(node_of(self._workspace.tree, number), edits_of(data))
+        tree = self._workspace.change(lambda tree: tree.joined([new]))
+        return answer(node_facts(list(tree.nodes.values())[-1]), 201)
+
     def _undo(self, _: Request) -> Response:
         return self._whole(self._workspace.undo())
 
@@ -129,8 +142,15 @@ def _asked_for(data: dict[str, Any]) -> Node:
     )
 
 
-def _title(name: str) -> str:
-    """The title of a file that a client names, which is never used as a path."""
+def _title(header: str) -> str:
+    """The title of a file that a client names, which is never used as a path.
+
+    A header holds ASCII alone, so other characters come as %C3%A9.
+    """
+    sent = header.encode("latin-1", errors="replace")
+    name = re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes((int(code[1], 16),)), sent).decode(
+        errors="replace"
+    )
     stem = PurePosixPath(PureWindowsPath(name).name).stem
     return "".join(c for c in stem if c.isprintable())[:100].strip() or "prompt"
 

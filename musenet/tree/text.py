@@ -51,7 +51,8 @@ def _prompt(node: Node) -> str:
     if not node.data:
         return "from nothing"
     score = read(node.data)
-    return f"{node.title}, {_bars(score)} bars, {len(score.notes):,} notes"
+    what = node.title if node.parent is None else "edited"
+    return f"{what}, {_bars(score)} bars, {len(score.notes):,} notes"
 
 
 def _bars(score: Score) -> int:

@@ -1,0 +1,212 @@
+"""The server as it runs: a real port, streams over it, kills, restarts, and bursts of requests."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from musenet.api import generate
+from musenet.cli.main import main
+from musenet.generation.options import GenerateOptions
+from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from musenet.studio.server import open_workspace
+from musenet.tree.file import read_tree
+from tokenizer.errors import InputError
+
+from .conftest import FOLK, events_of
+
+ROOT = Path(__file__).parents[3]
+SECONDS = 120.0
+
+
+class Server:
+    """A `musenet studio` in a process of its own."""
+
+    def __init__(self, folder: Path, weights: Path, *arguments: str) -> None:
+        command = [sys.executable, "-c", "from musenet.cli.main import main; main()", "studio"]
+        self.process = subprocess.Popen(
+            [*command, *arguments, "--no-browser", "--weights", str(weights)],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := re.match(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", line):
+                break
+        else:
+            pytest.fail("the server did not start")
+        self.client = httpx.Client(
+            base_url=f"{found[1]}/api/v1/",
+            headers={"Authorization": f"Bearer {found[2]}"},
+            timeout=SECONDS,
+            limits=httpx.Limits(max_connections=64),
+        )
+
+    def __call__(self, method: str, path: str, **given: Any) -> Any:
+        answer = self.client.request(method, path, **given)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def ask(self, node: int = 1, **options: Any) -> str:
+        """Ask for music; returns the job."""
+        asked = {"action": "continue", "options": options}
+        found: str = self("POST", f"nodes/{node}/jobs", json=asked)["job"]
+        return found
+
+    def stop(self, sign: int = signal.SIGINT) -> int:
+        self.client.close()
+        self.process.send_signal(sign)
+        code = self.process.wait(SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model, so that another process can load it."""
+    path = tmp_path_factory.mktemp("lively") / "tiny"
+    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
+    return path
+
+
+@pytest.fixture
+def start(tmp_path: Path, lively: Path) -> Iterator[Callable[..., Server]]:
+    started: list[Server] = []
+
+    def go(*arguments: str) -> Server:
+        started.append(Server(tmp_path, lively, *arguments))
+        return started[-1]
+
+    yield go
+    for each in started:
+        if each.process.poll() is None:
+            each.stop(signal.SIGKILL)
+
+
+def test_notes_come_while_they_are_written(start: Callable[..., Server]) -> None:
+    server = start(str(FOLK))
+    job = server.ask(bars=400, seed=1)
+    seen: list[str] = []
+    with server.client.stream("GET", f"jobs/{job}/events") as stream:
+        for line in stream.iter_lines():
+            seen.append(line)
+            if sum(each == "event: note" for each in seen) == 20:
+                break
+    last = max(int(line[4:]) for line in seen if line.startswith("id: "))
+    assert server("GET", "jobs")[0]["state"] == "running"
+    assert server("DELETE", f"jobs/{job}")["job"] == job
+    rest = server.client.get(f"jobs/{job}/events", headers={"Last-Event-ID": str(last)})
+    ids = [int(number) for number in re.findall(r"^id: (\d+)$", rest.text, re.MULTILINE)]
+    assert ids == list(range(last + 1, last + 1 + len(ids)))
+    name, data = events_of(rest.text)[-1]
+    assert (name, len(data["nodes"])) == ("cancelled", 1)
+    kept = server("GET", "tree")["nodes"][-1]
+    assert kept["growth"]["stopped"]
+    assert kept["growth"]["notes"] > 0
+
+
+def test_a_killed_server_leaves_the_tree_as_it_was(
+    start: Callable[..., Server], tmp_path: Path, lively: Path
+) -> None:
+    server = start(str(FOLK))
+    job = server.ask(bars=1, seed=5)
+    assert events_of(server.client.get(f"jobs/{job}/events").text)[-1] == ("done", {"nodes": [2]})
+    server("PATCH", "nodes/2", json={"name": "verse"})
+    before = server("GET", "tree")
+    server.ask(bars=400, seed=1)
+    server.stop(signal.SIGKILL)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folk.tree.json"]
+    again = start("folk.tree.json")
+    assert again("GET", "tree")["nodes"] == before["nodes"]
+    (song,) = generate(load_checkpoint(lively), FOLK, GenerateOptions(bars=1, seed=5))
+    assert again.client.get("nodes/2/file.mid").content == song.result.data
+
+
+def test_an_interrupt_keeps_what_was_written(start: Callable[..., Server], tmp_path: Path) -> None:
+    server = start(str(FOLK))
+    job = server.ask(bars=400, seed=1)
+    with server.client.stream("GET", f"jobs/{job}/events") as stream:
+        lines = stream.iter_lines()
+        next(line for line in lines if line == "event: note")
+        server.process.send_signal(signal.SIGINT)
+        rest = list(lines)
+    assert "event: cancelled" in rest
+    assert server.process.wait(SECONDS) in (0, 130, -signal.SIGINT)
+    tree = read_tree(tmp_path / "folk.tree.json")
+    assert tree.nodes[2].growth is not None
+    assert tree.nodes[2].growth.stopped
+
+
+@pytest.mark.slow
+def test_hundreds_of_requests_in_bursts_with_cancels(start: Callable[..., Server]) -> None:
+    server, rng = start(str(FOLK)), np.random.default_rng(0)
+
+    def one(number: int) -> tuple[str, int]:
+        job = server.ask(bars=1, seed=number)
+        if number % 3 == 0:
+            server("DELETE", f"jobs/{job}")
+        name, data = events_of(server.client.get(f"jobs/{job}/events").text)[-1]
+        return name, len(data["nodes"])
+
+    with ThreadPoolExecutor(40) as pool:
+        ends = list(pool.map(one, rng.permutation(300).tolist()))
+    counts = Counter(name for name, _ in ends)
+    assert counts["done"] + counts["cancelled"] == 300
+    assert counts["done"] >= 200
+    assert server("GET", "jobs") == []
+    nodes = server("GET", "tree")["nodes"]
+    assert len(nodes) == 1 + sum(count for _, count in ends)
+    seeds = {n["growth"]["options"]["seed"] for n in nodes[1:] if not n["growth"]["stopped"]}
+    assert seeds >= {number for number in range(300) if number % 3}
+    assert server.stop() in (0, 130, -signal.SIGINT)
+
+
+def test_only_this_machine_is_listened_to(
+    start: Callable[..., Server], capsys: pytest.CaptureFixture[str], lively: Path
+) -> None:
+    server = start("--no-page")
+    assert str(server.client.base_url).startswith("http://127.0.0.1:")
+    port = server.client.base_url.port
+    listening = Path("/proc/net/tcp")
+    if listening.exists():
+        own = f":{port:04X}"
+        places = {row.split()[1] for row in listening.read_text().splitlines()[1:]}
+        assert {place for place in places if place.endswith(own)} == {f"0100007F{own}"}
+    assert server.client.get(f"http://127.0.0.1:{port}/").status_code == 404
+    assert server("GET", "tree")["file"] == "studio.tree.json"
+    with pytest.raises(SystemExit) as stop:
+        main(["studio", "--port", str(port), "--no-browser", "--weights", str(lively)])
+    assert stop.value.code == 2
+    assert f"port {port} cannot be opened" in capsys.readouterr().err
+
+
+def test_what_the_studio_is_opened_with(tmp_path: Path) -> None:
+    folk = open_workspace(FOLK, tmp_path)
+    assert folk.path.name == "folk.tree.json"
+    assert open_workspace(FOLK, tmp_path).path.name == "folk-2.tree.json"
+    assert open_workspace(folk.path, tmp_path).tree.nodes[1].title == "folk"
+    empty = open_workspace(None, tmp_path)
+    assert (empty.path.name, empty.path.exists()) == ("studio.tree.json", False)
+    assert open_workspace(tmp_path / "new.tree.json", tmp_path).tree.nodes == {}
+    (tmp_path / "x.txt").write_text("x")
+    (tmp_path / "x.mid").write_text("x")
+    (tmp_path / "x.json").write_text(json.dumps({"format": "x"}))
+    for name in ("x.txt", "x.mid", "x.json", "missing.mid"):
+        with pytest.raises(InputError, match=name.partition(".")[0]):
+            open_workspace(tmp_path / name, tmp_path)
