@@ -116,11 +116,11 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
     from tokenizer.files import write_bytes
 
     from .generate_run import numbered
-    from .progress import watched_between
+    from .progress import watched
 
     began = time.perf_counter()
     try:
-        watched_between(fill.bars, fill.holes[0][0], fill.holes[-1][1], fill.steps())
+        watched(fill, fill.steps())
     except KeyboardInterrupt:
         print("Stopped: nothing was written.")
         raise

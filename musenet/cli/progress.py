@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
+    from musenet.generation.fill import Fill
     from musenet.generation.session import Continuation
-    from tokenizer.score.bars import Bars
 
 _REDRAW_SECONDS = 0.1
 
@@ -70,13 +70,9 @@ class ProgressDisplay:
         self._lines.update(self._tasks[text], description=text, completed=done)
 
 
-def watched(continuation: Continuation, steps: Iterator[float]) -> None:
-    """Run a continuation to its end, showing its progress."""
-    watched_between(continuation.bars, continuation.prompt.boundary, continuation.end, steps)
-
-
-def watched_between(bars: Bars, begin: int, end: int, steps: Iterator[float]) -> None:
-    """Run steps that yield the tick reached, showing the bars done between two ticks."""
+def watched(request: Continuation | Fill, steps: Iterator[float]) -> None:
+    """Run a request to its end, showing its progress."""
+    bars, (begin, end) = request.bars, request.span
     first, shown = bars.number(begin) - 1, 0.0
     with ProgressDisplay("bars") as progress:
         progress("reading the prompt", 0)

@@ -18,6 +18,7 @@ from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
 from musenet.export.replace_notes import repitched, replaced
 from musenet.model.checkpoint import Checkpoint
+from musenet.model.config import ModelConfig
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
@@ -25,7 +26,7 @@ from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
 from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.structure import ROLE
-from tokenizer.encoding.vocabulary import PITCH
+from tokenizer.encoding.vocabulary import PITCH, Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
@@ -130,12 +131,28 @@ class Fill:
         """The first tick of each hole and the first after it."""
         return self.holed.holes
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first tick of the first hole, and the first after the last one."""
+        return self.holes[0][0], self.holes[-1][1]
+
     def steps(self) -> Iterator[float]:
         """Generate step by step; each step yields the tick that all variations have reached."""
         for new in self._sampler.sample():
             self._sampled.append(new)
             behind = new.times[new.live].min()
             yield float(self._clock.ticks(np.array([behind]))[0])
+
+    def latest(self) -> Notes:
+        """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
+
+        The column `track` is the index of each note's variation.
+        """
+        new = self._sampled[-1]
+        playing = new.live & new.written & self._tokenizer.vocabulary.is_note(new.rows)
+        notes = self._tokenizer.decode_notes(new.rows[playing], new.times[playing], self._clock)
+        notes["track"] = np.flatnonzero(playing)
+        return notes
 
     def results(self) -> list[Take]:
         """The variations."""
@@ -238,14 +255,18 @@ class Fill:
         return implied_by_prompt(limits, score.notes, score.ticks_per_quarter)
 
 
+def knows_roles(config: ModelConfig, vocabulary: Vocabulary) -> bool:
+    """Whether weights can tell given rows from written ones."""
+    return len(config.structure_sizes) > ROLE and vocabulary.mark >= 0
+
+
 def check_roles(checkpoint: Checkpoint) -> None:
     """Refuse weights that cannot tell given rows from written ones.
 
     Raises:
         InputError: with what to do.
     """
-    known = len(checkpoint.model.config.structure_sizes) > ROLE
-    if not known or checkpoint.tokenizer.vocabulary.mark < 0:
+    if not knows_roles(checkpoint.config, checkpoint.tokenizer.vocabulary):
         raise InputError(
             f"the weights in {checkpoint.folder} were trained before there were holes and can only "
             "continue music; name others with --weights"

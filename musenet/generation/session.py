@@ -177,6 +177,11 @@ class Continuation:
         return end
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The ticks between which the new music lies as requested."""
+        return self.prompt.boundary, self.end
+
+    @property
     def key(self) -> Key | None:
         """The requested key, or that of the prompt; None if it is unknown."""
         key = self._labels.key

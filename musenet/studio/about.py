@@ -13,12 +13,14 @@ import msgspec
 from musenet import __version__
 from musenet.decoding.engines import ENGINES
 from musenet.export import audio
+from musenet.generation.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import Knob, knobs
 from musenet.generation.options import GenerateOptions
-from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import PROGRAM_NAMES, family_of
 from tokenizer.labels import composer_name
+
+from .models import Weights
 
 _PACKED = Path(__file__).parent / "openings"
 _CHECKOUT = Path(__file__).parents[2] / "examples" / "prompts"
@@ -29,18 +31,17 @@ _TYPES = {bool: "boolean", int: "integer", float: "number", str: "text", list[st
 """What an option takes, as the page is told; texts are written as on the command line."""
 
 
-def info(model: str, tokenizer: Tokenizer) -> dict[str, Any]:
+def info(weights: Weights) -> dict[str, Any]:
     """What the page shows beside the tree.
 
     Args:
-        model: the name of the weights.
-        tokenizer: of the weights.
+        weights: what music is made with.
     """
-    vocabulary = tokenizer.vocabulary
+    vocabulary = weights.tokenizer.vocabulary
     composers = sorted(vocabulary.names("composer"))
     return {
         "version": __version__,
-        "model": model,
+        "model": weights.name,
         "composers": [{"name": name, "text": composer_name(name)} for name in composers],
         "styles": sorted(vocabulary.names("style")),
         "instruments": [
@@ -49,10 +50,12 @@ def info(model: str, tokenizer: Tokenizer) -> dict[str, Any]:
         ],
         "openings": sorted(openings()),
         "options": options_of(GenerateOptions),
+        "fill_options": options_of(FillOptions),
+        "accompany_options": options_of(AccompanyOptions),
         "can": {
-            "fill": False,
-            "accompany": False,
-            "chords": "chords" in knobs(GenerateOptions),
+            "fill": weights.fills,
+            "accompany": weights.fills,
+            "chords": bool(vocabulary.names("chord")),
             "guidance": "guidance" in knobs(GenerateOptions),
             "render": _succeeds(lambda: audio.check_installed("wav")),
         },

@@ -1,17 +1,20 @@
-"""What a job does: continue a node, with the options that its request gives."""
+"""What a job does: continue a node, fill holes in it or accompany it, as its request says."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
+from musenet.generation.fill import Fill
+from musenet.generation.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import from_json_values, knobs
 from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
-from musenet.tree.grow import grow
-from musenet.tree.tree import Node
+from musenet.tree.grow import grow, grow_inside
+from musenet.tree.tree import ACCOMPANIMENT, FILL, Node
 from tokenizer.chords.chart import parse_chart
 from tokenizer.errors import InputError, unknown
 
@@ -19,6 +22,7 @@ from .jobs import Job
 from .models import Weights
 from .workspace import Workspace
 
+Options = TypeVar("Options", GenerateOptions, FillOptions, AccompanyOptions)
 ACTIONS = ("continue", "fill", "accompany")
 _TELL_SECONDS = 0.1
 
@@ -51,30 +55,46 @@ class Actions:
         action, given = asked.get("action"), asked.get("options", {})
         if action not in ACTIONS:
             raise unknown("action", str(action), ACTIONS)
-        if action != "continue":
-            raise InputError(f"these weights cannot {action}; only 'continue' is there")
         if not isinstance(given, dict):
             raise InputError('"options" is a JSON object, such as {"bars": 8}')
-        options = options_from(given)
-        return Job(node.number, action, lambda job: self._continue(job, options))
+        if action == "continue":
+            options = options_from(GenerateOptions, given)
+            return Job(node.number, action, lambda job: self._continue(job, options))
+        if not self._weights.fills:
+            raise InputError(
+                f"the weights '{self._weights.name}' can only continue music; start the studio "
+                f"with others (--weights) to {action} it"
+            )
+        if action == "fill":
+            hole, task = options_from(FillOptions, given), FILL
+        else:
+            hole, task = options_from(AccompanyOptions, given).as_fill(), ACCOMPANIMENT
+        return Job(node.number, action, lambda job: self._fill(job, hole, task))
 
     def _continue(self, job: Job, options: GenerateOptions) -> list[int]:
         """Continue a node; what there is when the job is stopped is kept."""
-        node = self._workspace.tree.nodes.get(job.node)
-        if node is None:
-            raise InputError(f"node {job.node} was pruned before its music began")
-
-        def watch(continuation: Continuation, steps: Iterator[float]) -> None:
-            _follow(job, continuation, steps)
-
+        node = self._node(job)
         model = self._weights.name, self._weights.load()
-        grown = grow(node, model, options, watch)
+        grown = grow(node, model, options, partial(_follow, job))
         if job.stopping:
             grown = [_stopped(each) for each in grown if each.growth and each.growth.notes]
         return [each.number for each in self._workspace.join(grown)]
 
+    def _fill(self, job: Job, options: FillOptions, task: str) -> list[int]:
+        """Write inside a node; of a job that is stopped nothing is kept: its hole is half empty."""
+        node = self._node(job)
+        model = self._weights.name, self._weights.load()
+        grown = grow_inside(node, model, options, task, partial(_follow, job))
+        return [] if job.stopping else [each.number for each in self._workspace.join(grown)]
 
-def options_from(given: dict[str, Any]) -> GenerateOptions:
+    def _node(self, job: Job) -> Node:
+        node = self._workspace.tree.nodes.get(job.node)
+        if node is None:
+            raise InputError(f"node {job.node} was pruned before its music began")
+        return node
+
+
+def options_from(kind: type[Options], given: dict[str, Any]) -> Options:
     """The options of a request, named as in Python; the seed is drawn if none is given.
 
     Raises:
@@ -83,18 +103,18 @@ def options_from(given: dict[str, Any]) -> GenerateOptions:
     given = {name: value for name, value in given.items() if value is not None}
     if isinstance(given.get("chords"), str):
         parse_chart(given["chords"])  # a chart as text only: no path of a client is opened
-    for name, (_, knob) in knobs(GenerateOptions).items():
+    for name, (_, knob) in knobs(kind).items():
         if knob.drawn is not None:
             given.setdefault(name, knob.drawn())
-    return from_json_values(GenerateOptions, given)
+    return from_json_values(kind, given)
 
 
-def _follow(job: Job, continuation: Continuation, steps: Iterator[float]) -> None:
-    """Take the steps of a continuation until it ends or the job is stopped, telling each note."""
-    begin, end = continuation.prompt.boundary, continuation.end
+def _follow(job: Job, request: Continuation | Fill, steps: Iterator[float]) -> None:
+    """Take the steps of a request until it ends or the job is stopped, telling each note."""
+    begin, end = request.span
     told = 0.0
     for tick in steps:
-        for note in continuation.latest():
+        for note in request.latest():
             job.tell(
                 "note",
                 take=int(note["track"]),

@@ -47,7 +47,7 @@ def make_app(
     """
 
     def about(_: Request) -> Response:
-        return answer(info(weights.name, weights.tokenizer))
+        return answer(info(weights))
 
     routes = [
         Route("/info", about),

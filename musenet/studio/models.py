@@ -9,7 +9,9 @@ from functools import cached_property
 import torch
 
 from musenet.decoding.engines import make_decoder
+from musenet.generation.fill import knows_roles
 from musenet.model.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint
+from musenet.model.config import ModelConfig
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 
@@ -38,6 +40,12 @@ class Weights:
     def tokenizer(self) -> Tokenizer:
         """Its tokenizer, which is read without the weights."""
         return Tokenizer.load(self._folder / "tokenizer.json")
+
+    @cached_property
+    def fills(self) -> bool:
+        """Whether it knows holes, which its configuration tells."""
+        text = (self._folder / "config.json").read_text(encoding="utf-8", errors="replace")
+        return knows_roles(ModelConfig.from_json(text), self.tokenizer.vocabulary)
 
     def load(self) -> Checkpoint:
         """The checkpoint; read when it is first needed.

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from musenet.generation.prompt import boundary_of
-from musenet.tree.tree import Node
+from musenet.tree.tree import CONTINUATION, Node
 from tokenizer.chords.chord import CHORDS
 from tokenizer.midi import events
 from tokenizer.midi.read import read
@@ -43,21 +43,22 @@ def node_facts(node: Node) -> dict[str, Any]:
 
 
 def kind_of(node: Node) -> str:
-    """What a node is: prompt, continuation or edit."""
+    """What a node is: prompt, continuation, fill, accompaniment or edit."""
     if node.growth is not None:
-        return "continuation"
+        return node.growth.task
     return "prompt" if node.parent is None else "edit"
 
 
 def score_facts(node: Node) -> dict[str, Any]:
     """The music of a node."""
-    score = score_of(node)
+    score, growth = score_of(node), node.growth
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     end = _end(score, node.data)
     tempos, meters = score.tempos.tolist(), score.time_signatures.tolist()
     return {
         "ticks_per_quarter": score.ticks_per_quarter,
-        "boundary": None if node.growth is None else node.growth.boundary,
+        "boundary": growth.boundary if growth and growth.task == CONTINUATION else None,
+        "holes": growth.holes if growth else (),
         "end": end,
         "tracks": [
             {"number": number, "name": t.name, "program": t.program, "drums": t.is_drum}

@@ -79,6 +79,7 @@ def serve(
         raise InputError(
             f"port {port} cannot be opened; give another with --port, or none for a free one"
         ) from None
+    socket.listen()  # who connects before the server runs waits a moment, and is not refused
     port = socket.getsockname()[1]
     token = secrets.token_urlsafe(32)
     jobs = Jobs(os.cpu_count() or 1)

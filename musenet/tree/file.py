@@ -11,17 +11,19 @@ import json
 import os
 import textwrap
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from musenet.generation.fill_options import FillOptions
+from musenet.generation.options import GenerateOptions
 from musenet.generation.recipe import options_in
 from tokenizer import records
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
 from tokenizer.midi.read import LARGEST_FILE
 
-from .tree import Growth, Node, Tree
+from .tree import CONTINUATION, Growth, Node, Tree
 
 FORMAT = "musenet-tree-2"
 _FIRST_FORMAT = "musenet-tree-1"
@@ -29,8 +31,26 @@ _LINE = 92
 
 
 @dataclass(frozen=True)
+class _GrowthRecord:
+    """How a node was grown, but for its options, whose type is that of the task."""
+
+    program: str
+    weights: str
+    model: str
+    boundary: int
+    bars: tuple[int, int]
+    notes: int
+    task: str = CONTINUATION
+    holes: tuple[tuple[int, int], ...] = ()
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
 class _NodeRecord:
-    """A node as stored in the file; `midi` is its bytes in lines of base64."""
+    """A node as stored in the file; `midi` is its bytes in lines of base64.
+
+    `growth` is a `_GrowthRecord` with the options.
+    """
 
     number: int
     parent: int | None
@@ -38,7 +58,7 @@ class _NodeRecord:
     marked: bool
     name: str
     note: str
-    growth: Growth | None
+    growth: dict[str, Any] | None
     digest: str
     midi: tuple[str, ...]
 
@@ -128,7 +148,7 @@ def _record(node: Node) -> _NodeRecord:
         marked=node.marked,
         name=node.name,
         note=node.note,
-        growth=node.growth,
+        growth=None if node.growth is None else asdict(node.growth),
         digest=node.digest,
         midi=tuple(textwrap.wrap(packed, _LINE)),
     )
@@ -136,14 +156,8 @@ def _record(node: Node) -> _NodeRecord:
 
 def _node(data: dict[str, Any]) -> Node:
     what = f"node {data['number']} of the tree"
-    options = None
-    if data["growth"] is not None:
-        options = options_in(data["growth"].pop("options"), what)
-        data["growth"]["options"] = {}
-    record = records.from_data(_NodeRecord, data, what)
-    growth = record.growth
-    if growth is not None and options is not None:
-        growth = replace(growth, options=options)
+    growth = None if data["growth"] is None else _growth(data["growth"], what)
+    record = records.from_data(_NodeRecord, {**data, "growth": None}, what)
     packed = "".join(record.midi)
     node = Node(
         number=record.number,
@@ -158,6 +172,17 @@ def _node(data: dict[str, Any]) -> Node:
     if node.digest != record.digest:
         raise InputError(f"the music of node {node} is damaged: its digest does not match")
     return node
+
+
+def _growth(data: dict[str, Any], what: str) -> Growth:
+    facts = {name: value for name, value in data.items() if name != "options"}
+    record = records.from_data(_GrowthRecord, facts, what)
+    options: GenerateOptions | FillOptions
+    if record.task == CONTINUATION:
+        options = options_in(data["options"], what)
+    else:
+        options = records.from_data(FillOptions, data["options"], f"the options of {what}")
+    return Growth(options=options, **vars(record))
 
 
 def _nested(facts: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from musenet import __version__
+from musenet.generation.fill import Fill
+from musenet.generation.fill_options import FillOptions
+from musenet.generation.piece import piece_of
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.recipe import same_music
@@ -20,7 +23,7 @@ from tokenizer.score.bars import Bars
 from .tree import Growth, Node, Tree
 
 DEFAULT_MODEL = "mini"
-Watch = Callable[[Continuation, Iterator[float]], None]
+Watch = Callable[[Continuation | Fill, Iterator[float]], None]
 
 
 def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
@@ -60,8 +63,53 @@ def grow(
         InputError: if the request cannot be met.
     """
     name, checkpoint = model
-    results = _made(parent, checkpoint, options, watch)
+    results = _continued(parent, checkpoint, options, watch).results()
     return [_node(parent, name, result) for result in results]
+
+
+def grow_inside(
+    parent: Node,
+    model: tuple[str, Checkpoint],
+    options: FillOptions,
+    task: str,
+    watch: Watch,
+) -> list[Node]:
+    """Nodes for the requested variations inside of a node's music; see `grow`.
+
+    Args:
+        parent: the node whose music has the holes.
+        model: its name as given, and the checkpoint.
+        options: the request.
+        task: fill or accompaniment.
+        watch: takes the steps until there are no more.
+
+    Raises:
+        InputError: if the request cannot be met.
+    """
+    name, checkpoint = model
+    request = _filled(parent, checkpoint, options, watch)
+    begin, end = request.span
+    growth = Growth(
+        program=__version__,
+        weights=checkpoint.hash,
+        model=name,
+        options=options,
+        boundary=begin,
+        bars=(request.bars.number(begin) + 1, request.bars.number(end - 1) + 1),
+        notes=0,
+        task=task,
+        holes=request.holes,
+    )
+    return [
+        Node(
+            0,
+            parent.number,
+            parent.title,
+            take.data,
+            replace(growth, options=take.recipe.options, notes=take.notes),
+        )
+        for take in request.results()
+    ]
 
 
 def changed(
@@ -89,7 +137,7 @@ def changed(
             watch,
         )
         for node, result in zip(siblings, results, strict=True):
-            yield node, not same_music(result.data, node.data)
+            yield node, not same_music(result, node.data)
 
 
 def _grown_together(nodes: Iterable[Node]) -> list[tuple[Growth, list[Node]]]:
@@ -123,12 +171,29 @@ def _right_weights(node: Node, growth: Growth) -> Checkpoint:
 def _made(
     parent: Node,
     checkpoint: Checkpoint,
-    options: GenerateOptions,
+    options: GenerateOptions | FillOptions,
     watch: Watch,
-) -> list[Result]:
+) -> list[bytes]:
+    """The MIDI files of a request."""
+    if isinstance(options, FillOptions):
+        return [take.data for take in _filled(parent, checkpoint, options, watch).results()]
+    return [result.data for result in _continued(parent, checkpoint, options, watch).results()]
+
+
+def _continued(
+    parent: Node, checkpoint: Checkpoint, options: GenerateOptions, watch: Watch
+) -> Continuation:
     continuation = Continuation(checkpoint, _prompt(parent, options), options)
     watch(continuation, continuation.steps())
-    return continuation.results()
+    return continuation
+
+
+def _filled(parent: Node, checkpoint: Checkpoint, options: FillOptions, watch: Watch) -> Fill:
+    if not parent.data:
+        raise InputError(f"node {parent} is empty: there is no music to write in")
+    request = Fill(checkpoint, piece_of(parent.data, parent.title, f"node {parent}"), options)
+    watch(request, request.steps())
+    return request
 
 
 def _prompt(parent: Node, options: GenerateOptions) -> Prompt | None:

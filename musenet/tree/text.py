@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from musenet.generation.fill_options import FillOptions
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place, composers
 from musenet.generation.prompt import boundary_of
@@ -14,7 +15,7 @@ from tokenizer.midi.read import read
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 
-from .tree import Growth, Node, Tree
+from .tree import CONTINUATION, Growth, Node, Tree
 
 _NOTE = 60
 
@@ -64,16 +65,19 @@ def _grown(growth: Growth) -> list[str]:
     first, last = growth.bars
     bars = f"bar {first}" if first == last else f"bars {first}–{last}"
     options = growth.options
+    task = [] if growth.task == CONTINUATION else [growth.task]
     made = f"seed {options.seed}, variation {options.variations[0]}"
     stopped = ["stopped early"] if growth.stopped else []
-    return [bars, f"{growth.notes:,} notes", *_asked(options), made, *stopped]
+    return [*task, bars, f"{growth.notes:,} notes", *_asked(options), made, *stopped]
 
 
-def _asked(options: GenerateOptions) -> list[str]:
+def _asked(options: GenerateOptions | FillOptions) -> list[str]:
     """The request, in a few words."""
     parts = [" and ".join(map(composer_name, shares)) for shares in composers(options.composer)]
     parts += options.styles
     parts += [f"with {_names(options.instruments)}"] if options.instruments else []
+    if isinstance(options, FillOptions):
+        return parts + ([f"and {_names(options.added)}"] if options.added else [])
     if options.only_instruments is not None:
         parts.append(f"only {_names(options.only_instruments)}")
     parts += [f"tempo {options.tempo:g}"] if options.tempo else []
@@ -102,9 +106,12 @@ def described(tree: Tree, node: Node) -> str:
     return "\n".join(f"{name:{width}}  {value}" for name, value in facts)
 
 
-def _changed(options: GenerateOptions, fresh: bool) -> Iterator[tuple[str, Any]]:
+def _changed(options: GenerateOptions | FillOptions, fresh: bool) -> Iterator[tuple[str, Any]]:
     """The options that differ from their defaults, except the positions."""
-    default = vars(GenerateOptions().completed(fresh=fresh))
+    if isinstance(options, FillOptions):
+        default = vars(FillOptions(begin=Place(bar=1)).completed("auto"))
+    else:
+        default = vars(GenerateOptions().completed(fresh=fresh))
     for key, value in vars(options).items():
         if value != default[key] and key not in ("begin", "stop"):
             yield key.replace("_", " "), value

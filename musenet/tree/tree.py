@@ -12,13 +12,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from musenet.generation.fill_options import FillOptions
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError, unknown
+
+CONTINUATION, FILL, ACCOMPANIMENT = "continuation", "fill", "accompaniment"
 
 
 @dataclass(frozen=True)
 class Growth:
-    """How a node was grown from its parent's music.
+    """How a node was grown from its parent's music, behind it or inside of it.
 
     Attributes:
         program: the version of this program.
@@ -28,16 +31,20 @@ class Growth:
         boundary: the tick at which the new music starts.
         bars: the first and the last new bar, counted from 1.
         notes: how many notes are new.
+        task: continuation, fill or accompaniment.
+        holes: of a fill or an accompaniment, the first tick of each hole and the first after it.
         stopped: whether it was stopped before its end, so that it cannot be made again.
     """
 
     program: str
     weights: str
     model: str
-    options: GenerateOptions
+    options: GenerateOptions | FillOptions
     boundary: int
     bars: tuple[int, int]
     notes: int
+    task: str = CONTINUATION
+    holes: tuple[tuple[int, int], ...] = ()
     stopped: bool = False
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from musenet.api import generate
+from musenet.generation.fill import Fill
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.session import Continuation
@@ -25,7 +26,7 @@ FOLK = PROMPTS / "folk.mid"
 Messages = Callable[[bytes], list[list[tuple[int, bytes]]]]
 
 
-def run(continuation: Continuation, steps: Iterator[float]) -> None:
+def run(request: Continuation | Fill, steps: Iterator[float]) -> None:
     for _ in steps:
         pass
 
