@@ -19,6 +19,7 @@ from .guard import Guard
 from .job_routes import JobRoutes
 from .jobs import Jobs
 from .models import Weights
+from .openapi import openapi
 from .page_routes import page_routes
 from .tree_routes import TreeRoutes
 from .workspace import Workspace
@@ -49,7 +50,11 @@ def make_app(
     def about(_: Request) -> Response:
         return answer(info(weights))
 
+    def described(_: Request) -> Response:
+        return answer(openapi(API))
+
     routes = [
+        Route("/openapi.json", described),
         Route("/info", about),
         *TreeRoutes(workspace).routes,
         *JobRoutes(workspace, jobs, Actions(workspace, weights)).routes,

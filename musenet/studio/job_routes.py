@@ -55,7 +55,7 @@ class JobRoutes:
     async def _cancel(self, request: Request) -> Response:
         job = self._job(request)
         self._jobs.cancel(job)
-        return answer(_facts(job, None), 202)
+        return answer(_facts(job, None))
 
     async def _events(self, request: Request) -> Response:
         job = self._job(request)

@@ -11,8 +11,8 @@ from dataclasses import replace
 from musenet import __version__
 from musenet.generation.fill import Fill
 from musenet.generation.fill_options import FillOptions
-from musenet.generation.piece import piece_of
 from musenet.generation.options import GenerateOptions
+from musenet.generation.piece import piece_of
 from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.recipe import same_music
 from musenet.generation.session import Continuation, Result

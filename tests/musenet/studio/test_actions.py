@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from musenet.studio.actions import Actions, options_from
 from musenet.studio.jobs import Job
 from musenet.studio.models import Weights
 from musenet.tree.file import read_tree, to_text
+from musenet.tree.grow import grow
 from musenet.tree.text import described, drawn
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
@@ -85,7 +85,8 @@ def test_no_option_opens_a_file_of_a_client(tmp_path: Any, monkeypatch: pytest.M
         options_from(GenerateOptions, {"chords": str(chart)})
     assert options_from(GenerateOptions, {"chords": "C | Am"}).chords == "C | Am"
     monkeypatch.setattr("pathlib.Path.read_text", lambda *_, **__: pytest.fail("a file was read"))
-    for kind in (GenerateOptions, FillOptions, AccompanyOptions):
+    kinds: tuple[Any, ...] = (GenerateOptions, FillOptions, AccompanyOptions)
+    for kind in kinds:
         for name in knobs(kind):
             with pytest.raises((InputError, AssertionError)):
                 options_from(kind, {name: str(chart), "bars": "x"})
@@ -105,7 +106,6 @@ def test_what_was_pruned_while_it_was_continued_is_one_sentence(
     workspace = studio.workspace
     asked = {"action": "continue", "options": {"bars": 1}}
     job: Job = Actions(workspace, weights).job(workspace.tree.nodes[1], asked)
-    grow: Callable[..., Any] = actions.grow
 
     def pruned_meanwhile(*given: Any) -> Any:
         grown = grow(*given)

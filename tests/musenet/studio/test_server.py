@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoin
 from musenet.studio.server import open_workspace
 from musenet.tree.file import read_tree
 from tokenizer.errors import InputError
+from tokenizer.midi.read import read
 
 from .conftest import FOLK, events_of
 
@@ -136,6 +139,33 @@ def test_a_killed_server_leaves_the_tree_as_it_was(
     assert again("GET", "tree")["nodes"] == before["nodes"]
     (song,) = generate(load_checkpoint(lively), FOLK, GenerateOptions(bars=1, seed=5))
     assert again.client.get("nodes/2/file.mid").content == song.result.data
+
+
+def test_the_scripts_of_the_documentation_are_true(
+    start: Callable[..., Server], tmp_path: Path, lively: Path
+) -> None:
+    shutil.copy(FOLK, tmp_path / "song.mid")
+    server = start()
+    url, token = server.client.base_url, server.client.headers["Authorization"].split()[1]
+    page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    address = f"http://{url.host}:{url.port}/?token={token}"
+    script = script.replace("http://127.0.0.1:8000/?token=…", address)
+    run = functools.partial(subprocess.run, check=True, cwd=tmp_path, timeout=SECONDS)
+    run([sys.executable, "-c", script])
+    (song,) = generate(load_checkpoint(lively), FOLK, GenerateOptions(bars=2, seed=1))
+    made = read((tmp_path / "more.mid").read_bytes())
+    assert made == song.score
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    (lines,) = re.findall(r"```sh\n(api=.*?)```", page, re.DOTALL)
+    for line in lines.splitlines()[1:]:
+        setting = lines.splitlines()[0].replace("$PORT", str(url.port)).replace("$TOKEN", token)
+        line = line.replace("nodes/1/jobs", "nodes/3/jobs").replace("nodes/2/", "nodes/4/")
+        job = server("GET", "jobs")[0]["job"] if "JOB" in line else ""
+        run(["bash", "-c", f"{setting}\n{line.replace('JOB', job)}"], stdout=subprocess.DEVNULL)
+    (song,) = generate(load_checkpoint(lively), FOLK, GenerateOptions(bars=8, seed=1))
+    assert read((tmp_path / "more.mid").read_bytes()) == song.score
 
 
 def test_an_interrupt_keeps_what_was_written(start: Callable[..., Server], tmp_path: Path) -> None:

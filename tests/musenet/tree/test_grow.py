@@ -63,6 +63,7 @@ def test_a_deeper_node_is_what_generate_makes_of_the_exported_file(
     path.write_bytes(folk.nodes[2].data)
     growth = folk.nodes[4].growth
     assert growth is not None
+    assert isinstance(growth.options, GenerateOptions)
     (song,) = generate(tiny, path, growth.options)
     assert folk.nodes[4].data == song.result.data
 
