@@ -50,17 +50,22 @@ class Adherence:
     silent: tuple[int, ...]
 
     def __str__(self) -> str:
-        words = []
+        words = [f"{instrument_name(p)} silent" for p in self.silent]
         if self.in_instruments is not None:
             words.append(f"{self.in_instruments:.0%} of the notes in the requested instruments")
         words += [f"{instrument_name(p)} not requested (notes: {n})" for p, n in self.unwanted[:3]]
-        words += [f"{instrument_name(p)} silent" for p in self.silent]
+        pitched = self.new.pitch > 0  # drums alone have no pitch and no key
+        known = self.prompt is not None and self.prompt.pitch > 0
         names = ("notes per bar", "mean pitch", "mean velocity")
         for name, field in zip(names, ("notes_per_bar", "pitch", "velocity"), strict=True):
-            before = "" if self.prompt is None else f" (prompt {getattr(self.prompt, field):.0f})"
+            if field == "pitch" and not pitched:
+                continue
+            told = self.prompt is not None and (field != "pitch" or known)
+            before = f" (prompt {getattr(self.prompt, field):.0f})" if told else ""
             words.append(f"{name} {getattr(self.new, field):.0f}{before}")
-        before = "" if self.prompt is None else f" (prompt {self.prompt.in_key:.0%})"
-        words.append(f"{self.new.in_key:.0%} in the key{before}")
+        if pitched:
+            before = f" (prompt {self.prompt.in_key:.0%})" if self.prompt and known else ""
+            words.append(f"{self.new.in_key:.0%} in the key{before}")
         return ", ".join(words)
 
 

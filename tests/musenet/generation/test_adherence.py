@@ -28,8 +28,8 @@ def test_figures() -> None:
     assert found.unwanted == ((56, 1),)
     assert found.silent == (40,)
     assert str(found) == (
-        "75% of the notes in the requested instruments, Trumpet not requested (notes: 1), "
-        "Violin silent, notes per bar 2 (prompt 4), mean pitch 61 (prompt 62), "
+        "Violin silent, 75% of the notes in the requested instruments, "
+        "Trumpet not requested (notes: 1), notes per bar 2 (prompt 4), mean pitch 61 (prompt 62), "
         "mean velocity 70 (prompt 85), "
         "67% in the key (prompt 100%)"
     )
@@ -39,6 +39,13 @@ def test_minor_has_both_sixths_and_sevenths() -> None:
     scale = notes(*[(p, 64, 0) for p in (69, 71, 72, 74, 76, 77, 78, 79, 80)])
     assert adherence(scale, 1, notes(), 1, (), (0, True)).new.in_key == 1
     assert adherence(notes((70, 64, 0)), 1, notes(), 1, (), (0, True)).new.in_key == 0
+
+
+def test_drums_alone_have_no_pitch_and_no_key() -> None:
+    drums = notes((36, 90, 128), (42, 80, 128))
+    assert str(adherence(drums, 1, drums, 1, (), (0, False))) == (
+        "notes per bar 2 (prompt 2), mean velocity 85 (prompt 85)"
+    )
 
 
 def test_nothing_at_all() -> None:
