@@ -40,9 +40,9 @@ def _midi_error(reason: str, file: str | None, offset: int | None) -> MidiError:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """An error for a name that is not known, with the nearest one that is."""
+    """An error for a name that is not known, with the nearest one if one is near."""
     names = {name.casefold(): name for name in known}
-    near = get_close_matches(name.casefold(), names, n=1, cutoff=0.5)
+    near = get_close_matches(name.casefold(), names, n=1, cutoff=0.6)
     some = ", ".join(list(names.values())[:8]) + (", …" if len(names) > 8 else "")
     hint = f"did you mean '{names[near[0]]}'?" if near else f"known are {some}"
     return InputError(f"there is no {kind} called '{name}'; {hint}")

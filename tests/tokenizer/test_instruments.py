@@ -56,6 +56,8 @@ def test_numbers_of_any_integer_type() -> None:
 def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(InputError, match="did you mean 'violin'"):
         program("violyn")
+    with pytest.raises(InputError, match="no instrument called 'theremin'; known are"):
+        program("theremin")
 
 
 @pytest.mark.parametrize("bad", [-1, 129, "129", 10**30])
