@@ -176,6 +176,7 @@ ACROSS = {
     "tests/data_prep/bands/test_styles.py",  # the style files
     "tests/musenet/generation/test_docs.py",
     "tests/musenet/generation/test_outside.py",  # other programs
+    "tests/musenet/studio/test_browser.py",  # the page
     "tests/test_docs.py",
     "tests/test_house.py",
     "tests/test_packaging.py",

@@ -26,7 +26,7 @@ export function nodeBar(session, roll, attempt) {
           ]
         : []),
     );
-    strips(session, roll);
+    strips(session, roll, attempt);
   };
   const tool = (/** @type {string} */ drawn, /** @type {string} */ text, /** @type {() => any} */ work, on = false) =>
     el("button", { className: `quiet icon-button ${on ? "on" : ""}`, title: text, "aria-label": text, onclick: () => attempt(work) }, icon(drawn, on));
@@ -48,7 +48,7 @@ function comparing(session, roll, attempt) {
         const { other, differs, missing } = await session.compare(Number(select.value));
         roll.compare(other, differs, missing);
       }
-      strips(session, roll);
+      strips(session, roll, attempt);
     }) },
     el("option", { value: "" }, session.compared === null ? texts.compareWith : texts.compareEnd),
     ...others.map((n) => el("option", { value: n.id, selected: n.id === session.compared }, `${session.called(n.id)}${n.mark ? " ★" : ""}`)),
@@ -56,8 +56,8 @@ function comparing(session, roll, attempt) {
   return select;
 }
 
-/** What is told between the takes and the roll: a comparison, edits that are not kept. @param {Session} session @param {Roll} roll */
-function strips(session, roll) {
+/** What is told between the takes and the roll: a comparison, edits that are not kept. @param {Session} session @param {Roll} roll @param {(work: () => any) => any} attempt */
+function strips(session, roll, attempt) {
   const compared = byId("compared");
   compared.hidden = session.compared === null;
   if (session.compared !== null) {
@@ -69,7 +69,7 @@ function strips(session, roll) {
   draft.hidden = session.draft === null;
   draft.replaceChildren(
     el("span", {}, texts.edits(session.draft?.before.length ?? 0)),
-    el("button", { className: "primary small", onclick: () => void session.keep() }, texts.keep),
+    el("button", { className: "primary small", onclick: () => attempt(() => session.keep()) }, texts.keep),
     el("button", { className: "quiet", onclick: () => session.discard() }, texts.discard),
   );
 }

@@ -338,9 +338,9 @@ export class Session extends EventTarget {
   async keep() {
     const { draft } = this;
     if (!draft) return;
-    this.draft = null;
-    if (!draft.changed) return;
-    const node = await api.edit(draft.node, draft.edits());
+    const node = draft.changed ? await api.edit(draft.node, draft.edits()) : null;
+    this.draft = null; // not before the server has it
+    if (!node) return;
     await this.refresh();
     this.current = node.id;
     this.scores.delete(node.id);

@@ -1,0 +1,427 @@
+"""The studio's page in a real browser: needs Playwright (`make test-studio`) and Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mido
+import pytest
+
+from musenet.studio.jobs import Jobs
+from musenet.studio.models import Weights
+from musenet.studio.workspace import Workspace
+from musenet.tree.file import read_tree
+from musenet.tree.tree import Tree
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+uvicorn = pytest.importorskip("uvicorn", reason="the extra `studio` is missing")
+
+ROOT = Path(__file__).parents[3]
+FOLK = ROOT / "examples" / "prompts" / "folk.mid"
+PLACES = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PLACES)), None)
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --autoplay-policy=no-user-gesture-required"
+).split()
+FRAME = 32  # milliseconds that drawing may take
+PATIENCE = 60_000
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
+]
+
+
+class Studio:
+    """A running studio: its address, its tree's file, and the pages that look at it."""
+
+    def __init__(self, address: str, path: Path, browser: Browser) -> None:
+        self.address = address
+        self.path = path
+        self.context = browser.new_context(
+            viewport={"width": 1280, "height": 760}, accept_downloads=True
+        )
+        self.context.set_default_timeout(PATIENCE)
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+
+    def open(self) -> Page:
+        """A new tab with the page, once it is ready."""
+        page = self.context.new_page()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", self._said)
+        page.goto(self.address)
+        page.wait_for_selector("body.is-ready")
+        return page
+
+    def _said(self, message: Any) -> None:
+        if message.type == "error" and "status of 4" not in message.text:
+            self.errors.append(message.text)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def running(browser: Browser, tmp_path: Path, weights: Weights) -> Iterator[Studio]:
+    """A studio on an empty tree; no page may ask another host or meet an error."""
+    with served(tmp_path / "song.tree.json", weights) as address:
+        studio = Studio(address, tmp_path / "song.tree.json", browser)
+        yield studio
+        studio.context.close()
+    origin = address.partition("?")[0]
+    others = [url for url in studio.requests if not url.startswith((origin, "blob:", "data:"))]
+    assert not others
+    assert not studio.errors
+
+
+@contextlib.contextmanager
+def served(tree: Path, weights: Weights) -> Iterator[str]:
+    """The address of a studio on a free port, which runs in a thread."""
+    from musenet.studio.app import make_app
+
+    config = uvicorn.Config("", "127.0.0.1", 0, log_config=None, lifespan="off")
+    socket = config.bind_socket()
+    port = socket.getsockname()[1]
+    jobs = Jobs(1)
+    config.app = make_app(Workspace(tree, Tree()), weights, jobs, "secret", port)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]}, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{port}/?token=secret"
+    jobs.close()
+    server.should_exit = server.force_exit = True
+    thread.join(20)
+
+
+def has(page: Page, expression: str, argument: Any = None) -> None:
+    """Wait until an expression holds."""
+    page.wait_for_function(expression, arg=argument)
+
+
+def dropped(page: Page, path: Path = FOLK) -> None:
+    """Drop a file on the page, as from a folder."""
+    page.evaluate(
+        """async ([bytes, name]) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], name, { type: "audio/midi" }));
+            const event = { dataTransfer: carried, bubbles: true, cancelable: true };
+            document.body.dispatchEvent(new DragEvent("dragover", event));
+            document.body.dispatchEvent(new DragEvent("drop", event));
+        }""",
+        [list(path.read_bytes()), path.name],
+    )
+    has(page, "() => studio.session.score?.count > 0")
+
+
+def written(page: Page, bars: int = 4) -> list[int]:
+    """Have takes written; the numbers of their nodes."""
+    page.click(f"#bars label:has(input[value='{bars}'])")
+    page.click("#write")
+    has(page, "() => studio.session.job !== null")
+    has(page, "() => studio.session.job === null && typeof studio.session.current === 'number'")
+    nodes: list[int] = page.evaluate("() => studio.session.takes(studio.session.current)")
+    return nodes
+
+
+def test_drop_a_file_write_and_switch_takes_while_they_play(running: Studio) -> None:
+    page = running.open()
+    page.wait_for_selector("#welcome:not([hidden])")
+    dropped(page)
+    assert page.is_hidden("#welcome")
+    notes = sum(
+        m.type == "note_on" and m.velocity > 0 for t in mido.MidiFile(FOLK).tracks for m in t
+    )
+    assert page.evaluate("() => studio.session.score.count") == notes
+    nodes = written(page)
+    assert len(nodes) == 4
+    assert page.locator("#takes .take").count() == 4
+
+    page.evaluate("() => { studio.player.seek(studio.session.score.boundary); studio.player.play(); }")
+    has(page, "() => studio.player.synth.voices.length > 0")
+    for key, node in zip("2341", [*nodes[1:], nodes[0]], strict=True):
+        before = page.evaluate("() => studio.player.seconds")
+        page.keyboard.press(key)
+        has(page, "node => studio.session.current === node && studio.roll.score", node)
+        after, playing = page.evaluate("() => [studio.player.seconds, studio.player.playing]")
+        assert playing
+        assert before <= after < before + 3  # it went on, from the same place
+    page.keyboard.press(" ")
+    assert page.evaluate("() => studio.player.playing") is False
+
+
+def test_what_is_written_is_heard_before_it_is_whole(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    page.click("#bars label:has(input[value='32'])")
+    page.click("#write")
+    has(page, "() => studio.session.job && studio.session.score.count > studio.session.score.firstFrom(studio.session.score.boundary)")
+    assert page.evaluate("() => studio.player.playing")
+    has(page, "() => studio.session.job === null")
+
+
+def test_a_job_is_cancelled_and_what_there_was_is_kept(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    page.evaluate("() => studio.session.write('continue', { bars: 4000, variations: 2 }, null)")
+    has(page, "() => studio.session.job?.takes[1].count > 200")
+    page.click("#cancel")
+    has(page, "() => studio.session.job === null")
+    assert page.evaluate("() => studio.session.nodes.length") == 3
+    assert page.evaluate("() => studio.session.score.bar(studio.session.score.end)") < 4000
+
+
+def test_branch_reload_and_export(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    nodes = written(page)
+    page.evaluate("() => { studio.player.pause(); studio.roll.showAll(); }")
+    # branch: drag over the bar numbers, then continue from there
+    x = page.evaluate("() => [5, 6].map(bar => studio.roll.x(studio.roll.score.barStart(bar)) + 8)")
+    box = page.locator("#over").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + x[0], box["y"] + 12)
+    page.mouse.down()
+    page.mouse.move(box["x"] + x[1], box["y"] + 12, steps=4)
+    page.mouse.up()
+    page.click("#bars-menu button >> nth=0")
+    assert page.input_value("#after") == "6"
+    branch = written(page)
+    parent, boundary = page.evaluate(
+        "() => [studio.session.find(studio.session.current).parent, studio.session.score.bar(studio.session.score.boundary)]"
+    )
+    assert parent == nodes[0]
+    assert boundary == 7
+
+    page.reload()
+    page.wait_for_selector("body.is-ready")
+    assert page.evaluate("() => studio.session.current") == branch[0]
+    assert page.evaluate("() => studio.session.nodes.length") == 1 + 4 + 4
+
+    with page.expect_download() as download:
+        page.click("#downloads")
+        page.click("[data-file=midi]")
+    saved = Path(download.value.path()).read_bytes()
+    assert download.value.suggested_filename.endswith(".mid")
+    assert saved == read_tree(running.path).nodes[branch[0]].data
+
+
+def test_audio_is_rendered_in_the_page(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    with page.expect_download() as download:
+        page.click("#downloads")
+        page.click("[data-file=wav]")
+    data = Path(download.value.path()).read_bytes()
+    assert data[:4] == b"RIFF"
+    assert data[8:12] == b"WAVE"
+    seconds = (len(data) - 44) / (44_100 * 4)
+    assert mido.MidiFile(FOLK).length < seconds < mido.MidiFile(FOLK).length + 5
+    peak = max(abs(int.from_bytes(data[i : i + 2], "little", signed=True)) for i in range(44, len(data), 2))
+    assert 3_000 < peak < 32_767
+
+
+def test_notes_are_edited_undone_and_kept(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    page.click("#mode label:has(input[value=advanced])")
+    count = page.evaluate("() => studio.session.score.count")
+    x, y = page.evaluate(
+        """() => {
+            const { roll, session: { score } } = studio;
+            const i = score.start.findIndex((_, i) => !score.isDrum(i) && roll.at(roll.x(score.start[i]) + 5, roll.y(score.pitch[i]) + 3) === i);
+            return [roll.x(score.start[i]) + 5, roll.y(score.pitch[i]) + 3];
+        }"""
+    )
+    page.click("#over", position={"x": x, "y": y})
+    assert "velocity" in page.inner_text("#read")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Delete")
+    assert page.evaluate("() => studio.session.score.count") == count - 1
+    page.keyboard.press("Control+z")
+    assert page.evaluate("() => studio.session.score.count") == count
+    page.click("#draft .primary")
+    has(page, "() => studio.session.draft === null && studio.session.nodes.length === 2")
+    nodes = read_tree(running.path).nodes
+    before, after = (pitches(nodes[n].data) for n in (1, 2))
+    assert sum(after) == sum(before) + 1
+    page.keyboard.press("Control+z")
+    has(page, "() => studio.session.nodes.length === 1")
+
+
+def pitches(data: bytes) -> list[int]:
+    """The pitches of all notes of a MIDI file, by mido."""
+    tracks = mido.MidiFile(file=io.BytesIO(data)).tracks
+    return [m.note for track in tracks for m in track if m.type == "note_on" and m.velocity]
+
+
+def test_two_tabs_see_the_same_tree(running: Studio) -> None:
+    first, second = running.open(), running.open()
+    dropped(first)
+    second.evaluate("() => studio.session.refresh()")
+    has(second, "() => studio.session.nodes.length === 1")
+    assert second.is_hidden("#welcome")
+    first.keyboard.press("k")
+    has(first, "() => studio.session.nodes[0].mark")
+    second.evaluate("() => studio.session.refresh()")
+    has(second, "() => studio.session.nodes[0].mark")
+
+
+def test_what_is_no_midi_file_is_refused_in_a_sentence(running: Studio, tmp_path: Path) -> None:
+    page = running.open()
+    wrong = tmp_path / "song.mid"
+    wrong.write_bytes(b"not music")
+    with pytest.raises(playwright.TimeoutError):
+        page.context.set_default_timeout(2000)
+        dropped(page, wrong)
+    assert page.locator(".toast.error").count() == 1
+    assert page.evaluate("() => studio.session.nodes.length") == 0
+
+
+def many_notes(path: Path, count: int) -> Path:
+    """A file of many short notes on sixteen tracks."""
+    file = mido.MidiFile(ticks_per_beat=480)
+    for channel in range(16):
+        track = mido.MidiTrack()
+        track.append(mido.Message("program_change", channel=channel, program=channel * 8))
+        for i in range(count // 16):
+            pitch = 36 + (i * 7 + channel * 3) % 48
+            velocity = 20 + (i * 13) % 100
+            track.append(mido.Message("note_on", channel=channel, note=pitch, velocity=velocity))
+            track.append(mido.Message("note_off", channel=channel, note=pitch, time=120))
+        file.tracks.append(track)
+    file.save(path)
+    return path
+
+
+def test_20_000_notes_are_drawn_within_a_frame(running: Studio, tmp_path: Path) -> None:
+    page = running.open()
+    dropped(page, many_notes(tmp_path / "many.mid", 20_000))
+    assert page.evaluate("() => studio.session.score.count") == 20_000
+    paints = page.evaluate(
+        """async () => {
+            const { roll } = studio;
+            roll.scale *= 2;
+            roll.paints.length = 0;
+            for (let i = 0; i < 120; i++) {
+                roll.pan(i < 60 ? 40 : -40);
+                await new Promise(requestAnimationFrame);
+            }
+            return roll.paints;
+        }"""
+    )
+    print(f"drawing: median {sorted(paints)[len(paints) // 2]:.1f} ms, worst {max(paints):.1f} ms")
+    assert sorted(paints)[len(paints) * 9 // 10] < FRAME  # other programs may take a frame's time
+
+
+def test_instruments_of_the_families_sound_unlike(running: Studio) -> None:
+    """Loudness over time and brightness tell any two families apart, by more than a fifth."""
+    page = running.open()
+    features = page.evaluate(
+        """async () => {
+            const { Synth } = await import("/page/synth.js");
+            const found = {};
+            for (const program of [0, 12, 19, 24, 33, 40, 48, 56, 65, 73, 80, 89]) {
+                const context = new OfflineAudioContext(1, 44100 * 1.2, 44100);
+                new Synth(context).play("a", { program, drums: false }, 60, 100, 0, 1);
+                const samples = (await context.startRendering()).getChannelData(0);
+                const rms = (a, b) => Math.hypot(...Array.from(samples.slice(a * 44100, b * 44100)).filter((_, i) => i % 8 === 0)) + 1e-9;
+                let crossings = 0;
+                for (let i = 1; i < 40000; i++) crossings += samples[i] * samples[i - 1] < 0;
+                let rough = 0;
+                for (let i = 1; i < 40000; i++) rough += Math.abs(samples[i] - samples[i - 1]);
+                let size = 0;
+                for (let i = 1; i < 40000; i++) size += Math.abs(samples[i]);
+                found[program] = [rms(0, 0.05), rms(0.1, 0.15), rms(0.8, 0.85)].map((x, _, all) => Math.log(x / all[1])).concat(Math.log(crossings), 3 * Math.log(rough / size));
+            }
+            return found;
+        }"""
+    )
+    names = list(features)
+    for i, one in enumerate(names):
+        for other in names[:i]:
+            apart = sum((a - b) ** 2 for a, b in zip(features[one], features[other], strict=True))
+            assert apart**0.5 > 0.2, (one, other)
+
+
+def test_nothing_serious_is_found_by_axe(running: Studio) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    page = running.open()
+    found = serious(axe, page)
+    dropped(page)
+    written(page)
+    page.click("#mode label:has(input[value=advanced])")
+    found += serious(axe, page)
+    assert not found
+
+
+def serious(axe: Any, page: Page) -> list[str]:
+    """What axe-core calls serious or critical on the page as it is."""
+    violations = axe.Axe().run(page).response["violations"]
+    return [
+        f"{v['id']}: {json.dumps([n['html'][:120] for n in v['nodes']][:3])}"
+        for v in violations
+        if v["impact"] in ("serious", "critical")
+    ]
+
+
+def test_the_keyboard_alone_is_enough(running: Studio) -> None:
+    page = running.open()
+    page.focus("[data-opening=pop]")
+    page.keyboard.press("Enter")
+    has(page, "() => studio.session.score?.count > 0")
+    page.keyboard.press("?")
+    page.wait_for_selector("#keys[open]")
+    page.keyboard.press("Escape")
+    page.focus("#tree [role=treeitem]")
+    page.keyboard.press("End")
+    page.focus("#roll")
+    page.keyboard.press(".")
+    assert "velocity" in page.inner_text("#live")
+    has(page, "() => document.querySelectorAll('#outline li').length > 4")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("() => studio.session.score.place(studio.player.tick)") == "2.1"
+
+
+@pytest.mark.skipif("PICTURES" not in os.environ, reason="PICTURES names no folder")
+def test_pictures_for_the_documentation(browser: Browser, tmp_path: Path) -> None:
+    folder = Path(os.environ["PICTURES"])
+    with served(tmp_path / "pop.tree.json", Weights("mini")) as address:
+        for scheme in ("light", "dark"):
+            context = browser.new_context(
+                viewport={"width": 1280, "height": 760}, color_scheme=scheme
+            )
+            context.set_default_timeout(PATIENCE * 5)
+            page = context.new_page()
+            page.goto(address)
+            page.wait_for_selector("body.is-ready")
+            if scheme == "light":
+                page.click("[data-opening=pop]")
+                has(page, "() => studio.session.score?.count > 0")
+                written(page, 8)
+            else:
+                page.click("#mode label:has(input[value=advanced])")
+            page.evaluate("() => studio.player.seek(studio.session.score.barStart(11))")
+            time.sleep(4)
+            page.screenshot(path=folder / f"studio-{scheme}.png")
+            context.close()
+
