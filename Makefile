@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast lint bench clean
+.PHONY: demo test test-fast test-studio lint bench clean
 
 demo: $(STAMP)-run
 	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --end --candidates 8 --seed 0 \
@@ -22,10 +22,18 @@ test: $(STAMP)-test
 test-fast: $(STAMP)-test
 	$(RUN) -m pytest -n auto -m "not slow"
 
+# The studio's page in Chromium, which must be installed (or named: CHROMIUM=/path); PICTURES=docs/pictures
+# draws those of the documentation too.
+test-studio: $(STAMP)-test-studio
+	$(RUN) -m pytest tests/musenet/studio
+
 lint: $(STAMP)-lint
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
+	@if command -v npx > /dev/null; then \
+		npx --yes --package typescript@5.9 tsc --project tests/musenet/studio/tsconfig.json; \
+	else echo "the studio's page is not checked: npx (node) is not installed"; fi
 
 bench: $(STAMP)-test
 	for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
@@ -39,6 +47,10 @@ $(STAMP)-run: pyproject.toml constraints.txt | $(VENV)
 
 $(STAMP)-test: pyproject.toml constraints.txt | $(VENV)
 	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .[test]
+	touch $@
+
+$(STAMP)-test-studio: pyproject.toml constraints.txt | $(VENV)
+	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .[test,test-studio]
 	touch $@
 
 $(STAMP)-lint: pyproject.toml constraints.txt | $(VENV)
