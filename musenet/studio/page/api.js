@@ -33,16 +33,13 @@ async function request(method, path, body, headers = {}) {
   return answer;
 }
 
-/** A header holds no letters beyond ASCII: accents go, others become `_`. @param {string} name */
-const plain = (name) => name.normalize("NFKD").replace(/[\u0300-\u036f]/g, "").replace(/[^ -~]/g, "_");
-
 export const api = {
   info: () => request("GET", "info"),
   tree: () => request("GET", "tree"),
   /** @param {string | number} id */
   score: (id) => request("GET", `nodes/${id}/score`),
   /** @param {Blob} file @param {string} name */
-  upload: (file, name) => request("POST", "prompts", file, { "X-Name": plain(name) }),
+  upload: (file, name) => request("POST", "prompts", file, { "X-Name": encodeURIComponent(name) }),
   /** @param {string} name */
   opening: (name) => request("POST", "prompts", { opening: name }),
   blank: () => request("POST", "prompts", { blank: true }),

@@ -75,3 +75,13 @@ export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }
+
+/** Writes the texts of the page's frame: contents, titles and names for screen readers. @param {Record<string, string>} words */
+export function label(words) {
+  for (const element of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("[data-text], [data-label], [data-title]"))) {
+    const { text, label: name, title } = element.dataset;
+    if (text) element.textContent = words[text];
+    if (name) element.setAttribute("aria-label", words[name]);
+    if (title) element.title = words[title];
+  }
+}

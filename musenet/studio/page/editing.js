@@ -158,6 +158,20 @@ export class Editing {
     };
   }
 
+  /**
+   * The typed chords as a chart of some bars, such as "C | % | F"; null if none was typed there.
+   * @param {number} from the first bar @param {number} to the last one
+   */
+  chart(from, to) {
+    const { score } = this.session;
+    if (!score) return null;
+    const typed = Array.from({ length: to - from + 1 }, (_, i) => this.chords.get(score.barStart(from + i)));
+    const first = typed.find((symbol) => symbol);
+    if (!first) return null;
+    const before = score.chords.filter(([tick]) => tick <= score.barStart(from)).pop()?.[1];
+    return typed.map((symbol, i) => symbol ?? (i ? "%" : (before ?? first))).join(" | ");
+  }
+
   /** The music's own chords, and those that were typed over them. */
   showChords() {
     const own = new Map(this.session.score?.chords ?? []);

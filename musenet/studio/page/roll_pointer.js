@@ -1,7 +1,6 @@
 /** Mouse, pen, touch and wheel on the roll. */
 
 import { KEYBOARD } from "./roll.js";
-import { lastAtMost } from "./score.js";
 
 /** @typedef {import("./roll.js").Roll} Roll */
 
@@ -159,8 +158,8 @@ function onEdge(roll, note, x) {
 
 /** The tick of the bar line at or before a place. @param {Roll} roll @param {number} x */
 function barAt(roll, x) {
-  const bars = /** @type {import("./score.js").Score} */ (roll.score).bars;
-  return bars[Math.max(0, lastAtMost(bars, roll.tick(x)))];
+  const score = /** @type {import("./score.js").Score} */ (roll.score);
+  return score.barStart(score.bar(Math.max(0, roll.tick(x))));
 }
 
 /** @param {Roll} roll @param {number} tick @param {(x: number) => number} [how] */
@@ -181,7 +180,9 @@ function dragged(roll, press, x, y) {
 /** @param {Roll} roll @param {number} from @param {number} to */
 function dragBars(roll, from, to) {
   if (!roll.score) return;
-  const [a, b] = [Math.min(from, to), Math.max(from, to)].map((x) => /** @type {any} */ (roll.score).bar(Math.max(0, roll.tick(x))));
+  const { score } = roll;
+  const last = score.bar(Math.max(0, score.end - 1));
+  const [a, b] = [Math.min(from, to), Math.max(from, to)].map((x) => Math.min(last, score.bar(Math.max(0, roll.tick(x)))));
   roll.bars = { from: a, to: b };
   tell(roll, "bars");
   roll.draw();

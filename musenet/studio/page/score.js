@@ -175,9 +175,11 @@ export class Score {
     return this.tracks[this.track[i]]?.drums ?? false;
   }
 
-  /** @param {number} tick @returns {number} the bar, counted from 1 */
+  /** @param {number} tick @returns {number} the bar, counted from 1; beyond the file, bars go on */
   bar(tick) {
-    return Math.max(0, lastAtMost(this.bars, tick)) + 1;
+    const last = this.bars.length - 1;
+    const beyond = tick > this.bars[last] ? Math.floor((tick - this.bars[last]) / Math.max(1, this.barLength(last))) : 0;
+    return Math.max(0, lastAtMost(this.bars, tick)) + beyond + 1;
   }
 
   /** Where a bar begins; beyond the file, bars go on as long as the last one. @param {number} bar */
@@ -204,7 +206,7 @@ export class Score {
   place(tick) {
     const bar = this.bar(tick);
     const beat = (4 * this.ticksPerQuarter) / this.meter(tick)[2];
-    return `${bar}.${Math.floor(Math.max(0, tick - this.bars[bar - 1]) / beat) + 1}`;
+    return `${bar}.${Math.floor(Math.max(0, tick - this.barStart(bar)) / beat) + 1}`;
   }
 
   /** The same piece with other notes. @param {Note[]} notes @returns {Score} */

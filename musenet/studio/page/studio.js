@@ -1,6 +1,6 @@
 /** The studio's page: everything is made here and tied together. */
 
-import { announce, byId, el, icon, toast } from "./dom.js";
+import { announce, byId, el, icon, label, toast } from "./dom.js";
 import { Editing } from "./editing.js";
 import { listenToKeys, showKeys } from "./keys.js";
 import { nodeBar, prune, rename } from "./node_bar.js";
@@ -18,6 +18,7 @@ import { treeView } from "./tree_view.js";
 import { welcome } from "./welcome.js";
 import { WriteView } from "./write_view.js";
 
+label(texts.page);
 const session = new Session();
 const player = new Player();
 const roll = new Roll(byId("music"), byId("over"));
@@ -88,9 +89,9 @@ async function ask(action, options, only) {
   } else if (action === "accompany") {
     hole = { from: 0, to: 0, tracks: new Set() };
   }
-  if (editing.chords.size) {
-    options.chords = [...editing.chords].sort((a, b) => a[0] - b[0]).map(([tick, symbol]) => `${score.bar(tick)}:${symbol}`).join(" ");
-  }
+  const first = action === "fill" ? (roll.bars?.from ?? 1) : options.stop ? options.stop + 1 : score.bar(Math.max(0, score.end - 1)) + 1;
+  const chart = editing.chart(first, action === "fill" ? (roll.bars?.to ?? first) : first + (options.bars ?? 1) - 1);
+  if (chart && options.chords === undefined) options.chords = chart;
   await session.write(action, options, hole);
   const from = hole ? hole.from : (session.score?.boundary ?? 0);
   const lead = session.score ? session.score.barStart(Math.max(1, session.score.bar(from) - 1)) : 0;

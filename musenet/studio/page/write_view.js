@@ -7,7 +7,7 @@ import { texts } from "./texts.js";
 /** @typedef {import("./session.js").Option} Option */
 
 const BARS = [4, 8, 16, 32];
-const IN_FRONT = new Set(["composer", "styles", "instruments", "bars", "variations", "stop", "begin", "chords", "tracks", "engine"]);
+const IN_FRONT = new Set(["composer", "styles", "instruments", "bars", "variations", "stop", "begin", "tracks", "engine"]);
 
 /** Events: `write` {action, options}, `cancel`. */
 export class WriteView extends EventTarget {
