@@ -24,6 +24,7 @@ from tokenizer.encoding.holes import (
     Hole,
     between,
     events_of,
+    merged,
     no_events,
     told_after,
     with_header,
@@ -211,7 +212,7 @@ class _Passage:
             name, written = divided
         programs = np.unique(events.notes[written, INSTRUMENT]).astype(int) - 1
         told = self._random.random() >= self._tasks.untold
-        given = _together(_of(events, ~written), between(self._given, begin, end))
+        given = merged(_of(events, ~written), between(self._given, begin, end))
         hole = Hole(begin, end, tuple(programs.tolist()) if told else (), given, after)
         alone = _of(events, written, False)
         rows, roles = self._tasks.place(hole, alone, self._time, self._vocabulary)
@@ -256,11 +257,3 @@ def _of(events: Events, notes: Mask, controls: bool = True) -> Events:
         events.control_times[kept],
         events.controls[kept],
     )
-
-
-def _together(events: Events, more: Events) -> Events:
-    """The events with more controls; at equal times the more come last."""
-    times = np.concatenate([events.control_times, more.control_times])
-    order = times.argsort(kind="stable")
-    controls = np.concatenate([events.controls, more.controls])[order]
-    return Events(events.times, events.notes, times[order], controls)

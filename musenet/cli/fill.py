@@ -118,6 +118,8 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
     from .generate_run import numbered
     from .progress import watched
 
+    for words in fill.words:
+        print(words)
     began = time.perf_counter()
     try:
         watched(fill, fill.steps())

@@ -27,7 +27,9 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.chords import chart_ticks, file_chords, score_chart, score_chords
 from tokenizer.typing import Ints, Ticks, Tokens
 
+from .fill_options import FillOptions
 from .options import GenerateOptions
+from .piece import Piece
 from .prompt import Prompt, between
 
 MORE_AGREEMENT = 0.05
@@ -56,12 +58,17 @@ class TimedChords:
         earlier = self.ticks < tick
         return TimedChords(self.ticks[earlier], self.numbers[earlier], self.words)
 
+    def since(self, tick: int) -> TimedChords:
+        """The chords from a tick on; the one that sounds there begins there."""
+        first = max(0, int(np.searchsorted(self.ticks, tick, side="right")) - 1)
+        return TimedChords(np.maximum(self.ticks[first:], tick), self.numbers[first:], self.words)
+
     def then(self, later: TimedChords) -> TimedChords:
         """These chords and later ones, with the words of both."""
         return TimedChords(
             np.concatenate([self.ticks, later.ticks]),
             np.concatenate([self.numbers, later.numbers]),
-            self.words + later.words,
+            tuple(dict.fromkeys(self.words + later.words)),
         )
 
 
@@ -86,6 +93,41 @@ def chords_for(
             "--keep-chords needs a prompt whose chords are kept; give one, or a chart with --chords"
         )
     return kept_chords(prompt, end)
+
+
+def chords_with_holes(
+    options: FillOptions, piece: Piece, holes: Sequence[tuple[int, int]], vocabulary: Vocabulary
+) -> TimedChords | None:
+    """The chords of a song, in its holes those that are asked for; None if none are.
+
+    In each hole a chart begins with the bar that the hole begins in, and repeats to its end.
+
+    Args:
+        options: the request.
+        piece: the song.
+        holes: the first tick of each and the first after it, in order.
+        vocabulary: of the model.
+
+    Raises:
+        InputError: if the vocabulary has no chords, or no chord sounds in a song that is to keep
+            its own.
+    """
+    if options.chords is None and not options.keep_chords:
+        return None
+    check_chords(vocabulary)
+    own = TimedChords(*(file_chords(piece.score) or score_chords(piece.score)))
+    if options.chords is None:
+        if not own.numbers.any():
+            raise InputError(
+                f"no chord sounds in {piece.said}, so none can be kept; give a chart with --chords"
+            )
+        return own
+    found, bars = own, piece.bars
+    for begin, end in holes:
+        line = bars.tick(bars.number(begin))
+        asked = chart_chords(options.chords, bars, line, end).since(begin)
+        found = found.before(begin).then(asked).then(own.since(end))
+    return found
 
 
 def knows_chords(vocabulary: Vocabulary) -> bool:
@@ -214,9 +256,7 @@ def _repeated(
         for row in chords
     ]
     ticks, numbers = chart_ticks(rows, bars)
-    sounding = max(0, int(np.searchsorted(ticks, begin, side="right")) - 1)
-    ticks = np.maximum(ticks, begin)
-    return TimedChords(ticks[sounding:], numbers[sounding:]).before(end)
+    return TimedChords(ticks, numbers).since(begin).before(end)
 
 
 def _chords_in(rows: Sequence[ChartChord], bar: int) -> list[ChartChord]:

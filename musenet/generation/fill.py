@@ -37,6 +37,7 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
+from .chords import chords_with_holes
 from .conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
 from .fill_options import FillOptions
 from .holed import HoledPiece
@@ -96,6 +97,7 @@ class Fill:
         self.options = options.completed(resolve_engine(options.engine, checkpoint.model))
         self.piece = piece
         self.holed = HoledPiece(piece, options)
+        self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
         self._clock = GridClock(piece.score, tokenizer.vocabulary.grid)
         model = with_blends(checkpoint.model, options, tokenizer.vocabulary)
@@ -120,6 +122,11 @@ class Fill:
     def players(self) -> str:
         """The instruments that are written, in words."""
         return ", ".join(instrument_name(program) for program in self.holed.programs)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Sentences that say what was made of the request where that is not plain."""
+        return () if self._chords is None else self._chords.words
 
     @property
     def bars(self) -> Bars:
@@ -209,10 +216,11 @@ class Fill:
 
     def _config(self) -> SamplerConfig:
         options, tokenizer = self.options, self._tokenizer
-        prompt, stretches = self.holed.stretches(tokenizer)
+        prompt, roles, stretches = self.holed.stretches(tokenizer, self._chords)
         return SamplerConfig(
             prefix=tokenizer.prefix(self._labels()),
             prompt=prompt,
+            roles=roles,
             not_before=stretches[0].begin,
             until=stretches[-1].end,
             filters=options.filters(NATURAL),
@@ -221,7 +229,7 @@ class Fill:
             variations=options.variations,
             processors=(
                 InstrumentBalance(options.instrument_balance),
-                StylePenalty(options.style_penalty),
+                StylePenalty(options.style_penalty, keep_key=options.chords is None),
                 LoopPenalty(options.loop_penalty),
             ),
             stretches=stretches,

@@ -16,9 +16,11 @@ from .parse import BarRanges, Names, Place
 from .shared_options import (
     NATURAL,
     BalanceKnob,
+    ChordsKnob,
     ComposerKnob,
     DensityKnob,
     EngineKnob,
+    KeepChordsKnob,
     LoopKnob,
     MinPKnob,
     OverlapKnob,
@@ -50,6 +52,8 @@ class EditOptions(SharedOptions):
 
     composer: ComposerKnob = None
     styles: StylesKnob = ()
+    chords: ChordsKnob = None
+    keep_chords: KeepChordsKnob = False
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
     polyphony: PolyphonyKnob = None

@@ -15,16 +15,26 @@ import numpy as np
 from musenet.export.parts import name_of
 from musenet.export.replace_notes import Spot, spots_of, without_notes
 from musenet.sampling.given import Stretch
-from tokenizer.encoding.compound import Events, encode_events, row_times
+from tokenizer.encoding.compound import Events, row_times
 from tokenizer.encoding.grid import GridClock
-from tokenizer.encoding.holes import Hole, between, events_of, told_after
+from tokenizer.encoding.holes import (
+    Hole,
+    between,
+    events_of,
+    merged,
+    no_events,
+    told_after,
+    woven,
+)
+from tokenizer.encoding.structure import GIVEN, WRITTEN
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError, unknown
 from tokenizer.midi import events
 from tokenizer.midi.read import read
 from tokenizer.score.score import Score
-from tokenizer.typing import Array, Tokens
+from tokenizer.typing import Array, Ints, Tokens
 
+from .chords import TimedChords, chord_events
 from .fill_options import FillOptions
 from .kept_rhythm import rhythm_of, row_order
 from .piece import Piece
@@ -87,23 +97,38 @@ class HoledPiece:
         """The music that stays, in the ticks of the file."""
         return read(events.dump(without_notes(self.piece.file, self.gone)))
 
-    def stretches(self, tokenizer: Tokenizer) -> tuple[Tokens, tuple[Stretch, ...]]:
-        """What a sampler is told: the rows `(T, 5)` before the first hole, and the holes."""
+    def stretches(
+        self, tokenizer: Tokenizer, chords: TimedChords | None = None
+    ) -> tuple[Tokens, Ints, tuple[Stretch, ...]]:
+        """What a sampler is told: the music before the first hole, and the holes.
+
+        Args:
+            tokenizer: of the model.
+            chords: that are given, around the holes and in them.
+
+        Returns:
+            The rows `(T, 5)` before the first hole, their roles `(T,)`, and the holes.
+        """
         vocabulary = tokenizer.vocabulary
         clock = GridClock(self.piece.score, vocabulary.grid)
         if self._keep_rhythm:
             self.gone = self.gone[row_order(self.piece, self.gone, tokenizer)]
         body = tokenizer.body(self.given)
         music = events_of(body, row_times(body, vocabulary), vocabulary)
+        asked = no_events()
+        if chords is not None:
+            first = min([clock.step(self.holes[0][0]), *music.times[:1].tolist()])
+            asked = chord_events(chords, clock, vocabulary, first)
         found: list[Stretch] = []
         reached = 0
         past: Events | None = None
         for ticks in self.holes:
             begin, end = map(clock.step, ticks)
             end = max(end, begin + 1)
-            before = between(music, reached, begin)
+            before = merged(between(asked, reached, begin), between(music, reached, begin))
             told = told_after(music, end, max(end, clock.step(self._told_until(ticks[1]))))
-            hole = Hole(begin, end, self.programs, between(music, begin, end), told)
+            given = merged(between(music, begin, end), between(asked, begin, end))
+            hole = Hole(begin, end, self.programs, given, told)
             rhythm = None
             if self._keep_rhythm:
                 mine = (self.gone["start"] >= ticks[0]) & (self.gone["start"] < ticks[1])
@@ -111,7 +136,8 @@ class HoledPiece:
             found.append(Stretch.of(hole, before if found else None, rhythm))
             past, reached = past or before, end
         assert past is not None
-        return encode_events(past, vocabulary), tuple(found)
+        rows, controls = woven(no_events(), past, 0, vocabulary)
+        return rows, np.where(controls, GIVEN, WRITTEN), tuple(found)
 
     def _told_until(self, end: int) -> int:
         """The tick up to which the music after a hole is told: two whole bars at least."""

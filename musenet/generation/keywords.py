@@ -14,6 +14,7 @@ class SharedKeywords(TypedDict, total=False):
 
     composer: str | None
     styles: tuple[str, ...] | Names
+    chords: str | None
     instrument_balance: float
     style_penalty: float
     polyphony: int | None
@@ -46,7 +47,6 @@ class Keywords(SharedKeywords, total=False):
     meter: tuple[int, int] | str | None
     key: Key | str | None
     guidance: float
-    chords: str | None
     keep_chords: bool | None
     only_instruments: tuple[int, ...] | Names | None
 
@@ -60,6 +60,7 @@ class FillKeywords(SharedKeywords, total=False):
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names
     added: tuple[int, ...] | Names
+    keep_chords: bool
     keep_rhythm: bool
     distance: float | None
 
@@ -67,5 +68,6 @@ class FillKeywords(SharedKeywords, total=False):
 class AccompanyKeywords(SharedKeywords, total=False):
     """The same of `AccompanyOptions`."""
 
+    keep_chords: bool
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names

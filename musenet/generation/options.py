@@ -224,8 +224,6 @@ class GenerateOptions(SharedOptions):
         """Reject contradictory or out-of-range options."""
         if self.bars is not None and self.length is not None:
             raise InputError("--bars and --length exclude each other; give one of them")
-        if self.chords is not None and self.keep_chords:
-            raise InputError("--chords and --keep-chords exclude each other; give one of them")
         if self.bars is None and self.length is None:
             object.__setattr__(self, "bars", DEFAULT_BARS)
         self.check_shared()

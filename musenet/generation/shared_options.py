@@ -55,6 +55,15 @@ ChordsKnob = Annotated[
         parse=parse.chords,
     ),
 ]
+KeepChordsKnob = Annotated[
+    bool,
+    Knob(
+        "Keep the chords of the song, as its texts name them, or as they are estimated from its "
+        "notes.",
+        _MUSIC,
+        typed=bool,
+    ),
+]
 BalanceKnob = Annotated[
     float,
     Knob(
@@ -215,6 +224,8 @@ class SharedOptions:
 
     composer: str | None
     styles: tuple[str, ...]
+    chords: str | None
+    keep_chords: bool | None
     polyphony: int | None
     density: int | None
     unisons: bool
@@ -231,6 +242,8 @@ class SharedOptions:
         Raises:
             InputError: with the option, its value and the range.
         """
+        if self.chords is not None and self.keep_chords:
+            raise InputError("--chords and --keep-chords exclude each other; give one of them")
         check_ranges(self)
         self.filters(NATURAL)
         self.constraints()

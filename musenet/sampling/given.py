@@ -82,8 +82,8 @@ class Stretch:
 
         The header has at most `most` of them, if it can.
         """
-        rows, _ = woven(no_events(), self.before or no_events(), time, vocabulary)
-        roles = np.full(len(rows), WRITTEN)
+        rows, given = woven(no_events(), self.before or no_events(), time, vocabulary)
+        roles = np.where(given, GIVEN, WRITTEN)
         if self.hole is None:
             return rows, roles
         reached = time + int(vocabulary.steps[rows[:, WAIT]].sum())
@@ -137,8 +137,8 @@ def _bar(allowed: Mask, barred: tuple[int, ...], above: int) -> None:
     allowed[left[: max(1, len(left) - above)]] = True
 
 
-_Row = tuple[Tokens, int]
-"""A row `(5,)` and its role."""
+_Row = tuple[Tokens, int, bool]
+"""A row `(5,)`, its role, and whether it is of a header."""
 
 
 class GivenRows:
@@ -192,7 +192,7 @@ class GivenRows:
         It has no rows on the way to a hole, before the header itself is fed.
         """
         hole = self.stretch_of(lane).hole
-        ahead = any(row[WAIT] == self._vocabulary.mark for row, _ in self._queues[lane])
+        ahead = any(row[WAIT] == self._vocabulary.mark for row, *_ in self._queues[lane])
         if hole is None or ahead:
             return np.empty((0, 5), np.int16)
         return header(hole, time, self._vocabulary, self._most)
@@ -209,10 +209,11 @@ class GivenRows:
             if found is None and self._is_over(lane, value, now):
                 following = self._stretches[self._stretch[lane] + 1]
                 opening, kinds = following.opening(now, self._vocabulary, self._most)
-                openings[lane] = deque(zip(opening, kinds.tolist(), strict=True))
+                told = np.cumsum(opening[:, WAIT] == self._vocabulary.mark) > 0
+                openings[lane] = deque(zip(opening, kinds.tolist(), told.tolist(), strict=True))
                 found = openings[lane][0]
             if found is not None:
-                rows[lane], roles[lane] = found
+                rows[lane], roles[lane], _ = found
                 fed[lane] = True
                 if lane not in openings and self._is_rhythm(lane, rows[lane]):
                     pitches[lane] = self._limits(lane)
@@ -229,8 +230,7 @@ class GivenRows:
         self.told = np.zeros(len(rows), dtype=bool)
         for lane in np.flatnonzero(decision.fed).tolist():
             if self._queues[lane]:
-                _, role = self._queues[lane].popleft()
-                self.told[lane] = role == GIVEN
+                self.told[lane] = self._queues[lane].popleft()[2]
             elif self._is_event(rows[lane]):
                 if lane in decision.pitches:
                     self._pitches[lane].append(int(rows[lane, PITCH]))
@@ -245,9 +245,9 @@ class GivenRows:
         at, fixed = self._event[lane], self.stretch_of(lane).rhythm is not None
         if at < len(times) and (fixed or times[at] <= self._reached(value, now)):
             role = WRITTEN if written[at] else GIVEN
-            return self._towards(events[at], int(times[at]) - now), role
+            return self._towards(events[at], int(times[at]) - now), role, False
         if fixed and self._stretch[lane] + 1 == len(self._stretches):
-            return self._towards(np.zeros(5, np.int16), _NEVER), WRITTEN
+            return self._towards(np.zeros(5, np.int16), _NEVER), WRITTEN, False
         return None
 
     def _is_rhythm(self, lane: int, row: Tokens) -> bool:

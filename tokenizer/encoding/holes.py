@@ -49,6 +49,20 @@ def between(events: Events, begin: int, end: int) -> Events:
     )
 
 
+def merged(events: Events, more: Events) -> Events:
+    """Both together, in order of time; at equal times those of `events` come first."""
+    times = np.concatenate([events.times, more.times])
+    order = times.argsort(kind="stable")
+    control_times = np.concatenate([events.control_times, more.control_times])
+    in_time = control_times.argsort(kind="stable")
+    return Events(
+        times[order],
+        np.concatenate([events.notes, more.notes])[order],
+        control_times[in_time],
+        np.concatenate([events.controls, more.controls])[in_time],
+    )
+
+
 def told_after(events: Events, begin: int, end: int) -> Events:
     """What a hole's header tells of the music that stands between two steps after the hole."""
     told = between(events, begin, end)
@@ -129,18 +143,10 @@ def woven(given: Events, written: Events, time: int, vocabulary: Vocabulary) -> 
         time: the step that the clock shows before the first row.
         vocabulary: of the rows.
     """
-    times = np.concatenate([given.times, written.times])
-    order = times.argsort(kind="stable")
-    control_times = np.concatenate([given.control_times, written.control_times])
-    controls = np.concatenate([given.controls, written.controls])
-    in_time = control_times.argsort(kind="stable")
-    events = Events(
-        times[order] - time,
-        np.concatenate([given.notes, written.notes])[order],
-        control_times[in_time] - time,
-        controls[in_time],
-    )
-    rows = encode_events(events, vocabulary)
+    both = merged(given, written)
+    order = np.concatenate([given.times, written.times]).argsort(kind="stable")
+    since = replace(both, times=both.times - time, control_times=both.control_times - time)
+    rows = encode_events(since, vocabulary)
     note = vocabulary.is_note(rows)
     stands = np.ones(len(rows), dtype=bool)
     stands[note] = order < len(given.times)

@@ -80,7 +80,9 @@ def test_parts_are_written_under_a_tune(
     assert len(new.notes) >= len(old.notes)
     assert run("replay", out, "--out", again) == 0
     assert again.read_bytes() == out.read_bytes()
-    capsys.readouterr()
+    chart = ("--instruments", "bass", "--chords", "C6 | F", "--out", out)
+    assert run("accompany", FOLK, *chart) == 0
+    assert "C6 as C" in capsys.readouterr().out
     assert run("accompany", FOLK, "--out", out) == 2
     assert "no part is named" in capsys.readouterr().err
 
@@ -140,6 +142,7 @@ def test_python_fills_too(tiny: Checkpoint, tmp_path: Path) -> None:
     made[0].save(tmp_path / "one.mid")
     assert len(read(tmp_path / "one.mid").notes) == len(made[0].score.notes)
     assert "bars 3–4 filled" in repr(made[1])
-    assert api.Model(tiny).fill(read(FOLK), bars="3-4", seed=5)[0].take.notes >= 0
+    again = api.Model(tiny).fill(read(FOLK), bars="3-4", seed=5, chords="Am | G")
+    assert again[0].take.recipe.options.chords == "Am | G"
     with pytest.raises(TypeError, match="variations"):
         api.Model(tiny).fill(FOLK, variaations=2)  # type: ignore[call-arg]
