@@ -87,6 +87,7 @@ def test_the_same_words_as_generate(run: Run, tmp_path: Path) -> None:
     growth = read_tree(tmp_path / "song.json").nodes[2].growth
     assert growth is not None
     options = growth.options
+    assert isinstance(options, GenerateOptions)
     assert (options.composer, options.styles, options.instruments) == (
         "bach",
         ("baroque",),
