@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import itertools
 import json
 import os
@@ -253,6 +254,41 @@ def test_audio_is_rendered_in_the_page(running: Studio) -> None:
     assert mido.MidiFile(FOLK).length < seconds < mido.MidiFile(FOLK).length + 5
     peak = int(np.abs(np.frombuffer(data[44:], "<i2").astype(int)).max())
     assert 3_000 < peak < 32_767
+
+
+def test_notes_are_edited_undone_and_kept(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    page.click("#mode label:has(input[value=advanced])")
+    count = page.evaluate("() => studio.session.score.count")
+    x, y = page.evaluate(
+        """() => {
+            const { roll, session: { score } } = studio;
+            const place = i => [roll.x(score.start[i]) + 5, roll.y(score.pitch[i]) + 3];
+            const found = (_, i) => !score.isDrum(i) && roll.at(...place(i)) === i;
+            return place(score.start.findIndex(found));
+        }"""
+    )
+    page.click("#over", position={"x": x, "y": y})
+    assert "velocity" in page.inner_text("#read")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Delete")
+    assert page.evaluate("() => studio.session.score.count") == count - 1
+    page.keyboard.press("Control+z")
+    assert page.evaluate("() => studio.session.score.count") == count
+    page.click("#draft .primary")
+    has(page, "() => studio.session.draft === null && studio.session.nodes.length === 2")
+    nodes = read_tree(running.path).nodes
+    before, after = (pitches(nodes[n].data) for n in (1, 2))
+    assert sum(after) == sum(before) + 1
+    page.keyboard.press("Control+z")
+    has(page, "() => studio.session.nodes.length === 1")
+
+
+def pitches(data: bytes) -> list[int]:
+    """The pitches of all notes of a MIDI file, by mido."""
+    tracks = mido.MidiFile(file=io.BytesIO(data)).tracks
+    return [m.note for track in tracks for m in track if m.type == "note_on" and m.velocity]
 
 
 def test_two_tabs_see_the_same_tree(running: Studio) -> None:
