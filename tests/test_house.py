@@ -52,6 +52,7 @@ MOST_FILES = {
     "musenet/training": 20,
     "musenet/cli": 17,
     "musenet/generation": 19,
+    "musenet/sampling": 14,
     "tokenizer/encoding": 14,
 }
 MOST_FILES_ELSEWHERE = 13

@@ -21,7 +21,7 @@ from tokenizer.midi import smf
 from tokenizer.midi.events import META, Event, File
 from tokenizer.midi.smf import NOTE_OFF, NOTE_ON, PROGRAM
 from tokenizer.midi.to_score import drum_channels
-from tokenizer.score.columns import NOTES, disjoint_notes
+from tokenizer.score.columns import disjoint_notes
 from tokenizer.typing import Array, Integers, Notes
 
 from .merge import new_part, note_events, shared_out
@@ -180,7 +180,7 @@ class Edit:
 
 def without_notes(file: File, notes: Array) -> File:
     """A file without some of its `FILE_NOTES`."""
-    gone = _events_of(notes)
+    gone = events_of_notes(notes)
     tracks = [
         [event for n, event in enumerate(track) if n not in gone[t]] if t in gone else [*track]
         for t, track in enumerate(file.tracks)
@@ -243,34 +243,11 @@ def replaced(
         written.append(clear)
         for track in np.unique(clear["track"]).tolist():
             inserted[track] += note_events(clear[clear["track"] == track], place & 15)
-    added = {track: _insert(changed, track, events) for track, events in inserted.items()}
-    removed = _removed(file, gone)
+    added = {track: insert_events(changed, track, events) for track, events in inserted.items()}
+    removed = removed_events(file, gone)
     notes = np.concatenate(written)
     edit = Edit(len(file.tracks), removed, added)
     return changed, edit, notes[np.argsort(notes["start"], kind="stable")]
-
-
-def repitched(file: File, notes: Array, pitches: Integers) -> tuple[File, Edit, Notes]:
-    """A file in which some of its `FILE_NOTES` have other pitches, and nothing else is changed.
-
-    Returns:
-        What `replaced` returns.
-    """
-    tracks = [[*track] for track in file.tracks]
-    numbers = {track: sorted(of) for track, of in _events_of(notes).items()}
-    removed = _removed(file, notes)
-    for (track, on, off), pitch in zip(
-        notes[["track", "on", "off"]].tolist(), pitches.tolist(), strict=True
-    ):
-        for number in (on, off):
-            tick, data = tracks[track][number]
-            tracks[track][number] = Event(tick, data[:1] + bytes((pitch,)) + data[2:])
-    new = np.zeros(len(notes), NOTES)
-    for name in ("start", "velocity", "program", "track"):
-        new[name] = notes[name]
-    new["duration"], new["pitch"] = notes["end"] - notes["start"], pitches
-    edit = Edit(len(file.tracks), removed, numbers)
-    return File(file.division, tracks, file.end), edit, new
 
 
 def undo(file: File, edit: Edit) -> File:
@@ -295,7 +272,7 @@ def undo(file: File, edit: Edit) -> File:
     return File(file.division, tracks, file.end)
 
 
-def _events_of(notes: Array) -> dict[int, set[int]]:
+def events_of_notes(notes: Array) -> dict[int, set[int]]:
     """The numbers of the events of notes, by track."""
     found: dict[int, set[int]] = defaultdict(set)
     for track, on, off in notes[["track", "on", "off"]].tolist():
@@ -303,11 +280,11 @@ def _events_of(notes: Array) -> dict[int, set[int]]:
     return found
 
 
-def _removed(file: File, notes: Array) -> dict[int, list[tuple[int, int, str]]]:
+def removed_events(file: File, notes: Array) -> dict[int, list[tuple[int, int, str]]]:
     """The events of notes as an `Edit` has them."""
     return {
         track: [(n, file.tracks[track][n].tick, file.tracks[track][n].data.hex()) for n in numbers]
-        for track, numbers in ((t, sorted(of)) for t, of in _events_of(notes).items())
+        for track, numbers in ((t, sorted(of)) for t, of in events_of_notes(notes).items())
     }
 
 
@@ -375,7 +352,7 @@ def _beside(new: Notes, sounding: dict[int, list[tuple[int, int]]]) -> tuple[lis
     return begins, lengths
 
 
-def _insert(file: File, track: int, events: Iterable[Event]) -> list[int]:
+def insert_events(file: File, track: int, events: Iterable[Event]) -> list[int]:
     """Insert events; returns their numbers in the track.
 
     Note-offs come before the events of the same tick, which a note may begin with; the others

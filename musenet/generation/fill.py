@@ -16,7 +16,8 @@ import numpy as np
 from musenet import __version__
 from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
-from musenet.export.replace_notes import repitched, replaced
+from musenet.export.change_notes import repitched, retimed
+from musenet.export.replace_notes import replaced
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import ModelConfig
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
@@ -41,6 +42,7 @@ from .chords import chords_with_holes
 from .conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
 from .fill_options import FillOptions
 from .holed import HoledPiece
+from .kept_notes import owners
 from .piece import Piece
 from .recipe import FillRecipe
 from .shared_options import NATURAL
@@ -170,6 +172,9 @@ class Fill:
         rows, times = self._rows(index)
         if self.options.keep_rhythm:
             file, edit, notes = repitched(piece.file, holed.gone, rows[:, PITCH] - 1)
+        elif self.options.keep_pitches:
+            own = owners(holed.gone, rows, times, holed.holes, self._clock)
+            file, edit, notes = retimed(piece.file, own, self._placed(rows, times), holed.holes)
         else:
             new = self._placed(rows, times)
             file, edit, notes = replaced(

@@ -157,6 +157,14 @@ class FillOptions(EditOptions):
             typed=bool,
         ),
     ] = False
+    keep_pitches: Annotated[
+        bool,
+        Knob(
+            "Write only the rhythm anew: each part plays its pitches in their order.",
+            _HOLE,
+            typed=bool,
+        ),
+    ] = False
     distance: Annotated[
         float | None,
         Knob(
@@ -182,6 +190,12 @@ class FillOptions(EditOptions):
             )
         if self.keep_rhythm and self.added:
             raise InputError("--keep-rhythm needs notes that stand there, so it excludes --add")
+        others = (self.keep_rhythm, self.added, self.distance is not None)
+        if self.keep_pitches and any(others):
+            raise InputError(
+                "--keep-pitches writes all rhythms of the hole anew, so it excludes "
+                "--keep-rhythm, --add and --distance"
+            )
         self.check_shared()
 
     @classmethod

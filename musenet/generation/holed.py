@@ -36,7 +36,7 @@ from tokenizer.typing import Array, Ints, Tokens
 
 from .chords import TimedChords, chord_events
 from .fill_options import FillOptions
-from .kept_rhythm import rhythm_of, row_order
+from .kept_notes import order_of, rhythm_of, row_order
 from .piece import Piece
 from .prompt import tick_of
 
@@ -88,8 +88,14 @@ class HoledPiece:
             programs = set(playing.tolist())
         self.gone: Array = _some(notes[inside], options)
         self._keep_rhythm = options.keep_rhythm
-        if options.keep_rhythm and not len(self.gone):
-            raise InputError("there are no notes in the hole whose rhythm could be kept")
+        self._keep_pitches = options.keep_pitches
+        if (options.keep_rhythm or options.keep_pitches) and not len(self.gone):
+            kept = "rhythm" if options.keep_rhythm else "pitches"
+            raise InputError(f"there are no notes in the hole whose {kept} could be kept")
+        if options.keep_pitches:
+            self.programs = tuple(sorted(set(self.gone["program"].tolist())))
+            self.gone = self.gone[np.lexsort((self.gone["pitch"], self.gone["start"]))]
+            return
         self.programs = tuple(sorted({*programs, *options.added}))
 
     @cached_property
@@ -133,7 +139,10 @@ class HoledPiece:
             if self._keep_rhythm:
                 mine = (self.gone["start"] >= ticks[0]) & (self.gone["start"] < ticks[1])
                 rhythm = rhythm_of(self.piece, self.gone, mine, (begin, end), tokenizer)
-            found.append(Stretch.of(hole, before if found else None, rhythm))
+            order = None
+            if self._keep_pitches:
+                order = order_of(self.piece, self.gone, ticks, (begin, end), tokenizer)
+            found.append(Stretch.of(hole, before if found else None, rhythm, order))
             past, reached = past or before, end
         assert past is not None
         rows, controls = woven(no_events(), past, 0, vocabulary)

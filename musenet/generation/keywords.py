@@ -62,6 +62,7 @@ class FillKeywords(SharedKeywords, total=False):
     added: tuple[int, ...] | Names
     keep_chords: bool
     keep_rhythm: bool
+    keep_pitches: bool
     distance: float | None
 
 

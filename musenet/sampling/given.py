@@ -23,6 +23,8 @@ from tokenizer.encoding.structure import GIVEN, WRITTEN
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Integers, Ints, Mask, Steps, Tokens
 
+from .kept_pitches import PitchOrder, Progress
+
 _NEVER = 1 << 60
 
 
@@ -59,6 +61,7 @@ class Stretch:
         before: the music between the stretch before and this one. A stretch after another has
             a hole.
         rhythm: all that is written in it, but for its pitches; None if everything is drawn.
+        order: the pitches that are written in it; None if they are drawn.
     """
 
     begin: int
@@ -67,11 +70,18 @@ class Stretch:
     hole: Hole | None = None
     before: Events | None = None
     rhythm: Rhythm | None = None
+    order: PitchOrder | None = None
 
     @classmethod
-    def of(cls, hole: Hole, before: Events | None = None, rhythm: Rhythm | None = None) -> Stretch:
+    def of(
+        cls,
+        hole: Hole,
+        before: Events | None = None,
+        rhythm: Rhythm | None = None,
+        order: PitchOrder | None = None,
+    ) -> Stretch:
         """The stretch of a hole."""
-        return cls(hole.begin, hole.end, hole.given, hole, before, rhythm)
+        return cls(hole.begin, hole.end, hole.given, hole, before, rhythm, order)
 
     def after(self, step: int) -> Stretch:
         """The stretch from a step in it on."""
@@ -102,6 +112,7 @@ class Decision:
         openings: the rows to the next stretch of the continuations that go on to it.
         pitches: the pitches that each continuation may not draw, and how many higher ones it must
             leave, where only the pitch of the row that is fed is drawn.
+        kept: where pitches are kept, the pitch of each instrument that each continuation may draw.
     """
 
     fed: Mask
@@ -109,6 +120,7 @@ class Decision:
     roles: Ints
     openings: dict[int, deque[_Row]]
     pitches: dict[int, tuple[tuple[int, ...], int]]
+    kept: dict[int, dict[int, int]]
 
     @property
     def written(self) -> Mask:
@@ -117,8 +129,16 @@ class Decision:
         written[list(self.pitches)] = True
         return written
 
-    def narrow(self, field: int, allowed: Mask) -> None:
-        """Restrict the values `(B, V)` of a field to those of the rows that are fed, in place."""
+    def narrow(self, field: int, allowed: Mask, rows: Integers) -> None:
+        """Restrict the values `(B, V)` of a field to those of the rows that are fed, in place.
+
+        Rows `(B, 5)` hold the fields before it.
+        """
+        for lane, pitches in self.kept.items():
+            if field in (INSTRUMENT, PITCH):
+                allowed[lane] = False
+                playing = int(rows[lane, INSTRUMENT])
+                allowed[lane, [*pitches] if field == INSTRUMENT else pitches[playing]] = True
         fixed = self.fed.copy()
         if field == PITCH:
             fixed[list(self.pitches)] = False
@@ -162,6 +182,7 @@ class GivenRows:
         self._vocabulary = vocabulary
         self._events = [_in_order(stretch.given, stretch.rhythm) for stretch in stretches]
         self._pitches: list[list[int]] = [[] for _ in range(batch)]  # drawn to the rhythm
+        self._progress = [Progress() for _ in range(batch)]
         self._stretch = [0] * batch
         self._event = [0] * batch
         self._queues: list[deque[_Row]] = [deque() for _ in range(batch)]
@@ -174,6 +195,7 @@ class GivenRows:
         other._stretch, other._event = [*self._stretch], [*self._event]
         other._queues = [queue.copy() for queue in self._queues]
         other._pitches = [[*pitches] for pitches in self._pitches]
+        other._progress = [progress.copy() for progress in self._progress]
         other.decided = self.decided.copy()
         return other
 
@@ -197,6 +219,13 @@ class GivenRows:
             return np.empty((0, 5), np.int16)
         return header(hole, time, self._vocabulary, self._most)
 
+    def narrow_waits(self, time: Steps, allowed: Mask) -> None:
+        """Restrict field 0 `(B, V)`, drawn at `time` `(B,)`, to what leaves room, in place."""
+        for lane, now in enumerate(time.tolist()):
+            order = self.stretch_of(lane).order
+            if order is not None:
+                self._progress[lane].narrow(order, now, allowed[lane], self._vocabulary)
+
     def decide(self, first: Integers, time: Steps) -> Decision:
         """Which rows are fed, where field 0 was drawn as `first` `(B,)` at `time` `(B,)`."""
         rows = np.zeros((len(first), 5), dtype=np.int16)
@@ -204,6 +233,7 @@ class GivenRows:
         fed = np.zeros(len(first), dtype=bool)
         openings: dict[int, deque[_Row]] = {}
         pitches: dict[int, tuple[tuple[int, ...], int]] = {}
+        kept: dict[int, dict[int, int]] = {}
         for lane, (value, now) in enumerate(zip(first.tolist(), time.tolist(), strict=True)):
             found = self._next(lane, value, now)
             if found is None and self._is_over(lane, value, now):
@@ -217,7 +247,10 @@ class GivenRows:
                 fed[lane] = True
                 if lane not in openings and self._is_rhythm(lane, rows[lane]):
                     pitches[lane] = self._limits(lane)
-        return Decision(fed, rows, roles, openings, pitches)
+            elif value < self._vocabulary.first_rest and (order := self.stretch_of(lane).order):
+                wait = int(self._vocabulary.steps[value])
+                kept[lane] = self._progress[lane].next(order, now + wait, wait > 0)
+        return Decision(fed, rows, roles, openings, pitches, kept)
 
     def push(self, rows: Tokens) -> Ints:
         """Advance by the rows of the oldest decision; returns their roles `(B,)`."""
@@ -226,8 +259,12 @@ class GivenRows:
             self._stretch[lane] += 1
             self._event[lane] = 0
             self._pitches[lane] = []
+            self._progress[lane] = Progress()
             self._queues[lane] = queue.copy()
         self.told = np.zeros(len(rows), dtype=bool)
+        for lane, row in enumerate(rows):
+            moved = bool(self._vocabulary.steps[row[WAIT]] > 0)
+            self._progress[lane].push(row, moved, lane in decision.kept)
         for lane in np.flatnonzero(decision.fed).tolist():
             if self._queues[lane]:
                 self.told[lane] = self._queues[lane].popleft()[2]

@@ -78,7 +78,9 @@ class History:
             room = self.ahead(InFlight((rows,), (PITCH,))).grammar.room_after(rows)
             allowed &= room | (next_first != _NO_WAIT)[:, None]
         if self.given and field > WAIT:
-            self.given.decided[0].narrow(field, allowed)
+            self.given.decided[0].narrow(field, allowed, rows)
+        elif self.given:
+            self.given.narrow_waits(state.time, allowed)
         logits = logits[:, : allowed.shape[1]]
         for processor in self.processors:
             logits = processor.apply(field, logits, allowed, state)
@@ -95,7 +97,7 @@ class History:
             for field in range(drawn, whole.shape[1]):
                 allowed = later.grammar.allowed(field, later._state(whole))
                 if later.given:
-                    later.given.decided[0].narrow(field, allowed)
+                    later.given.decided[0].narrow(field, allowed, whole)
                 whole[:, field] = allowed.argmax(1)
             later.push(whole)
         return later
