@@ -21,6 +21,7 @@ from musenet.export.replace_notes import replaced
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import ModelConfig
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
+from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
@@ -29,6 +30,7 @@ from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.structure import ROLE
 from tokenizer.encoding.vocabulary import PITCH, Vocabulary
 from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
 from tokenizer.midi import events
@@ -96,7 +98,9 @@ class Fill:
         check_roles(checkpoint)
         tokenizer = checkpoint.tokenizer
         check_names(options, tokenizer.vocabulary)
-        self.options = options.completed(resolve_engine(options.engine, checkpoint.model))
+        drums = bool((piece.score.notes["program"] == DRUMS).any())
+        engine = resolve_engine(options.engine, checkpoint.model)
+        self.options = options.completed(engine, drums=drums)
         self.piece = piece
         self.holed = HoledPiece(piece, options)
         self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)
@@ -228,7 +232,7 @@ class Fill:
             roles=roles,
             not_before=stretches[0].begin,
             until=stretches[-1].end,
-            filters=options.filters(NATURAL),
+            filters=options.filters(NATURAL),  # all are stated by now
             constraints=self._constraints(),
             seed=options.seed,
             variations=options.variations,
@@ -236,6 +240,7 @@ class Fill:
                 InstrumentBalance(options.instrument_balance),
                 StylePenalty(options.style_penalty, keep_key=options.chords is None),
                 LoopPenalty(options.loop_penalty),
+                Entrance(self.holed.programs, tuple(one.begin for one in stretches)),
             ),
             stretches=stretches,
             overlap=options.overlap,

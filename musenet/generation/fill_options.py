@@ -14,6 +14,7 @@ from . import parse
 from .knob import Knob, from_keywords
 from .parse import BarRanges, Names, Place
 from .shared_options import (
+    BAND,
     NATURAL,
     BalanceKnob,
     ChordsKnob,
@@ -208,9 +209,10 @@ class FillOptions(EditOptions):
         """
         return from_keywords(cls, given)
 
-    def completed(self, engine: str) -> Self:
-        """With the defaults of sampling and the engine filled in, for the recipe."""
-        return replace(self, engine=engine, **stated_filters(self.filters(NATURAL)))
+    def completed(self, engine: str, *, drums: bool = False) -> Self:
+        """With the engine and the defaults of sampling filled in: are there drums in the song?"""
+        usual = BAND if drums else NATURAL
+        return replace(self, engine=engine, **stated_filters(self.filters(usual)))
 
 
 @dataclass(frozen=True)

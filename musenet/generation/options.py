@@ -21,6 +21,7 @@ from . import parse
 from .knob import Knob, from_keywords
 from .parse import Names, Place
 from .shared_options import (
+    BAND,
     NATURAL,
     BalanceKnob,
     ChordsKnob,
@@ -57,9 +58,6 @@ FRESH: tuple[FieldFilter, ...] = tuple(
     FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.98, 0.96, 0.96)
 )
 """The default filters without a prompt: more varied pitches."""
-
-BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in NATURAL)
-"""The default filters after a prompt with drums: a band keeps to its patterns."""
 
 _LENGTH, _MUSIC, _LIMITS = "Length", "Music", "Limits"
 

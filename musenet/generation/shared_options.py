@@ -23,6 +23,8 @@ NATURAL: tuple[FieldFilter, ...] = tuple(
     FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
 )
 """The default filters beside a user's music: only the least likely values are cut off."""
+BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in NATURAL)
+"""The default filters beside drums: a band keeps to its patterns."""
 
 _FILTERS = ("temperature", "top_k", "top_p", "min_p")
 _MUSIC, _LIMITS, _SAMPLING, _OUTPUT = "Music", "Limits", "Sampling", "Output"

@@ -1,0 +1,69 @@
+"""Entrance, against its rule worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from musenet.sampling.constraints import Constraints
+from musenet.sampling.entrance import Entrance, EntranceProcessor
+from musenet.sampling.processor import RowState, SamplerContext
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT
+
+VOCABULARY = Tokenizer.default().vocabulary
+QUARTER = VOCABULARY.grid.beat
+BASS, PIANO = 33, 0
+NOTHING = np.empty((0, 5), dtype=np.int16)
+
+
+def made(batch: int = 1, begins: tuple[int, ...] = (0,)) -> EntranceProcessor:
+    context = SamplerContext(NOTHING, Constraints(), VOCABULARY, batch)
+    return Entrance((BASS, PIANO), begins, patience=4, growth=1, most=8).build(context)
+
+
+def state(quarters: float, program: int | None = None, length: int = 1) -> RowState:
+    """A row that begins at a time, of an instrument for so many steps or none."""
+    row = np.zeros((1, 5), dtype=np.int16)
+    if program is not None:
+        value = 1 + int(np.searchsorted(VOCABULARY.grid.durations, length))
+        row[0] = (1, program + 1, 61, value, 10)
+    return RowState.of(row, np.array([int(quarters * QUARTER)]), VOCABULARY, np.array([True]))
+
+
+def changes(processor: EntranceProcessor, field: int, quarters: float) -> np.ndarray:
+    logits = np.zeros((1, VOCABULARY.sizes[field]), dtype=np.float32)
+    allowed = np.ones(logits.shape, dtype=bool)
+    return np.asarray(processor.apply(field, logits, allowed, state(quarters)))[0]
+
+
+def test_nothing_changes_for_four_quarters_and_in_other_fields() -> None:
+    assert not changes(made(), WAIT, 4).any()
+    assert not changes(made(), INSTRUMENT, 4).any()
+    assert not changes(made(), PITCH, 40).any()
+
+
+def test_a_silent_instrument_and_short_waits_gain_a_nat_per_quarter() -> None:
+    processor = made()
+    processor.push(state(1, BASS, QUARTER))  # sounds to the second quarter
+    wait, instrument = (changes(processor, field, 7) for field in (WAIT, INSTRUMENT))
+    assert instrument[BASS + 1] == 7 - 2 - 4
+    assert instrument[PIANO + 1] == 7 - 4
+    assert np.count_nonzero(instrument) == 2
+    # wait 0 to one step less than a quarter: whoever has been silent for longest decides
+    assert (wait[1 : QUARTER + 1] == 3).all()
+    assert np.count_nonzero(wait) == QUARTER
+    assert changes(processor, INSTRUMENT, 400).max() == 8
+
+
+def test_silence_counts_from_the_beginning_of_each_hole() -> None:
+    processor = made(begins=(0, 40 * QUARTER))
+    assert changes(processor, INSTRUMENT, 39).max() == 8
+    assert not changes(processor, INSTRUMENT, 42).any()
+    assert changes(processor, INSTRUMENT, 46).max() == 2
+
+
+def test_given_notes_end_no_silence() -> None:
+    processor = made()
+    row = state(6, PIANO, QUARTER)
+    processor.push(RowState.of(row.rows, row.time, VOCABULARY, np.array([False])))
+    assert changes(processor, INSTRUMENT, 7)[PIANO + 1] == 3
