@@ -86,7 +86,8 @@ def read_prompt(
             a track that it lacks.
     """
     if isinstance(path, Score):
-        return _prompt("the score", "score", to_bytes(path), path, begin, stop, hear_as)
+        data = to_bytes(path)  # in a file a track without notes is none, and order may change
+        return _prompt("the score", "score", data, read(data), begin, stop, hear_as)
     data, score = read_file(path)
     return _prompt(str(path), Path(path).stem, data, score, begin, stop, hear_as)
 

@@ -94,7 +94,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
         (disk / "filling").write_bytes(bytes(64 * 1024))
         yield disk
     finally:
-        subprocess.run(["umount", str(disk)], check=False)
+        subprocess.run(["umount", "--lazy", str(disk)], check=False)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,10 @@ from musenet.generation.parse import Place
 from musenet.generation.prompt import blank, boundary_of, read_prompt
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi.read import read, to_bytes, write
-from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score
+from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score, Track
 from tokenizer.theory import Key
 
+EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
 QUARTER = 480
 BAR = 4 * QUARTER
 
@@ -144,3 +146,10 @@ def test_a_blank_prompt_is_a_tempo_a_meter_and_a_key() -> None:
     assert again.tempos["microseconds"].tolist() == [625_000]
     assert again.time_signatures.tolist() == [(0, 6, 8)]
     assert again.key_signatures.tolist() == [(0, -3, True)]
+
+
+def test_a_score_with_a_track_without_notes_is_a_prompt() -> None:
+    score = read(EXAMPLES / "quartet.mid")
+    silent = replace(score, tracks=(*score.tracks, Track("Silent", 40)))
+    prompt, plain = (read_prompt(each, stop=Place(bar=4)) for each in (silent, score))
+    assert np.array_equal(prompt.music.notes, plain.music.notes)

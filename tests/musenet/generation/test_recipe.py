@@ -18,6 +18,7 @@ from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
 from tokenizer.theory import Key
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
@@ -121,11 +122,13 @@ def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> No
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.mid")), ids=lambda path: path.stem)
 def test_shipped_files_hold_recipes(path: Path) -> None:
     recipe, file = read_recipe(path)
-    expected = GenerateOptions(engine="int8").completed(fresh=False)
-    assert recipe.options == expected
     prompt = prompt_in(file, recipe)
     assert prompt is not None
-    assert np.array_equal(prompt.music.notes, read_prompt(EXAMPLES / path.name).music.notes)
+    (source,) = EXAMPLES.parent.glob(f"*prompts/{path.stem}.*")
+    assert np.array_equal(prompt.music.notes, read_prompt(source).music.notes)
+    band = DRUMS in prompt.music.notes["program"]
+    usual = GenerateOptions(engine="int8").completed(fresh=False, drums=band, chords=band)
+    assert recipe.options == usual
 
 
 @pytest.mark.parametrize(
