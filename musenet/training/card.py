@@ -115,7 +115,6 @@ def _averaged(training: Mapping[str, Any]) -> str:
 
 def command(settings: Mapping[str, Any], processes: int = 1) -> str:
     """The command that trains with these settings, without the defaults."""
-    import json
     from dataclasses import asdict
 
     from .settings import Settings
@@ -126,11 +125,19 @@ def command(settings: Mapping[str, Any], processes: int = 1) -> str:
     words = [f"{start} train.py DATASET --out runs/mini"]
     for key, value in changes.items():
         if isinstance(value, dict):
-            words += [f"--set {key}.{name}={json.dumps(inner)}" for name, inner in value.items()]
+            words += [f"--set {_word(f'{key}.{name}', inner)}" for name, inner in value.items()]
         elif value is not None:
-            text = value if isinstance(value, str) else json.dumps(value)
-            words.append(f"--set {key}={text}")
+            words.append(f"--set {_word(key, value)}")
     return " \\\n    ".join(words)
+
+
+def _word(key: str, value: Any) -> str:
+    """A setting as one word of a command line."""
+    import json
+    import shlex
+
+    text = value if isinstance(value, str) else json.dumps(value)
+    return shlex.quote(f"{key}={text}")
 
 
 def _data(report: Mapping[str, Any] | None) -> str:

@@ -122,6 +122,7 @@ def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> No
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.mid")), ids=lambda path: path.stem)
 def test_shipped_files_hold_recipes(path: Path) -> None:
     recipe, file = read_recipe(path)
+    assert isinstance(recipe, Recipe)
     prompt = prompt_in(file, recipe)
     assert prompt is not None
     (source,) = EXAMPLES.parent.glob(f"*prompts/{path.stem}.*")
