@@ -115,7 +115,7 @@ def chords_with_holes(
     if options.chords is None and not options.keep_chords:
         return None
     check_chords(vocabulary)
-    own = TimedChords(*(file_chords(piece.score) or score_chords(piece.score)))
+    own = chords_of_song(piece)
     if options.chords is None:
         if not own.numbers.any():
             raise InputError(
@@ -128,6 +128,11 @@ def chords_with_holes(
         asked = chart_chords(options.chords, bars, line, end).since(begin)
         found = found.before(begin).then(asked).then(own.since(end))
     return found
+
+
+def chords_of_song(piece: Piece) -> TimedChords:
+    """The chords of a song: those that its texts name, else those estimated from its notes."""
+    return TimedChords(*(file_chords(piece.score) or score_chords(piece.score)))
 
 
 def knows_chords(vocabulary: Vocabulary) -> bool:

@@ -40,7 +40,7 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
-from .chords import chords_with_holes
+from .chords import chords_of_song, chords_with_holes, knows_chords
 from .conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
 from .fill_options import FillOptions
 from .holed import HoledPiece
@@ -100,7 +100,9 @@ class Fill:
         check_names(options, tokenizer.vocabulary)
         drums = bool((piece.score.notes["program"] == DRUMS).any())
         engine = resolve_engine(options.engine, checkpoint.model)
-        self.options = options.completed(engine, drums=drums)
+        chords = options.keep_chords is None and knows_chords(tokenizer.vocabulary)
+        chords = chords and bool(chords_of_song(piece).numbers.any())
+        self.options = options = options.completed(engine, drums=drums, chords=chords)
         self.piece = piece
         self.holed = HoledPiece(piece, options)
         self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)

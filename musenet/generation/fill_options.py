@@ -54,7 +54,7 @@ class EditOptions(SharedOptions):
     composer: ComposerKnob = None
     styles: StylesKnob = ()
     chords: ChordsKnob = None
-    keep_chords: KeepChordsKnob = False
+    keep_chords: KeepChordsKnob = None
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
     polyphony: PolyphonyKnob = None
@@ -209,10 +209,13 @@ class FillOptions(EditOptions):
         """
         return from_keywords(cls, given)
 
-    def completed(self, engine: str, *, drums: bool = False) -> Self:
-        """With the engine and the defaults of sampling filled in: are there drums in the song?"""
-        usual = BAND if drums else NATURAL
-        return replace(self, engine=engine, **stated_filters(self.filters(usual)))
+    def completed(self, engine: str, *, drums: bool = False, chords: bool = False) -> Self:
+        """With the engine and the defaults that depend on the song: has it drums, and chords?"""
+        written = stated_filters(self.filters(BAND if drums else NATURAL))
+        if self.keep_chords is None:
+            whole = not self.bars and self.begin == Place(bar=1) and self.stop is None
+            written["keep_chords"] = chords and self.chords is None and (drums or whole)
+        return replace(self, engine=engine, **written)
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class FillKeywords(SharedKeywords, total=False):
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names
     added: tuple[int, ...] | Names
-    keep_chords: bool
+    keep_chords: bool | None
     keep_rhythm: bool
     keep_pitches: bool
     distance: float | None
@@ -69,6 +69,6 @@ class FillKeywords(SharedKeywords, total=False):
 class AccompanyKeywords(SharedKeywords, total=False):
     """The same of `AccompanyOptions`."""
 
-    keep_chords: bool
+    keep_chords: bool | None
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names

@@ -58,12 +58,13 @@ ChordsKnob = Annotated[
     ),
 ]
 KeepChordsKnob = Annotated[
-    bool,
+    bool | None,
     Knob(
         "Keep the chords of the song, as its texts name them, or as they are estimated from its "
         "notes.",
         _MUSIC,
         typed=bool,
+        shown="with drums, and for accompaniments",
     ),
 ]
 BalanceKnob = Annotated[
