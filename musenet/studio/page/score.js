@@ -3,6 +3,7 @@
 /**
  * @typedef {object} Track
  * @property {string} name
+ * @property {number} number of the track in the file, from 1
  * @property {number} program 0–127 General MIDI, 128 drums
  * @property {boolean} drums
  */
@@ -268,7 +269,7 @@ export class Score {
   trackOf(program) {
     const found = this.tracks.findIndex((t) => (t.drums ? DRUMS : t.program) === program);
     if (found >= 0) return found;
-    this.tracks.push({ name: "", program, drums: program === DRUMS });
+    this.tracks.push({ number: this.tracks.length + 1, name: "", program, drums: program === DRUMS });
     return this.tracks.length - 1;
   }
 

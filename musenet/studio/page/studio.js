@@ -84,7 +84,7 @@ async function ask(action, options, only) {
     if (!bars) throw new Error(texts.nothingSelected);
     const open = only ?? players.open();
     options = { ...options, bars: `${bars.from}-${bars.to}` };
-    if (open.size < score.tracks.length) options.tracks = [...open].map((i) => String(i + 1));
+    if (open.size < score.tracks.length) options.tracks = [...open].map((i) => String(score.tracks[i].number));
     hole = { from: score.barStart(bars.from), to: score.barStart(bars.to + 1), tracks: open };
   } else if (action === "accompany") {
     hole = { from: 0, to: 0, tracks: new Set() };
