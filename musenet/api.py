@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from musenet.generation.fill import Fill, Take
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill import Fill, Take
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.piece import Piece, read_piece
 from musenet.generation.options import GenerateOptions
-from musenet.generation.piece import Piece, read_piece
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from musenet.generation.keywords import AccompanyKeywords, FillKeywords, Keywords
+    from musenet.editing.fill_keywords import AccompanyKeywords, FillKeywords
+    from musenet.generation.keywords import Keywords
 
 AnySong = str | os.PathLike[str] | Score | Piece
 AnyPrompt = str | os.PathLike[str] | Score | Prompt | None

@@ -7,13 +7,11 @@ from typing import Annotated
 
 import typer
 
-from musenet.generation.fill_options import AccompanyOptions
+from musenet.editing.fill_options import AccompanyOptions
 
 from .fill import run
 from .generate import best_of
-from .options import takes
-
-_OUTPUT = "Output"
+from .options import Candidates, Keep, Weights, takes
 
 
 @takes(AccompanyOptions)
@@ -28,21 +26,9 @@ def accompany(
             "--out", "-o", help="MIDI file to write, or a folder for one file per variation."
         ),
     ],
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
-    candidates: Annotated[
-        int | None,
-        typer.Option(help="Number of variations to make and rank.", rich_help_panel=_OUTPUT),
-    ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of candidates to keep, the best first.",
-            rich_help_panel=_OUTPUT,
-            show_default="1",
-        ),
-    ] = None,
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
 ) -> None:
     """Write parts under a tune, add one to a song, or write a track anew."""
     kept = best_of(candidates, keep, options.variations)

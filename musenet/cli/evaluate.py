@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .options import Weights
 from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -19,9 +20,7 @@ def evaluate(
     paths: Annotated[
         list[Path], typer.Argument(help="Folders, archives, MIDI files, or a dataset.")
     ],
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
+    weights: Weights = "mini",
     json: Annotated[Path | None, typer.Option(help="JSON file for the results.")] = None,
     split: Annotated[str, typer.Option(help="Split to score, for a dataset.")] = "test",
     context: Annotated[
@@ -150,9 +149,7 @@ def _listening(found: Evaluation, count: int, seed: int) -> dict[str, Any]:
 
 
 def embeddings(
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
+    weights: Weights = "mini",
     out: Annotated[Path | None, typer.Option(help="Picture to write, .png or .svg.")] = None,
     kind: Annotated[str, typer.Option(help="Labels to show: composer, style or all.")] = "composer",
     most: Annotated[

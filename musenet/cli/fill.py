@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musenet.generation.fill_options import FillOptions
+from musenet.editing.fill_options import FillOptions
 from tokenizer.errors import InputError
 
 from .generate import best_of
-from .options import takes
+from .options import Candidates, Keep, Weights, takes
 
 if TYPE_CHECKING:
-    from musenet.generation.fill import Fill, Take
-
-_OUTPUT = "Output"
+    from musenet.editing.fill import Fill, Take
 
 
 @takes(FillOptions)
@@ -31,21 +29,9 @@ def fill(
             "--out", "-o", help="MIDI file to write, or a folder for one file per variation."
         ),
     ],
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
-    candidates: Annotated[
-        int | None,
-        typer.Option(help="Number of variations to make and rank.", rich_help_panel=_OUTPUT),
-    ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of candidates to keep, the best first.",
-            rich_help_panel=_OUTPUT,
-            show_default="1",
-        ),
-    ] = None,
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
 ) -> None:
     """Write some bars of a song anew; all else of the file stays as it is."""
     run(song, options, out, weights, best_of(candidates, keep, options.variations), candidates)
@@ -72,7 +58,7 @@ def run(
     Raises:
         InputError: before anything is written.
     """
-    from musenet.generation.piece import read_piece
+    from musenet.editing.piece import read_piece
 
     if candidates is not None:
         options = replace(options, variations=tuple(range(1, candidates + 1)))
@@ -81,7 +67,7 @@ def run(
     from musenet.model.checkpoint import load_checkpoint
 
     checkpoint = load_checkpoint(weights)
-    from musenet.generation.fill import Fill
+    from musenet.editing.fill import Fill
 
     make(Fill(checkpoint, piece, options), target, keep)
 
@@ -138,7 +124,8 @@ def _best(fill: Fill, takes: list[Take], keep: int | None) -> list[Take]:
     """The best takes, after printing the ranking; all if `keep` is None."""
     if keep is None:
         return takes
-    from musenet.generation.reranking import ranked_takes, table
+    from musenet.editing.fill_ranking import ranked_takes
+    from musenet.generation.reranking import table
 
     rows = ranked_takes(fill, takes)
     print(table(rows, keep))

@@ -11,7 +11,7 @@ import typer
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError, unknown
 
-from .options import takes
+from .options import Candidates, Keep, Weights, takes
 
 _OUTPUT = "Output"
 
@@ -30,21 +30,9 @@ def generate(
         Path | None,
         typer.Option("--out", "-o", help="MIDI file to write; a folder if PROMPT is one."),
     ] = None,
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
-    candidates: Annotated[
-        int | None,
-        typer.Option(help="Number of variations to make and rank.", rich_help_panel=_OUTPUT),
-    ] = None,
-    keep: Annotated[
-        int | None,
-        typer.Option(
-            help="Number of candidates to keep, the best first.",
-            rich_help_panel=_OUTPUT,
-            show_default="1",
-        ),
-    ] = None,
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
     picture: Annotated[
         Path | None,
         typer.Option(help="Piano roll to write, .png or .svg.", rich_help_panel=_OUTPUT),

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from musenet.editing.fill import Take
 from musenet.export import audio, piano_roll
-from musenet.generation.fill import Take
 from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs, stem_name
 from musenet.generation.prompt import Prompt, read_prompt

@@ -1,4 +1,4 @@
-"""Options that several commands share: those of `GenerateOptions`, and those of a model card.
+"""Options that several commands share: weights, best of N, a model card, fields of dataclasses.
 
 `@takes(GenerateOptions)` gives a command an option for every field in place of its parameter of
 that type.
@@ -26,6 +26,20 @@ Notices = Annotated[
 ]
 Remarks = Annotated[
     Path | None, typer.Option(help="For the model card: a text file with additional remarks.")
+]
+
+Weights = Annotated[str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")]
+Candidates = Annotated[
+    int | None,
+    typer.Option(help="Number of variations to make and rank.", rich_help_panel="Output"),
+]
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        help="Number of candidates to keep, the best first.",
+        rich_help_panel="Output",
+        show_default="1",
+    ),
 ]
 
 _Variation = Annotated[

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from musenet.generation.fill import Fill
-    from musenet.generation.session import Continuation
+    from musenet.generation.request import Request
 
 _REDRAW_SECONDS = 0.1
 
@@ -70,7 +69,7 @@ class ProgressDisplay:
         self._lines.update(self._tasks[text], description=text, completed=done)
 
 
-def watched(request: Continuation | Fill, steps: Iterator[float]) -> None:
+def watched(request: Request, steps: Iterator[float]) -> None:
     """Run a request to its end, showing its progress."""
     bars, (begin, end) = request.bars, request.span
     first, shown = bars.number(begin) - 1, 0.0

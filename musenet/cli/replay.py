@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from musenet.editing.fill_recipe import FillRecipe
     from musenet.generation.outputs import Outputs
-    from musenet.generation.recipe import FillRecipe, Recipe
+    from musenet.generation.recipe import Recipe
     from musenet.model.checkpoint import Checkpoint
     from tokenizer.midi.events import File
 
@@ -31,8 +32,9 @@ def replay(
     ] = False,
 ) -> None:
     """Generate a file again from the recipe inside it; exit with code 1 if the music differs."""
+    from musenet.editing.fill_recipe import FillRecipe, read_recipe
     from musenet.generation.outputs import Outputs
-    from musenet.generation.recipe import FillRecipe, read_recipe, same_music
+    from musenet.generation.recipe import same_music
     from tokenizer.errors import InputError
 
     outputs = Outputs(out)
@@ -77,10 +79,11 @@ def _made_again(
     outputs: Outputs,
 ) -> bool:
     """Make what a recipe says; False if Ctrl-C stopped it."""
-    from musenet.generation.recipe import FillRecipe, prompt_in, unfilled
+    from musenet.editing.fill_recipe import FillRecipe, unfilled
+    from musenet.generation.recipe import prompt_in
 
     if isinstance(recipe, FillRecipe):
-        from musenet.generation.fill import Fill
+        from musenet.editing.fill import Fill
 
         from .fill import make as make_fill
 

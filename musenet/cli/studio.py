@@ -9,6 +9,8 @@ import typer
 
 from tokenizer.errors import InputError
 
+from .options import Weights
+
 
 def studio(
     file: Annotated[
@@ -21,9 +23,7 @@ def studio(
     port: Annotated[
         int, typer.Option(help="Port to listen on.", min=0, max=65535, show_default="a free one")
     ] = 0,
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
+    weights: Weights = "mini",
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Print the address and open no browser.")
     ] = False,

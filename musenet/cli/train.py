@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .options import Figures, Notices, Remarks
+from .options import Figures, Notices, Remarks, Weights
 from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
@@ -185,9 +185,7 @@ def train_critic(
     out: Annotated[
         Path, typer.Option(help="Checkpoint folder to write, critic included.", show_default=False)
     ],
-    weights: Annotated[
-        str, typer.Option(help="Name of a bundled model, or a checkpoint folder.")
-    ] = "mini",
+    weights: Weights = "mini",
     pieces: Annotated[
         int, typer.Option(min=16, help="Number of pieces to generate for training.")
     ] = 320,

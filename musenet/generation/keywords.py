@@ -1,4 +1,4 @@
-"""The keywords of `generate` and `fill` with their types, for editors; a test compares them."""
+"""The keywords of `generate` with their types, for editors; a test compares them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import TypedDict
 
 from tokenizer.theory import Key
 
-from .parse import BarRanges, Names, PerField, Place, WholePerField
+from .parse import Names, PerField, Place, WholePerField
 
 
 class SharedKeywords(TypedDict, total=False):
-    """The types of the keywords that `generate` and `fill` share."""
+    """The types of the keywords that all requests share."""
 
     composer: str | None
     styles: tuple[str, ...] | Names
@@ -49,26 +49,3 @@ class Keywords(SharedKeywords, total=False):
     guidance: float
     keep_chords: bool | None
     only_instruments: tuple[int, ...] | Names | None
-
-
-class FillKeywords(SharedKeywords, total=False):
-    """The same of `FillOptions`."""
-
-    bars: tuple[tuple[int, int], ...] | BarRanges
-    begin: Place | int | str | None
-    stop: Place | int | str | None
-    instruments: tuple[int, ...] | Names
-    tracks: tuple[str, ...] | Names
-    added: tuple[int, ...] | Names
-    keep_chords: bool | None
-    keep_rhythm: bool
-    keep_pitches: bool
-    distance: float | None
-
-
-class AccompanyKeywords(SharedKeywords, total=False):
-    """The same of `AccompanyOptions`."""
-
-    keep_chords: bool | None
-    instruments: tuple[int, ...] | Names
-    tracks: tuple[str, ...] | Names

@@ -1,8 +1,7 @@
 """The recipe inside a generated file, from which the file can be reproduced.
 
 The prompt is in the file too: it lies before the boundary, in the tracks that the recipe counts;
-the rest was added. Where holes were filled, the recipe holds the notes that stood in them. So only
-the weights are needed to generate the file again.
+the rest was added. So only the weights are needed to generate the file again.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ from typing import Any
 from musenet.export.excerpts import cut
 from musenet.export.hearing import as_heard, hear
 from musenet.export.parts import places_of
-from musenet.export.replace_notes import Edit, undo
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
@@ -23,9 +21,7 @@ from tokenizer.midi import events
 from tokenizer.midi.read import read
 from tokenizer.midi.smf import TEXT
 
-from .fill_options import FillOptions
 from .options import GenerateOptions
-from .piece import Piece
 from .prompt import Prompt, between, read_file
 
 RECIPE = "MuseNet recipe "
@@ -89,35 +85,6 @@ class Recipe:
         )
 
 
-@dataclass(frozen=True)
-class FillRecipe:
-    """How holes of a file were filled.
-
-    Attributes:
-        program: the version of this program.
-        weights: the hash of the weights.
-        model: the name of the checkpoint's folder.
-        digest: of the user's file.
-        name: of the user's file.
-        options: the request.
-        edit: what it changed, `musenet.export.replace_notes.Edit` as text.
-        task: tells this recipe from that of a continuation.
-    """
-
-    program: str
-    weights: str
-    model: str
-    digest: str
-    name: str
-    options: FillOptions
-    edit: str
-    task: str = "fill"
-
-    def to_text(self) -> str:
-        """The recipe as the text event in the file."""
-        return RECIPE + records.to_json(self)
-
-
 _NAMES = {
     "seconds": "length",
     "balance": "instrument_balance",
@@ -163,10 +130,11 @@ def options_in(data: Any, name: str) -> GenerateOptions:
     return records.from_data(GenerateOptions, found, what)
 
 
-def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe | FillRecipe, events.File]:
-    """The recipe of a file that was generated, and the file's events.
+def recipe_in(path: str | os.PathLike[str]) -> tuple[str, events.File]:
+    """The text of the recipe of a file that was generated, and the file's events.
 
-    A file that was continued more than once contains a recipe each time; the last one counts.
+    A file that was generated in more than one step contains a recipe each time; the last one
+    counts.
 
     Raises:
         InputError: if the file contains no recipe.
@@ -179,36 +147,10 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe | FillRecipe, even
     for track in file.tracks:
         recipes = [event for event in track if _is_recipe(event)]
         if recipes:
-            return _recipe_of(events.words(recipes[-1])), file
+            return events.words(recipes[-1]), file
     raise InputError(
         f"{path} contains no recipe: it was not written by `musenet generate` or `musenet fill`"
     )
-
-
-def _recipe_of(text: str) -> Recipe | FillRecipe:
-    """The recipe of either kind in a text event."""
-    try:
-        data: Any = json.loads(text.removeprefix(RECIPE))
-        is_fill = data.get("task") == "fill"
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise InputError("the recipe in the file is damaged or of another version") from error
-    return records.from_data(FillRecipe, data, "the recipe") if is_fill else Recipe.from_text(text)
-
-
-def unfilled(path: str | os.PathLike[str], recipe: FillRecipe) -> Piece:
-    """The user's file as it was before holes were filled.
-
-    Raises:
-        InputError: if the file was edited since.
-    """
-    data, _ = read_file(path)
-    file = events.parse(data)
-    _drop_last_recipe(file.tracks)
-    try:
-        old = undo(file, Edit.from_text(recipe.edit))
-        return Piece(recipe.name, str(path), events.dump_over(data, old), recipe.digest)
-    except ValueError as error:
-        raise InputError(f"{path} was edited after it was filled: {error}") from error
 
 
 def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
@@ -219,7 +161,7 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
     old = cut(own, recipe.boundary)
     old.end = recipe.end
     # The prompt may have been generated too: its recipe, before this one, stays in it.
-    _drop_last_recipe(old.tracks)
+    drop_last_recipe(old.tracks)
     score, places = read(events.dump(old)), places_of(old)
     hearing = hear(old, score, places, recipe.options.hear_as or {}, recipe.heard)
     score = as_heard(score, places, hearing.parts)
@@ -235,7 +177,7 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
     )
 
 
-def _drop_last_recipe(tracks: list[list[events.Event]]) -> None:
+def drop_last_recipe(tracks: list[list[events.Event]]) -> None:
     """Delete the last recipe of the first track that has one."""
     for track in tracks:
         recipes = [index for index, event in enumerate(track) if _is_recipe(event)]

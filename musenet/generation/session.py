@@ -7,7 +7,6 @@ A `Continuation` can be stopped after any step; `results` returns the music so f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -39,6 +38,7 @@ from .options import GenerateOptions
 from .parse import composers
 from .prompt import Prompt
 from .recipe import Recipe
+from .request import Request
 
 _MARKER_BARS = 8
 
@@ -93,7 +93,7 @@ class Result:
         return [(name, events.dump(file)) for name, file in merge.stems(self.file)]
 
 
-class Continuation:
+class Continuation(Request):
     """One generation request in progress.
 
     Args:
@@ -190,25 +190,6 @@ class Continuation:
     def bars_late(self, end: int) -> float:
         """How many bars after the requested bar line a piece with its end at a tick ends."""
         return self.bars.count(0, end) - self.bars.count(0, self.end)
-
-    def steps(self) -> Iterator[float]:
-        """Generate step by step; each step yields the tick that all variations have reached."""
-        for new in self._sampler.sample():
-            self._sampled.append(new)
-            behind = new.times[new.live].min()
-            yield float(self._clock.ticks(np.array([behind]))[0])
-
-    def latest(self) -> Notes:
-        """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
-
-        The column `track` is the index of each note's variation.
-        """
-        new = self._sampled[-1]
-        vocabulary = self._tokenizer.vocabulary
-        sounding = new.live & vocabulary.is_note(new.rows)
-        notes = self._tokenizer.decode_notes(new.rows[sounding], new.times[sounding], self._clock)
-        notes["track"] = np.flatnonzero(sounding)
-        return notes
 
     def results(self) -> list[Result]:
         """The variations as far as they have been generated."""

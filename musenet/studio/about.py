@@ -12,8 +12,8 @@ import msgspec
 
 from musenet import __version__
 from musenet.decoding.engines import ENGINES
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.export import audio
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import Knob, knobs
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError, unknown

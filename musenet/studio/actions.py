@@ -8,11 +8,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-from musenet.generation.fill import Fill
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import from_json_values, knobs
 from musenet.generation.options import GenerateOptions
-from musenet.generation.session import Continuation
+from musenet.generation.request import Request
 from musenet.tree.grow import grow, grow_inside
 from musenet.tree.tree import ACCOMPANIMENT, FILL, Node
 from tokenizer.chords.chart import parse_chart
@@ -109,7 +108,7 @@ def options_from(kind: type[Options], given: dict[str, Any]) -> Options:
     return from_json_values(kind, given)
 
 
-def _follow(job: Job, request: Continuation | Fill, steps: Iterator[float]) -> None:
+def _follow(job: Job, request: Request, steps: Iterator[float]) -> None:
     """Take the steps of a request until it ends or the job is stopped, telling each note."""
     begin, end = request.span
     told = 0.0

@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 
 from musenet.decoding.engines import make_decoder
-from musenet.generation.fill import knows_roles
+from musenet.editing.fill import knows_roles
 from musenet.model.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint
 from musenet.model.config import ModelConfig
 from tokenizer.encoding.tokenizer import Tokenizer

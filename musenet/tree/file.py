@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from musenet.generation.fill_options import FillOptions
+from musenet.editing.fill_options import FillOptions
 from musenet.generation.options import GenerateOptions
 from musenet.generation.recipe import options_in
 from tokenizer import records

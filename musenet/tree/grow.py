@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from musenet import __version__
-from musenet.generation.fill import Fill
-from musenet.generation.fill_options import FillOptions
+from musenet.editing.fill import Fill
+from musenet.editing.fill_options import FillOptions
+from musenet.editing.piece import piece_of
 from musenet.generation.options import GenerateOptions
-from musenet.generation.piece import piece_of
 from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.recipe import same_music
+from musenet.generation.request import Request
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
@@ -23,7 +24,7 @@ from tokenizer.score.bars import Bars
 from .tree import Growth, Node, Tree
 
 DEFAULT_MODEL = "mini"
-Watch = Callable[[Continuation | Fill, Iterator[float]], None]
+Watch = Callable[[Request, Iterator[float]], None]
 
 
 def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:

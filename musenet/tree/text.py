@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from musenet.generation.fill_options import FillOptions
+from musenet.editing.fill_options import FillOptions
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place, composers
 from musenet.generation.prompt import boundary_of

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from musenet.generation.fill_options import FillOptions
+from musenet.editing.fill_options import FillOptions
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError, unknown
 

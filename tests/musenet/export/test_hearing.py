@@ -13,9 +13,10 @@ import mido
 import numpy as np
 import pytest
 
+from musenet.editing.fill_recipe import read_recipe
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.recipe import Recipe, prompt_in, read_recipe
+from musenet.generation.recipe import Recipe, prompt_in
 from musenet.generation.reranking import new_music
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint

@@ -7,8 +7,9 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.keywords import AccompanyKeywords, FillKeywords, Keywords
+from musenet.editing.fill_keywords import AccompanyKeywords, FillKeywords
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
+from musenet.generation.keywords import Keywords
 from musenet.generation.knob import keywords, knobs
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from musenet.decoding.engines import resolve_engine
+from musenet.editing.fill_recipe import read_recipe
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.recipe import RECIPE, Recipe, options_in, prompt_in, read_recipe
+from musenet.generation.recipe import RECIPE, Recipe, options_in, prompt_in
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.filters import FieldFilter

@@ -266,6 +266,6 @@ def test_long_reasons_are_cut() -> None:
         variation = 7
 
     one = Ranked(1, -3.0, {"scale": -3.0}, ("further from a scale than the prompt",) * 4)
-    line = table([(Fake(), one)], 1).splitlines()[1]  # type: ignore[type-var]
+    line = table([(Fake(), one)], 1).splitlines()[1]
     assert line.endswith("…")
     assert len(line) < 100

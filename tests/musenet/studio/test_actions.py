@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import knobs
 from musenet.generation.options import GenerateOptions
 from musenet.studio import actions

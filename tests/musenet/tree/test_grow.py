@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from musenet.api import generate
-from musenet.generation.fill import Fill
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
-from musenet.generation.session import Continuation
+from musenet.generation.request import Request
 from musenet.model.checkpoint import Checkpoint
 from musenet.tree import grow as tree_growth
 from musenet.tree.grow import changed, grow, model_for
@@ -26,7 +25,7 @@ FOLK = PROMPTS / "folk.mid"
 Messages = Callable[[bytes], list[list[tuple[int, bytes]]]]
 
 
-def run(request: Continuation | Fill, steps: Iterator[float]) -> None:
+def run(request: Request, steps: Iterator[float]) -> None:
     for _ in steps:
         pass
 

@@ -14,6 +14,8 @@ import numpy as np
 
 from musenet.export.parts import name_of
 from musenet.export.replace_notes import Spot, spots_of, without_notes
+from musenet.generation.chords import TimedChords, chord_events
+from musenet.generation.prompt import tick_of
 from musenet.sampling.given import Stretch
 from tokenizer.encoding.compound import Events, row_times
 from tokenizer.encoding.grid import GridClock
@@ -34,11 +36,9 @@ from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Array, Ints, Tokens
 
-from .chords import TimedChords, chord_events
 from .fill_options import FillOptions
 from .kept_notes import order_of, rhythm_of, row_order
 from .piece import Piece
-from .prompt import tick_of
 
 AFTER_BARS = 2
 """How many bars after a hole are told, as many as training tells at most."""

@@ -9,10 +9,10 @@ from typing import Any
 import mido
 import pytest
 
-from musenet.generation.fill import Fill, Take
-from musenet.generation.fill_options import FillOptions
-from musenet.generation.piece import Piece, read_piece
-from musenet.generation.recipe import FillRecipe, read_recipe, unfilled
+from musenet.editing.fill import Fill, Take
+from musenet.editing.fill_options import FillOptions
+from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
+from musenet.editing.piece import Piece, read_piece
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 

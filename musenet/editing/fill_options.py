@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated
 
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
-from musenet.sampling.style_penalty import StylePenalty
-from tokenizer.errors import InputError
-
-from . import parse
-from .knob import Knob, from_keywords
-from .parse import BarRanges, Names, Place
-from .shared_options import (
+from musenet.generation import parse
+from musenet.generation.knob import Knob, from_keywords
+from musenet.generation.parse import BarRanges, Names, Place
+from musenet.generation.shared_options import (
     BAND,
     NATURAL,
     BalanceKnob,
@@ -38,11 +33,15 @@ from .shared_options import (
     VariationsKnob,
     stated_filters,
 )
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.errors import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-    from .keywords import AccompanyKeywords, FillKeywords
+    from .fill_keywords import AccompanyKeywords, FillKeywords
 
 _HOLE, _PARTS = "Hole", "Parts"
 

@@ -16,11 +16,11 @@ import mido
 import numpy as np
 import pytest
 
-from musenet.generation.fill import Fill, Take
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill import Fill, Take
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
+from musenet.editing.piece import Piece, read_piece
 from musenet.generation.parse import Place
-from musenet.generation.piece import Piece, read_piece
-from musenet.generation.recipe import FillRecipe, read_recipe, unfilled
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 
 from musenet.decoding.eager import EagerDecoder
-from musenet.generation.fill import Fill
-from musenet.generation.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill import Fill
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
+from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
+from musenet.editing.piece import Piece
 from musenet.generation.parse import Place
-from musenet.generation.piece import Piece
-from musenet.generation.recipe import FillRecipe, read_recipe, unfilled
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.chords.symbols import parse_chord
 from tokenizer.encoding.compound import row_times

@@ -7,7 +7,6 @@ All but the notes of the holes stays as it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,6 +17,10 @@ from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
 from musenet.export.change_notes import repitched, retimed
 from musenet.export.replace_notes import replaced
+from musenet.generation.chords import knows_chords
+from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
+from musenet.generation.request import Request
+from musenet.generation.shared_options import NATURAL
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import ModelConfig
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
@@ -36,18 +39,15 @@ from tokenizer.labels import Labels
 from tokenizer.midi import events
 from tokenizer.midi.read import read
 from tokenizer.midi.smf import TEXT
-from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
-from .chords import chords_of_song, chords_with_holes, knows_chords
-from .conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
 from .fill_options import FillOptions
+from .fill_recipe import FillRecipe
+from .hole_chords import chords_of_song, chords_with_holes
 from .holed import HoledPiece
 from .kept_notes import owners
 from .piece import Piece
-from .recipe import FillRecipe
-from .shared_options import NATURAL
 
 MOST_INSTRUMENTS = 129
 
@@ -81,7 +81,7 @@ class Take:
         return read(self.data)
 
 
-class Fill:
+class Fill(Request):
     """One request to fill holes, in progress.
 
     Args:
@@ -103,7 +103,7 @@ class Fill:
         chords = options.keep_chords is None and knows_chords(tokenizer.vocabulary)
         chords = chords and bool(chords_of_song(piece).numbers.any())
         self.options = options = options.completed(engine, drums=drums, chords=chords)
-        self.piece = piece
+        self.piece, self.bars = piece, piece.bars
         self.holed = HoledPiece(piece, options)
         self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
@@ -137,11 +137,6 @@ class Fill:
         return () if self._chords is None else self._chords.words
 
     @property
-    def bars(self) -> Bars:
-        """The bar lines of the file."""
-        return self.piece.bars
-
-    @property
     def holes(self) -> tuple[tuple[int, int], ...]:
         """The first tick of each hole and the first after it."""
         return self.holed.holes
@@ -150,24 +145,6 @@ class Fill:
     def span(self) -> tuple[int, int]:
         """The first tick of the first hole, and the first after the last one."""
         return self.holes[0][0], self.holes[-1][1]
-
-    def steps(self) -> Iterator[float]:
-        """Generate step by step; each step yields the tick that all variations have reached."""
-        for new in self._sampler.sample():
-            self._sampled.append(new)
-            behind = new.times[new.live].min()
-            yield float(self._clock.ticks(np.array([behind]))[0])
-
-    def latest(self) -> Notes:
-        """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
-
-        The column `track` is the index of each note's variation.
-        """
-        new = self._sampled[-1]
-        playing = new.live & new.written & self._tokenizer.vocabulary.is_note(new.rows)
-        notes = self._tokenizer.decode_notes(new.rows[playing], new.times[playing], self._clock)
-        notes["track"] = np.flatnonzero(playing)
-        return notes
 
     def results(self) -> list[Take]:
         """The variations."""

@@ -9,13 +9,12 @@ from functools import cached_property
 from pathlib import Path
 
 from musenet.export.replace_notes import FileNotes, file_notes
+from musenet.generation.prompt import plain_file, read_file
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
-
-from .prompt import plain_file, read_file
 
 
 @dataclass(frozen=True)

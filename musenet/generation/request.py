@@ -1,0 +1,52 @@
+"""A request in progress: what a sampler writes, step by step, in the ticks of a user's file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+
+from musenet.sampling.ending import EndingSampler
+from musenet.sampling.sampler import SampledRows, Sampler
+from tokenizer.encoding.grid import GridClock
+from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.score.bars import Bars
+from tokenizer.typing import Notes
+
+
+class Request(ABC):
+    """One request in progress; it can be stopped after any step.
+
+    Attributes:
+        bars: the bar lines of the file.
+    """
+
+    bars: Bars
+    _tokenizer: Tokenizer
+    _clock: GridClock
+    _sampler: Sampler | EndingSampler
+    _sampled: list[SampledRows]
+
+    @property
+    @abstractmethod
+    def span(self) -> tuple[int, int]:
+        """The ticks between which the new music lies as requested."""
+
+    def steps(self) -> Iterator[float]:
+        """Generate step by step; each step yields the tick that all variations have reached."""
+        for new in self._sampler.sample():
+            self._sampled.append(new)
+            behind = new.times[new.live].min()
+            yield float(self._clock.ticks(np.array([behind]))[0])
+
+    def latest(self) -> Notes:
+        """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.
+
+        The column `track` is the index of each note's variation.
+        """
+        new = self._sampled[-1]
+        playing = new.live & new.written & self._tokenizer.vocabulary.is_note(new.rows)
+        notes = self._tokenizer.decode_notes(new.rows[playing], new.times[playing], self._clock)
+        notes["track"] = np.flatnonzero(playing)
+        return notes
