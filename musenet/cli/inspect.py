@@ -212,6 +212,8 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
     console.print(f"key: {_key(*key) + stated if key else 'none'}")
     for text in score.markers["text"].tolist():
         console.print(f"marker: {_safe(text)}")
+    if made := _recipe(finding.path):
+        console.print(f"recipe: {_safe(made)}")
     for shared in report.shared_channels:
         tracks = ", ".join(str(track + 1) for track in shared.tracks)
         console.print(
@@ -225,6 +227,22 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
         console.print(f"[red]damaged:[/] {_safe(words)}")
     if report.repaired:
         console.print(f"dropped: {report.unfinished} notes, {report.bytes_dropped} bytes")
+
+
+def _recipe(path: str) -> str:
+    """What a file says of how it was made, or "" if it does not say so."""
+    from musenet.editing.fill_recipe import read_recipe
+    from tokenizer.errors import InputError
+
+    try:
+        recipe, _ = read_recipe(path)
+    except InputError:
+        return ""
+    options = recipe.options
+    return (
+        f"made by musenet {recipe.program} with {recipe.model} (weights {recipe.weights}), seed "
+        f"{options.seed}, variation {options.variations[0]}; musenet replay makes it again"
+    )
 
 
 def _summary(finding: Finding) -> str:

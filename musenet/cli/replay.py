@@ -33,8 +33,8 @@ def replay(
 ) -> None:
     """Generate a file again from the recipe inside it; exit with code 1 if the music differs."""
     from musenet.editing.fill_recipe import FillRecipe, read_recipe
+    from musenet.export.recipe_event import same_music
     from musenet.generation.outputs import Outputs
-    from musenet.generation.recipe import same_music
     from tokenizer.errors import InputError
 
     outputs = Outputs(out)

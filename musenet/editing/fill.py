@@ -16,6 +16,7 @@ from musenet import __version__
 from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
 from musenet.export.change_notes import repitched, retimed
+from musenet.export.recipe_event import recipe_event
 from musenet.export.replace_notes import replaced
 from musenet.generation.chords import knows_chords
 from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
@@ -38,7 +39,6 @@ from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
 from tokenizer.midi import events
 from tokenizer.midi.read import read
-from tokenizer.midi.smf import TEXT
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
@@ -172,7 +172,7 @@ class Fill(Request):
             options=replace(self.options, variations=(self.options.variations[index],)),
             edit=edit.to_text(),
         )
-        merge.add_texts(file, [(0, TEXT, recipe.to_text())])
+        merge.insert(file, 0, [recipe_event(recipe)])
         return Take(
             data=events.dump_over(piece.data, file),
             variation=self.options.variations[index],

@@ -7,9 +7,10 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from musenet.export.recipe_event import drop_last_recipe
 from musenet.export.replace_notes import Edit, undo
 from musenet.generation.prompt import read_file
-from musenet.generation.recipe import RECIPE, Recipe, drop_last_recipe, recipe_in
+from musenet.generation.recipe import Recipe, recipe_in
 from tokenizer import records
 from tokenizer.errors import InputError
 from tokenizer.midi import events
@@ -42,10 +43,6 @@ class FillRecipe:
     edit: str
     task: str = "fill"
 
-    def to_text(self) -> str:
-        """The recipe as the text event in the file."""
-        return RECIPE + records.to_json(self)
-
 
 def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe | FillRecipe, events.File]:
     """The last recipe of either kind in a file that was generated, and the file's events.
@@ -55,7 +52,7 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe | FillRecipe, even
     """
     text, file = recipe_in(path)
     try:
-        data: Any = json.loads(text.removeprefix(RECIPE))
+        data: Any = json.loads(text)
         is_fill = data.get("task") == "fill"
     except (ValueError, AttributeError, RecursionError) as error:
         raise InputError("the recipe in the file is damaged or of another version") from error

@@ -14,17 +14,15 @@ from typing import Any
 from musenet.export.excerpts import cut
 from musenet.export.hearing import as_heard, hear
 from musenet.export.parts import places_of
+from musenet.export.recipe_event import drop_last_recipe, is_recipe, recipe_text
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 from tokenizer.midi.read import read
-from tokenizer.midi.smf import TEXT
 
 from .options import GenerateOptions
 from .prompt import Prompt, between, read_file
-
-RECIPE = "MuseNet recipe "
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,15 @@ class Recipe:
     alone: bool = False
     heard: tuple[int, ...] | None = None
 
-    def to_text(self) -> str:
-        """The recipe as the text event in the file."""
-        return RECIPE + records.to_json(self)
-
     @classmethod
     def from_text(cls, text: str) -> Recipe:
-        """The inverse of `to_text`.
+        """The recipe in JSON, also as earlier versions wrote it.
 
         Raises:
             InputError: if it is damaged or of a later version.
         """
         try:
-            data: Any = json.loads(text.removeprefix(RECIPE))
+            data: Any = json.loads(text)
             options = options_in(data.pop("options"), "the recipe")
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             if isinstance(error, InputError):
@@ -131,7 +125,7 @@ def options_in(data: Any, name: str) -> GenerateOptions:
 
 
 def recipe_in(path: str | os.PathLike[str]) -> tuple[str, events.File]:
-    """The text of the recipe of a file that was generated, and the file's events.
+    """The JSON of the recipe of a file that was generated, and the file's events.
 
     A file that was generated in more than one step contains a recipe each time; the last one
     counts.
@@ -145,9 +139,9 @@ def recipe_in(path: str | os.PathLike[str]) -> tuple[str, events.File]:
     except events.UnsupportedMidi:
         file = events.File(480, [])
     for track in file.tracks:
-        recipes = [event for event in track if _is_recipe(event)]
+        recipes = [event for event in track if is_recipe(event)]
         if recipes:
-            return events.words(recipes[-1]), file
+            return recipe_text(recipes[-1]), file
     raise InputError(
         f"{path} contains no recipe: it was not written by `musenet generate` or `musenet fill`"
     )
@@ -175,32 +169,3 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
         digest=recipe.digest,
         hearing=hearing,
     )
-
-
-def drop_last_recipe(tracks: list[list[events.Event]]) -> None:
-    """Delete the last recipe of the first track that has one."""
-    for track in tracks:
-        recipes = [index for index, event in enumerate(track) if _is_recipe(event)]
-        if recipes:
-            del track[recipes[-1]]
-            break
-
-
-def same_music(one: bytes, other: bytes) -> bool:
-    """Whether two generated files are identical except for the text of their recipes.
-
-    A recipe of an earlier version is rewritten with today's names.
-    """
-
-    def without(data: bytes) -> tuple[int, list[list[events.Event]]]:
-        file = events.parse(data)
-        return file.end, [[e for e in track if not _is_recipe(e)] for track in file.tracks]
-
-    try:
-        return one == other or without(one) == without(other)
-    except events.UnsupportedMidi:
-        return False
-
-
-def _is_recipe(event: events.Event) -> bool:
-    return event.meta == TEXT and events.words(event).startswith(RECIPE)

@@ -14,6 +14,7 @@ import numpy as np
 
 from musenet import __version__
 from musenet.export import excerpts, merge, piano_roll
+from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import EndingSampler, ending_evidence
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -26,7 +27,7 @@ from tokenizer.errors import InputError
 from tokenizer.labels import composer_name
 from tokenizer.midi import events
 from tokenizer.midi.read import read
-from tokenizer.midi.smf import MARKER, TEXT
+from tokenizer.midi.smf import MARKER
 from tokenizer.score.score import Score
 from tokenizer.theory import Key
 from tokenizer.typing import Notes, Tokens
@@ -84,7 +85,7 @@ class Result:
         """The new music without the prompt, as a MIDI file that starts at its first bar line."""
         file = excerpts.tail(self.file, self.bar)
         recipe = replace(self.recipe, alone=True)
-        merge.add_texts(file, [(0, TEXT, recipe.to_text())])
+        merge.insert(file, 0, [recipe_event(recipe)])
         return events.dump(file)
 
     @property
@@ -278,7 +279,8 @@ class Continuation(Request):
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
         new = merge.add_notes(file, notes, prompt.boundary, prompt.parts)
         recipe = self.recipe(index)
-        merge.add_texts(file, [(0, TEXT, recipe.to_text()), *self._markers()])
+        merge.insert(file, 0, [recipe_event(recipe)])
+        merge.add_texts(file, self._markers())
         if not self.options.ending:
             file.end = self.end
         return Result(

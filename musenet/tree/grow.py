@@ -12,9 +12,9 @@ from musenet import __version__
 from musenet.editing.fill import Fill
 from musenet.editing.fill_options import FillOptions
 from musenet.editing.piece import piece_of
+from musenet.export.recipe_event import same_music
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, prompt_of
-from musenet.generation.recipe import same_music
 from musenet.generation.request import Request
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint

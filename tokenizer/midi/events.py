@@ -194,7 +194,12 @@ def _joined(kind: int, tracks: int, division: int, chunks: list[tuple[bytes, byt
     return b"".join([header, *packed])
 
 
+def body(event: Event) -> bytes:
+    """What a meta event holds, without its type and length."""
+    _, start = read_length(event.data, 2, len(event.data))
+    return event.data[start:]
+
+
 def words(event: Event) -> str:
     """The text of a meta event; bytes that are not UTF-8 are replaced."""
-    _, start = read_length(event.data, 2, len(event.data))
-    return event.data[start:].decode("utf-8", "replace")
+    return body(event).decode("utf-8", "replace")

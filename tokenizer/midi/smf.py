@@ -15,6 +15,7 @@ from tokenizer.errors import MidiError
 NOTE_OFF, NOTE_ON, CONTROL, PROGRAM, BEND = 0x80, 0x90, 0xB0, 0xC0, 0xE0
 DATA_BYTES = {0x80: 2, 0x90: 2, 0xA0: 2, 0xB0: 2, 0xC0: 1, 0xD0: 1, 0xE0: 2}
 TEXT, NAME, LYRIC, MARKER, PORT, END, TEMPO, TIME, KEY = 1, 3, 5, 6, 0x21, 0x2F, 0x51, 0x58, 0x59
+SEQUENCER_SPECIFIC = 0x7F
 DRUM_CHANNEL = 9  # counted from 0
 NO_END = "no end-of-track event"
 KARAOKE = b"@KMIDI KARAOKE"

@@ -182,3 +182,10 @@ def test_chords_as_json(tmp_path: Path) -> None:
         ("C | Am | F | G\nC", "notes"),
         (None, None),
     ]
+
+
+def test_the_recipe_of_a_generated_file_is_told() -> None:
+    examples = FIXTURES.parents[1] / "examples"
+    _, told = run(examples / "continuations" / "folk.mid")
+    assert "seed 0, variation 1; musenet replay makes it again" in " ".join(told.split())
+    assert "recipe" not in run(examples / "prompts" / "folk.mid")[1]

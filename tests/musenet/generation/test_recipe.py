@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
 from musenet.decoding.engines import resolve_engine
 from musenet.editing.fill_recipe import read_recipe
+from musenet.export.recipe_event import MAKER, RECIPE, recipe_event, recipe_text, same_music
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.recipe import RECIPE, Recipe, options_in, prompt_in
+from musenet.generation.recipe import Recipe, options_in, prompt_in
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
+from tokenizer.midi.events import Event, File, dump, meta
+from tokenizer.midi.read import read
 from tokenizer.theory import Key
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
@@ -80,15 +85,56 @@ def test_a_continued_continuation_is_made_again(tiny: Checkpoint, tmp_path: Path
 
 def test_recipes_survive_as_text(tiny: Checkpoint) -> None:
     recipe = made(tiny, None, GenerateOptions(bars=1)).recipe
-    assert Recipe.from_text(recipe.to_text()) == recipe
-    alone = replace(recipe, alone=True)
-    assert Recipe.from_text(alone.to_text()) == alone
+    for one in (recipe, replace(recipe, alone=True)):
+        event = recipe_event(one)
+        assert Recipe.from_text(recipe_text(event)) == one
+        assert len(event.data) < 200
+
+
+def test_nothing_of_a_recipe_is_printed_by_notation_programs(
+    tiny: Checkpoint, tmp_path: Path
+) -> None:
+    path = tmp_path / "song.mid"
+    path.write_bytes(made(tiny, None, GenerateOptions(bars=1)).data)
+    midi = mido.MidiFile(path)
+    printed = {"text", "copyright", "lyrics", "marker", "cue_marker", "track_name"}
+    words = [m for track in midi.tracks for m in track if m.type in printed]
+    assert {m.type for m in words} <= {"marker", "track_name"}
+    (event,) = [m for m in midi.tracks[0] if m.type == "sequencer_specific"]
+    assert bytes(event.data).startswith(b"\x7dMuseNet")
+    assert not any("recipe" in text.lower() for text in read(path).markers["text"].tolist())
+
+
+def test_recipes_of_earlier_versions_are_read_from_texts(tiny: Checkpoint, tmp_path: Path) -> None:
+    first = made(tiny, read_prompt(EXAMPLES / "folk.mid"), GenerateOptions(bars=1, seed=4))
+    midi = mido.MidiFile(file=io.BytesIO(first.data))
+    text = RECIPE + recipe_text(recipe_event(first.recipe))
+    midi.tracks[0] = mido.MidiTrack(
+        mido.MetaMessage("text", text=text, time=m.time) if m.type == "sequencer_specific" else m
+        for m in midi.tracks[0]
+    )
+    path = tmp_path / "old.mid"
+    midi.save(path)
+    recipe, file = read_recipe(path)
+    assert recipe == first.recipe
+    assert isinstance(recipe, Recipe)
+    again = made(tiny, prompt_in(file, recipe), recipe.options)
+    assert same_music(again.data, path.read_bytes())
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"nonsense", b"x\x9c", b"x\xbb\x00\x00\x00\x00\x00"])
+def test_damaged_events_are_refused(spoiled: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "song.mid"
+    event = Event(0, meta(0x7F, MAKER + spoiled))
+    path.write_bytes(dump(File(480, [[event, Event(0, b"\x90\x3c\x40")]], 480)))
+    with pytest.raises(InputError, match="damaged"):
+        read_recipe(path)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"options": {}}', '{"options": 3}', "nonsense"])
 def test_damaged_recipes_are_refused(text: str) -> None:
     with pytest.raises(InputError, match="recipe"):
-        Recipe.from_text(RECIPE + text)
+        Recipe.from_text(text)
 
 
 EARLIER = {

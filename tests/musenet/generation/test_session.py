@@ -18,16 +18,18 @@ import pretty_midi
 import pytest
 
 from musenet.decoding.engines import resolve_engine
+from musenet.export.recipe_event import MAKER, recipe_event, recipe_text
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.recipe import RECIPE, Recipe, options_in
+from musenet.generation.recipe import Recipe, options_in
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling import ending
 from musenet.sampling.ending import ending_evidence
 from musenet.sampling.style_penalty import StylePenalty, StylePenaltyProcessor
 from tokenizer.errors import InputError
+from tokenizer.midi.events import Event
 from tokenizer.score.score import Score
 from tokenizer.theory import Key
 
@@ -82,7 +84,7 @@ def test_the_prompt_is_the_users_file(tiny: Checkpoint, path: Path) -> None:
     prompt = read_prompt(path)
     (result,) = compose(tiny, prompt, GenerateOptions(bars=1, seed=1))
     old, new = messages(path.read_bytes()), messages(result.data)
-    recipe = next(m for m in new[0] if RECIPE.encode() in m[1])
+    recipe = next(m for m in new[0] if MAKER in m[1])
     assert new[0][recipe] == 1
     for before, after in zip(old, new, strict=False):
         assert not before - after, "every event is still there"
@@ -225,12 +227,12 @@ def test_the_recipe_says_how_to_make_it_again(tiny: Checkpoint) -> None:
     options = GenerateOptions(bars=2, seed=8, composer="chopin", variations=(3,))
     (result,) = compose(tiny, prompt, options)
     texts = [
-        message.text
+        recipe_text(Event(0, bytes(message.bytes())))
         for track in mido.MidiFile(file=io.BytesIO(result.data)).tracks
         for message in track
-        if message.type == "text" and message.text.startswith(RECIPE)
+        if message.type == "sequencer_specific"
     ]
-    record = json.loads(texts[0].removeprefix(RECIPE))
+    record = json.loads(texts[0])
     assert record["weights"] == tiny.hash
     assert (record["options"]["seed"], record["options"]["variations"]) == (8, [3])
     told = options_in(record["options"], "the recipe")
@@ -317,7 +319,7 @@ def test_a_blend_is_another_label_beside_those_it_blends(tiny: Checkpoint, engin
     def notes(composer: str) -> bytes:
         options = GenerateOptions(bars=2, seed=1, composer=composer, engine=engine)
         (result,) = compose(tiny, None, options)
-        again = Recipe.from_text(result.recipe.to_text()).options
+        again = Recipe.from_text(recipe_text(recipe_event(result.recipe))).options
         assert again.composer == composer
         return result.score.notes.tobytes()
 
