@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 
-from musenet.cli.main import app
+from musenet.cli.main import COMMANDS, app, named
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -49,9 +50,17 @@ def commands(page: Path) -> list[list[str]]:
     return found
 
 
+@cache
+def whole() -> Any:
+    """`musenet` with all its commands loaded."""
+    group: Any = typer.main.get_command(app)
+    group.commands = {name: named(name) for name in COMMANDS}
+    return group
+
+
 def parse(arguments: list[str]) -> None:
     """Parse a command line as `musenet` would, without running it."""
-    command: Any = typer.main.get_command(app)
+    command = whole()
     while hasattr(command, "commands"):
         assert arguments, "a command is missing"
         name, *arguments = arguments
@@ -109,20 +118,20 @@ def test_every_script_on_a_page_exists(page: Path) -> None:
 
 @each_page
 def test_every_command_in_the_text_exists(page: Path) -> None:
-    for named in INLINE.findall(page.read_text(encoding="utf-8")):
-        command: Any = typer.main.get_command(app)
-        for word in named.split():
+    for words in INLINE.findall(page.read_text(encoding="utf-8")):
+        command = whole()
+        for word in words.split():
             word = ROOFS.get(word, word)
             if not hasattr(command, "commands") or word.startswith("benchmarks"):
                 break
-            assert word in command.commands, f"musenet {named}"
+            assert word in command.commands, f"musenet {words}"
             command = command.commands[word]
 
 
 @each_page
 def test_every_option_in_the_text_exists(page: Path) -> None:
     """Of `musenet`, or of a benchmark."""
-    known = options(typer.main.get_command(app)) | OF_OTHER_PROGRAMS
+    known = options(whole()) | OF_OTHER_PROGRAMS
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         known |= set(re.findall(r'"(--[a-z-]+)"', script.read_text(encoding="utf-8")))
     if page.name != "CHANGELOG.md":  # which also tells what options were called before

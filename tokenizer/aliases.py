@@ -19,6 +19,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,16 +59,6 @@ def _name_keys(name: str) -> set[str]:
     return {folded(f"{variant} {surname}") for variant in variants}
 
 
-def _composer_keys(rows: dict[str, tuple[str, str | None, list[str]]]) -> dict[str, str]:
-    derived = {key: _name_keys(name) for key, (name, _, _) in rows.items()}
-    shared = Counter(key for keys in derived.values() for key in keys)
-    table = {key: who for who, keys in derived.items() for key in keys if shared[key] == 1}
-    # The id, the whole name and what the table says outright win over what was derived.
-    for who, (name, _, aliases) in rows.items():
-        table |= {folded(key): who for key in (who, name, *aliases)}
-    return table
-
-
 _TABLE = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 
 INSTRUMENTS: dict[str, int] = {folded(key): value for key, value in _TABLE["instruments"].items()}
@@ -78,18 +69,32 @@ COMPOSERS: dict[str, Composer] = {
 }
 """Display name and period by composer id."""
 
-COMPOSER_KEYS: dict[str, str] = _composer_keys(_TABLE["composers"])
-"""Composer id by folded name."""
-
 NOBODY: frozenset[str] = frozenset(map(folded, _TABLE["nobody"]))
 """Folded names that mean that the composer is not known."""
 
 STYLE_KINDS: dict[str, str] = {style: kind for style, (kind, _) in _TABLE["styles"].items()}
 """Kind, "genre" or "period", by style id."""
 
-STYLE_KEYS: dict[str, tuple[str, ...]] = {
-    folded(key): (style,)
-    for style, (_, aliases) in _TABLE["styles"].items()
-    for key in (style, *aliases)
-} | {folded(key): tuple(styles) for key, styles in _TABLE["style phrases"].items()}
-"""Style ids by folded name; a phrase may stand for several, or for none."""
+
+@cache
+def composer_keys() -> dict[str, str]:
+    """Composer id by folded name."""
+    rows = _TABLE["composers"]
+    derived = {who: _name_keys(name) for who, (name, _, _) in rows.items()}
+    shared = Counter(key for keys in derived.values() for key in keys)
+    table = {key: who for who, keys in derived.items() for key in keys if shared[key] == 1}
+    # The id, the whole name and what the table says outright win over what was derived.
+    for who, (name, _, aliases) in rows.items():
+        table |= {folded(key): who for key in (who, name, *aliases)}
+    return table
+
+
+@cache
+def style_keys() -> dict[str, tuple[str, ...]]:
+    """Style ids by folded name; a phrase may stand for several, or for none."""
+    names = {
+        folded(key): (style,)
+        for style, (_, aliases) in _TABLE["styles"].items()
+        for key in (style, *aliases)
+    }
+    return names | {folded(key): tuple(styles) for key, styles in _TABLE["style phrases"].items()}

@@ -16,7 +16,7 @@ import numpy as np
 
 from tokenizer.score.batch import ScoreBatch
 
-from .aliases import COMPOSER_KEYS, COMPOSERS, NOBODY, STYLE_KEYS, STYLE_KINDS, folded
+from .aliases import COMPOSERS, NOBODY, STYLE_KINDS, composer_keys, folded, style_keys
 from .theory import (
     PITCHES,
     Key,
@@ -84,7 +84,8 @@ def normalise_composer(text: str | None) -> str | None:
     if key in NOBODY:
         return None
     first, _, rest = key.partition(" ")
-    return COMPOSER_KEYS.get(key) or COMPOSER_KEYS.get(f"{rest} {first}") or key.replace(" ", "_")
+    known = composer_keys()
+    return known.get(key) or known.get(f"{rest} {first}") or key.replace(" ", "_")
 
 
 def _natural_order(text: str) -> str | None:
@@ -116,7 +117,7 @@ def period_of(composer: str) -> str | None:
 
 def normalise_style(text: str) -> str | None:
     """The id of one style as a person names it ("Waltzes" gives "waltz"), or None if unknown."""
-    return next(iter(STYLE_KEYS.get(folded(text), ())), None)
+    return next(iter(style_keys().get(folded(text), ())), None)
 
 
 @lru_cache(maxsize=4096)
@@ -135,7 +136,7 @@ def normalise_styles(text: str | None, composer: str | None = None) -> tuple[str
 
 def _styles_in(text: str) -> list[str]:
     """A phrase the table has, else the phrases between ever weaker separators."""
-    whole = STYLE_KEYS.get(folded(text))
+    whole = style_keys().get(folded(text))
     if whole is not None:
         return list(whole)
     for separator in (";", ",", ":", "/", "&", r"[\s\-]"):

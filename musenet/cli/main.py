@@ -1,36 +1,103 @@
 """The command line: `musenet COMMAND`, and the top-level scripts that run one command each.
 
-Each command is a function in the module of its subject; heavy imports happen only when it runs.
+Each command is a function in the module of its subject, which is imported when it is named; heavy
+imports happen only when it runs.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import import_module
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from musenet import __version__
 from tokenizer.errors import InputError
 from tokenizer.files import advice
 
-from .accompany import accompany
-from .bands import bands
-from .dataset import dataset
-from .evaluate import embeddings, evaluate
-from .fill import fill
-from .generate import generate
-from .inspect import inspect
-from .prepare import prepare
-from .replay import replay
-from .studio import studio
-from .tokens import detokenize, tokens
-from .train import average, finetune, params, train, train_critic
-from .tree import tree
+COMMANDS = {
+    "generate": ("generate", "Continue a MIDI file, or generate a new piece."),
+    "fill": ("fill", "Write some bars of a song anew; all else of the file stays as it is."),
+    "accompany": (
+        "accompany",
+        "Write parts under a tune, add one to a song, or write a track anew.",
+    ),
+    "replay": (
+        "replay",
+        "Generate a file again from the recipe inside it; exit with code 1 if the music differs.",
+    ),
+    "studio": (
+        "studio",
+        "Open a page on this machine to generate, hear, compare and branch music.",
+    ),
+    "train": ("train", "Train a model on a dataset; Ctrl-C saves, and --resume continues."),
+    "finetune": (
+        "train",
+        "Fine-tune a model on your own music; Ctrl-C saves, and --resume continues.",
+    ),
+    "average": (
+        "train",
+        "Average the parameters of models that were trained from the same weights.",
+    ),
+    "train-critic": (
+        "train",
+        "Train a critic to tell generated from real music; Ctrl-C stops generating.",
+    ),
+    "evaluate": (
+        "evaluate",
+        "Measure bits per note, in total, by field and by source, with a 95 % interval.",
+    ),
+    "embeddings": (
+        "evaluate",
+        "Plot the similarity of composers and styles, or list nearest neighbours.",
+    ),
+    "prepare": (
+        "prepare",
+        "Turn folders and archives of MIDI into a dataset; an interrupted run resumes.",
+    ),
+    "bands": ("bands", "Generate band songs by rule: CC0 training data, reproducible from a seed."),
+    "inspect": (
+        "inspect",
+        "Show tracks, programs, ranges, tempos, length and irregularities of MIDI files.",
+    ),
+    "tokens": ("tokens", "Show the tokens of a MIDI file, and what encoding and decoding changes."),
+    "detokenize": ("tokens", "Convert tokens back to a MIDI file."),
+    "params": ("train", "Show a model's parameters, memory and operations without building it."),
+    "dataset": ("dataset", "Inspect, verify, merge and sample datasets."),
+    "tree": ("tree", "Branch from any point of a piece; mark, prune and export variations."),
+}
+"""The module of each command and its help in the list: a module is imported when it is used."""
+
+
+class _Commands(TyperGroup):
+    """The commands, each of which is imported when it is named."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """The command that the arguments name."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, None if name is None else named(name), rest
+
+
+def named(name: str) -> Any:
+    """A command, with its options.
+
+    Args:
+        name: as it is typed.
+    """
+    module, _ = COMMANDS[name]
+    found = getattr(import_module(f".{module}", __package__), name.replace("-", "_"))
+    if not isinstance(found, typer.Typer):
+        found, function = typer.Typer(), found
+        found.command(name)(function)
+    return typer.main.get_command(found)
+
 
 app = typer.Typer(
     name="musenet",
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -56,30 +123,8 @@ def _musenet(
     """Continue, compose and prepare MIDI with a MuseNet-style Transformer."""
 
 
-_COMMANDS = (
-    generate,
-    fill,
-    accompany,
-    replay,
-    studio,
-    train,
-    finetune,
-    average,
-    train_critic,
-    evaluate,
-    embeddings,
-    prepare,
-    bands,
-    inspect,
-    tokens,
-    detokenize,
-    params,
-)
-
-for _command in _COMMANDS:
-    app.command()(_command)
-app.add_typer(dataset, name="dataset")
-app.add_typer(tree, name="tree")
+for _name, (_, _help) in COMMANDS.items():
+    app.command(_name, help=_help)(lambda: None)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -11,30 +11,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from musenet.cli import main as main_module
-from musenet.cli.main import app
+from musenet.cli.main import COMMANDS, app, named
 
 
-def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands() -> Iterator[tuple[str, ...]]:
     """The names of every command, as they are typed."""
-    if not hasattr(command, "commands"):
-        yield path
-        return
-    for name, child in command.commands.items():
-        yield from commands(child, (*path, name))
+    for name in COMMANDS:
+        for child in getattr(named(name), "commands", None) or [None]:
+            yield (name,) if child is None else (name, child)
 
 
 PROMPTS = Path(__file__).parents[3] / "examples" / "prompts"
 PROMPT = str(PROMPTS / "folk.mid")
-ROOT: Any = typer.main.get_command(app)
 
 
 def parameters(path: tuple[str, ...]) -> list[Any]:
-    command = ROOT
-    for name in path:
+    command = named(path[0])
+    for name in path[1:]:
         command = command.commands[name]
     return list(command.params)
 
@@ -50,7 +46,7 @@ def default_of(parameter: Any) -> str:
     return str(parameter.default)
 
 
-@pytest.mark.parametrize("path", list(commands(ROOT)), ids=" ".join)
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_help_shows_every_option_with_its_default(path: tuple[str, ...]) -> None:
     result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "300", "TERM": "dumb"})
     assert result.exit_code == 0
@@ -62,6 +58,24 @@ def test_help_shows_every_option_with_its_default(path: tuple[str, ...]) -> None
             assert parameter.opts[0] in shown
         if default and parameter.name != "help":
             assert f"[default: {default}]" in shown, parameter.name
+
+
+def test_the_list_says_of_each_command_what_its_own_help_says() -> None:
+    for name, (_, words) in COMMANDS.items():
+        assert (named(name).help or "").split("\n\n")[0].replace("\n", " ").strip() == words
+
+
+def test_every_module_of_a_command_is_in_the_list() -> None:
+    others = {"main", "options", "progress", "generate_run"}
+    folder = Path(main_module.__file__).parent
+    found = {path.stem for path in folder.glob("*.py")} - {"__init__"} - others
+    assert found == {module for module, _ in COMMANDS.values()}
+
+
+def test_a_mistyped_command_gets_the_nearest_name() -> None:
+    result = CliRunner().invoke(app, ["genrate"])
+    assert result.exit_code == 2
+    assert "generate" in result.output
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ENOENT])
