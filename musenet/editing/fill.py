@@ -213,7 +213,7 @@ class Fill(Request):
             until=stretches[-1].end,
             filters=options.filters(NATURAL),  # all are stated by now
             constraints=self._constraints(),
-            seed=options.seed,
+            seed=options.seed_for(self.piece.digest),
             variations=options.variations,
             processors=(
                 InstrumentBalance(options.instrument_balance),

@@ -22,6 +22,7 @@ from musenet.generation.shared_options import (
     OverlapKnob,
     PolyphonyKnob,
     ScaleKnob,
+    SeedAloneKnob,
     SeedKnob,
     SharedOptions,
     StyleKnob,
@@ -67,6 +68,7 @@ class EditOptions(SharedOptions):
     loop_penalty: LoopKnob = LoopPenalty.strength
     overlap: OverlapKnob = 0.5
     seed: SeedKnob = 0
+    seed_alone: SeedAloneKnob = False
     engine: EngineKnob = "auto"
     variations: VariationsKnob = (1,)
 

@@ -44,6 +44,10 @@ class FillRecipe:
     task: str = "fill"
 
 
+BEFORE = {"seed_alone": True}
+"""What the options of versions did that do not say otherwise."""
+
+
 def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe | FillRecipe, events.File]:
     """The last recipe of either kind in a file that was generated, and the file's events.
 
@@ -57,6 +61,8 @@ def read_recipe(path: str | os.PathLike[str]) -> tuple[Recipe | FillRecipe, even
     except (ValueError, AttributeError, RecursionError) as error:
         raise InputError("the recipe in the file is damaged or of another version") from error
     if is_fill:
+        if isinstance(data.get("options"), dict):
+            data["options"] = BEFORE | data["options"]
         return records.from_data(FillRecipe, data, "the recipe"), file
     return Recipe.from_text(text), file
 

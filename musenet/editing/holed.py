@@ -86,7 +86,7 @@ class HoledPiece:
         else:
             playing = notes["program"][inside] if inside.any() else notes["program"]
             programs = set(playing.tolist())
-        self.gone: Array = _some(notes[inside], options)
+        self.gone: Array = _some(notes[inside], options, piece)
         self._keep_rhythm = options.keep_rhythm
         self._keep_pitches = options.keep_pitches
         if (options.keep_rhythm or options.keep_pitches) and not len(self.gone):
@@ -155,11 +155,11 @@ class HoledPiece:
         return bars.tick(last + AFTER_BARS + (bars.tick(last) < end))
 
 
-def _some(notes: Array, options: FillOptions) -> Array:
+def _some(notes: Array, options: FillOptions, piece: Piece) -> Array:
     """The share of notes that is written anew, drawn from the request's seed."""
     if options.distance is None:
         return notes
-    drawn = np.random.default_rng(options.seed).permutation(len(notes))
+    drawn = np.random.default_rng(options.seed_for(piece.digest)).permutation(len(notes))
     return notes[np.sort(drawn[: round(options.distance * len(notes))])]
 
 

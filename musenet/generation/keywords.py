@@ -28,6 +28,7 @@ class SharedKeywords(TypedDict, total=False):
     loop_penalty: float
     overlap: float
     seed: int
+    seed_alone: bool
     engine: str
     variations: tuple[int, ...] | int
 
@@ -48,4 +49,5 @@ class Keywords(SharedKeywords, total=False):
     key: Key | str | None
     guidance: float
     keep_chords: bool | None
+    entrance: float
     only_instruments: tuple[int, ...] | Names | None

@@ -34,6 +34,7 @@ from .shared_options import (
     OverlapKnob,
     PolyphonyKnob,
     ScaleKnob,
+    SeedAloneKnob,
     SeedKnob,
     SharedOptions,
     StyleKnob,
@@ -194,6 +195,17 @@ class GenerateOptions(SharedOptions):
     ] = None
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
+    entrance: Annotated[
+        float,
+        Knob(
+            "How strongly instruments that are to play and stay silent are brought in; 0 turns it "
+            "off.",
+            _MUSIC,
+            low=0,
+            high=2,
+            typed=float,
+        ),
+    ] = 1.0
     only_instruments: Annotated[
         tuple[int, ...] | None,
         Knob(
@@ -215,6 +227,7 @@ class GenerateOptions(SharedOptions):
     loop_penalty: LoopKnob = LoopPenalty.strength
     overlap: OverlapKnob = 0.5
     seed: SeedKnob = 0
+    seed_alone: SeedAloneKnob = False
     engine: EngineKnob = "auto"
     variations: VariationsKnob = (1,)
 

@@ -95,6 +95,9 @@ _LIMIT_NAMES = {
 }
 """Options that earlier versions grouped as `limits`, and their names today."""
 
+_BEFORE: dict[str, Any] = {"keep_chords": False, "entrance": 0.0, "seed_alone": True}
+"""What versions did that do not say otherwise."""
+
 _FILTERS = ("temperature", "top_k", "top_p", "min_p")
 """Options that earlier versions grouped as `sampling`, one record per field of a note."""
 
@@ -112,8 +115,7 @@ def options_in(data: Any, name: str) -> GenerateOptions:
     what = f"the options of {name}"
     if not isinstance(data, dict):
         raise InputError(f"{what} are damaged")
-    found = {_NAMES.get(old, old): value for old, value in data.items()}
-    found.setdefault("keep_chords", False)  # versions that do not state it kept none
+    found = _BEFORE | {_NAMES.get(str(old), str(old)): value for old, value in data.items()}
     limits, sampling = found.pop("limits", {}), found.pop("sampling", None)
     try:
         found |= {new: limits[old] for old, new in _LIMIT_NAMES.items() if old in limits}

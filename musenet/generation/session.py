@@ -17,6 +17,7 @@ from musenet.export import excerpts, merge, piano_roll
 from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import EndingSampler, ending_evidence
+from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, kept_rows, rows_of
@@ -238,17 +239,18 @@ class Continuation(Request):
         until = clock.step(self.end)
         times = row_times(body, vocabulary)
         earliest = int(times[-1]) + 1 if len(times) else 0
+        not_before = max(clock.step(prompt.boundary), earliest)
         # An ending may come two bars early, and its last chord start within the bar after.
         bar = self.bars.number(self.end)
         early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
         config = SamplerConfig(
             prefix=self._tokenizer.prefix(self._labels),
             prompt=body,
-            not_before=max(clock.step(prompt.boundary), earliest),
+            not_before=not_before,
             until=late if options.ending else until,
             filters=options.sampling(fresh=self.fresh),
             constraints=constraints(options, prompt),
-            seed=options.seed,
+            seed=options.seed_for(prompt.digest),
             variations=options.variations,
             length=until if options.ending else None,
             may_end_at=early if options.ending else None,
@@ -261,6 +263,9 @@ class Continuation(Request):
                     keep_key=(options.key is None or self.fresh) and options.chords is None,
                 ),
                 LoopPenalty(options.loop_penalty),
+                Entrance.within(
+                    (not_before, until), self.wanted, body, vocabulary, options.entrance
+                ),
             ),
             engine=options.engine,
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
+import numpy as np
+
 from musenet.sampling.constraints import MOST_NOTES, Constraints
 from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
@@ -206,6 +208,14 @@ SeedKnob = Annotated[
         drawn=parse.new_seed,
     ),
 ]
+SeedAloneKnob = Annotated[
+    bool,
+    Knob(
+        "Let the seed alone decide the draw, whatever the music, as earlier versions did.",
+        _SAMPLING,
+        typed=bool,
+    ),
+]
 EngineKnob = Annotated[
     str, Knob("Inference engine: auto, int8, eager, or graphs (NVIDIA GPUs).", _SAMPLING)
 ]
@@ -237,6 +247,8 @@ class SharedOptions:
     top_k: WholePerField | None
     top_p: PerField | None
     min_p: PerField | None
+    seed: int
+    seed_alone: bool
     variations: tuple[int, ...]
 
     def check_shared(self) -> None:
@@ -253,6 +265,16 @@ class SharedOptions:
         count = len(set(self.variations))
         if not 1 <= count <= MOST_VARIATIONS or min(self.variations) < 1:
             raise InputError(f"the number of variations must be 1 to {MOST_VARIATIONS}")
+
+    def seed_for(self, digest: str) -> int:
+        """The seed of the draws for a user's file; `digest` is hexadecimal, "" without a file.
+
+        One seed would otherwise begin the continuations of different prompts with one gesture.
+        """
+        if self.seed_alone or not digest:
+            return self.seed
+        mixed = np.random.SeedSequence([self.seed, int(digest, 16)])
+        return int(mixed.generate_state(1, np.uint64)[0] >> 1)
 
     def constraints(self) -> Constraints:
         """The constraints on the music."""

@@ -1,21 +1,26 @@
 """Entrance: an instrument that is to be written and stays silent becomes more likely to play.
 
 Beside given parts a model may expect to wait on and on: in its training data many parts rest while
-others play. After some quarter notes without a sounding note of an instrument, short waits become
-more likely than long ones, and that instrument more likely than others, by an amount that
-grows with the silence. Which short wait, pitch, length and velocity follow is the model's to say.
+others play. And music begun from nothing may never come to an instrument that was asked for. After
+some quarter notes without a sounding note of an instrument, short waits become more likely
+than long ones, and that instrument more likely than others, by an amount that grows with the
+silence. Which short wait, pitch, length and velocity follow is the model's to say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, WAIT
-from tokenizer.typing import Floats, Logits, Mask
+from tokenizer.encoding.compound import row_times
+from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, WAIT, Vocabulary
+from tokenizer.typing import Floats, Logits, Mask, Tokens
 
 from .processor import RowState, SamplerContext
+
+_NEW = 4.0  # quarter notes that a new instrument is awaited
 
 
 @dataclass(frozen=True)
@@ -25,16 +30,51 @@ class Entrance:
     Attributes:
         instruments: programs, 128 for drums.
         begins: the first step of each hole, ascending; silence counts from there.
-        patience: quarter notes (or half seconds) of silence without any effect.
+        patience: quarter notes (or half seconds) of silence without any effect, for all or each.
+        once: whether an instrument that has begun to play may rest for as long as it likes.
+        strength: a factor of the effect; 0 turns it off.
         growth: nats per further quarter note.
         most: the largest effect in nats.
     """
 
     instruments: tuple[int, ...]
     begins: tuple[int, ...] = (0,)
-    patience: float = 2.0
+    patience: float | tuple[float, ...] = 2.0
+    once: bool = False
+    strength: float = 1.0
     growth: float = 2.0
     most: float = 12.0
+
+    @classmethod
+    def within(
+        cls,
+        span: tuple[int, int],
+        instruments: Sequence[int],
+        prompt: Tokens,
+        vocabulary: Vocabulary,
+        strength: float = 1.0,
+    ) -> Entrance:
+        """For instruments that are to play at least once in what follows a prompt.
+
+        New ones are awaited for a bar of 4/4, others for as long as they rest in the prompt, and
+        all of them for half of the music at most.
+
+        Args:
+            span: the first step of the music, and the first after it.
+            instruments: programs, 128 for drums.
+            prompt: its rows `(T, 5)`.
+            vocabulary: of the rows.
+            strength: of the effect.
+        """
+        beat = vocabulary.grid.beat
+        most = (span[1] - span[0]) / 2 / beat
+        note, times = vocabulary.is_note(prompt), row_times(prompt, vocabulary)
+        patience = []
+        for program in instruments:
+            onsets = np.unique(times[note & (prompt[:, INSTRUMENT] == program + 1)])
+            rest = 0 if not len(onsets) else np.diff(onsets, prepend=0, append=span[0]).max()
+            patience.append(min(max(_NEW, float(rest) / beat), most))
+        return cls(tuple(instruments), (span[0],), tuple(patience), once=True, strength=strength)
 
     def build(self, context: SamplerContext) -> EntranceProcessor:
         """The processor of a batch."""
@@ -51,10 +91,15 @@ class EntranceProcessor:
         self._begins = np.array(config.begins, dtype=np.int64)
         self._lengths = np.concatenate([[0], grid.durations])
         self._until = np.zeros((context.batch, len(self._values)), dtype=np.int64)
+        self._entered = np.zeros(self._until.shape, dtype=bool)
+        if config.once and len(context.prompt):  # what is sampled anew may be a later stretch
+            times = row_times(context.prompt, context.vocabulary)
+            here = context.prompt[(times >= config.begins[0]), INSTRUMENT]
+            self._entered[:] = np.isin(self._values, here)
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
         """The logits of the wait and of the instrument, more likely to end a silence."""
-        if field not in (WAIT, INSTRUMENT) or not len(self._values):
+        if field not in (WAIT, INSTRUMENT) or not len(self._values) or not self._config.strength:
             return logits
         more = self._more(state)
         if not more.any():
@@ -71,6 +116,7 @@ class EntranceProcessor:
         written = state.written_note[:, None] & (state.rows[:, INSTRUMENT, None] == self._values)
         ends = state.time + self._lengths[state.rows[:, DURATION]]
         self._until = np.where(written, np.maximum(self._until, ends[:, None]), self._until)
+        self._entered |= written & self._config.once
 
     def _more(self, state: RowState) -> Floats:
         """The nats `(B, I)` by which each instrument becomes more likely."""
@@ -78,4 +124,4 @@ class EntranceProcessor:
         hole = self._begins[np.maximum(self._begins.searchsorted(state.time, side="right") - 1, 0)]
         silent = (state.time[:, None] - np.maximum(self._until, hole[:, None])) / self._quarter
         more: Floats = np.clip((silent - config.patience) * config.growth, 0.0, config.most)
-        return more
+        return np.where(self._entered, 0.0, config.strength * more)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from musenet.editing.fill_options import FillOptions
+from musenet.editing.fill_recipe import BEFORE
 from musenet.generation.options import GenerateOptions
 from musenet.generation.recipe import options_in
 from tokenizer import records
@@ -181,7 +182,7 @@ def _growth(data: dict[str, Any], what: str) -> Growth:
     if record.task == CONTINUATION:
         options = options_in(data["options"], what)
     else:
-        options = records.from_data(FillOptions, data["options"], f"the options of {what}")
+        options = records.from_data(FillOptions, BEFORE | data["options"], f"the options of {what}")
     return Growth(options=options, **vars(record))
 
 

@@ -7,6 +7,7 @@ bytes of the tracks that are not written.
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +21,10 @@ from musenet.editing.fill import Fill, Take
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
 from musenet.editing.piece import Piece, read_piece
+from musenet.export.recipe_event import RECIPE, drop_last_recipe, same_music
 from musenet.generation.parse import Place
 from musenet.model.checkpoint import Checkpoint
+from tokenizer import records
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError
@@ -391,3 +394,23 @@ def test_the_recipe_is_no_text(tiny: Checkpoint) -> None:
     assert not [event for event in added if event.meta == 1]
     (recipe,) = [event for event in added if event.meta == 0x7F]
     assert events.body(recipe).startswith(b"\x7dMuseNet")
+
+
+def test_files_of_versions_that_drew_by_the_seed_alone_are_made_again_by_it(
+    tiny: Checkpoint, tmp_path: Path
+) -> None:
+    take = filled(tiny, song(), FillOptions(bars=((3, 3),), seed=1, seed_alone=True))[0]
+    now = filled(tiny, song(), FillOptions(bars=((3, 3),), seed=1))[0]
+    assert now.new.tobytes() != take.new.tobytes()
+    data = json.loads(records.to_json(take.recipe))
+    del data["options"]["seed_alone"]
+    file = events.parse(take.data)
+    drop_last_recipe(file.tracks)
+    text = events.Event(0, events.text(1, RECIPE + json.dumps(data)))
+    file.tracks[0].insert(0, text)
+    path = tmp_path / "old.mid"
+    path.write_bytes(events.dump_over(take.data, file))
+    recipe, _ = read_recipe(path)
+    assert isinstance(recipe, FillRecipe)
+    again = filled(tiny, unfilled(path, recipe), recipe.options)[0]
+    assert same_music(again.data, path.read_bytes())

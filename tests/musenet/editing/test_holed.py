@@ -114,7 +114,13 @@ def check(found: list[tuple[int, str | int, int]], chords: list[tuple[float, str
             assert not any(earlier >= time for earlier, *_ in found[:number])
 
 
-HOLES: dict[str, Any] = {"bars": ((3, 4), (6, 6)), "seed": 1, "temperature": 3.0, "top_p": 1.0}
+HOLES: dict[str, Any] = {
+    "bars": ((3, 4), (6, 6)),
+    "seed": 1,
+    "seed_alone": True,
+    "temperature": 3.0,
+    "top_p": 1.0,
+}
 
 
 def test_a_chart_stands_in_each_hole_and_the_songs_chords_around(read_by_net: Any) -> None:

@@ -37,6 +37,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "chords": ("C | Am / G7 | %", "C | Am / G7 | %"),
     "keep_chords": (True, True),
     "instrument_balance": (0.0, 0.0),
+    "entrance": (0.5, 0.5),
     "style_penalty": (0.5, 0.5),
     "loop_penalty": (1.0, 1.0),
     "overlap": (0.25, 0.25),
@@ -49,6 +50,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "top_p": ("duration=0.8", {"duration": 0.8}),
     "min_p": ({"pitch": 0.1}, {"pitch": 0.1}),
     "seed": (7, 7),
+    "seed_alone": (True, True),
     "variations": (3, (1, 2, 3)),
     "engine": ("eager", "eager"),
 }
@@ -162,3 +164,16 @@ def test_what_is_completed_no_longer_depends_on_a_prompt() -> None:
     assert GenerateOptions().completed(fresh=True).instruments == (0,)
     assert GenerateOptions().completed(fresh=False).instruments == ()
     assert GenerateOptions(composer="bach").completed(fresh=True).instruments == ()
+
+
+def test_the_draw_depends_on_the_music_and_on_the_seed() -> None:
+    one, other = "0123456789ab", "0123456789ac"
+    options = GenerateOptions(seed=7)
+    drawn = {options.seed_for(one), options.seed_for(other), GenerateOptions(seed=8).seed_for(one)}
+    assert len(drawn) == 3
+    assert all(0 <= seed < 1 << 63 for seed in drawn)
+    assert options.seed_for("") == 7
+    assert GenerateOptions(seed=7, seed_alone=True).seed_for(one) == 7
+    one_way = GenerateOptions.from_keywords(seed=7, bars=4, tempo=90.0)
+    other_way = GenerateOptions.from_keywords(tempo=90.0, bars=4, seed=7)
+    assert one_way.seed_for(one) == other_way.seed_for(one) == options.seed_for(one)

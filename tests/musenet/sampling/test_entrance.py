@@ -67,3 +67,47 @@ def test_given_notes_end_no_silence() -> None:
     row = state(6, PIANO, QUARTER)
     processor.push(RowState.of(row.rows, row.time, VOCABULARY, np.array([False])))
     assert changes(processor, INSTRUMENT, 7)[PIANO + 1] == 3
+
+
+def prompt(*onsets: tuple[float, int]) -> np.ndarray:
+    """Rows of notes at quarters, by program."""
+    rows, before = [], 0.0
+    for quarter, program in onsets:
+        wait = 1 + round((quarter - before) * QUARTER)
+        rows.append((wait, program + 1, 61, QUARTER, 10))
+        before = quarter
+    return np.array(rows, dtype=np.int16)
+
+
+def test_new_instruments_are_awaited_for_a_bar_others_as_long_as_they_rest() -> None:
+    rows = prompt((0, PIANO), (1, BASS), (2, PIANO), (4, BASS), (6, BASS), (8, PIANO), (9, BASS))
+    span = (12 * QUARTER, 80 * QUARTER)
+    found = Entrance.within(span, (PIANO, BASS, 40), rows, VOCABULARY)
+    assert found.patience == (6.0, 4.0, 4.0)
+    assert found.begins == (span[0],)
+    short = Entrance.within((12 * QUARTER, 16 * QUARTER), (PIANO, 40), rows, VOCABULARY)
+    assert short.patience == (2.0, 2.0)
+
+
+def test_who_has_entered_may_rest() -> None:
+    config = Entrance((BASS, PIANO), (0,), patience=(4, 8), once=True)
+    processor = config.build(SamplerContext(NOTHING, Constraints(), VOCABULARY, 1))
+    processor.push(state(1, BASS, QUARTER))
+    changed = changes(processor, INSTRUMENT, 10)
+    assert changed[BASS + 1] == 0
+    assert changed[PIANO + 1] == (10 - 8) * config.growth
+
+
+def test_who_entered_in_rows_that_are_read_again_has_entered() -> None:
+    config = Entrance((BASS, PIANO), (2 * QUARTER,), patience=1, once=True)
+    rows = prompt((0, PIANO), (3, BASS))
+    processor = config.build(SamplerContext(rows, Constraints(), VOCABULARY, 1))
+    changed = changes(processor, INSTRUMENT, 10)
+    assert changed[BASS + 1] == 0
+    assert changed[PIANO + 1] > 0
+
+
+def test_without_strength_nothing_changes() -> None:
+    config = Entrance((BASS,), strength=0.0)
+    processor = config.build(SamplerContext(NOTHING, Constraints(), VOCABULARY, 1))
+    assert not changes(processor, INSTRUMENT, 40).any()

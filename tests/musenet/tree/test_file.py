@@ -36,6 +36,8 @@ def test_its_options_have_the_names_of_today() -> None:
     assert growth is not None
     assert growth.options == GenerateOptions(
         keep_chords=False,
+        entrance=0.0,
+        seed_alone=True,
         bars=None,
         length=90.0,
         begin=Place(bar=2),
