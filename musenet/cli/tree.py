@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError
 
 from .options import takes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from musenet.model.checkpoint import Checkpoint
     from musenet.tree.tree import Node
+
+    Make = Callable[[Node, tuple[str, Checkpoint]], list[Node]]
 
 tree = typer.Typer(
     help="Branch from any point of a piece; mark, prune and export variations.",
@@ -26,6 +32,17 @@ Called = Annotated[
 ]
 Prompts = Annotated[
     list[Path] | None, typer.Argument(help="MIDI files.", metavar="PROMPT…", show_default=False)
+]
+
+At = Annotated[
+    str | None,
+    typer.Option(help="Number or name of the node to start from.", show_default="the prompt"),
+]
+GrowingWeights = Annotated[
+    str | None,
+    typer.Option(
+        help="Name of a bundled model, or a checkpoint folder.", show_default="the node's, or mini"
+    ),
 ]
 
 
@@ -67,42 +84,38 @@ def add(file: File, prompts: Prompts = None) -> None:
 @tree.command()
 @takes(GenerateOptions)
 def grow(
-    file: File,
-    options: GenerateOptions,
-    at: Annotated[
-        str | None,
-        typer.Option(help="Number or name of the node to continue.", show_default="the prompt"),
-    ] = None,
-    weights: Annotated[
-        str | None,
-        typer.Option(
-            help="Name of a bundled model, or a checkpoint folder.",
-            show_default="the node's, or mini",
-        ),
-    ] = None,
+    file: File, options: GenerateOptions, at: At = None, weights: GrowingWeights = None
 ) -> None:
     """Generate variations that continue a node, or branch inside it with --to."""
-    from musenet.tree.file import read_tree, write_tree
-    from musenet.tree.text import line
 
-    found = read_tree(file)
-    parent = found.find(at) if at is not None else found.only_prompt()
-    from musenet.tree.grow import grow as grown
-    from musenet.tree.grow import model_for
+    def make(parent: Node, model: tuple[str, Checkpoint]) -> list[Node]:
+        from musenet.tree.grow import grow as grown
 
-    from .progress import watched
+        from .progress import watched
 
-    model = model_for(parent, weights)
-    try:
-        nodes = grown(parent, model, options, watched)
-    except KeyboardInterrupt:
-        print(f"Stopped: {file} is unchanged.")
-        raise
-    # Read again: the tree may have changed while this music was generated.
-    after = read_tree(file).joined(nodes)
-    write_tree(after, file)
-    for node in list(after.nodes.values())[-len(nodes) :]:
-        print(line(node))
+        return grown(parent, model, options, watched)
+
+    _add_nodes(file, at, weights, make)
+
+
+@tree.command()
+@takes(FillOptions)
+def fill(file: File, options: FillOptions, at: At = None, weights: GrowingWeights = None) -> None:
+    """Write some bars of a node anew, as `musenet fill` does in a file."""
+    from musenet.tree.tree import FILL
+
+    _add_nodes(file, at, weights, _inside(options, FILL))
+
+
+@tree.command()
+@takes(AccompanyOptions)
+def accompany(
+    file: File, options: AccompanyOptions, at: At = None, weights: GrowingWeights = None
+) -> None:
+    """Write parts under the music of a node, as `musenet accompany` does in a file."""
+    from musenet.tree.tree import ACCOMPANIMENT
+
+    _add_nodes(file, at, weights, _inside(options.as_fill(), ACCOMPANIMENT))
 
 
 @tree.command()
@@ -237,6 +250,40 @@ def verify(
     if differing:
         raise typer.Exit(1)
     print(f"{file}: all {same} variations are reproduced, event for event")
+
+
+def _inside(options: FillOptions, task: str) -> Make:
+    """Makes the nodes of a request inside of a node's music."""
+
+    def make(parent: Node, model: tuple[str, Checkpoint]) -> list[Node]:
+        from musenet.tree.grow import grow_inside
+
+        from .progress import watched
+
+        return grow_inside(parent, model, options, task, watched)
+
+    return make
+
+
+def _add_nodes(file: Path, at: str | None, weights: str | None, make: Make) -> None:
+    """Add the nodes that are made from a node to the tree in a file, and print them."""
+    from musenet.tree.file import read_tree, write_tree
+    from musenet.tree.text import line
+
+    found = read_tree(file)
+    parent = found.find(at) if at is not None else found.only_prompt()
+    from musenet.tree.grow import model_for
+
+    try:
+        nodes = make(parent, model_for(parent, weights))
+    except KeyboardInterrupt:
+        print(f"Stopped: {file} is unchanged.")
+        raise
+    # Read again: the tree may have changed while this music was generated.
+    after = read_tree(file).joined(nodes)
+    write_tree(after, file)
+    for node in list(after.nodes.values())[-len(nodes) :]:
+        print(line(node))
 
 
 def _roots(prompts: list[Path]) -> list[Node]:

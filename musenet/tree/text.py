@@ -77,6 +77,7 @@ def _asked(options: GenerateOptions | FillOptions) -> list[str]:
     parts += options.styles
     parts += [f"with {_names(options.instruments)}"] if options.instruments else []
     if isinstance(options, FillOptions):
+        parts += [f"track {', '.join(options.tracks)}"] if options.tracks else []
         return parts + ([f"and {_names(options.added)}"] if options.added else [])
     if options.only_instruments is not None:
         parts.append(f"only {_names(options.only_instruments)}")
@@ -96,8 +97,7 @@ def described(tree: Tree, node: Node) -> str:
     growth = node.growth
     if growth is not None:
         fresh = not tree.path(node)[-2].data
-        facts.append(("continued from", _place(growth.options.begin, "the beginning")))
-        facts.append(("grown at", _place(growth.options.stop, "the end of the music")))
+        facts += _places(growth.options)
         facts.append(("weights", f"{growth.model} ({growth.weights})"))
         facts.append(("version", growth.program))
         facts += [(key, _value(value)) for key, value in _changed(growth.options, fresh)]
@@ -106,14 +106,31 @@ def described(tree: Tree, node: Node) -> str:
     return "\n".join(f"{name:{width}}  {value}" for name, value in facts)
 
 
+def _places(options: GenerateOptions | FillOptions) -> list[tuple[str, str]]:
+    """Where in its parent's music a node was grown."""
+    if not isinstance(options, FillOptions):
+        return [
+            ("continued from", _place(options.begin, "the beginning")),
+            ("grown at", _place(options.stop, "the end of the music")),
+        ]
+    if options.bars:
+        spans = [f"{first}–{last}" if first < last else f"{first}" for first, last in options.bars]
+        return [("holes in bars", ", ".join(spans))]
+    return [
+        ("hole from", _place(options.begin, "the beginning")),
+        ("hole to", _place(options.stop, "the end of the music")),
+    ]
+
+
 def _changed(options: GenerateOptions | FillOptions, fresh: bool) -> Iterator[tuple[str, Any]]:
     """The options that differ from their defaults, except the positions."""
-    if isinstance(options, FillOptions):
+    inside = isinstance(options, FillOptions)
+    if inside:
         default = vars(FillOptions(begin=Place(bar=1)).completed("auto"))
     else:
         default = vars(GenerateOptions().completed(fresh=fresh))
     for key, value in vars(options).items():
-        if value != default[key] and key not in ("begin", "stop"):
+        if value != default[key] and key not in ("begin", "stop", *(["bars"] * inside)):
             yield key.replace("_", " "), value
 
 

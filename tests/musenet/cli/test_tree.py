@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musenet.api import generate
+from musenet.api import fill, generate
 from musenet.cli.main import main
+from musenet.editing.fill_options import FillOptions
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.model.checkpoint import Checkpoint
@@ -99,6 +100,32 @@ def test_the_same_words_as_generate(run: Run, tmp_path: Path) -> None:
     assert options.sampling(fresh=False)[2].temperature == 0.9
     assert (options.begin, options.stop) == (Place(bar=3), Place(seconds=10))
     assert "Bach · baroque · with Flute, Cello · tempo 90" in out
+
+
+def test_fills_and_accompaniments_are_nodes_like_others(
+    run: Run, tmp_path: Path, tiny: Checkpoint
+) -> None:
+    run("new", "song.json", FOLK)
+    hole = ["--bars", "3-4,6", "--keep-rhythm", "--seed", 2]
+    code, out, err = run("fill", "song.json", *hole, "--variations", 2)
+    assert (code, err) == (0, "")
+    assert [line.split(" · ")[:3] for line in out.splitlines()] == [
+        ["2", "fill", "bars 3–6"], ["3", "fill", "bars 3–6"]]  # fmt: skip
+    code, out, _ = run("accompany", "song.json", "--at", 2, "--add", "cello", "--seed", 3)
+    assert code == 0
+    assert out.startswith("4 · accompaniment · bars 1–8")
+    run("accompany", "song.json", "--at", 4, "--replace", "Cello", "--seed", 4)
+    assert run("grow", "song.json", "--at", 5, "--bars", 1, "--seed", 5)[0] == 0
+    run("export", "song.json", 2, "--out", "filled.mid")
+    filled = fill(tiny, FOLK, FillOptions(bars=((3, 4), (6, 6)), keep_rhythm=True, seed=2))
+    assert (tmp_path / "filled.mid").read_bytes() == filled[0].take.data
+    assert run("verify", "song.json")[1].endswith(
+        "all 5 variations are reproduced, event for event\n"
+    )
+    shown = run("show", "song.json", 2)[1]
+    assert "holes in bars  3–4, 6" in shown
+    assert "keep rhythm" in shown
+    assert "track Cello" in run("show", "song.json")[1]
 
 
 def test_several_prompts_and_none(run: Run, tmp_path: Path) -> None:
@@ -190,6 +217,10 @@ def test_marks_made_meanwhile_are_kept(
         (["export", "song.json", "3", "--out", "x.mid"], "node 3 is empty"),
         (["export", "song.json", "1", "--out", "x.wav"], "must end in .mid"),
         (["export", "song.json", "1", "--out", "x.mid", "--picture", "x.jpg"], ".png or .svg"),
+        (["fill", "song.json", "--at", "3", "--bars", "1"], "there is no music to write in"),
+        (["fill", "song.json", "--at", "1"], "no hole is given"),
+        (["fill", "song.json", "--at", "1", "--bars", "20"], "beyond the end of node 1"),
+        (["accompany", "song.json", "--at", "1"], "no part is named"),
         (["verify", "song.json", "opener"], "did you mean 'opening'"),
     ],
 )
