@@ -94,6 +94,8 @@ def speed(files: list[Path], folder: Path) -> Iterator[Row]:
             rates[name].append(notes_in(files) / miditok_seconds(tokenizer, name, files, target))
     ours, *theirs = (statistics.median(rates[name]) for name in rates)
     yield "notes/s per core, end to end", f"{ours:,.0f}", ""
+    if not tokenizers:
+        yield "  MidiTok", "not installed, not compared", "pip install miditok"
     for name, rate in zip(tokenizers, theirs, strict=True):
         yield f"  MidiTok {name}, to JSON", f"{rate:,.0f}", ""
         yield "  times as fast", f"{ours / rate:.1f}×", "≥ 50×"

@@ -99,7 +99,7 @@ class Recipe:
         drop: part of what it reads that is hidden in training.
         kept: part of the pieces that keep their key in training.
         average: decay, a step, of the running mean of the weights that is scored.
-        minutes: of CPU time.
+        steps: of training, the same number on every machine.
         checked: share of the validation pieces that are scored while it trains.
     """
 
@@ -115,7 +115,7 @@ class Recipe:
     drop: float = 0.1
     kept: float = 0.3
     average: float = 0.99
-    minutes: float = 5.0
+    steps: int = 3000
     checked: float = 1.0
 
     def build(self) -> FrameModel:
@@ -206,25 +206,22 @@ def train(
     optimizers = create_optimizers(model.net, settings)
     best, kept = math.inf, mean.state_dict()
     stream = batches(pieces, recipe, np.random.default_rng(seed))
-    budget, reports, step = 60 * recipe.minutes, 1, 0
-    begun, spent = time.process_time(), 0.0
-    while spent < budget:
-        optimizers.set_rate(rate_factor(spent / budget, step, warmup=50, decay=0.9))
+    begun, every = time.process_time(), max(1, recipe.steps // _REPORTS)
+    for step in range(1, recipe.steps + 1):
+        done = (step - 1) / recipe.steps
+        optimizers.set_rate(rate_factor(done, step - 1, warmup=50, decay=0.9))
         tokens, inputs = next(stream)
         nats = model.nll(tokens, inputs, recipe.drop).sum() / (tokens[:, 1:] == END).sum()
         torch.autograd.backward(nats)
         optimizers.clip(1.0)
         optimizers.step()
-        step += 1
         _move(mean, model, min(recipe.average, step / (step + 10)))
-        spent = time.process_time() - begun
-        if spent >= min(1.0, reports / _REPORTS) * budget:
+        if step % every == 0 or step == recipe.steps:
             score = nats_per_frame(mean, held_out, recipe.context)
-            say(f"{spent / 60:5.1f} min, step {step}: validation {score:.3f} nats per frame")
+            spent = (time.process_time() - begun) / 60
+            say(f"step {step}, {spent:.1f} min: validation {score:.3f} nats per frame")
             if score < best:
                 best, kept = score, {k: v.clone() for k, v in mean.state_dict().items()}
-            reports += 1
-            spent = time.process_time() - begun
     mean.load_state_dict(kept)
     return mean
 
@@ -241,7 +238,7 @@ def run(description: str, name: str, recipe: Recipe, published: Mapping[str, flo
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data", type=Path, nargs="?", help=f"{name}, or where it is")
-    parser.add_argument("--minutes", type=float, default=recipe.minutes, help="of CPU time")
+    parser.add_argument("--steps", type=int, default=recipe.steps, help="of training")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.data is None and not ARCHIVE.exists():
@@ -254,7 +251,7 @@ def run(description: str, name: str, recipe: Recipe, published: Mapping[str, flo
     except InputError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
-    recipe = replace(recipe, minutes=options.minutes)
+    recipe = replace(recipe, steps=options.steps)
     spelled = {split: [recipe.inputs.of(p) for p in pieces] for split, pieces in splits.items()}
     held_out = spelled["valid"][:: round(1 / recipe.checked)]
     begun = time.process_time()
@@ -263,11 +260,13 @@ def run(description: str, name: str, recipe: Recipe, published: Mapping[str, flo
     )
     minutes = (time.process_time() - begun) / 60
     test = nats_per_frame(model, spelled["test"], recipe.context)
-    table = Table("model", "nats/frame", "parameters", "CPU minutes", title=f"{name}, test split")
+    columns = ("model", "nats/frame", "parameters", "steps", "CPU minutes")
+    table = Table(*columns, title=f"{name}, test split")
     for peer, nats in published.items():
-        table.add_row(f"{peer} (published)", f"{nats:.2f}", "", "")
+        table.add_row(f"{peer} (published)", f"{nats:.2f}", "", "", "")
     parameters = sum(p.numel() for p in model.parameters())
-    table.add_row("musenet", f"{test:.2f}", f"{parameters / 1e6:.2f} M", f"{minutes:.1f}")
+    size = f"{parameters / 1e6:.2f} M"
+    table.add_row("musenet", f"{test:.2f}", size, f"{recipe.steps:,}", f"{minutes:.1f}")
     valid = nats_per_frame(model, spelled["valid"], recipe.context)
     table.caption = f"validation split: {valid:.2f}"
     Console(width=100).print(table)

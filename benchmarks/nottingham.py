@@ -25,7 +25,7 @@ RECIPE = Recipe(
     Inputs(echoes=(1, 2, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128), periods=(6, 8, 16)),
     batch=2048,
     kept=0.6,
-    minutes=15.0,
+    steps=1500,
     checked=0.25,
 )
 

@@ -35,7 +35,12 @@ _SURNAME_INITIALS = re.compile(r"([A-Z][^\s,]*[a-z])([A-Z]{1,4}[a-z]?)")
 _ASIDE = re.compile(r"\([^)]*\)|\[\d+\]")  # "(1857-1934)", "(moved to E1M3)", a footnote "[1]"
 _HONORIFIC = re.compile(r"(?:Sir|Dame|Dr\.?|Fr\.|Ks\.) ")
 _NICKNAME = re.compile(r"(?<=\S )[\"“][^\"”]+[\"”] ")
-_NOT_A_PERSON = re.compile(r"drummer ?\d+|.*\.midi?|\W*(\w\W+)*\w?\W*", re.IGNORECASE)
+_NOT_A_PERSON = re.compile(
+    r"drummer ?\d+|.*\.midi?|\W*(\w\W+)*\w?\W*"
+    # "English folk song", "14th century German melody", "1524 from Walter's Gesangbüchlein"
+    r"|.*[\W_]folk[\W_]?songs?|\d+th[\W_]century[\W_].*|\d{4}[\W_]+from[\W_].*",
+    re.IGNORECASE,
+)
 
 # How much better another key must correlate before a bare C major in a file is not believed:
 # finds 95 % of signatures that were left out and doubts 1 % of those that are right.

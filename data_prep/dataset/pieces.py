@@ -13,7 +13,7 @@ from tokenizer.errors import unknown
 from tokenizer.theory import Key
 from tokenizer.typing import Ints, Tokens
 
-from .shards import open_shards, read_index
+from .shards import open_shards, piece_table, read_index
 
 _LABELS = (
     "composer",
@@ -33,10 +33,8 @@ def splits_of(folder: str | os.PathLike[str]) -> tuple[str, ...]:
     Raises:
         InputError: if the folder is no dataset.
     """
-    import pyarrow.parquet as parquet
-
     read_index(Path(folder))
-    column = parquet.read_table(Path(folder) / "pieces.parquet", columns=["split"])["split"]
+    column = piece_table(Path(folder), ["split"])["split"]
     found = set(column.unique().to_pylist())
     return tuple(split for split in SPLITS if split in found)
 
@@ -60,14 +58,13 @@ class Pieces:
             InputError: if the folder is no dataset, or has no piece in the split.
         """
         import pyarrow.compute
-        import pyarrow.parquet as parquet
 
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
         self.folder = Path(folder)
         index = read_index(self.folder)
         self.tokenizer = Tokenizer.load(self.folder / "tokenizer.json")
-        table = parquet.read_table(self.folder / "pieces.parquet", columns=list(_COLUMNS))
+        table = piece_table(self.folder, _COLUMNS)
         table = table.filter(pyarrow.compute.equal(table["split"], split))
         if table.num_rows == 0:
             raise InputError(f"{folder} has no pieces in its {split} split")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -223,8 +224,42 @@ def open_shards(folder: Path, index: Index) -> list[Tokens]:
 
 
 def table_rows(folder: Path) -> Iterator[dict[str, Any]]:
-    """The rows of the table of pieces, in order."""
+    """The rows of the table of pieces, in order.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
     import pyarrow.parquet as parquet
 
-    for batch in parquet.ParquetFile(folder / "pieces.parquet").iter_batches(1024):
-        yield from batch.to_pylist()
+    with _readable(folder):
+        for batch in parquet.ParquetFile(folder / "pieces.parquet").iter_batches(1024):
+            yield from batch.to_pylist()
+
+
+def piece_table(folder: Path, columns: Iterable[str]) -> Any:
+    """Columns of the table of pieces, as an Arrow table.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    import pyarrow.parquet as parquet
+
+    with _readable(folder):
+        return parquet.read_table(folder / "pieces.parquet", columns=list(columns))
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Within the context, a table of pieces that cannot be read is an InputError."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise InputError(
+            f"the dataset {folder} is incomplete: it has no pieces.parquet; prepare it again"
+        ) from error
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(
+            f"{folder / 'pieces.parquet'} cannot be read ({error}); prepare the dataset again"
+        ) from error

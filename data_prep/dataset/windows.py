@@ -39,7 +39,7 @@ from .pieces import Pieces
 from .tasks import Music, Tasks, arranged
 from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder
 
-SHORTEST_CONTEXT = 64
+SHORTEST_CONTEXT, LONGEST_CONTEXT = 64, 2**20
 
 
 class Window(NamedTuple):
@@ -188,11 +188,14 @@ class Dataset:
                 longer, and what then extends over a window's end is left out.)
 
         Raises:
-            InputError: if it is no dataset, the split is empty, a weight names no corpus or is
-                given with `epochs`, or the vocabulary has no controls for the tasks.
+            InputError: if it is no dataset, the split is empty, the context is too short or too
+                long, a weight names no corpus or is given with `epochs`, or the vocabulary has no
+                controls for the tasks.
         """
         if context < SHORTEST_CONTEXT:
             raise InputError(f"a context of {context} is too short; use {SHORTEST_CONTEXT} or more")
+        if context > LONGEST_CONTEXT:
+            raise InputError(f"a context of {context} is too long; use {LONGEST_CONTEXT} or fewer")
         if epochs and weights:
             raise InputError("epochs visit everything once; leave out the weights, or the epochs")
         self.pieces = Pieces(path, split)

@@ -14,7 +14,7 @@ else by the norm of their vectors, which grows with training.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ import numpy as np
 from data_prep.dataset.pieces import Pieces
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError, unknown
-from tokenizer.labels import composer_name, period_of, style_kind
+from tokenizer.labels import composer_name, normalise_composer, period_of, style_kind
 from tokenizer.typing import Floats
 
 KINDS = {"composer": ("composer",), "style": ("style",), "all": ("style", "composer")}
@@ -101,6 +101,8 @@ def style_map(checkpoint: Checkpoint, kind: str, most: int, dataset: Path | None
         raise unknown("kind", kind, KINDS)
     vocabulary = checkpoint.tokenizer.vocabulary
     controls = [f"{k}:{name}" for k in KINDS[kind] for name in vocabulary.names(k)]
+    names = set(vocabulary.names("composer"))
+    controls = [control for control in controls if _is_one(control, names)]
     counts = None if dataset is None else _counts(dataset)
     if counts is not None:
         controls = [control for control in controls if counts[control]]
@@ -146,6 +148,18 @@ def _counts(dataset: Path) -> Counter[str]:
     return counts
 
 
+def _is_one(control: str, composers: Collection[str]) -> bool:
+    """Whether a label is a style, or a composer who is somebody and not there under another name.
+
+    Older weights have labels such as `english_folk_song`, and two of one composer.
+    """
+    kind, _, name = control.partition(":")
+    if kind != "composer":
+        return True
+    found = normalise_composer(composer_name(name))
+    return found is not None and (found == name or found not in composers)
+
+
 def _group(control: str) -> str:
     kind, _, name = control.partition(":")
     if kind == "composer":
@@ -154,7 +168,10 @@ def _group(control: str) -> str:
 
 
 def _short(controls: Sequence[str]) -> list[str]:
-    """Names for a picture: the words of a style, a surname, initials where two have the same."""
+    """Names for a picture: the words of a style, a surname, initials where two have the same.
+
+    Several people, and a surname of one letter, keep the whole name.
+    """
     names = []
     for control in controls:
         kind, _, name = control.partition(":")
@@ -162,7 +179,15 @@ def _short(controls: Sequence[str]) -> list[str]:
             names.append([name.replace("_", " ")])
             continue
         *forenames, surname = composer_name(name).split()
+        if len(surname) == 1 or "And" in forenames:
+            names.append([composer_name(name).replace(" And ", " and ")])
+            continue
         initials = [f"{word[0]}." for word in forenames if word[0].isupper()]
         names.append([*initials[:2], surname])
     shared = Counter(parts[-1] for parts in names)
-    return [parts[-1] if shared[parts[-1]] == 1 else " ".join(parts) for parts in names]
+    found = [parts[-1] if shared[parts[-1]] == 1 else " ".join(parts) for parts in names]
+    counts = Counter(found)
+    return [
+        name if counts[name] == 1 else composer_name(control.partition(":")[2])
+        for control, name in zip(controls, found, strict=True)
+    ]

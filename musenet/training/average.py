@@ -8,12 +8,14 @@ Wortsman et al. 2022; with further runs from the mean, local SGD, Stich 2019).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 
 from .publish import NO_EXTRAS, CardExtras, publish
@@ -25,7 +27,8 @@ def average(folders: Sequence[Path], out: Path, extras: CardExtras = NO_EXTRAS) 
     """Write the mean of checkpoints as a checkpoint with its card; returns the weights' hash.
 
     Args:
-        folders: at least two exported checkpoints with the same shape and vocabulary.
+        folders: at least two exported checkpoints with the same shape and vocabulary, and with
+            weights that both come from. Their critics are left out: they judged other weights.
         out: the folder to write.
         extras: for the card.
 
@@ -39,30 +42,48 @@ def average(folders: Sequence[Path], out: Path, extras: CardExtras = NO_EXTRAS) 
     for other in models[1:]:
         _check(first, other)
     states = [m.model.state_dict() for m in models]
-    mean = {name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]}
-    first.model.load_state_dict(mean)
-    return publish(out, first.model, first.tokenizer, _record(models), extras)
+    model = Transformer(replace(first.config, critic=False)).eval()
+    names = model.state_dict()
+    model.load_state_dict({n: torch.stack([s[n] for s in states]).mean(dim=0) for n in names})
+    return publish(out, model, first.tokenizer, _record(models), extras)
 
 
 def _check(first: Checkpoint, other: Checkpoint) -> None:
-    """Reject checkpoints with another shape or vocabulary, a critic, or no training record."""
+    """Reject checkpoints with another shape, vocabulary or origin, or without a record."""
     for one in (first, other):
-        if one.config.critic:
-            raise InputError(f"{one.folder} has a critic; average first, then train a critic")
         if "settings" not in one.training:
             raise InputError(f"{one.folder} has no training record; export it from a run")
     words = [one.tokenizer.vocabulary for one in (first, other)]
-    if first.config != other.config or words[0] != words[1]:
+    shapes = [replace(one.config, critic=False) for one in (first, other)]
+    if shapes[0] != shapes[1] or words[0] != words[1]:
         raise InputError(
             f"{other.folder} and {first.folder} differ in shape or vocabulary; only models that "
             "started from the same weights can be averaged"
         )
+    if not _origins(first) & _origins(other):
+        raise InputError(
+            f"{other.folder} and {first.folder} did not start from the same weights, and the mean "
+            "of unrelated weights is noise; train both with the same --set initial=…"
+        )
+
+
+def _origins(model: Checkpoint) -> set[str]:
+    """The hashes of the weights and of all that they were trained from, back to a random start."""
+    found, record = {model.hash}, model.training
+    while initial := record.get("initial"):
+        found.add(initial["hash"])
+        record = initial
+    critic = model.training.get("critic") or {}
+    found |= {critic["weights"]} if "weights" in critic else set()
+    settings = record.get("settings") or {}
+    return found | ({f"random weights of seed {settings['seed']}"} if "seed" in settings else set())
 
 
 def _record(models: Sequence[Checkpoint]) -> dict[str, Any]:
     """The record of the first with sums over all, and the facts of each run."""
     records = [model.training for model in models]
-    kept = {k: v for k, v in records[0].items() if k not in ("evaluation", "validation_step")}
+    left = ("evaluation", "validation_step", "critic")
+    kept = {k: v for k, v in records[0].items() if k not in left}
     sums = {key: sum(record[key] for record in records) for key in _SUMS}
     runs = [
         {

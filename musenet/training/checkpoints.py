@@ -100,14 +100,16 @@ def write_snapshot(run: Path, snapshot: Snapshot) -> Path:
                 _sync(file)
         _sync(target.parent)
     except InputError as error:
-        kept = snapshot_steps(run)
-        last = (
-            f"the last good checkpoint is step {kept[-1]}, continue with --resume"
-            if kept
-            else "there is no earlier checkpoint, so --resume begins anew"
-        )
-        raise InputError(f"{error}; {last}") from error
+        raise InputError(f"{error}; {what_is_kept(run)}") from error
     return target
+
+
+def what_is_kept(run: Path) -> str:
+    """What a run that had to stop can continue from, as part of a sentence."""
+    kept = snapshot_steps(run)
+    if kept:
+        return f"the last good checkpoint is step {kept[-1]}, continue with --resume"
+    return "there is no earlier checkpoint, so --resume begins anew"
 
 
 def _save(tensors: Mapping[str, Tensor], file: Path) -> None:

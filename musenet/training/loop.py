@@ -25,12 +25,17 @@ from tokenizer.errors import InputError
 from .batches import AHEAD, Batches, WindowSource
 from .checkpoints import TrainingState
 from .distributed import Cost, Group
-from .metrics import MetricsRow, StepTotals, memory_mb
+from .metrics import MetricsRow, StepTotals
 from .mixup import draw_mixups
 from .optimizers import Optimizers
+from .reports import memory
 from .settings import Settings
 
 REPORT_SECONDS = 5.0
+
+
+class NotFiniteError(InputError):
+    """A loss or gradient that is infinite or no number."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +182,8 @@ class TrainingLoop:
         """Train until the run's length is reached or `stop` is set, updating `state`.
 
         Raises:
-            InputError: if the loss or the gradient is not finite; the weights are then those before
-                the step.
+            NotFiniteError: if the loss or the gradient is not finite; the weights are then those
+                before the step.
         """
         settings = self.settings
         reports = _Timer(REPORT_SECONDS, 0)
@@ -260,9 +265,8 @@ class TrainingLoop:
         finite = math.isfinite(length) or self.optimizers.skips
         if not (finite and all(map(math.isfinite, nats))):
             self.optimizers.zero_grad()
-            raise InputError(
-                f"the loss is not finite at step {state.step + 1}; the last "
-                "checkpoint is intact: resume with lower learning rates"
+            raise NotFiniteError(
+                f"the loss is not finite at step {state.step + 1}; lower the learning rates"
             )
         self.optimizers.step()
         state.step += 1
@@ -293,5 +297,5 @@ class TrainingLoop:
             "seconds_left": self.length.seconds_left(state.step, state.seconds),
             **totals.row(),
             "mfu": round(flops / self.peak_flops, 4) if self.peak_flops else None,
-            "memory_mb": memory_mb(),
+            "memory_mb": memory.used_mb(),
         }

@@ -10,8 +10,6 @@ curve.png       bits per note over notes seen
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -206,26 +204,6 @@ def write_curves(rows: Sequence[MetricsRow], file: Path) -> None:
 
 def _millions(rows: Sequence[MetricsRow]) -> list[float]:
     return [row["notes"] / 1e6 for row in rows]
-
-
-def memory_mb() -> int:
-    """Memory used by this process in MB: that of the GPU if one is used."""
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return int(torch.cuda.max_memory_allocated() // 2**20)
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return _peak_mb()
-    return pages * os.sysconf("SC_PAGE_SIZE") // 2**20
-
-
-def _peak_mb() -> int:
-    if sys.platform == "win32":
-        return 0
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak // 2**20 if sys.platform == "darwin" else peak // 2**10
 
 
 def matmul_flops(dtype: torch.dtype, device: torch.device) -> float:

@@ -32,6 +32,7 @@ from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
+from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.malloc import keep_freed_memory
 from tokenizer.records import from_json
@@ -43,11 +44,14 @@ from .checkpoints import (
     TrainingState,
     generator_state,
     prune_snapshots,
+    what_is_kept,
     write_snapshot,
 )
 from .distributed import Cost, Group, share_of, weights
 from .loop import (
     Ended,
+    Event,
+    NotFiniteError,
     RunLength,
     SampleDue,
     SaveDue,
@@ -58,6 +62,7 @@ from .loop import (
 )
 from .metrics import Journal, MetricsRow, matmul_flops
 from .optimizers import Optimizers
+from .reports import memory
 from .settings import Settings
 from .validation import Validation, validation_row
 from .warm_start import InitialWeights
@@ -100,11 +105,14 @@ class Session:
     held_out: Validation
 
     def __post_init__(self) -> None:
-        """Open the journal."""
+        """Open the training windows, which may be refused, then the journal."""
         self._show: Show = _silent
+        settings = self.settings
+        self._windows = training_windows(self.dataset, settings, transpose=settings.transpose)
+        self._final_windows = self._windows_of_final_part()
         self._journal: Journal | None = None
         if self.group.is_first:
-            tensorboard = self.settings.tensorboard
+            tensorboard = settings.tensorboard
             self._journal = Journal(self.folder, self.state.step, tensorboard=tensorboard)
 
     @property
@@ -125,6 +133,9 @@ class Session:
             show: called with every row of metrics, in the first process.
 
         A finished run is not changed.
+
+        Raises:
+            InputError: if the loss is not finite, or a file cannot be written.
         """
         if self.is_over:
             return 0
@@ -137,19 +148,29 @@ class Session:
             if self._journal is not None:
                 stack.enter_context(contextlib.closing(self._journal))
             stack.enter_context(stop.listening())
-            for event in loop.events(self.state, stop):
-                match event:
-                    case StepsReported(row):
-                        self._report(row)
-                    case ValidationDue():
-                        self.validate()
-                    case SaveDue():
-                        self.save()
-                    case SampleDue():
-                        self._sample()
-                    case Ended(signal):
-                        self._finish(completed=signal == 0)
+            try:
+                for event in loop.events(self.state, stop):
+                    self._handle(event)
+            except NotFiniteError as error:
+                raise InputError(f"{error}; {what_is_kept(self.folder)}") from error
+            except (MemoryError, RuntimeError) as error:
+                if not memory.is_exhausted(error):
+                    raise
+                raise InputError(f"{memory.ADVICE}; {what_is_kept(self.folder)}") from error
         return stop.signal
+
+    def _handle(self, event: Event) -> None:
+        match event:
+            case StepsReported(row):
+                self._report(row)
+            case ValidationDue():
+                self.validate()
+            case SaveDue():
+                self.save()
+            case SampleDue():
+                self._sample()
+            case Ended(signal):
+                self._finish(completed=signal == 0)
 
     def validate(self) -> None:
         """Score the held-out windows; save the model as `best` if none was better.
@@ -220,14 +241,13 @@ class Session:
 
     def _loop(self) -> TrainingLoop:
         settings, device = self.settings, self.optimizers.device
-        final_windows = self._final_windows()
         return TrainingLoop(
             settings=settings,
             group=self.group,
             cost=self.cost,
             optimizers=self.optimizers,
-            batches=self._batches(final_windows),
-            final_windows=final_windows,
+            batches=self._batches(),
+            final_windows=self._final_windows,
             length=self.length,
             device=device,
             flops_per_token=6.0 * sum(p.numel() for p in self.model.hidden_matrices()),
@@ -235,10 +255,10 @@ class Session:
             * self.group.size,
         )
 
-    def _batches(self, final_windows: Dataset | None) -> Batches:
-        final_from = self.state.final_from
+    def _batches(self) -> Batches:
+        final_windows, final_from = self._final_windows, self.state.final_from
         return Batches(
-            training_windows(self.dataset, self.settings, transpose=self.settings.transpose),
+            self._windows,
             share_of(self.settings, self.group),
             first_step=self.state.step,
             share=(self.group.rank, self.group.size),
@@ -247,7 +267,7 @@ class Session:
             else (final_from, final_windows),
         )
 
-    def _final_windows(self) -> Dataset | None:
+    def _windows_of_final_part(self) -> Dataset | None:
         """The windows of the final part, if they differ; with steps its start is known."""
         settings = self.settings
         if settings.final_transpose is None:

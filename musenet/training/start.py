@@ -29,6 +29,7 @@ from .distributed import Cost, Group, load_weights, shard, share_of
 from .half_adam import store_in_half
 from .objective import NoteCost
 from .optimizers import create_optimizers
+from .reports import memory
 from .session import Session
 from .settings import Settings, checked, settings_of
 from .validation import choose_windows, task_windows
@@ -167,6 +168,7 @@ def _session(
     first: Checkpoint | None = None,
 ) -> Session:
     """A session with random weights, from a checkpoint, or from another model's weights."""
+    memory.check_enough(config, settings, device_of(settings.device), group.size)
     if settings.threads:
         torch.set_num_threads(settings.threads)
     has_some = "validation" in splits_of(dataset)

@@ -59,6 +59,8 @@ def test_spellings_of_one_composer(composer: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", " ", None, "Anonim", "Anonymous", "[Traditional]", "Traditional", "drummer1", "drummer10",
+     "English", "Latin", "Spiritual", "Scottish folk song", "american_folk_song",
+     "14th century German melody", "1524, from Walter's Geistliche Gesangbüchlein",
      "M.M.", "A. S.", "continuum.mid", "m", "unknown", "Christmas", "…"],
 )  # fmt: skip
 def test_nobody(text: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from data_prep.dataset.pieces import Pieces, splits_of
 from data_prep.dataset.shards import (
     ROW_BYTES,
     ShardWriter,
@@ -74,3 +75,17 @@ def test_an_index_that_is_not_json_is_refused(dataset: Path) -> None:
     (dataset / "dataset.json").write_text("{")
     with pytest.raises(InputError, match="not JSON"):
         read_index(dataset)
+
+
+def test_a_table_that_is_missing_or_damaged_is_named(dataset: Path) -> None:
+    table = dataset / "pieces.parquet"
+    table.write_bytes(table.read_bytes()[:100])
+    with pytest.raises(InputError, match=r"pieces\.parquet cannot be read .*; prepare the"):
+        splits_of(dataset)
+    with pytest.raises(InputError, match=r"pieces\.parquet cannot be read .*; prepare the"):
+        list(table_rows(dataset))
+    table.unlink()
+    with pytest.raises(InputError, match=r"incomplete: it has no pieces\.parquet; prepare it"):
+        splits_of(dataset)
+    with pytest.raises(InputError, match=r"incomplete: it has no pieces\.parquet; prepare it"):
+        Pieces(dataset, "train")

@@ -141,6 +141,8 @@ def test_a_wrong_dataset_is_refused(dataset: Path, tmp_path: Path) -> None:
         Dataset(dataset, "tran", 64)
     with pytest.raises(InputError, match="too short"):
         Dataset(dataset, "train", 8)
+    with pytest.raises(InputError, match="too long"):
+        Dataset(dataset, "train", 10**12)
     shard = dataset / "tokens/00000.bin"
     shard.write_bytes(shard.read_bytes()[:-10])
     with pytest.raises(InputError, match="missing or cut short"):

@@ -180,3 +180,17 @@ def test_the_command_draws_lists_and_prints(known: Checkpoint, tmp_path: Path) -
     assert "Handel" in table.output
     wrong = runner.invoke(app, ["embeddings", *weights, "--out", str(tmp_path / "map.gif")])
     assert isinstance(wrong.exception, InputError)
+
+
+def test_labels_that_are_nobody_or_a_second_spelling_are_left_out(
+    model_for: Callable[..., Transformer], tmp_path: Path
+) -> None:
+    people = [*COMPOSERS, "english_folk_song", "franz_josef_haydn", "haydn", "tyler_p"]
+    people += ["kevin_martins", "kevin_martins_and_jonathan_martins", "jan_stefani"]
+    tokenizer = Tokenizer.default(composers=[*people, "jozef_stefani"], styles=STYLES)
+    save_checkpoint(tmp_path / "tiny", model_for(tokenizer, context=64), tokenizer, {})
+    found = style_map(load_checkpoint(tmp_path / "tiny"), "composer", 20, None)
+    names = {label.name for label in found.labels}
+    assert {"Haydn", "Tyler P", "Kevin Martins and Jonathan Martins", "Martins"} <= names
+    assert {"Jan Stefani", "Józef Stefani"} <= names
+    assert len(names) == len(found.labels) == len(people) + 1 - 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from musenet.cli.main import app
 from musenet.model.checkpoint import checkpoint_folder, load_checkpoint, save_checkpoint
+from musenet.model.transformer import Transformer
 from musenet.training.average import average
 from musenet.training.publish import export
 from musenet.training.settings import settings_of
@@ -95,11 +97,44 @@ def test_a_run_that_begins_with_a_mean_says_so(
     assert f"the weights mean ({hash_}, the mean of 2 runs)" in card
 
 
+def test_strangers_are_refused_and_relatives_are_not(
+    branches: list[Path], first: Path, dataset: Path, tmp_path: Path
+) -> None:
+    settings = settings_of({**TINY, "seed": 5})
+    start_run(dataset, tmp_path / "run", settings).train()
+    export(tmp_path / "run", tmp_path / "stranger", which="last")
+    for relative in (first, branches[0]):
+        with pytest.raises(InputError, match="did not start from the same weights"):
+            average([relative, tmp_path / "stranger"], tmp_path / "noise")
+    assert not (tmp_path / "noise").exists()
+    average([first, branches[0]], tmp_path / "mean")
+
+
+def test_a_critic_is_left_out(branches: list[Path], tmp_path: Path) -> None:
+    loaded = load_checkpoint(branches[0])
+    judged = Transformer(replace(loaded.config, critic=True))
+    judged.load_state_dict(loaded.model.state_dict(), strict=False)
+    record = {**loaded.training, "critic": {"weights": loaded.hash}}
+    save_checkpoint(tmp_path / "judged", judged, loaded.tokenizer, record)
+    average([tmp_path / "judged", branches[1]], tmp_path / "mean")
+    average(branches, tmp_path / "plain")
+    means = [load_checkpoint(tmp_path / name) for name in ("mean", "plain")]
+    assert means[0].hash == means[1].hash
+    assert "critic" not in means[0].training
+    # a child of the judged weights names their hash, which covers the critic
+    child = {
+        **load_checkpoint(branches[1]).training,
+        "initial": {"name": "judged", "hash": loaded.hash},
+    }
+    save_checkpoint(tmp_path / "child", loaded.model, loaded.tokenizer, child)
+    average([tmp_path / "judged", tmp_path / "child"], tmp_path / "family")
+
+
 def test_what_does_not_fit_is_refused(branches: list[Path], first: Path, tmp_path: Path) -> None:
     out = tmp_path / "mean"
     with pytest.raises(InputError, match="at least two"):
         average(branches[:1], out)
-    with pytest.raises(InputError, match="has a critic; average first"):
+    with pytest.raises(InputError, match="differ in shape"):
         average([branches[0], checkpoint_folder("mini")], out)
     loaded = load_checkpoint(first)
     labelled = loaded.tokenizer.extended(["composer:new"])

@@ -120,9 +120,45 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_weights(
     run = start_run(dataset, tmp_path / "run", small(steps=10, save_steps=1))
     with torch.no_grad():
         run.model.embedding.weight[1] = float("nan")
-    with pytest.raises(InputError, match="not finite at step 1"):
+    with pytest.raises(InputError, match=r"not finite at step 1; .*; there is no earlier check"):
         run.train()
     assert checkpoints.snapshot_steps(tmp_path / "run") == []
+
+
+def test_a_refused_start_or_change_leaves_the_folder_as_it_was(
+    dataset: Path, tmp_path: Path, small: Small
+) -> None:
+    out = tmp_path / "run"
+    for typo in ({"weights": {"upp": 2.0}}, {"fill": 0.5, "batch": 2**30}):
+        with pytest.raises(InputError, match=r"corpus called 'upp'|not enough memory"):
+            start_run(dataset, out, small(steps=1, **typo))
+        assert not out.exists()
+    start_run(dataset, out, small(steps=1, weights={"up": 2.0})).train()
+    before = (out / "settings.json").read_bytes()
+    with pytest.raises(InputError, match=r"corpus called 'upp'"):
+        resume_run(out, None, {"weights": {"upp": 2.0}, "steps": 2})
+    assert (out / "settings.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] can't allocate memory"),
+    ],
+)
+def test_a_step_that_memory_is_too_small_for_says_so(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small: Small, error: Exception
+) -> None:
+    run = start_run(dataset, tmp_path / "run", small(steps=1))
+
+    def fail(*_arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(run.cost, "_cost", fail)
+    with pytest.raises(InputError, match=r"not enough memory for a training step; .*smaller batch"):
+        run.train()
 
 
 def test_a_full_disk_keeps_the_last_checkpoint(
