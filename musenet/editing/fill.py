@@ -205,6 +205,8 @@ class Fill(Request):
     def _config(self) -> SamplerConfig:
         options, tokenizer = self.options, self._tokenizer
         prompt, roles, stretches = self.holed.stretches(tokenizer, self._chords)
+        # With a distance the parts go on playing, in the notes that stand.
+        entering = self.holed.programs if options.distance is None else ()
         return SamplerConfig(
             prefix=tokenizer.prefix(self._labels()),
             prompt=prompt,
@@ -219,7 +221,7 @@ class Fill(Request):
                 InstrumentBalance(options.instrument_balance),
                 StylePenalty(options.style_penalty, keep_key=options.chords is None),
                 LoopPenalty(options.loop_penalty),
-                Entrance(self.holed.programs, tuple(one.begin for one in stretches)),
+                Entrance(entering, tuple(one.begin for one in stretches)),
             ),
             stretches=stretches,
             overlap=options.overlap,

@@ -192,6 +192,8 @@ class FillOptions(EditOptions):
             )
         if self.keep_rhythm and self.added:
             raise InputError("--keep-rhythm needs notes that stand there, so it excludes --add")
+        if self.distance is not None and self.added:
+            raise InputError("--distance varies notes that stand there, so it excludes --add")
         others = (self.keep_rhythm, self.added, self.distance is not None)
         if self.keep_pitches and any(others):
             raise InputError(

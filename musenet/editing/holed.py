@@ -37,7 +37,7 @@ from tokenizer.score.score import Score
 from tokenizer.typing import Array, Ints, Tokens
 
 from .fill_options import FillOptions
-from .kept_notes import order_of, rhythm_of, row_order
+from .kept_notes import order_of, replacements_of, rhythm_of, row_order
 from .piece import Piece
 
 AFTER_BARS = 2
@@ -89,6 +89,7 @@ class HoledPiece:
         self.gone: Array = _some(notes[inside], options, piece)
         self._keep_rhythm = options.keep_rhythm
         self._keep_pitches = options.keep_pitches
+        self._replaces = options.distance is not None and not options.keep_rhythm
         if (options.keep_rhythm or options.keep_pitches) and not len(self.gone):
             kept = "rhythm" if options.keep_rhythm else "pitches"
             raise InputError(f"there are no notes in the hole whose {kept} could be kept")
@@ -142,7 +143,10 @@ class HoledPiece:
             order = None
             if self._keep_pitches:
                 order = order_of(self.piece, self.gone, ticks, (begin, end), tokenizer)
-            found.append(Stretch.of(hole, before if found else None, rhythm, order))
+            replaced = None
+            if self._replaces:
+                replaced = replacements_of(self.piece, self.gone, ticks, end, tokenizer)
+            found.append(Stretch.of(hole, before if found else None, rhythm, order, replaced))
             past, reached = past or before, end
         assert past is not None
         rows, controls = woven(no_events(), past, 0, vocabulary)

@@ -11,6 +11,7 @@ import numpy as np
 
 from musenet.sampling.given import Rhythm
 from musenet.sampling.kept_pitches import PitchOrder
+from musenet.sampling.replacements import Replacements
 from tokenizer.encoding.compound import Events, note_rows
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -104,6 +105,27 @@ def order_of(
             "choose other bars or tracks"
         )
     return order
+
+
+def replacements_of(
+    piece: Piece, gone: Array, ticks: tuple[int, int], end: int, tokenizer: Tokenizer
+) -> Replacements:
+    """Where the notes of a hole that are written anew stood.
+
+    Args:
+        piece: the user's file.
+        gone: all notes that are written anew, `FILE_NOTES`.
+        ticks: the first of the hole and the first after it.
+        end: the first step after the hole.
+        tokenizer: of the rows.
+    """
+    mine = gone[(gone["start"] >= ticks[0]) & (gone["start"] < ticks[1])]
+    steps, _ = tokenizer.steps_and_classes(piece.score, _columns(mine))
+    times = {
+        program + 1: np.sort(steps[mine["program"] == program])
+        for program in np.unique(mine["program"]).tolist()
+    }
+    return Replacements(times, tokenizer.vocabulary.grid.beat, end)
 
 
 def _free_from(piece: Piece, gone: Array, mine: Array, ticks: tuple[int, int]) -> int:

@@ -24,6 +24,7 @@ from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Integers, Ints, Mask, Steps, Tokens
 
 from .kept_pitches import PitchOrder, Progress
+from .replacements import Replaced, Replacements
 
 _NEVER = 1 << 60
 
@@ -62,6 +63,9 @@ class Stretch:
             a hole.
         rhythm: all that is written in it, but for its pitches; None if everything is drawn.
         order: the pitches that are written in it; None if they are drawn.
+        replaced: where notes may be written, and how many; None if anywhere.
+        own: whether what is given is told as the piece's own music, as in an earlier section that
+            comes again; else as parts beside it.
     """
 
     begin: int
@@ -71,6 +75,8 @@ class Stretch:
     before: Events | None = None
     rhythm: Rhythm | None = None
     order: PitchOrder | None = None
+    replaced: Replacements | None = None
+    own: bool = False
 
     @classmethod
     def of(
@@ -79,9 +85,10 @@ class Stretch:
         before: Events | None = None,
         rhythm: Rhythm | None = None,
         order: PitchOrder | None = None,
+        replaced: Replacements | None = None,
     ) -> Stretch:
         """The stretch of a hole."""
-        return cls(hole.begin, hole.end, hole.given, hole, before, rhythm, order)
+        return cls(hole.begin, hole.end, hole.given, hole, before, rhythm, order, replaced)
 
     def after(self, step: int) -> Stretch:
         """The stretch from a step in it on."""
@@ -113,6 +120,7 @@ class Decision:
         pitches: the pitches that each continuation may not draw, and how many higher ones it must
             leave, where only the pitch of the row that is fed is drawn.
         kept: where pitches are kept, the pitch of each instrument that each continuation may draw.
+        players: where notes are replaced, the instruments that each continuation may draw.
     """
 
     fed: Mask
@@ -121,6 +129,7 @@ class Decision:
     openings: dict[int, deque[_Row]]
     pitches: dict[int, tuple[tuple[int, ...], int]]
     kept: dict[int, dict[int, int]]
+    players: dict[int, list[int]]
 
     @property
     def written(self) -> Mask:
@@ -139,6 +148,10 @@ class Decision:
                 allowed[lane] = False
                 playing = int(rows[lane, INSTRUMENT])
                 allowed[lane, [*pitches] if field == INSTRUMENT else pitches[playing]] = True
+        for lane, players in self.players.items():
+            if field == INSTRUMENT and allowed[lane, players].any():
+                others = np.delete(np.arange(allowed.shape[1]), players)
+                allowed[lane, others] = False
         fixed = self.fed.copy()
         if field == PITCH:
             fixed[list(self.pitches)] = False
@@ -183,6 +196,7 @@ class GivenRows:
         self._events = [_in_order(stretch.given, stretch.rhythm) for stretch in stretches]
         self._pitches: list[list[int]] = [[] for _ in range(batch)]  # drawn to the rhythm
         self._progress = [Progress() for _ in range(batch)]
+        self._replaced = [Replaced() for _ in range(batch)]
         self._stretch = [0] * batch
         self._event = [0] * batch
         self._queues: list[deque[_Row]] = [deque() for _ in range(batch)]
@@ -196,6 +210,7 @@ class GivenRows:
         other._queues = [queue.copy() for queue in self._queues]
         other._pitches = [[*pitches] for pitches in self._pitches]
         other._progress = [progress.copy() for progress in self._progress]
+        other._replaced = [replaced.copy() for replaced in self._replaced]
         other.decided = self.decided.copy()
         return other
 
@@ -222,9 +237,15 @@ class GivenRows:
     def narrow_waits(self, time: Steps, allowed: Mask) -> None:
         """Restrict field 0 `(B, V)`, drawn at `time` `(B,)`, to what leaves room, in place."""
         for lane, now in enumerate(time.tolist()):
-            order = self.stretch_of(lane).order
-            if order is not None:
-                self._progress[lane].narrow(order, now, allowed[lane], self._vocabulary)
+            stretch = self.stretch_of(lane)
+            if stretch.order is not None:
+                self._progress[lane].narrow(stretch.order, now, allowed[lane], self._vocabulary)
+            elif stretch.replaced is not None:
+                times, at = self._events[self._stretch[lane]][0], self._event[lane]
+                given = int(times[at]) if at < len(times) else _NEVER
+                self._replaced[lane].narrow(
+                    stretch.replaced, now, given, allowed[lane], self._vocabulary
+                )
 
     def decide(self, first: Integers, time: Steps) -> Decision:
         """Which rows are fed, where field 0 was drawn as `first` `(B,)` at `time` `(B,)`."""
@@ -234,6 +255,7 @@ class GivenRows:
         openings: dict[int, deque[_Row]] = {}
         pitches: dict[int, tuple[tuple[int, ...], int]] = {}
         kept: dict[int, dict[int, int]] = {}
+        players: dict[int, list[int]] = {}
         for lane, (value, now) in enumerate(zip(first.tolist(), time.tolist(), strict=True)):
             found = self._next(lane, value, now)
             if found is None and self._is_over(lane, value, now):
@@ -247,24 +269,36 @@ class GivenRows:
                 fed[lane] = True
                 if lane not in openings and self._is_rhythm(lane, rows[lane]):
                     pitches[lane] = self._limits(lane)
-            elif value < self._vocabulary.first_rest and (order := self.stretch_of(lane).order):
-                wait = int(self._vocabulary.steps[value])
-                kept[lane] = self._progress[lane].next(order, now + wait, wait > 0)
-        return Decision(fed, rows, roles, openings, pitches, kept)
+            elif value < self._vocabulary.first_rest:
+                wait, stretch = int(self._vocabulary.steps[value]), self.stretch_of(lane)
+                if stretch.order is not None:
+                    kept[lane] = self._progress[lane].next(stretch.order, now + wait, wait > 0)
+                elif stretch.replaced is not None and now + wait < stretch.end:
+                    players[lane] = self._replaced[lane].open_at(stretch.replaced, now + wait)
+        return Decision(fed, rows, roles, openings, pitches, kept, players)
 
-    def push(self, rows: Tokens) -> Ints:
-        """Advance by the rows of the oldest decision; returns their roles `(B,)`."""
+    def push(self, rows: Tokens, time: Steps) -> Ints:
+        """Advance by the rows of the oldest decision, drawn at `time` `(B,)`.
+
+        Returns:
+            Their roles `(B,)`.
+        """
         decision = self.decided.popleft()
         for lane, queue in decision.openings.items():
             self._stretch[lane] += 1
             self._event[lane] = 0
             self._pitches[lane] = []
             self._progress[lane] = Progress()
+            self._replaced[lane] = Replaced()
             self._queues[lane] = queue.copy()
         self.told = np.zeros(len(rows), dtype=bool)
         for lane, row in enumerate(rows):
             moved = bool(self._vocabulary.steps[row[WAIT]] > 0)
             self._progress[lane].push(row, moved, lane in decision.kept)
+            wanted = self.stretch_of(lane).replaced
+            if wanted is not None and lane in decision.players:
+                step = int(time[lane] + self._vocabulary.steps[row[WAIT]])
+                self._replaced[lane].push(wanted, int(row[INSTRUMENT]), step)
         for lane in np.flatnonzero(decision.fed).tolist():
             if self._queues[lane]:
                 self.told[lane] = self._queues[lane].popleft()[2]
@@ -281,7 +315,8 @@ class GivenRows:
         times, events, written = self._events[self._stretch[lane]]
         at, fixed = self._event[lane], self.stretch_of(lane).rhythm is not None
         if at < len(times) and (fixed or times[at] <= self._reached(value, now)):
-            role = WRITTEN if written[at] else GIVEN
+            own = written[at] or (self.stretch_of(lane).own and bool(events[at, INSTRUMENT]))
+            role = WRITTEN if own else GIVEN
             return self._towards(events[at], int(times[at]) - now), role, False
         if fixed and self._stretch[lane] + 1 == len(self._stretches):
             return self._towards(np.zeros(5, np.int16), _NEVER), WRITTEN, False

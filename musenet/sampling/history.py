@@ -48,7 +48,7 @@ class History:
     def push(self, rows: Tokens) -> Structure:
         """Advance by one row `(B, 5)` each; returns the structure of the rows."""
         written = self.given.decided[0].written if self.given else None
-        roles = self.given.push(rows) if self.given else None
+        roles = self.given.push(rows, self.structure.time) if self.given else None
         columns = self.structure.push(rows, roles)
         self.written = written
         state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)

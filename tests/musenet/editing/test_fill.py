@@ -302,6 +302,29 @@ def test_a_variation_keeps_its_share_of_the_notes(tiny: Checkpoint, distance: fl
     # A note that was taken out may be written again.
     assert gone <= round(64 * distance)
     assert sum((old & new).values()) >= 64 - round(64 * distance)
+    assert sum(new.values()) <= 64
+
+
+@pytest.mark.parametrize("distance", [0.0, 0.1, 0.4])
+@pytest.mark.parametrize("path", PROMPTS, ids=lambda path: path.stem)
+def test_each_note_that_is_taken_out_is_replaced_by_one_at_most_near_its_place(
+    tiny: Checkpoint, path: Path, distance: float
+) -> None:
+    piece = read_piece(path)
+    options = FillOptions(bars=((2, 5),), distance=distance, seed=1, variations=(1, 2, 3))
+    quarter = piece.score.ticks_per_quarter
+    request = Fill(tiny, piece, options)
+    for _ in request.steps():
+        pass
+    for take in request.results():
+        for program in {*take.new["program"].tolist()}:
+            gone = request.holed.gone
+            places = sorted(gone["start"][gone["program"] == program].tolist())
+            for start in sorted(take.new["start"][take.new["program"] == program].tolist()):
+                while places and places[0] < start - quarter - quarter / 24:
+                    places.pop(0)
+                assert places
+                assert places.pop(0) <= start + quarter + quarter / 24
 
 
 def test_rhythms_and_shares_are_made_again(tiny: Checkpoint, tmp_path: Path) -> None:

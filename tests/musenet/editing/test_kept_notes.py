@@ -90,3 +90,5 @@ def test_what_cannot_be_kept_is_refused() -> None:
     for more in ({"keep_rhythm": True}, {"added": (33,)}, {"distance": 0.5}):
         with pytest.raises(InputError, match="--keep-pitches writes all rhythms"):
             FillOptions(bars=((1, 2),), keep_pitches=True, **more)
+    with pytest.raises(InputError, match="--distance varies notes"):
+        FillOptions(bars=((1, 2),), distance=0.5, added=(33,))
