@@ -23,7 +23,7 @@ ROOMS = {
         *("errors", "typing", "files", "malloc", "records", "aliases", "instruments"),
         *("track_names", "players"),
         *("theory", "chords"),
-        *("score", "labels", "midi", "encoding", "interop"),
+        *("score", "labels", "midi", "encoding", "interop", "notation"),
     ),
     "data_prep": (
         *(
@@ -61,7 +61,7 @@ MOST_FILES = {
     "musenet/studio": 17,
     "musenet/training": 20,
     "musenet/cli": 17,
-    "musenet/generation": 15,
+    "musenet/generation": 16,
     "tokenizer/encoding": 14,
 }
 MOST_FILES_ELSEWHERE = 13

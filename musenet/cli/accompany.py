@@ -18,12 +18,15 @@ from .options import Candidates, Keep, Weights, takes
 def accompany(
     options: AccompanyOptions,
     song: Annotated[
-        Path, typer.Argument(help="MIDI file with a tune or a song.", show_default=False)
+        Path,
+        typer.Argument(help="MIDI or MusicXML file with a song.", show_default=False),
     ],
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", help="MIDI file to write, or a folder for one file per variation."
+            "--out",
+            "-o",
+            help="MIDI or MusicXML file to write, or a folder for one file per variation.",
         ),
     ],
     weights: Weights = "mini",

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 @takes(FillOptions)
 def fill(
     options: FillOptions,
-    song: Annotated[Path, typer.Argument(help="MIDI file with the song.", show_default=False)],
+    song: Annotated[Path, typer.Argument(help="MIDI or MusicXML file.", show_default=False)],
     out: Annotated[
         Path,
         typer.Option(
-            "--out", "-o", help="MIDI file to write, or a folder for one file per variation."
+            "--out",
+            "-o",
+            help="MIDI or MusicXML file to write, or a folder for one file per variation.",
         ),
     ],
     weights: Weights = "mini",
@@ -48,9 +50,9 @@ def run(
     """Check, read, load and fill; the cheapest checks come first.
 
     Args:
-        song: a MIDI file.
+        song: a MIDI or MusicXML file.
         options: of the music.
-        out: the MIDI file to write, or a folder.
+        out: the MIDI or MusicXML file to write, or a folder.
         weights: a name or a checkpoint folder.
         keep: how many of the best variations to write; None for all.
         candidates: how many to make, or None for the variations of the options.
@@ -73,19 +75,21 @@ def run(
 
 
 def checked_target(song: Path, out: Path) -> Path:
-    """The MIDI file to write, in the folder or as the file that was named.
+    """The file to write, in the folder or as the file that was named.
 
     Raises:
         InputError: if it cannot be written, or would replace the song.
     """
+    from musenet.export.music_files import MUSIC_SUFFIXES, check_library
     from musenet.generation.outputs import check_writable
 
     target = out
-    if out.suffix.lower() not in (".mid", ".midi"):
+    if out.suffix.lower() not in MUSIC_SUFFIXES:
         target = out / f"{song.stem}.mid"
         if out.is_file():
             raise InputError(f"cannot write into {out}: it is a file; name a folder")
-    check_writable(target, (".mid", ".midi"))
+    check_writable(target, MUSIC_SUFFIXES)
+    check_library(target)
     if target.exists() and song.exists() and target.samefile(song):
         raise InputError(f"--out {out} would replace the song itself; name another file or folder")
     return target
@@ -96,10 +100,10 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
 
     Args:
         fill: the request.
-        target: the MIDI file; with several variations each gets its number.
+        target: the MIDI or MusicXML file; with several variations each gets its number.
         keep: how many of the best variations to write; None for all.
     """
-    from tokenizer.files import write_bytes
+    from musenet.export.music_files import save_music
 
     from .generate_run import numbered
     from .progress import watched
@@ -116,7 +120,7 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
     takes = _best(fill, fill.results(), keep)
     for take in takes:
         path = numbered(target, take, many=len(takes) > 1)
-        write_bytes(path, take.data)
+        save_music(take.data, path, title=fill.title, chords=fill.chord_symbols)
         print(_said(fill, take, path, took))
 
 

@@ -22,13 +22,18 @@ def generate(
     prompt: Annotated[
         Path | None,
         typer.Argument(
-            help="MIDI file to continue, or a folder of them; leave it out for a new piece.",
+            help="MIDI or MusicXML file to continue, or a folder of them; leave it out for a new "
+            "piece.",
             show_default=False,
         ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="MIDI file to write; a folder if PROMPT is one."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="MIDI or MusicXML file to write; a folder if PROMPT is one.",
+        ),
     ] = None,
     weights: Weights = "mini",
     candidates: Candidates = None,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from musenet.editing.fill import Take
 from musenet.export import audio, piano_roll
+from musenet.export.music_files import MUSIC_SUFFIXES, save_music
 from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs, stem_name
 from musenet.generation.prompt import Prompt, read_prompt
@@ -99,7 +100,7 @@ def make_each(
 
     Args:
         checkpoint: the model.
-        folder: with files named .mid, .midi or .kar.
+        folder: with files named .mid, .midi or .kar, or MusicXML files.
         options: for all of them.
         outputs: where each file's results go, under its own name.
 
@@ -109,7 +110,8 @@ def make_each(
     Raises:
         InputError: if the folder has no MIDI file.
     """
-    prompts = sorted(p for p in folder.iterdir() if p.suffix.lower() in (".mid", ".midi", ".kar"))
+    suffixes = (*MUSIC_SUFFIXES, ".kar")
+    prompts = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
     if not prompts:
         raise InputError(f"{folder} has no MIDI files (.mid)")
     refused = []
@@ -145,7 +147,9 @@ def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many
     """Write all files of one result, with numbered names if there are several."""
     path = numbered(outputs.midi, result, many=many)
     data = result.alone if outputs.alone else result.data
-    write_bytes(path, data)
+    shift = result.bar if outputs.alone else 0
+    chords = [(max(t - shift, 0), name) for t, name in continuation.chord_symbols if t >= shift]
+    save_music(data, path, title=continuation.title, chords=chords)
     if outputs.render is not None:
         audio.save(data, numbered(outputs.render, result, many=many), outputs.soundfont)
     if outputs.picture is not None:

@@ -1,4 +1,4 @@
-"""`musenet inspect FILE|FOLDER…`: contents and irregularities of MIDI files, and repair."""
+"""`musenet inspect FILE|FOLDER…`: contents and irregularities of files, and repair."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Finding:
 
 def inspect(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE|FOLDER…", show_default=False, help="MIDI files.")
+        list[Path],
+        typer.Argument(metavar="FILE|FOLDER…", show_default=False, help="Files."),
     ],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object per file, one per line.")
@@ -131,10 +132,11 @@ def _files(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
 
 def _look(path: Path, repair: bool) -> tuple[Finding, Score | None, Report | None]:
     """Read one file; the score and the report are None if it cannot be read."""
-    from tokenizer import InputError, MidiError, read_reporting
+    from tokenizer import InputError, MidiError
+    from tokenizer.notation.read import read_music
 
     try:
-        score, report = read_reporting(path, repair=repair)
+        score, report = read_music(path, repair=repair)
     except InputError as error:
         if isinstance(error, MidiError):
             return Finding(str(path), False, error.reason, error.offset), None, None

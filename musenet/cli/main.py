@@ -63,7 +63,7 @@ COMMANDS = {
         "inspect",
         "Show tracks, programs, ranges, tempos, length and irregularities of MIDI files.",
     ),
-    "tokens": ("tokens", "Show the tokens of a MIDI file, and what encoding and decoding changes."),
+    "tokens": ("tokens", "Show the tokens of a file, and what encoding and decoding changes."),
     "detokenize": ("tokens", "Convert tokens back to a MIDI file."),
     "params": ("train", "Show a model's parameters, memory and operations without building it."),
     "dataset": ("dataset", "Inspect, verify, merge and sample datasets."),

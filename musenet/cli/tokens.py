@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def tokens(
-    file: Annotated[Path, typer.Argument(help="MIDI file.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="MIDI or MusicXML file.", show_default=False)],
     tokenizer: Annotated[
         Path | None, typer.Option(help="tokenizer.json of a dataset or a model.")
     ] = None,
@@ -33,16 +33,16 @@ def tokens(
     limit: Annotated[int, typer.Option(help="Maximum number of rows to show; 0 shows all.")] = 0,
     repair: Annotated[bool, typer.Option("--repair", help="Repair a damaged file.")] = False,
 ) -> None:
-    """Show the tokens of a MIDI file, and what encoding and decoding changes."""
-    from tokenizer import read
+    """Show the tokens of a file, and what encoding and decoding changes."""
     from tokenizer.encoding import load
+    from tokenizer.notation.read import read_music
 
     chosen = (
         load.load(tokenizer)
         if tokenizer is not None
         else load.make(encoding, clock, pedal, tempo_changes)
     )
-    score = read(file, repair=repair)
+    score, _ = read_music(file, repair=repair)
     rows = chosen.encode(score)
     changes = load.try_out(chosen, score)
     if as_json:

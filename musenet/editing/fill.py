@@ -132,11 +132,6 @@ class Fill(Request):
         return ", ".join(instrument_name(program) for program in self.holed.programs)
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """Sentences that say what was made of the request where that is not plain."""
-        return () if self._chords is None else self._chords.words
-
-    @property
     def holes(self) -> tuple[tuple[int, int], ...]:
         """The first tick of each hole and the first after it."""
         return self.holed.holes
@@ -224,7 +219,6 @@ class Fill(Request):
                 Entrance(entering, tuple(one.begin for one in stretches)),
             ),
             stretches=stretches,
-            chord_guidance=1.0 if self._chords is None else options.chord_guidance,
             overlap=options.overlap,
             engine=options.engine,
         )

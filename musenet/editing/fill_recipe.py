@@ -44,7 +44,7 @@ class FillRecipe:
     task: str = "fill"
 
 
-BEFORE = {"chord_guidance": 1.0, "seed_alone": True}
+BEFORE = {"seed_alone": True}
 """What the options of versions did that do not say otherwise."""
 
 

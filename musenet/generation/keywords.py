@@ -15,7 +15,6 @@ class SharedKeywords(TypedDict, total=False):
     composer: str | None
     styles: tuple[str, ...] | Names
     chords: str | None
-    chord_guidance: float
     instrument_balance: float
     style_penalty: float
     polyphony: int | None

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from musenet.export import audio, piano_roll
+from musenet.export.music_files import MUSIC_SUFFIXES, check_library, is_musicxml
 from tokenizer.errors import InputError
 
 
@@ -18,7 +19,7 @@ class Outputs:
     """The files to write; with several variations each name gets its number.
 
     Attributes:
-        midi: the MIDI file; a folder if the prompt is one.
+        midi: the MIDI or MusicXML file; a folder if the prompt is one.
         picture: a piano roll, or None; a folder if the prompt is one.
         stems: a folder for one file per instrument track, or None.
         alone: whether the MIDI file leaves out the prompt.
@@ -79,7 +80,7 @@ class Outputs:
             form = "wav" if folder else audio.check_format(self.render)
             audio.check_installed(form, self.soundfont)
         if folder:
-            if self.midi.suffix.lower() in (".mid", ".midi") and not self.midi.is_dir():
+            if self.midi.suffix.lower() in MUSIC_SUFFIXES and not self.midi.is_dir():
                 raise InputError(
                     f"{self.midi} is the name of a file, but the prompts are a folder; "
                     "name a folder with --out"
@@ -88,7 +89,10 @@ class Outputs:
                 if path is not None:
                     check_folder(path)
             return
-        check_writable(self.midi, (".mid", ".midi"))
+        check_writable(self.midi, MUSIC_SUFFIXES)
+        check_library(self.midi)
+        if self.stream and is_musicxml(self.midi):
+            raise InputError("--stream writes MIDI; leave it out, or name a .mid file with --out")
         if self.picture is not None:
             piano_roll.check_format(self.picture)
             check_writable(self.picture)

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import TypeVar
 
 from tokenizer.chords.chart import parse_chart
@@ -19,6 +18,8 @@ from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import program
 from tokenizer.labels import normalise_composer, normalise_style
 from tokenizer.theory import MAJOR_TONICS, MINOR_TONICS, SCALES, Key, pitch_class
+
+from .chart_files import chart_of_file
 
 Number = TypeVar("Number", int, float)
 Names = str | int | Sequence[str | int]
@@ -298,7 +299,7 @@ def scale(given: str | Sequence[int]) -> tuple[int, ...]:
 
 
 def chords(given: str) -> str:
-    """A chord chart, given as its text or as a file of it.
+    """A chord chart, given as its text or as a file of it: text, ABC, MusicXML or MIDI.
 
     Raises:
         InputError: if it is neither, with the bar and what is not understood in it.
@@ -307,7 +308,7 @@ def chords(given: str) -> str:
         parse_chart(given)
         return given
     except InputError as error:
-        text = _text_of(given)
+        text = chart_of_file(given)
         if text is None:
             nor = "" if "|" in given or "\n" in given else ", and there is no such file"
             raise InputError(f"--chords: {error}{nor}") from None
@@ -316,18 +317,6 @@ def chords(given: str) -> str:
     except InputError as error:
         raise InputError(f"{given}: {error}") from None
     return text
-
-
-def _text_of(path: str) -> str | None:
-    """The text of a file, or None if there is no such file."""
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(
-            f"{path} is not a text file; a chart is text such as C | Am | F | G7"
-        ) from None
-    except (OSError, ValueError):
-        return None
 
 
 def temperature(given: PerField | str) -> PerField:

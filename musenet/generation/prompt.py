@@ -17,10 +17,12 @@ import numpy as np
 
 from musenet.export.excerpts import cut
 from musenet.export.hearing import Hearing, as_heard, hear
+from musenet.export.music_files import is_musicxml
 from musenet.export.parts import Part, named, one_part_a_track, places_of
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
+from tokenizer.notation.read import read_musicxml
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import TEMPOS, TIME_SIGNATURES, Score
 from tokenizer.theory import Key
@@ -119,12 +121,15 @@ def prompt_of(
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
-    """The bytes of a MIDI file and its music.
+    """The bytes of a MIDI file and its music; of MusicXML, those of a MIDI file with its music.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it cannot be read.
     """
+    if is_musicxml(Path(path)):
+        data = to_bytes(read_musicxml(path))
+        return data, read(data)
     try:
         data = Path(path).read_bytes()
     except OSError as error:

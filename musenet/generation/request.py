@@ -9,10 +9,13 @@ import numpy as np
 
 from musenet.sampling.ending import EndingSampler
 from musenet.sampling.sampler import SampledRows, Sampler
+from tokenizer.chords.chord import CHORDS
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.score.bars import Bars
 from tokenizer.typing import Notes
+
+from .chords import TimedChords
 
 
 class Request(ABC):
@@ -27,11 +30,25 @@ class Request(ABC):
     _clock: GridClock
     _sampler: Sampler | EndingSampler
     _sampled: list[SampledRows]
+    _chords: TimedChords | None
 
     @property
     @abstractmethod
     def span(self) -> tuple[int, int]:
         """The ticks between which the new music lies as requested."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Sentences that say what was made of the request where that is not plain."""
+        return () if self._chords is None else self._chords.words
+
+    @property
+    def chord_symbols(self) -> list[tuple[int, str]]:
+        """The ticks and symbols of the chords that the music follows; none if none are given."""
+        if self._chords is None:
+            return []
+        rows = zip(self._chords.ticks.tolist(), self._chords.numbers.tolist(), strict=True)
+        return [(tick, CHORDS[number].symbol) for tick, number in rows]
 
     def steps(self) -> Iterator[float]:
         """Generate step by step; each step yields the tick that all variations have reached."""

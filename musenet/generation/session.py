@@ -151,11 +151,6 @@ class Continuation(Request):
         return f"In the style of {who}" if who else f"New music {styles}".strip()
 
     @property
-    def words(self) -> tuple[str, ...]:
-        """Sentences that say what was made of the request where that is not plain."""
-        return () if self._chords is None else self._chords.words
-
-    @property
     def beyond_context(self) -> int:
         """How many of the prompt's first notes do not fit into the model's context."""
         context = self._checkpoint.model.context_rows
@@ -255,7 +250,6 @@ class Continuation(Request):
             length=until if options.ending else None,
             may_end_at=early if options.ending else None,
             guidance=options.guidance,
-            chord_guidance=1.0 if self._chords is None else options.chord_guidance,
             overlap=options.overlap,
             processors=(
                 InstrumentBalance(options.instrument_balance, options.instruments),

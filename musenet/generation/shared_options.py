@@ -53,8 +53,8 @@ StylesKnob = Annotated[
 ChordsKnob = Annotated[
     str | None,
     Knob(
-        "Chords of the new music, bar by bar and repeated, such as 'C | Am | F | G7'; or a text "
-        "file of them.",
+        "Chords of the new music, bar by bar and repeated, such as 'C | Am | F | G7'; or a file "
+        "of them: text, ABC, MusicXML, or MIDI whose texts name them.",
         _MUSIC,
         parse=parse.chords,
     ),
@@ -101,18 +101,6 @@ GuidanceKnob = Annotated[
         typed=float,
     ),
 ]
-ChordGuidanceKnob = Annotated[
-    float,
-    Knob(
-        "How strongly the chords that are given guide the music; 1 leaves it to the model.",
-        _MUSIC,
-        low=0,
-        high=10,
-        typed=float,
-    ),
-]
-CHORD_GUIDANCE = 2.0
-"""The default: music by the bundled weights then keeps to chords as real does."""
 PolyphonyKnob = Annotated[
     int | None,
     Knob(
@@ -251,7 +239,6 @@ class SharedOptions:
     styles: tuple[str, ...]
     chords: str | None
     keep_chords: bool | None
-    chord_guidance: float
     polyphony: int | None
     density: int | None
     unisons: bool

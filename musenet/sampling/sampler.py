@@ -20,7 +20,7 @@ import torch
 
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.engines import make_decoder
-from musenet.decoding.guided import Guide, GuidedDecoder
+from musenet.decoding.guided import GuidedDecoder
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
@@ -58,7 +58,6 @@ class SamplerConfig:
         length: the length of the piece in steps if it should end there, else None.
         may_end_at: the first step at which it may end, or None.
         guidance: how strongly composer and styles guide, 1 as they are: `musenet.decoding.guided`.
-        chord_guidance: how strongly chords do.
         overlap: the share of the context that is kept when a window is full.
         engine: the decoder, see `musenet.decoding.engines`.
     """
@@ -77,7 +76,6 @@ class SamplerConfig:
     length: int | None = None
     may_end_at: int | None = None
     guidance: float = 1.0
-    chord_guidance: float = 1.0
     overlap: float = 0.5
     engine: str = "auto"
 
@@ -206,19 +204,11 @@ class Sampler:
             self._advance(new, columns)
 
     def _new_decoder(self) -> Decoder:
-        config, vocabulary = self._config, self._vocabulary
-        guides = [
-            guide
-            for guide in (
-                Guide(vocabulary.guiding, config.guidance),
-                Guide(vocabulary.chords, config.chord_guidance),
-            )
-            if guide.strength != 1
-        ]
-        if not guides:
+        config = self._config
+        if config.guidance == 1:
             return make_decoder(self._model, self._batch, config.engine)
-        all_ = make_decoder(self._model, (1 + len(guides)) * self._batch, config.engine)
-        return GuidedDecoder(all_, guides)
+        both = make_decoder(self._model, 2 * self._batch, config.engine)
+        return GuidedDecoder(both, self._vocabulary.guiding, config.guidance)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:
         """Sample the values `(B,)` of a field from logits `(B, V)`."""

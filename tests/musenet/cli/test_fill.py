@@ -12,6 +12,9 @@ from musenet.cli.main import main
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from tokenizer.midi import events
 from tokenizer.midi.read import read
+from tokenizer.notation.read import read_musicxml
+from tokenizer.notation.write import write_musicxml
+from tokenizer.score.bars import Bars
 
 FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
 
@@ -146,3 +149,19 @@ def test_python_fills_too(tiny: Checkpoint, tmp_path: Path) -> None:
     assert again[0].take.recipe.options.chords == "Am | G"
     with pytest.raises(TypeError, match="variations"):
         api.Model(tiny).fill(FOLK, variaations=2)  # type: ignore[call-arg]
+
+
+def test_a_score_is_filled_and_written_as_a_score(run: Run, tmp_path: Path) -> None:
+    song = tmp_path / "folk.musicxml"
+    write_musicxml(read(FOLK), song)
+    taken = tmp_path / "take.mxl"
+    assert run("fill", song, "--bars", "3-4", "--seed", 5, "--out", taken) == 0
+    before, after = read_musicxml(song), read_musicxml(taken)
+    bars = Bars(before.time_signatures, before.ticks_per_quarter)
+    hole = range(bars.tick(2), bars.tick(4))
+    assert [t.name for t in after.tracks] == [t.name for t in before.tracks]
+    kept = [
+        sorted((n["start"], n["pitch"]) for n in score.notes if n["start"] not in hole)
+        for score in (before, after)
+    ]
+    assert kept[0] == kept[1]

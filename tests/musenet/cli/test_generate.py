@@ -18,6 +18,7 @@ from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.midi.read import read, to_bytes
+from tokenizer.notation.read import read_musicxml
 from tokenizer.score.score import Score
 
 PIANO = Path(__file__).parents[3] / "examples" / "prompts" / "piano.mid"
@@ -389,3 +390,26 @@ def test_requests_that_mean_something() -> None:
     assert best_of(None, None, (1, 2, 3, 4)) is None
     assert best_of(16, None, (1,)) == 1
     assert best_of(16, 2, (1,)) == 2
+
+
+def test_a_score_for_players_comes_out_and_goes_in(run: Run, tmp_path: Path) -> None:
+    first = tmp_path / "first.musicxml"
+    code, out, _ = run(PIANO, "--out", first, "--bars", "2", "--seed", "1")
+    assert code == 0
+    assert str(first.name) in out
+    prompt = read(PIANO)
+    written = read_musicxml(first)
+    assert len(written.notes) > len(prompt.notes)
+    assert run(first, "--out", "second.mid", "--bars", "1", "--seed", "1")[0] == 0
+    assert len(read(tmp_path / "second.mid").notes) > len(written.notes)
+
+
+def test_a_score_is_not_streamed_and_a_bad_one_is_one_sentence(run: Run, tmp_path: Path) -> None:
+    code, _, said = run(PIANO, "--out", "a.musicxml", "--stream")
+    assert code == 2
+    assert "--stream writes MIDI" in " ".join(said.split())
+    (tmp_path / "bad.musicxml").write_text("<score-partwise>")
+    code, _, said = run("bad.musicxml", "--out", "a.mid")
+    assert code == 2
+    assert "damaged XML" in " ".join(said.split())
+    assert files(tmp_path) == ["bad.musicxml"]

@@ -36,7 +36,6 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "guidance": (1.5, 1.5),
     "chords": ("C | Am / G7 | %", "C | Am / G7 | %"),
     "keep_chords": (True, True),
-    "chord_guidance": (1.5, 1.5),
     "instrument_balance": (0.0, 0.0),
     "entrance": (0.5, 0.5),
     "style_penalty": (0.5, 0.5),
