@@ -108,6 +108,8 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
     from .generate_run import numbered
     from .progress import watched
 
+    if heard := str(fill.piece.hearing):
+        print(heard)
     for words in fill.words:
         print(words)
     began = time.perf_counter()

@@ -98,6 +98,8 @@ class Fill(Request):
         check_roles(checkpoint)
         tokenizer = checkpoint.tokenizer
         check_names(options, tokenizer.vocabulary)
+        if not piece.hearing.parts and options.hear_as != {}:
+            piece = piece.as_heard(options.hear_as or {})
         drums = bool((piece.score.notes["program"] == DRUMS).any())
         engine = resolve_engine(options.engine, checkpoint.model)
         chords = options.keep_chords is None and knows_chords(tokenizer.vocabulary)
@@ -166,6 +168,7 @@ class Fill(Request):
             name=piece.name,
             options=replace(self.options, variations=(self.options.variations[index],)),
             edit=edit.to_text(),
+            heard=tuple(part.program for part in piece.hearing.parts),
         )
         merge.insert(file, 0, [recipe_event(recipe)])
         return Take(

@@ -16,6 +16,7 @@ from musenet.generation.shared_options import (
     ComposerKnob,
     DensityKnob,
     EngineKnob,
+    HearAsKnob,
     KeepChordsKnob,
     LoopKnob,
     MinPKnob,
@@ -49,9 +50,13 @@ _HOLE, _PARTS = "Hole", "Parts"
 
 @dataclass(frozen=True)
 class EditOptions(SharedOptions):
-    """What all requests to write in a song have in common."""
+    """What all requests to write in a song have in common.
+
+    An empty `hear_as` has every track heard as the file states, as earlier versions did.
+    """
 
     composer: ComposerKnob = None
+    hear_as: HearAsKnob = None
     styles: StylesKnob = ()
     chords: ChordsKnob = None
     keep_chords: KeepChordsKnob = None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from musenet.generation.reranking import Ranked, rank
+from tokenizer.midi import events
 from tokenizer.score.score import Score
 
 from .fill import Fill, Take
@@ -19,7 +20,8 @@ def ranked_takes(fill: Fill, takes: Sequence[Take]) -> list[tuple[Take, Ranked]]
     """
     around = _outside(fill.piece.score, fill.holes)
     players = {*np.unique(fill.piece.score.notes["program"]).tolist(), *fill.holed.programs}
-    found = rank([_inside(take.score, fill.holes) for take in takes], prompt=around, wanted=players)
+    heard = [fill.piece.heard(events.parse(take.data), take.score) for take in takes]
+    found = rank([_inside(score, fill.holes) for score in heard], prompt=around, wanted=players)
     return [(takes[one.number - 1], one) for one in found]
 
 

@@ -31,6 +31,7 @@ class FillRecipe:
         name: of the user's file.
         options: the request.
         edit: what it changed, `musenet.export.replace_notes.Edit` as text.
+        heard: the program that each part of the file was heard as; without any, as it states.
         task: tells this recipe from that of a continuation.
     """
 
@@ -41,10 +42,11 @@ class FillRecipe:
     name: str
     options: FillOptions
     edit: str
+    heard: tuple[int, ...] = ()
     task: str = "fill"
 
 
-BEFORE = {"seed_alone": True}
+BEFORE: dict[str, Any] = {"seed_alone": True, "hear_as": {}}
 """What the options of versions did that do not say otherwise."""
 
 
@@ -78,6 +80,7 @@ def unfilled(path: str | os.PathLike[str], recipe: FillRecipe) -> Piece:
     drop_last_recipe(file.tracks)
     try:
         old = undo(file, Edit.from_text(recipe.edit))
-        return Piece(recipe.name, str(path), events.dump_over(data, old), recipe.digest)
+        piece = Piece(recipe.name, str(path), events.dump_over(data, old), recipe.digest)
     except ValueError as error:
         raise InputError(f"{path} was edited after it was filled: {error}") from error
+    return piece.as_heard(recipe.options.hear_as or {}, recipe.heard) if recipe.heard else piece

@@ -12,8 +12,9 @@ from functools import cached_property
 
 import numpy as np
 
+from musenet.export.file_notes import Spot, spots_of
 from musenet.export.parts import name_of
-from musenet.export.replace_notes import Spot, spots_of, without_notes
+from musenet.export.replace_notes import without_notes
 from musenet.generation.chords import TimedChords, chord_events
 from musenet.generation.prompt import tick_of
 from musenet.sampling.given import Stretch
@@ -81,8 +82,8 @@ class HoledPiece:
             inside[:] = False
             programs = set()
         elif options.instruments:
-            inside &= np.isin(notes["program"], options.instruments)
-            programs = set(options.instruments)
+            programs = piece.hearing.meant(options.instruments)
+            inside &= np.isin(notes["program"], list(programs))
         else:
             playing = notes["program"][inside] if inside.any() else notes["program"]
             programs = set(playing.tolist())
@@ -102,7 +103,8 @@ class HoledPiece:
     @cached_property
     def given(self) -> Score:
         """The music that stays, in the ticks of the file."""
-        return read(events.dump(without_notes(self.piece.file, self.gone)))
+        file = without_notes(self.piece.file, self.gone)
+        return self.piece.heard(file, read(events.dump(file)))
 
     def stretches(
         self, tokenizer: Tokenizer, chords: TimedChords | None = None

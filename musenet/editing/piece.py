@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from musenet.export.replace_notes import FileNotes, file_notes
+from musenet.export.file_notes import FileNotes, file_notes
+from musenet.export.hearing import Hearing, as_heard, hear
+from musenet.export.parts import places_of
 from musenet.generation.prompt import plain_file, read_file
 from tokenizer.errors import InputError
 from tokenizer.midi import events
@@ -26,12 +29,28 @@ class Piece:
         said: its name in error messages.
         data: its bytes, or those of its music where these have to be interpreted.
         digest: the first 12 hexadecimal digits of the SHA-256 of the file.
+        hearing: its parts, and the instrument that the model hears each as; without any, each
+            is heard as the file states.
     """
 
     name: str
     said: str
     data: bytes
     digest: str
+    hearing: Hearing = field(default_factory=Hearing)
+
+    def as_heard(self, given: Mapping[str, int], programs: Sequence[int] | None = None) -> Piece:
+        """The piece as the model hears it; its file stays as it is.
+
+        Args:
+            given: programs by the names of tracks.
+            programs: the program of each part, where it was decided before.
+
+        Raises:
+            InputError: if a track that is named is not there.
+        """
+        hearing = hear(self.file, read(self.data), places_of(self.file), given, programs)
+        return replace(self, hearing=hearing)
 
     @cached_property
     def file(self) -> events.File:
@@ -40,13 +59,17 @@ class Piece:
 
     @cached_property
     def score(self) -> Score:
-        """Its music, in its ticks."""
-        return read(self.data)
+        """Its music, in its ticks, each part as it is heard."""
+        return self.heard(self.file, read(self.data))
+
+    def heard(self, file: events.File, score: Score) -> Score:
+        """The music of its file, or of one that was made from it, with each part as it is heard."""
+        return as_heard(score, places_of(file), self.hearing.changed)
 
     @cached_property
     def notes(self) -> FileNotes:
         """Its notes as events."""
-        return file_notes(self.file)
+        return file_notes(self.file, self.hearing.spots)
 
     @cached_property
     def bars(self) -> Bars:

@@ -6,7 +6,7 @@ a file, and what a user has said with `--as`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,15 +38,39 @@ class Hearing:
     names: tuple[str, ...] = ()
     heard: tuple[Heard, ...] = ()
 
+    @property
+    def changed(self) -> tuple[Part, ...]:
+        """The parts that are heard as another instrument than their tracks state."""
+        return tuple(part for part in self.parts if part.program != (part.stated or 0))
+
+    @property
+    def spots(self) -> dict[tuple[int, int], int]:
+        """The programs of `changed`, by track and channel."""
+        return {(part.track, c): part.program for part in self.changed for c in part.channels}
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What to call each part: its track's name, or "track 2"."""
+        return tuple(f"track {name}" if name.isdecimal() else name for name in self.names)
+
+    def meant(self, programs: Iterable[int]) -> set[int]:
+        """Programs as parts are heard: the siblings too, where several tracks state one of them."""
+        wanted = set(programs)
+        same = (
+            part.program
+            for part, each in zip(self.parts, self.heard, strict=True)
+            if part.stated in wanted and each.source == "program"
+        )
+        return wanted | set(same)
+
     def __str__(self) -> str:
         """What was guessed, for the user: "Keys as Electric Piano 1 (by its name), …"."""
         if not any(each.guessed for each in self.heard):
             return ""
         said = []
-        for label, each in zip(self.names, self.heard, strict=True):
+        for label, each in zip(self.labels, self.heard, strict=True):
             why = f" ({_WHY[each.source]})" if each.guessed else ""
-            track = f"track {label}" if label.isdecimal() else label
-            said.append(f"{track} as {name(each.program)}{why}")
+            said.append(f"{label} as {name(each.program)}{why}")
         return f"Heard: {', '.join(said)}. To change it: --as '{self.names[0]}=piano'"
 
 

@@ -112,11 +112,11 @@ def free_channels(file: File) -> list[int]:
 
 
 def one_part_a_track(file: File) -> File:
-    """Split a file of one track into one with a track for each channel with notes.
+    """Split a file of type 0 into one with a track for each channel with notes.
 
     Other files stay as they are. Events without a channel stay first.
     """
-    sounding = channels_with_notes(file.tracks[0]) if len(file.tracks) == 1 else []
+    sounding = channels_with_notes(file.tracks[0]) if file.kind == 0 else []
     if not sounding:
         return file
     (track,) = file.tracks

@@ -8,135 +8,24 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from tokenizer.instruments import DRUMS
-from tokenizer.midi import smf
 from tokenizer.midi.events import META, Event, File
 from tokenizer.midi.smf import NOTE_OFF, NOTE_ON, PROGRAM
-from tokenizer.midi.to_score import drum_channels
 from tokenizer.score.columns import disjoint_notes
-from tokenizer.typing import Array, Integers, Notes
+from tokenizer.typing import Array, Ints, Notes
 
+from .file_notes import FileNotes, Spot
 from .merge import new_part, note_events, shared_out
 from .parts import Part
 
-FILE_NOTES = np.dtype(
-    [(name, np.int64) for name in ("start", "end", "pitch", "velocity", "program")]
-    + [(name, np.int64) for name in ("track", "channel", "port", "on", "off")]
-)
-"""Notes of a file: ticks, the program as a score has it, where they stand, and the numbers of their
-two events in the track."""
-
-_FOREVER = 1 << 40
 _NEAR = 64  # notes that show the register of a part
-
-Spot = tuple[int, int]
-"""A track and a channel."""
-
-
-@dataclass(frozen=True)
-class FileNotes:
-    """The notes of a file and what else matters to notes that are put beside them.
-
-    Attributes:
-        notes: `FILE_NOTES`, by start.
-        busy: for each port × 16 + channel and pitch, the ticks between which nothing may be put:
-            notes that never end, and note-offs without a note, which would end another.
-        programs: the ticks and values of the program changes of each track and channel.
-        drums: (port, channel) of drum parts.
-        ports: of each track.
-    """
-
-    notes: Array
-    busy: dict[tuple[int, int], list[tuple[int, int]]]
-    programs: dict[Spot, list[tuple[int, int]]]
-    drums: frozenset[tuple[int, int]]
-    ports: tuple[int, ...]
-
-    @cached_property
-    def spots(self) -> tuple[Spot, ...]:
-        """The tracks and channels with notes or a program."""
-        with_notes = set(zip(*(self.notes[n].tolist() for n in ("track", "channel")), strict=True))
-        return tuple(sorted(with_notes | set(self.programs)))
-
-    def program_at(self, spot: Spot, tick: int) -> int:
-        """The program of a track and channel at a tick; before its first change, that one's."""
-        track, channel = spot
-        if (self.ports[track], channel) in self.drums:
-            return DRUMS
-        changes = self.programs.get(spot, [])
-        before = bisect_right([at for at, _ in changes], tick)
-        return changes[max(before - 1, 0)][1] if changes else 0
-
-
-def file_notes(file: File) -> FileNotes:
-    """The notes of a file, paired and with their programs as `tokenizer.midi.read` has them."""
-    parsed: list[smf.Events] = []
-    rows: list[tuple[int, ...]] = []
-    busy: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
-    programs: dict[Spot, list[tuple[int, int]]] = {}
-    for number, track in enumerate(file.tracks):
-        into = smf.Events()
-        offs, strays, unfinished = _read(track, into)
-        parsed.append(into)
-        for (start, length, pitch, velocity, program, channel, on), off in zip(
-            into.notes, offs, strict=True
-        ):
-            row = (start, start + length, pitch, velocity, program)
-            rows.append((*row, number, channel, into.port, on, off))
-        for begin, end, channel, pitch in [*strays, *unfinished]:
-            busy[into.port << 4 | channel, pitch].append((begin, end))
-        for time, _, channel, program in into.programs:
-            programs.setdefault((number, channel), []).append((time, program))
-    drums = drum_channels(parsed)
-    notes = np.array(rows, dtype=FILE_NOTES) if rows else np.empty(0, FILE_NOTES)
-    percussion = np.array(
-        [(port, c) in drums for port, c in zip(notes["port"], notes["channel"], strict=True)], bool
-    )
-    notes["program"][percussion] = DRUMS
-    ports = tuple(events.port for events in parsed)
-    # Channel 10 is for drums where it has no notes too.
-    silent = {(port, smf.DRUM_CHANNEL) for port in ports} - {
-        (port, channel) for port, channel in zip(notes["port"], notes["channel"], strict=True)
-    }
-    order = np.lexsort((notes["on"], notes["track"], notes["start"]))
-    return FileNotes(notes[order], dict(busy), programs, frozenset(drums | silent), ports)
-
-
-def _read(
-    track: Sequence[Event], into: smf.Events
-) -> tuple[list[int], list[tuple[int, ...]], list[tuple[int, ...]]]:
-    """Read a track: the events that end its notes, note-offs without a note, notes without an end.
-
-    The last two as (begin, end, channel, pitch).
-    """
-    channels = smf.Channels(into)
-    offs: list[int] = []
-    strays: list[tuple[int, ...]] = []
-    for number, (tick, data) in enumerate(track):
-        status = data[0]
-        if status >= 0xF0:
-            smf.read_special(data, 0, len(data), tick, into)
-            continue
-        before = len(into.notes)
-        channels.event(status, data[1], data[2] if len(data) > 2 else 0, tick, number)
-        if len(into.notes) > before:
-            offs.append(number)
-        elif status & 0xF0 == NOTE_OFF or (status & 0xF0 == NOTE_ON and not data[2]):
-            strays.append((tick, tick, status & 0x0F, data[1]))
-    unfinished: list[tuple[int, ...]] = [
-        (start, _FOREVER, channel, pitch)
-        for waiting in channels.sounding.values()
-        for start, pitch, _, _, channel, _ in waiting
-    ]
-    return offs, strays, unfinished
+_CHANNEL = 0xFFFF  # port × 16 + channel
 
 
 @dataclass(frozen=True)
@@ -216,7 +105,7 @@ def replaced(
     """
     changed = without_notes(file, gone)
     new = new[np.argsort(new["start"], kind="stable")]
-    owners = np.zeros((len(new), 2), dtype=np.int64)  # track, port × 16 + channel
+    owners = np.zeros((len(new), 2), dtype=np.int64)  # track, and what `_place` gives
     inserted: dict[int, list[Event]] = defaultdict(list)
     places = here.spots if spots is None else spots
     own_parts: list[Part] = []  # on new tracks
@@ -232,14 +121,15 @@ def replaced(
                 own_parts += mine
                 parts += mine
             for part, chosen in zip(mine, shared_out(new[own], mine), strict=True):
-                owners[own[chosen]] = part.track, part.port << 4 | part.channel
+                owners[own[chosen]] = part.track, _place(here, part)
                 if len(chosen):
                     inserted[part.track] += _first_program(here, part, begin)
     new["track"] = owners[:, 0]
     kept = _without(here, gone)
+    places_kept = _places(here, kept)
     written = [new[:0]]
     for place in np.unique(owners[:, 1]).tolist():
-        clear = _clear(new[owners[:, 1] == place], kept, place, here.busy)
+        clear = _clear(new[owners[:, 1] == place], kept[places_kept == place], place, here.busy)
         written.append(clear)
         for track in np.unique(clear["track"]).tolist():
             inserted[track] += note_events(clear[clear["track"] == track], place & 15)
@@ -295,6 +185,24 @@ def _without(here: FileNotes, gone: Array) -> Array:
     return here.notes[np.array(stays, dtype=bool)]
 
 
+def _place(here: FileNotes, part: Part) -> int:
+    """Port × 16 + channel; above it what a part is heard as, if that is not what the file states.
+
+    Such parts may share a channel in the file, but each has its own in an audio workstation.
+    """
+    heard = here.heard.get((part.track, part.channel), -1)
+    return (heard + 1) << 16 | part.port << 4 | part.channel
+
+
+def _places(here: FileNotes, notes: Array) -> Ints:
+    """The same `(N,)` of notes of the file."""
+    places: Ints = notes["port"] << 4 | notes["channel"]
+    for (track, channel), heard in here.heard.items():
+        mine = (notes["track"] == track) & (notes["channel"] == channel)
+        places[mine] |= (heard + 1) << 16
+    return places
+
+
 def _part(here: FileNotes, spot: Spot, tick: int) -> Part:
     """A track and channel as a part, with the pitches that it plays nearest to a tick."""
     track, channel = spot
@@ -311,7 +219,7 @@ def _first_program(here: FileNotes, part: Part, tick: int) -> list[Event]:
     changes = here.programs.get((part.track, part.channel), [])
     if not changes or changes[0][0] <= tick or part.program == DRUMS:
         return []
-    return [Event(tick, bytes((PROGRAM | part.channel, part.program)))]
+    return [Event(tick, bytes((PROGRAM | part.channel, changes[0][1])))]
 
 
 def _clear(
@@ -319,11 +227,10 @@ def _clear(
 ) -> Notes:
     """New notes of one channel, shortened, moved or left out beside those of the file."""
     sounding: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    here = kept[(kept["port"] << 4 | kept["channel"]) == place]
-    for start, end, pitch in here[["start", "end", "pitch"]].tolist():
+    for start, end, pitch in kept[["start", "end", "pitch"]].tolist():
         sounding[pitch].append((start, end))
     for (where, pitch), spans in busy.items():
-        if where == place:
+        if where == place & _CHANNEL:
             sounding[pitch] += spans
     new = new[np.argsort(new["start"], kind="stable")].copy()
     begins, lengths = _beside(new, sounding)
@@ -364,9 +271,3 @@ def insert_events(file: File, track: int, events: Iterable[Event]) -> list[int]:
     keyed.sort(key=lambda item: item[:3])
     file.tracks[track] = [event for *_, event in keyed]
     return [n for n, (_, order, _, _) in enumerate(keyed) if order]
-
-
-def spots_of(here: FileNotes, tracks: Integers | Iterable[int]) -> tuple[Spot, ...]:
-    """The tracks and channels of some tracks."""
-    wanted = set(tracks)
-    return tuple(spot for spot in here.spots if spot[0] in wanted)

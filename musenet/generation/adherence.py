@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from musenet.export.hearing import Hearing
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
 from tokenizer.theory import SCALES
@@ -41,6 +42,7 @@ class Adherence:
         in_instruments: share of the new notes in the requested instruments, None if any will do.
         unwanted: other instruments and their numbers of notes, the most first.
         silent: requested instruments without a new note.
+        silent_tracks: names and programs of the prompt's parts without a new note.
     """
 
     new: Figures
@@ -48,9 +50,12 @@ class Adherence:
     in_instruments: float | None
     unwanted: tuple[tuple[int, int], ...]
     silent: tuple[int, ...]
+    silent_tracks: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        words = [f"{instrument_name(p)} silent" for p in self.silent]
+        named = {program for _, program in self.silent_tracks}
+        words = [f"{name} silent" for name, _ in self.silent_tracks]
+        words += [f"{instrument_name(p)} silent" for p in self.silent if p not in named]
         if self.in_instruments is not None:
             words.append(f"{self.in_instruments:.0%} of the notes in the requested instruments")
         words += [f"{instrument_name(p)} not requested (notes: {n})" for p, n in self.unwanted[:3]]
@@ -76,6 +81,7 @@ def adherence(
     prompt_bars: float,
     wanted: Iterable[int],
     key: tuple[int, bool] | None,
+    hearing: Hearing | None = None,
 ) -> Adherence:
     """Compare new notes (`tokenizer.score.score.NOTES`) with those of the prompt.
 
@@ -86,7 +92,9 @@ def adherence(
         prompt_bars: how many bars those fill.
         wanted: programs that were requested or are in the prompt; empty if any will do.
         key: (fifths, minor), or None without a key (every note then counts as in it).
+        hearing: the parts of the prompt's file; `new` has its tracks.
     """
+    wanted = tuple(wanted)
     inside, unwanted, silent = in_instruments(new, wanted)
     return Adherence(
         new=_figures(new, bars, key),
@@ -94,6 +102,19 @@ def adherence(
         in_instruments=inside,
         unwanted=unwanted,
         silent=silent,
+        silent_tracks=_silent_parts(new, hearing or Hearing(), wanted),
+    )
+
+
+def _silent_parts(
+    new: Notes, hearing: Hearing, wanted: Sequence[int]
+) -> tuple[tuple[str, int], ...]:
+    """The name and the program of each part that is to play, and has no new note."""
+    playing = set(new[["track", "program"]].tolist())
+    return tuple(
+        (label, part.program)
+        for label, part in zip(hearing.labels, hearing.parts, strict=True)
+        if part.program in wanted and (part.track, part.program) not in playing
     )
 
 

@@ -13,6 +13,7 @@ class SharedKeywords(TypedDict, total=False):
     """The types of the keywords that all requests share."""
 
     composer: str | None
+    hear_as: dict[str, int] | str | dict[str, str | int] | None
     styles: tuple[str, ...] | Names
     chords: str | None
     instrument_balance: float
@@ -41,7 +42,6 @@ class Keywords(SharedKeywords, total=False):
     ending: bool
     begin: Place | int | str | None
     stop: Place | int | str | None
-    hear_as: dict[str, int] | str | dict[str, str | int] | None
     instruments: tuple[int, ...] | Names
     new_instruments: bool
     tempo: float | None

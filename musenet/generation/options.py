@@ -29,6 +29,7 @@ from .shared_options import (
     DensityKnob,
     EngineKnob,
     GuidanceKnob,
+    HearAsKnob,
     LoopKnob,
     MinPKnob,
     OverlapKnob,
@@ -122,18 +123,7 @@ class GenerateOptions(SharedOptions):
     ] = None
     composer: ComposerKnob = None
     styles: StylesKnob = ()
-    hear_as: Annotated[
-        dict[str, int] | None,
-        Knob(
-            "What to hear tracks of the prompt as, such as 'Keys=electric piano, Drum Rack=drums'.",
-            _MUSIC,
-            parse=parse.hear_as,
-            accepts=str | dict[str, str | int],
-            typed=list[str],
-            flags=("--as",),
-            shown="their programs, else by name, register and texture",
-        ),
-    ] = None
+    hear_as: HearAsKnob = None
     instruments: Annotated[
         tuple[int, ...],
         Knob(

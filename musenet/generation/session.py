@@ -324,6 +324,7 @@ class Continuation(Request):
             self.bars.count(prompt.origin, prompt.boundary),
             self.wanted,
             self.key,
+            prompt.hearing,
         )
 
     def recipe(self, index: int) -> Recipe:

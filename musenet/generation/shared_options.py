@@ -50,6 +50,18 @@ StylesKnob = Annotated[
         flags=("--style",),
     ),
 ]
+HearAsKnob = Annotated[
+    dict[str, int] | None,
+    Knob(
+        "What to hear the tracks of the file as, such as 'Keys=electric piano, Drum Rack=drums'.",
+        _MUSIC,
+        parse=parse.hear_as,
+        accepts=str | dict[str, str | int],
+        typed=list[str],
+        flags=("--as",),
+        shown="their programs, else by name, register and texture",
+    ),
+]
 ChordsKnob = Annotated[
     str | None,
     Knob(

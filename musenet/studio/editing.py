@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from musenet.editing.piece import Piece, piece_of
-from musenet.export.replace_notes import Spot, file_notes, replaced, without_notes
+from musenet.export.file_notes import Spot, file_notes
+from musenet.export.replace_notes import replaced, without_notes
 from musenet.tree.tree import Node
 from tokenizer import records
 from tokenizer.errors import InputError

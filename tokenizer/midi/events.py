@@ -51,11 +51,13 @@ class File:
         division: ticks per quarter note.
         tracks: the events of each track in order of time, without its end.
         end: the tick at which the file says it ends; `dump` never ends before the last event.
+        kind: the file's type: 0 where one track holds all channels, else 1, as `dump` writes it.
     """
 
     division: int
     tracks: list[list[Event]]
     end: int = 0
+    kind: int = 1
 
 
 class UnsupportedMidi(ValueError):
@@ -75,9 +77,8 @@ def parse(data: bytes) -> File:
         if kind > 1 or not 0 < division < 0x8000:
             raise UnsupportedMidi("type 2 or SMPTE time")
         read = [_track(chunk) for name, chunk in _chunks(data, 14) if name == b"MTrk"]
-        return File(
-            division, [events for events, _ in read], max((end for _, end in read), default=0)
-        )
+        end = max((end for _, end in read), default=0)
+        return File(division, [events for events, _ in read], end, kind)
     except (IndexError, MidiError, struct.error) as error:
         raise UnsupportedMidi(str(error) or "cut off") from error
 

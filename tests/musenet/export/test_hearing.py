@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from musenet.editing.fill_recipe import read_recipe
+from musenet.generation.adherence import adherence
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, prompt_in
@@ -206,3 +207,39 @@ def test_kits_on_several_tracks_share_by_key(tmp_path: Path, tiny: Checkpoint) -
         keys = {message.note for message in own if message.type == "note_on"}
         assert (42 in keys) == (own.name == "Hat")
         assert (36 in keys) == (own.name == "Kick")
+
+
+def test_the_only_track_of_a_type_1_file_stays_one(tmp_path: Path, tiny: Checkpoint) -> None:
+    """A zone split of a keyboard: two channels with programs of their own in one track."""
+    own = mido.MidiTrack([mido.MetaMessage("track_name", name="Split")])
+    for channel, program in ((0, 0), (1, 33)):
+        own.append(mido.Message("program_change", channel=channel, program=program))
+    for number, (start, pitch) in enumerate(CHORDS):
+        channel = number % 2
+        time = (start - (CHORDS[number - 1][0] if number else 0)) * QUARTER // 4
+        time = max(time - 20 * (number > 0), 0)
+        note = pitch - 24 * channel
+        own.append(mido.Message("note_on", channel=channel, note=note, time=time))
+        own.append(mido.Message("note_off", channel=channel, note=note, time=20))
+    path = saved(tmp_path / "split.mid", [own])
+    prompt = read_prompt(path)
+    assert [(part.track, part.channel, part.program) for part in prompt.parts] == [
+        (0, 0, 0),
+        (0, 1, 33),
+    ]
+    _, result = continued(tiny, prompt)
+    (made,) = mido.MidiFile(file=io.BytesIO(result.data)).tracks
+    assert made.name == "Split"
+    old = [bytes(m.bytes()) for m in own if not m.is_meta]
+    assert [bytes(m.bytes()) for m in made if not m.is_meta][: len(old)] == old
+    assert {m.channel for m in made[-20:] if m.type == "note_on"} == {0, 1}
+
+
+def test_a_silent_part_is_named_by_its_track(export: Path, tiny: Checkpoint) -> None:
+    prompt = read_prompt(export)
+    _, result = continued(tiny, prompt)
+    new = new_music(result, prompt.parts).notes
+    assert not result.adherence.silent_tracks
+    found = adherence(new[:0], 8, new, 8, (4, 38), None, prompt.hearing)
+    assert found.silent_tracks == (("Sub Bass", 38), ("Keys", 4))
+    assert str(found).startswith("Sub Bass silent, Keys silent, ")

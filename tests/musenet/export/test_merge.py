@@ -201,7 +201,7 @@ def test_a_type_0_file_becomes_a_track_a_channel() -> None:
         *note(0, 480, 9, 36),
         *note(0, 480, 4, 50),
     ]
-    file = parts.one_part_a_track(File(QUARTER, [sorted(events, key=lambda e: e.tick)], 480))
+    file = parts.one_part_a_track(File(QUARTER, [sorted(events, key=lambda e: e.tick)], 480, 0))
     file = parts.named(file, parts.parts_of(file))
     read = mido.MidiFile(file=io.BytesIO(dump(file)))
     assert read.type == 1

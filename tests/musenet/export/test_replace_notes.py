@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.export.replace_notes import Edit, file_notes, replaced, undo, without_notes
+from musenet.export.file_notes import file_notes
+from musenet.export.replace_notes import Edit, replaced, undo, without_notes
 from tokenizer.midi import events
 from tokenizer.midi.events import Event, File
 from tokenizer.midi.read import read
