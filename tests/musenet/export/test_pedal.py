@@ -142,4 +142,4 @@ def test_a_file_goes_on_pedalled_and_nothing_hangs(tiny: Checkpoint, ending: boo
     assert found[0] > 0
     assert found[1] == 0
     notes = [result.score.notes for result in results]
-    assert np.array_equal(*notes)
+    assert np.array_equal(notes[0], notes[1])
