@@ -153,7 +153,7 @@ def names(kind: str, model: str) -> list[str]:
         from tokenizer.instruments import PROGRAM_NAMES
 
         return [f"{number:3d}  {name}" for number, name in enumerate(PROGRAM_NAMES)]
-    from musenet.model.checkpoint import checkpoint_folder
+    from musenet.model.config import checkpoint_folder
     from tokenizer.encoding.tokenizer import Tokenizer
     from tokenizer.labels import composer_name
 

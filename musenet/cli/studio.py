@@ -16,7 +16,7 @@ def studio(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="Tree (.tree.json) to work on, or MIDI file to begin one with.",
+            help="Tree (.tree.json) to work on, or MIDI or MusicXML file to begin one with.",
             show_default="a new tree",
         ),
     ] = None,

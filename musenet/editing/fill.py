@@ -23,7 +23,7 @@ from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_nam
 from musenet.generation.request import Request
 from musenet.generation.shared_options import NATURAL
 from musenet.model.checkpoint import Checkpoint
-from musenet.model.config import ModelConfig
+from musenet.model.config import knows_roles
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -31,8 +31,7 @@ from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
 from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.grid import GridClock
-from tokenizer.encoding.structure import ROLE
-from tokenizer.encoding.vocabulary import PITCH, Vocabulary
+from tokenizer.encoding.vocabulary import PITCH
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
@@ -250,11 +249,6 @@ class Fill(Request):
         if not present >= set(self.holed.programs):
             return usual_for(limits, len(present | set(self.holed.programs)))
         return implied_by_prompt(limits, score.notes, score.ticks_per_quarter)
-
-
-def knows_roles(config: ModelConfig, vocabulary: Vocabulary) -> bool:
-    """Whether weights can tell given rows from written ones."""
-    return len(config.structure_sizes) > ROLE and vocabulary.mark >= 0
 
 
 def check_roles(checkpoint: Checkpoint) -> None:

@@ -34,6 +34,7 @@ class Knob:
         typed: the type that the command line passes to `parse`: str, int or list[str].
         flags: command-line names; by default the field name with dashes.
         shown: the default shown in `--help`, if not that of the field.
+        choices: the values that it takes, where they are few.
         drawn: returns the command line's default, if not that of the field.
     """
 
@@ -47,6 +48,7 @@ class Knob:
     typed: Any = str
     flags: tuple[str, ...] = ()
     shown: str | None = None
+    choices: tuple[str, ...] = ()
     drawn: Callable[[], Any] | None = None
 
 

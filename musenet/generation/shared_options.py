@@ -229,7 +229,12 @@ SeedAloneKnob = Annotated[
     ),
 ]
 EngineKnob = Annotated[
-    str, Knob("Inference engine: auto, int8, eager, or graphs (NVIDIA GPUs).", _SAMPLING)
+    str,
+    Knob(
+        "Inference engine: auto, int8, eager, or graphs (NVIDIA GPUs).",
+        _SAMPLING,
+        choices=("auto", "eager", "int8", "graphs"),
+    ),
 ]
 VariationsKnob = Annotated[
     tuple[int, ...],

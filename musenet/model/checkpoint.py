@@ -24,13 +24,12 @@ from safetensors.torch import save as tensors_to_bytes
 from torch.overrides import TorchFunctionMode
 
 from tokenizer import Tokenizer
-from tokenizer.errors import InputError, unknown
+from tokenizer.errors import InputError
 from tokenizer.files import replacing_folder
 
-from .config import ModelConfig
+from .config import ModelConfig, checkpoint_folder
 from .transformer import Transformer
 
-PRETRAINED = Path(__file__).parents[1] / "pretrained"
 _FORMAT = "musenet-1"
 _HASH_LENGTH = 12
 _WEIGHTS = "weights_hash"
@@ -165,24 +164,6 @@ def load_checkpoint(
         hash=_hash(data),
         folder=folder,
     )
-
-
-def checkpoint_folder(name_or_folder: str | os.PathLike[str]) -> Path:
-    """The folder of a checkpoint given by path or by the name of a bundled model.
-
-    Raises:
-        InputError: if neither exists.
-    """
-    given = Path(name_or_folder)
-    for folder in (given, PRETRAINED / given):
-        if (folder / "config.json").is_file():
-            return folder
-    if given.is_dir():
-        raise InputError(f"{given} is not a checkpoint: it has no config.json")
-    if given.exists():
-        raise InputError(f"{given} is a file; give the checkpoint's folder")
-    shipped = [folder.parent.name for folder in sorted(PRETRAINED.glob("*/config.json"))]
-    raise unknown("checkpoint", str(name_or_folder), shipped)
 
 
 def _stored(model: Transformer) -> bytes:

@@ -6,16 +6,20 @@ This module does not import torch: a configuration can be read and checked witho
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from musenet.attention.patterns import PATTERNS, unreachable
 from tokenizer import records
+from tokenizer.encoding.structure import ROLE
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
 
 VERSION = 1
+PRETRAINED = Path(__file__).parents[1] / "pretrained"
 MOST = 2**20  # of layers, channels, positions, values
 
 HEADS = ("cascade", "parallel", "delay", "flatten")
@@ -217,3 +221,26 @@ PRESETS: dict[str, dict[str, Any]] = {
     "musenet-sparse": {**_MUSENET, "row_length": 64},
 }
 """The fields that each preset sets; the others have the defaults of `ModelConfig`."""
+
+
+def knows_roles(config: ModelConfig, vocabulary: Vocabulary) -> bool:
+    """Whether weights can tell given rows from written ones."""
+    return len(config.structure_sizes) > ROLE and vocabulary.mark >= 0
+
+
+def checkpoint_folder(name_or_folder: str | os.PathLike[str]) -> Path:
+    """The folder of a checkpoint given by path or by the name of a bundled model.
+
+    Raises:
+        InputError: if neither exists.
+    """
+    given = Path(name_or_folder)
+    for folder in (given, PRETRAINED / given):
+        if (folder / "config.json").is_file():
+            return folder
+    if given.is_dir():
+        raise InputError(f"{given} is not a checkpoint: it has no config.json")
+    if given.exists():
+        raise InputError(f"{given} is a file; give the checkpoint's folder")
+    shipped = [folder.parent.name for folder in sorted(PRETRAINED.glob("*/config.json"))]
+    raise unknown("checkpoint", str(name_or_folder), shipped)

@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from musenet import __version__
-from musenet.decoding.engines import ENGINES
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.export import audio
 from musenet.generation.knob import Knob, knobs
@@ -58,6 +57,7 @@ def info(weights: Weights) -> dict[str, Any]:
             "chords": bool(vocabulary.names("chord")),
             "guidance": "guidance" in knobs(GenerateOptions),
             "render": _succeeds(lambda: audio.check_installed("wav")),
+            "musicxml": importlib.util.find_spec("music21") is not None,
         },
     }
 
@@ -81,7 +81,7 @@ def _option(name: str, knob: Knob, default: Any) -> dict[str, Any]:
         "high": knob.high,
         "unit": knob.unit,
     }
-    return {**found, "choices": ENGINES} if name == "engine" else found
+    return {**found, "choices": knob.choices} if knob.choices else found
 
 
 def openings() -> dict[str, Path]:

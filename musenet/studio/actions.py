@@ -6,13 +6,11 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import from_json_values, knobs
 from musenet.generation.options import GenerateOptions
-from musenet.generation.request import Request
-from musenet.tree.grow import grow, grow_inside
 from musenet.tree.tree import ACCOMPANIMENT, FILL, Node
 from tokenizer.chords.chart import parse_chart
 from tokenizer.errors import InputError, unknown
@@ -20,6 +18,9 @@ from tokenizer.errors import InputError, unknown
 from .jobs import Job
 from .models import Weights
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from musenet.generation.request import Request
 
 Options = TypeVar("Options", GenerateOptions, FillOptions, AccompanyOptions)
 ACTIONS = ("continue", "fill", "accompany")
@@ -72,6 +73,8 @@ class Actions:
 
     def _continue(self, job: Job, options: GenerateOptions) -> list[int]:
         """Continue a node; what there is when the job is stopped is kept."""
+        from musenet.tree.grow import grow
+
         node = self._node(job)
         model = self._weights.name, self._weights.load()
         grown = grow(node, model, options, partial(_follow, job))
@@ -81,6 +84,8 @@ class Actions:
 
     def _fill(self, job: Job, options: FillOptions, task: str) -> list[int]:
         """Write inside a node; of a job that is stopped nothing is kept: its hole is half empty."""
+        from musenet.tree.grow import grow_inside
+
         node = self._node(job)
         model = self._weights.name, self._weights.load()
         grown = grow_inside(node, model, options, task, partial(_follow, job))

@@ -19,7 +19,12 @@ LARGEST_JSON = 4 * 2**20
 
 def answer(data: Any, status: int = 200, **headers: str) -> Response:
     """Data as JSON."""
-    return Response(msgspec.json.encode(data), status, headers, media_type=JSON)
+    return sent(msgspec.json.encode(data), status, **headers)
+
+
+def sent(encoded: bytes, status: int = 200, **headers: str) -> Response:
+    """An answer that is JSON already."""
+    return Response(encoded, status, headers, media_type=JSON)
 
 
 def refusal(status: int, sentence: str) -> Response:

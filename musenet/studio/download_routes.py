@@ -1,4 +1,4 @@
-"""Files to take away: a node as MIDI, as stems, as a picture and as audio."""
+"""Files to take away: a node as MIDI, as MusicXML, as stems, as a picture and as audio."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from starlette.routing import Route
 
 from musenet.export import audio
 from musenet.export.merge import stems
+from musenet.export.music_files import named_chords
 from musenet.generation.outputs import stem_name
 from musenet.tree.picture import picture
 from musenet.tree.tree import Node
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
+from tokenizer.notation.write import to_musicxml
 
 from .tree_routes import node_of
 from .workspace import Workspace
@@ -36,6 +38,7 @@ class DownloadRoutes:
         self._workspace = workspace
         self.routes = [
             Route("/nodes/{id:int}/file.mid", self._midi),
+            Route("/nodes/{id:int}/score.musicxml", self._musicxml),
             Route("/nodes/{id:int}/stems.zip", self._stems),
             Route("/nodes/{id:int}/picture.png", self._picture),
             Route("/nodes/{id:int}/render.wav", self._audio),
@@ -50,6 +53,12 @@ class DownloadRoutes:
     def _midi(self, request: Request) -> Response:
         node = self._node(request)
         return _file(node.data, "audio/midi", node, ".mid")
+
+    def _musicxml(self, request: Request) -> Response:
+        node = self._node(request)
+        score = read(node.data)
+        data = to_musicxml(score, title=node.name or node.title, chords=named_chords(score))
+        return _file(data, "application/vnd.recordare.musicxml+xml", node, ".musicxml")
 
     def _stems(self, request: Request) -> Response:
         node = self._node(request)

@@ -5,15 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import torch
-
-from musenet.decoding.engines import make_decoder
-from musenet.editing.fill import knows_roles
-from musenet.model.checkpoint import Checkpoint, checkpoint_folder, load_checkpoint
-from musenet.model.config import ModelConfig
+from musenet.model.config import ModelConfig, checkpoint_folder, knows_roles
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
+
+if TYPE_CHECKING:
+    from musenet.model.checkpoint import Checkpoint
 
 
 class Weights:
@@ -55,6 +54,8 @@ class Weights:
         """
         with self._lock:
             if self._loaded is None:
+                from musenet.model.checkpoint import load_checkpoint
+
                 self._loaded = load_checkpoint(self.name)
             return self._loaded
 
@@ -63,5 +64,9 @@ class Weights:
 
         What is wrong with it is said where it is used.
         """
+        import torch
+
+        from musenet.decoding.engines import make_decoder
+
         with contextlib.suppress(InputError), torch.inference_mode():
             make_decoder(self.load().model, 1, "auto")

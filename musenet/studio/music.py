@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import msgspec
@@ -20,6 +21,10 @@ from tokenizer.score.score import Score
 from .editing import track_numbers
 
 _TABLE = ("start", "duration", "pitch", "velocity", "track")
+KEPT_SCORES = 32
+"""Nodes whose music is kept as JSON: half a megabyte for 20,000 notes."""
+_scores: dict[tuple[Any, ...], bytes] = {}
+_scores_lock = threading.Lock()
 _counted: dict[str, tuple[int, int, float]] = {}
 """Bars, notes and seconds of files, by their digests."""
 
@@ -47,6 +52,18 @@ def kind_of(node: Node) -> str:
     if node.growth is not None:
         return node.growth.task
     return "prompt" if node.parent is None else "edit"
+
+
+def score_json(node: Node) -> bytes:
+    """The music of a node as JSON; made once, as chords take long to estimate."""
+    growth = node.growth
+    key = node.digest, growth and (growth.task, growth.boundary, growth.holes)
+    found = _scores.pop(key, None) or msgspec.json.encode(score_facts(node))
+    with _scores_lock:
+        _scores[key] = found  # the latest stands last
+        while len(_scores) > KEPT_SCORES:
+            del _scores[next(iter(_scores))]
+    return found
 
 
 def score_facts(node: Node) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from musenet import __version__
 
 _NOTE = "start, duration, pitch, velocity, track"
 _MIDI, _JSON = "audio/midi", "application/json"
+_MUSICXML = "application/vnd.recordare.musicxml+xml"
 
 OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("get", "/openapi.json", "This description.", "", _JSON),
@@ -35,6 +36,7 @@ OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
         *("", "text/event-stream"),
     ),
     ("get", "/nodes/{id}/file.mid", "The MIDI file of a node.", "", _MIDI),
+    ("get", "/nodes/{id}/score.musicxml", "A node as a score for players.", "", _MUSICXML),
     ("get", "/nodes/{id}/stems.zip", "A MIDI file for each track.", "", "application/zip"),
     ("get", "/nodes/{id}/picture.png", "The piano roll of a node.", "", "image/png"),
     ("get", "/nodes/{id}/render.wav", "A node as audio, by FluidSynth.", "", "audio/wav"),

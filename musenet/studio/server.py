@@ -12,6 +12,7 @@ from types import FrameType
 
 import uvicorn
 
+from musenet.export.music_files import MUSIC_SUFFIXES
 from musenet.generation.prompt import prompt_of, read_file
 from musenet.tree.tree import Node, Tree
 from tokenizer.errors import InputError
@@ -22,7 +23,6 @@ from .models import Weights
 from .workspace import SUFFIX, Workspace, free_name
 
 HOST = "127.0.0.1"
-_MIDI = (".mid", ".midi")
 _SECONDS_TO_CLOSE = 3
 
 
@@ -30,7 +30,7 @@ def open_workspace(file: Path | None, folder: Path) -> Workspace:
     """The tree to work on.
 
     Args:
-        file: a tree, a MIDI file to begin a new one with, or None for an empty one.
+        file: a tree, a MIDI or MusicXML file to begin a new one with, or None for an empty one.
         folder: where a new tree is written.
 
     Raises:
@@ -38,7 +38,7 @@ def open_workspace(file: Path | None, folder: Path) -> Workspace:
     """
     if file is None:
         return Workspace(free_name(folder, "studio"), Tree())
-    if file.suffix.lower() in _MIDI:
+    if file.suffix.lower() in MUSIC_SUFFIXES:
         data, _ = read_file(file)
         prompt_of(data, file.stem, str(file))  # raises for what cannot be continued
         workspace = Workspace(free_name(folder, file.stem), Tree())
@@ -84,8 +84,8 @@ def serve(
     token = secrets.token_urlsafe(32)
     jobs = Jobs(os.cpu_count() or 1)
     config.app = make_app(workspace, weights, jobs, token, port, page=page)
-    threading.Thread(target=weights.warm, daemon=True).start()
     ready(f"http://{HOST}:{port}/?token={token}")
+    threading.Thread(target=weights.warm, daemon=True).start()
     server = _Server(config, jobs)
     server.run(sockets=[socket])
     jobs.close()

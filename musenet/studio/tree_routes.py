@@ -15,11 +15,14 @@ from starlette.routing import Route
 from musenet.generation.prompt import prompt_of
 from musenet.tree.tree import Node, Tree
 from tokenizer.errors import InputError
+from tokenizer.midi.read import to_bytes
+from tokenizer.notation.library import MUSICXML_SUFFIXES
+from tokenizer.notation.read import musicxml_score
 
 from .about import opening
-from .answers import JSON, answer, body_of, json_object, json_of
+from .answers import JSON, answer, body_of, json_object, json_of, sent
 from .editing import edited, edits_of
-from .music import node_facts, score_facts
+from .music import node_facts, score_json
 from .workspace import Workspace
 
 LARGEST_UPLOAD = 10 * 2**20
@@ -75,8 +78,8 @@ class TreeRoutes:
         if is_json:
             node = _asked_for(json_object(body))
         else:
-            node = Node(0, None, _title(name), body)
-            prompt_of(body, node.title, node.title)  # raises for what cannot be continued
+            node = Node(0, None, _title(name), _midi(body, name))
+            prompt_of(node.data, node.title, node.title)  # raises for what cannot be continued
         tree = self._workspace.change(lambda tree: tree.joined([node]))
         return answer(node_facts(list(tree.nodes.values())[-1]), 201)
 
@@ -101,7 +104,7 @@ class TreeRoutes:
         )
 
     def _score(self, request: Request) -> Response:
-        return answer(score_facts(node_of(self._workspace.tree, request.path_params["id"])))
+        return sent(score_json(node_of(self._workspace.tree, request.path_params["id"])))
 
     async def _edit(self, request: Request) -> Response:
         data = await json_of(request)
@@ -129,6 +132,13 @@ def node_of(tree: Tree, number: int) -> Node:
     if number not in tree.nodes:
         raise HTTPException(404, f"there is no node {number} in the tree")
     return tree.nodes[number]
+
+
+def _midi(body: bytes, name: str) -> bytes:
+    """The MIDI file that was sent, or one with the music of a MusicXML file."""
+    if name.lower().endswith(MUSICXML_SUFFIXES):
+        return to_bytes(musicxml_score(body, _title(name)))
+    return body
 
 
 def _asked_for(data: dict[str, Any]) -> Node:

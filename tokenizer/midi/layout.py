@@ -21,7 +21,10 @@ FOREIGN = (
     (b"fLaC", "this is a FLAC recording, not a MIDI file"),
     (b"%PDF", "this is a PDF document, not a MIDI file"),
     (b"\x89PNG", "this is a picture, not a MIDI file"),
-    (b"<?xml", "this is XML (perhaps MusicXML), not a MIDI file; export it as MIDI"),
+    (
+        b"<?xml",
+        "this is XML (perhaps MusicXML), not a MIDI file; name it .musicxml, or export it as MIDI",
+    ),
 )
 
 

@@ -32,7 +32,10 @@ export async function download(session, player, what) {
   if (typeof id !== "number" || !session.score) return;
   const name = fileName(session);
   if (what === "midi") save(address(id, "file.mid"), `${name}.mid`);
-  else if (what === "stems") save(address(id, "stems.zip"), `${name} stems.zip`);
+  else if (what === "musicxml") {
+    if (!session.info.can.musicxml) throw new Error(texts.noMusicXml);
+    save(address(id, "score.musicxml"), `${name}.musicxml`);
+  } else if (what === "stems") save(address(id, "stems.zip"), `${name} stems.zip`);
   else if (what === "picture") save(address(id, "picture.png"), `${name}.png`);
   else if (what === "render") save(address(id, "render.wav"), `${name}.wav`);
   else if (what === "wav") {

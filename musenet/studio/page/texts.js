@@ -90,7 +90,8 @@ export const texts = {
   here: "This computer",
   noMidi: "This browser cannot send MIDI; Chrome, Edge and Firefox can.",
   downloads: "Download",
-  files: { midi: "MIDI file", stems: "Stems (.zip)", picture: "Picture (.png)", wav: "Audio (.wav), as heard", render: "Audio (.wav), SoundFont" },
+  files: { midi: "MIDI file", musicxml: "Score (.musicxml)", stems: "Stems (.zip)", picture: "Picture (.png)", wav: "Audio (.wav), as heard", render: "Audio (.wav), SoundFont" },
+  noMusicXml: "Scores need music21 beside the studio: pip install 'musenet[musicxml]', then start it anew.",
   rendering: "Rendering audio…",
   dragOut: "Drag into your DAW or a folder",
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from musenet.model import checkpoint
-from musenet.model.checkpoint import checkpoint_folder, load_checkpoint, save_checkpoint
-from musenet.model.config import ModelConfig
+from musenet.model import checkpoint, config
+from musenet.model.checkpoint import load_checkpoint, save_checkpoint
+from musenet.model.config import ModelConfig, checkpoint_folder
 from musenet.model.transformer import Transformer
 from tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -219,7 +219,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
 
 
 def test_names_are_those_of_shipped_models(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "PRETRAINED", folder.parent)
+    monkeypatch.setattr(config, "PRETRAINED", folder.parent)
     assert checkpoint_folder("model") == folder
     with pytest.raises(InputError, match="did you mean 'model'"):
         load_checkpoint("modl")

@@ -9,7 +9,6 @@ import pytest
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import knobs
 from musenet.generation.options import GenerateOptions
-from musenet.studio import actions
 from musenet.studio.actions import Actions, options_from
 from musenet.studio.jobs import Job
 from musenet.studio.models import Weights
@@ -112,6 +111,6 @@ def test_what_was_pruned_while_it_was_continued_is_one_sentence(
         studio("DELETE", "nodes/1")
         return grown
 
-    monkeypatch.setattr(actions, "grow", pruned_meanwhile)
+    monkeypatch.setattr("musenet.tree.grow.grow", pruned_meanwhile)
     with pytest.raises(InputError, match="pruned while music was grown"):
         job.work(job)

@@ -11,7 +11,8 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from musenet.cli.main import app
-from musenet.model.checkpoint import checkpoint_folder, load_checkpoint, save_checkpoint
+from musenet.model.checkpoint import load_checkpoint, save_checkpoint
+from musenet.model.config import checkpoint_folder
 from musenet.model.transformer import Transformer
 from musenet.training.average import average
 from musenet.training.publish import export
