@@ -29,12 +29,12 @@ from tokenizer.midi.smf import (
     TEMPO,
     TIME,
 )
-from tokenizer.score.columns import disjoint_notes
+from tokenizer.score.columns import SUSTAIN, disjoint_notes
 from tokenizer.typing import Floats, Ints, Notes
 
 from .parts import Part, channels_with_notes, free_channels, name_of, parts_of, port_of
 
-_SUSTAIN, _SOSTENUTO = 64, 66
+_SOSTENUTO = 66
 _CENTRE = b"\x00\x40"
 
 
@@ -189,7 +189,7 @@ def release(file: File, at: int) -> None:
         for event in track:
             if event.tick > at:
                 break
-            if event.kind == CONTROL and event.data[1] in (_SUSTAIN, _SOSTENUTO):
+            if event.kind == CONTROL and event.data[1] in (SUSTAIN, _SOSTENUTO):
                 freed = Event(at, event.data[:2] + b"\x00")
                 _hold(held, event.data[:2], freed, event.data[2] >= 64)
             elif event.kind == BEND:

@@ -50,4 +50,5 @@ class Keywords(SharedKeywords, total=False):
     guidance: float
     keep_chords: bool | None
     entrance: float
+    pedal: bool
     only_instruments: tuple[int, ...] | Names | None

@@ -196,6 +196,10 @@ class GenerateOptions(SharedOptions):
             typed=float,
         ),
     ] = 1.0
+    pedal: Annotated[
+        bool,
+        Knob("Go on with the sustain pedal as the prompt uses it.", _MUSIC, typed=bool),
+    ] = True
     only_instruments: Annotated[
         tuple[int, ...] | None,
         Knob(

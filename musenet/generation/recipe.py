@@ -95,7 +95,12 @@ _LIMIT_NAMES = {
 }
 """Options that earlier versions grouped as `limits`, and their names today."""
 
-_BEFORE: dict[str, Any] = {"keep_chords": False, "entrance": 0.0, "seed_alone": True}
+_BEFORE: dict[str, Any] = {
+    "keep_chords": False,
+    "entrance": 0.0,
+    "seed_alone": True,
+    "pedal": False,
+}
 """What versions did that do not say otherwise."""
 
 _FILTERS = ("temperature", "top_k", "top_p", "min_p")

@@ -14,6 +14,7 @@ import numpy as np
 
 from musenet import __version__
 from musenet.export import excerpts, merge, piano_roll
+from musenet.export.pedal import PedalHabit, add_pedals, pedal_habits
 from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import EndingSampler, ending_evidence
@@ -139,6 +140,15 @@ class Continuation(Request):
             else Sampler(model, vocabulary, self._config)
         )
         self._sampled: list[SampledRows] = []
+        self._pedals: list[PedalHabit] = []
+        if options.pedal and not self.fresh:
+            played = self.prompt.origin, self.prompt.boundary
+            self._pedals = pedal_habits(self.prompt.file, self.bars, played)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Sentences that say what was made of the request where that is not plain."""
+        return (*super().words, *dict.fromkeys(map(str, self._pedals)))
 
     @property
     def title(self) -> str:
@@ -278,6 +288,12 @@ class Continuation(Request):
             merge.release(file, prompt.boundary)
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
         new = merge.add_notes(file, notes, prompt.boundary, prompt.parts)
+        if self._pedals:
+            end = self.end
+            if self.options.ending:
+                end = max(end, int((new["start"] + new["duration"]).max(initial=0)))
+            span = (prompt.boundary, end)
+            add_pedals(file, self._pedals, new, prompt.parts, prompt.score, span)
         recipe = self.recipe(index)
         merge.insert(file, 0, [recipe_event(recipe)])
         merge.add_texts(file, self._markers())

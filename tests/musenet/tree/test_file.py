@@ -38,6 +38,7 @@ def test_its_options_have_the_names_of_today() -> None:
         keep_chords=False,
         entrance=0.0,
         seed_alone=True,
+        pedal=False,
         bars=None,
         length=90.0,
         begin=Place(bar=2),
