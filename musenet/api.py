@@ -16,6 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import torch
+
 from musenet.editing.fill import Fill, Take
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.piece import Piece, read_piece
@@ -23,20 +26,25 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Continuation, Result
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.model.embeddings import check_tokens
+from tokenizer.encoding.structure import length_of, structure
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
+from tokenizer.midi.read import read
 from tokenizer.score.score import Score
+from tokenizer.typing import Tokens
 
 from .export import piano_roll
 
 if TYPE_CHECKING:
-    import torch
     from typing_extensions import Unpack
 
     from musenet.editing.fill_keywords import AccompanyKeywords, FillKeywords
+    from musenet.evaluation.note_bits import NoteBits
     from musenet.generation.keywords import Keywords
 
 AnySong = str | os.PathLike[str] | Score | Piece
+AnyMusic = str | os.PathLike[str] | Score | Tokens
 AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
 
 
@@ -146,7 +154,7 @@ class FilledSong:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Model:
     """A checkpoint that generates music.
 
@@ -155,6 +163,9 @@ class Model:
     """
 
     checkpoint: Checkpoint
+
+    def __repr__(self) -> str:
+        return f"<Model of {self.checkpoint!r}>"
 
     def generate(self, prompt: AnyPrompt = None, **options: Unpack[Keywords]) -> Songs:
         """Continue a piece, or generate a new one: one song per variation.
@@ -205,6 +216,59 @@ class Model:
             TypeError: for an unknown keyword, with the nearest one.
         """
         return fill(self.checkpoint, song, AccompanyOptions.from_keywords(**options).as_fill())
+
+    def logits(self, music: AnyMusic) -> tuple[torch.Tensor, ...]:
+        """Logits of every field of rows 1… of a piece, given the rows before and its own before.
+
+            logits = model.logits("song.mid")
+            logits[PITCH][t]  # of the pitch of row t + 1 of the piece's tokens
+
+        Args:
+            music: a path, a score or tokens `(T, 5)`, of which all labels are read.
+
+        Returns:
+            For each field `[T − 1, V]` in fp32, see `Transformer.forward`.
+
+        Raises:
+            InputError: if it cannot be read, is longer than the context, or holds a value outside
+                the vocabulary. (`score` reads pieces of any length.)
+        """
+        tokenizer, model = self.checkpoint.tokenizer, self.checkpoint.model
+        tokens = music if isinstance(music, np.ndarray) else tokenizer.encode(_score(music))
+        if len(tokens) > model.context_rows + 1:
+            raise InputError(
+                f"the piece has {len(tokens)} rows, and the model reads {model.context_rows + 1}; "
+                "give the tokens of a part of it"
+            )
+        check_tokens(torch.from_numpy(tokens[None]), model.config)
+        columns = structure(tokens, tokenizer.vocabulary, length_of(tokens, tokenizer.vocabulary))
+        device = model.embedding.weight.device
+        batch = [torch.from_numpy(each[None]).to(device) for each in (tokens, columns)]
+        with torch.inference_mode():
+            return tuple([logits[0] for logits in model(*batch)])
+
+    def score(
+        self, music: str | os.PathLike[str] | Score, *, labels: bool = False, length: bool = False
+    ) -> NoteBits:
+        """The bits that the model needs for each note and field of a piece of any length.
+
+            model.score("song.mid").table.to_pandas()
+
+        Args:
+            music: a path or a score.
+            labels: whether the model is told the piece's labels, or only its meter.
+            length: whether it is told the piece's length.
+
+        Raises:
+            InputError: if it cannot be read or has no notes.
+        """
+        from musenet.evaluation.likelihood import Conditions
+        from musenet.evaluation.note_bits import note_bits
+
+        score, checkpoint = _score(music), self.checkpoint
+        said = checkpoint.tokenizer.labels(score)
+        known = Conditions(labels=labels, length=length)
+        return note_bits(checkpoint.model, checkpoint.tokenizer, score, said, known)
 
 
 def load(
@@ -285,6 +349,10 @@ def _played(continuation: Continuation) -> Iterator[Note]:
             variation = continuation.options.variations[note["track"]]
             pitch, velocity = int(note["pitch"]), int(note["velocity"])
             yield Note(variation, begin, end - begin, pitch, velocity, int(note["program"]))
+
+
+def _score(music: str | os.PathLike[str] | Score) -> Score:
+    return music if isinstance(music, Score) else read(music)
 
 
 def _prompt(given: AnyPrompt, options: GenerateOptions) -> Prompt | None:

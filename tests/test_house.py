@@ -189,6 +189,7 @@ ACROSS = {
     "tests/musenet/studio/test_browser.py",  # the page
     "tests/test_docs.py",
     "tests/test_house.py",
+    "tests/test_library.py",
     "tests/test_packaging.py",
     "tests/test_security.py",
     "tests/tokenizer/midi/test_mido.py",  # reading and writing together

@@ -59,7 +59,7 @@ class Saves(Protocol):
         """Write to `path`."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoint:
     """A model, its tokenizer and how it was trained.
 
@@ -78,6 +78,10 @@ class Checkpoint:
     training: dict[str, Any]
     hash: str
     folder: Path
+
+    def __repr__(self) -> str:
+        parameters = sum(p.numel() for p in self.model.parameters())
+        return f"<Checkpoint {self.folder.name} ({self.hash}): {parameters / 1e6:.2f} M parameters>"
 
 
 def save_checkpoint(

@@ -12,6 +12,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tokenizer.encoding.structure import COLUMNS
+from tokenizer.encoding.vocabulary import FIELDS
+from tokenizer.errors import InputError
+
+from .config import ModelConfig
+
 
 class SummedEmbedding(nn.Module):
     """The sum over columns of an embedding of each column's value.
@@ -67,3 +73,44 @@ class SummedEmbedding(nn.Module):
         """The embedding of one column's values [...] alone, [..., width]."""
         start = sum(self.sizes[:column])
         return F.embedding(values, self.weight[start : start + self.sizes[column]])
+
+
+def check_tokens(tokens_BTF: Tensor, config: ModelConfig) -> None:
+    """Refuse rows that a model has no embeddings for.
+
+    Raises:
+        InputError: for a shape that does not fit, or a value outside its field.
+    """
+    fields, shape = len(config.field_sizes), tuple(tokens_BTF.shape)
+    if tokens_BTF.ndim != 3 or shape[2] != fields or shape[1] < 2:
+        raise InputError(f"tokens have the shape (B, T, {fields}) with T ≥ 2, not {shape}")
+    names = FIELDS if fields == len(FIELDS) else tuple(map(str, range(fields)))
+    _check_values("field", tokens_BTF, names, config.field_sizes)
+
+
+def check_structure(structure_BTS: Tensor, tokens_BTF: Tensor, config: ModelConfig) -> None:
+    """Refuse structure that a model has no embeddings for, or that is not of the tokens.
+
+    Raises:
+        InputError: for a shape that does not fit, or a value outside its feature.
+    """
+    features, shape = len(config.structure_sizes), tuple(tokens_BTF.shape)
+    columns = features + (config.positions == "rotary_time")
+    if structure_BTS.shape[:2] != shape[:2] or structure_BTS.shape[2] < columns:
+        raise InputError(
+            f"structure has the shape ({shape[0]}, {shape[1]}, S) with S ≥ {columns}, "
+            f"not {tuple(structure_BTS.shape)}"
+        )
+    _check_values("structure", structure_BTS[..., :features], COLUMNS, config.structure_sizes)
+
+
+def _check_values(
+    kind: str, values_BTC: Tensor, names: Sequence[str], sizes: Sequence[int]
+) -> None:
+    outside = (values_BTC < 0) | (values_BTC >= torch.tensor(sizes, device=values_BTC.device))
+    if outside.any():
+        sequence, row, column = outside.nonzero()[0].tolist()
+        raise InputError(
+            f"{kind} {names[column]} of row {row} of sequence {sequence} is "
+            f"{int(values_BTC[sequence, row, column])}; it must be 0 to {sizes[column] - 1}"
+        )

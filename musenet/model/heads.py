@@ -15,7 +15,7 @@ A head has two methods: `nll` for training and `sample` for generation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 import torch
@@ -46,6 +46,11 @@ class Head(Protocol):
     """
 
     interleaving: Interleaving
+
+    def each_logits(
+        self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor
+    ) -> Iterator[Tensor]:
+        """Logits [B, T, V] of each field in turn, where all before it are as in the targets."""
 
     def nll(self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
         """Negative log-likelihood of each field in nats, [B, T, F] in fp32, unmasked."""
@@ -91,17 +96,19 @@ class CascadeHead(nn.Module):
         Returns:
             [B, T, F] in fp32.
         """
+        each = self.each_logits(hidden_BTD, targets_BTF, structure_BTS)
+        return _nll(each, targets_BTF, structure_BTS, self.end_value)
+
+    def each_logits(
+        self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor
+    ) -> Iterator[Tensor]:
+        """Logits [B, T, V] of each field in turn, given the targets' fields before it."""
         state = hidden_BTD
-        losses = []
         for field in range(len(self.out)):
             if field > 0:
                 known = structure_BTS if field == 1 else None
                 state = self.advance(state, field, targets_BTF[..., field - 1], known)
-            logits = self.logits(state, field)
-            losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
-            if field == 0 and self.end_value:
-                losses[0] = _wait_nll(losses[0], logits, targets_BTF, structure_BTS, self.end_value)
-        return torch.stack(losses, -1)
+            yield self.logits(state, field)
 
     def sample(self, hidden_BD: Tensor, choose: ChooseTensor, peek: PeekTensor) -> Tensor:
         """Choose the next row of each sequence, field by field.
@@ -180,15 +187,20 @@ class FieldsHead(nn.Module):
         Returns:
             [B, T, F] in fp32.
         """
+        each = self.each_logits(hidden_BSD, targets_BTF, structure_BTS)
+        return _nll(each, targets_BTF, structure_BTS, self.end_value)
+
+    def each_logits(
+        self,
+        hidden_BSD: Tensor,
+        targets_BTF: Tensor,
+        structure_BTS: Tensor,  # noqa: ARG002 (one interface for all heads)
+    ) -> Iterator[Tensor]:
+        """Logits [B, T, V] of each field in turn, from the state of the step before it."""
         before = self.interleaving.steps_of(targets_BTF.shape[1] + 1)[1:] - 1
-        losses = []
         for field in range(len(self.out)):
             steps = torch.from_numpy(before[:, field]).to(hidden_BSD.device)
-            logits = self.logits(hidden_BSD.index_select(1, steps), field)
-            losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
-            if field == 0 and self.end_value:
-                losses[0] = _wait_nll(losses[0], logits, targets_BTF, structure_BTS, self.end_value)
-        return torch.stack(losses, -1)
+            yield self.logits(hidden_BSD.index_select(1, steps), field)
 
     def sample(
         self,
@@ -227,6 +239,18 @@ def build_head(config: ModelConfig) -> CascadeHead | FieldsHead:
         one = len(config.field_sizes) == 1
         return FieldsHead(config, "parallel") if one else CascadeHead(config)
     return FieldsHead(config, config.head)
+
+
+def _nll(
+    each_logits: Iterable[Tensor], targets_BTF: Tensor, structure_BTS: Tensor, end: int
+) -> Tensor:
+    """Negative log-likelihood [B, T, F] of the targets; field 0 pays for given rows by survival."""
+    losses = []
+    for field, logits in enumerate(each_logits):
+        losses.append(negative_log_likelihood(logits, targets_BTF[..., field]))
+        if field == 0 and end:
+            losses[0] = _wait_nll(losses[0], logits, targets_BTF, structure_BTS, end)
+    return torch.stack(losses, -1)
 
 
 def survival_nll(logits: Tensor, values: Tensor, end: int) -> Tensor:

@@ -24,7 +24,7 @@ from tokenizer.errors import InputError, unknown
 from . import positions, recompute
 from .blocks import Block, Norm, Pass
 from .config import ModelConfig
-from .embeddings import SummedEmbedding
+from .embeddings import SummedEmbedding, check_structure, check_tokens
 from .fused_ops import rms_norm
 from .heads import Critic, build_head
 
@@ -124,16 +124,49 @@ class Transformer(nn.Module):
         other._modules = {**self._modules, "embedding": self.embedding.with_blends(rows)}
         return other
 
+    def forward(self, tokens_BTF: Tensor, structure_BTS: Tensor) -> tuple[Tensor, ...]:
+        """Logits of every field of rows 1…, given the rows and the fields before it.
+
+            logits = model(tokens, structure)
+            loss = F.cross_entropy(logits[PITCH].transpose(1, 2), tokens[:, 1:, PITCH])
+
+        Row t of the logits is about row t + 1 of the tokens (teacher forcing): what it was
+        computed from is rows 0 … t, and of row t + 1 the fields before; for a `parallel` head no
+        field of it, for `delay` and `flatten` what `codebook_patterns` puts before it.
+
+        Args:
+            tokens_BTF: rows, any integers.
+            structure_BTS: their structure (`tokenizer.structure`), any integers.
+
+        Returns:
+            For each field [B, T − 1, V], fp32, V its number of values.
+
+        Raises:
+            InputError: for a value outside the vocabulary, with its field, row and sequence, for
+                shapes that do not fit, or more rows than the context and one.
+        """
+        tokens, structure = tokens_BTF.long(), structure_BTS.long()
+        if not torch.compiler.is_compiling():
+            check_tokens(tokens, self.config)
+            check_structure(structure, tokens, self.config)
+        hidden = self._hidden(tokens, structure)
+        each = self.head.each_logits(hidden, tokens[:, 1:], structure[:, 1:])
+        return tuple([logits.to(wide(logits.dtype)) for logits in each])
+
     def nll(self, tokens_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
         """Negative log-likelihood of rows 1… given the rows before, [B, T − 1, F] nats, fp32."""
+        hidden = self._hidden(tokens_BTF, structure_BTS)
+        return self.head.nll(hidden, tokens_BTF[:, 1:], structure_BTS[:, 1:])
+
+    def _hidden(self, tokens_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
+        """The trunk's state before each row 1…, or with an interleaved head before each step."""
         order = self.head.interleaving
         steps, step_structure = tokens_BTF, structure_BTS
         if order.name != "parallel":
             rows = torch.from_numpy(order.rows_begun(tokens_BTF.shape[1]))
             steps = order.build(tokens_BTF)
             step_structure = structure_BTS.index_select(1, rows.to(structure_BTS.device))
-        hidden = self.trunk(steps[:, :-1], step_structure[:, :-1])
-        return self.head.nll(hidden, tokens_BTF[:, 1:], structure_BTS[:, 1:])
+        return self.trunk(steps[:, :-1], step_structure[:, :-1])
 
     def new_cache(self, batch: int, length: int | None = None) -> Cache:
         """An empty cache for `batch` sequences of up to `length` positions (default: context).

@@ -69,7 +69,7 @@ def longest_notes(grid: Grid) -> Steps:
     return longest
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MuseNetTokenizer(JsonTokenizer):
     """MuseNet's encoding, with the interface of `Tokenizer`.
 
@@ -101,6 +101,13 @@ class MuseNetTokenizer(JsonTokenizer):
             )
         if len(set(self.styles)) < len(self.styles):
             raise InputError("a style is named twice in a MuseNet tokenizer; name each once")
+
+    def __repr__(self) -> str:
+        return (
+            f"<MuseNetTokenizer {self.encoding}: {self.grid.resolution} steps a "
+            f"{'quarter' if self.grid.is_beat else 'second'}, {SIZE:,} values, "
+            f"{len(self.styles)} styles, pedal {self.pedal}>"
+        )
 
     @property
     def sizes(self) -> tuple[int]:

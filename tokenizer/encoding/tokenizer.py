@@ -50,7 +50,7 @@ _REAL_TIME = prepared("tempos", [(0, DEFAULT_TEMPO)])
 Pedal = Literal["drop", "durations", "events"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tokenizer(JsonTokenizer):
     """The compound encoding.
 
@@ -67,6 +67,10 @@ class Tokenizer(JsonTokenizer):
     vocabulary: Vocabulary
     pedal: Pedal = "drop"
     tempo_changes: bool = False
+
+    def __repr__(self) -> str:
+        kept = f", pedal {self.pedal}" + (", tempo changes" if self.tempo_changes else "")
+        return f"<Tokenizer {self.encoding}: {self.vocabulary.described()}{kept}>"
 
     @classmethod
     def default(cls, *, composers: Iterable[str] = (), styles: Iterable[str] = ()) -> Tokenizer:

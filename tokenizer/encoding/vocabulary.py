@@ -91,12 +91,22 @@ def closed_controls() -> tuple[str, ...]:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Vocabulary:
     """The values of the five fields on a grid, with the controls in the order of their values."""
 
     grid: Grid
     controls: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<Vocabulary: {self.described()}>"
+
+    def described(self) -> str:
+        """The grid, the values of each field and the labels, in a line."""
+        sizes = " · ".join(f"{size:,}" for size in self.sizes)
+        labels = ", ".join(f"{len(self.names(kind))} {kind}s" for kind in ("composer", "style"))
+        unit = "a quarter" if self.grid.is_beat else "a second"
+        return f"{self.grid.resolution} steps {unit}, {sizes} values, {labels}"
 
     @classmethod
     def create(

@@ -333,3 +333,39 @@ def test_a_blended_row_is_a_mixture_of_two_sequences(
         )
         assert torch.equal(model.trunk(tokens, columns), before)
     assert blended.blocks is model.blocks
+
+
+@pytest.mark.parametrize("head", ["cascade", "parallel", "delay"])
+def test_the_logits_of_teacher_forcing_are_what_the_likelihood_is_of(head: str) -> None:
+    model = build(replace(config_of(("dense",), layers=2), head=head))
+    tokens, structure = rows(9)
+    logits = model(tokens, structure)
+    expected = model.nll(tokens, structure)
+    assert [tuple(each.shape) for each in logits] == [(2, 8, size) for size in FIELDS]
+    for field, each in enumerate(logits):
+        loss = torch.nn.functional.cross_entropy(
+            each.transpose(1, 2), tokens[:, 1:, field], reduction="none"
+        )
+        torch.testing.assert_close(loss, expected[..., field])
+    if head == "delay":  # where later rows' first fields stand before a row's last
+        return
+    # its own later fields and all later rows change nothing of a row's logits
+    other = tokens.clone()
+    other[:, 5, 3:] = (other[:, 5, 3:] + 1) % 5
+    other[:, 6:] = 0
+    for each, changed in zip(logits[:4], model(other, structure)[:4], strict=True):
+        torch.testing.assert_close(each[:, :5], changed[:, :5])
+
+
+def test_values_outside_the_vocabulary_are_named() -> None:
+    model = build(config_of(("dense",)))
+    tokens, structure = rows(9)
+    tokens[1, 4, 2] = 8
+    with pytest.raises(InputError, match=r"field pitch of row 4 of sequence 1 is 8; .* 0 to 7"):
+        model(tokens, structure)
+    tokens[1, 4, 2], structure[0, 3, 1] = 0, -1
+    with pytest.raises(InputError, match=r"structure bar of row 3 of sequence 0 is -1; .* 0 to 4"):
+        model(tokens, structure)
+    for wrong in ((tokens[0], structure[0]), (tokens[..., :3], structure), (tokens, tokens)):
+        with pytest.raises(InputError, match=r"the shape \("):
+            model(*wrong)

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenizer.encoding.grid import Grid
+from tokenizer.encoding.musenet import MuseNetTokenizer
+from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import METRONOME, Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.theory import key_name
@@ -107,3 +109,14 @@ def test_a_model_is_asked_for_what_is_not_given() -> None:
     ]
     counted = BEATS.counted(np.array(rows, dtype=np.int16))
     assert counted.sum(axis=1).tolist() == [0, 0, 5, 1, 2, 1, 5, 1, 0]
+
+
+def test_tokenizers_and_vocabularies_print_as_one_line() -> None:
+    vocabulary = Vocabulary.create(Grid.beats(), composers=["bach"], styles=["waltz", "rock"])
+    line = repr(vocabulary)
+    assert line.startswith("<Vocabulary: 24 steps a quarter, ")
+    assert line.endswith(" · 130 · 129 · 170 · 33 values, 1 composers, 2 styles>")
+    kept = repr(Tokenizer(vocabulary, "durations", True))
+    assert kept.startswith("<Tokenizer compound: 24 steps a quarter, ")
+    assert kept.endswith("pedal durations, tempo changes>")
+    assert repr(MuseNetTokenizer()).startswith("<MuseNetTokenizer musenet: 100 steps a second")
