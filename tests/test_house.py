@@ -56,7 +56,9 @@ ROOMS = {
 
 MOST_LINES = 400
 MOST_FILES = {
+    "musenet/decoding": 14,
     "musenet/evaluation": 17,
+    "musenet/model": 15,
     "musenet/sampling": 17,
     "musenet/studio": 17,
     "musenet/training": 20,
@@ -179,6 +181,15 @@ def test_the_command_line_and_the_package_load_nothing_heavy() -> None:
     heavy = {"torch", "xformers", "matplotlib", "pretty_midi", "miditoolkit"}
     assert not loaded_by("import musenet.cli.main") & heavy
     assert "xformers" not in loaded_by("import musenet.model.transformer")
+
+
+def test_music_is_generated_without_pytorch(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    run = (
+        "import sys; sys.argv = ['musenet', 'generate', 'examples/prompts/folk.mid', '--bars', '1',"
+        f" '--out', {str(tmp_path / 'o.mid')!r}]; from musenet.cli.main import main; main()"
+    )
+    assert not loaded_by(run) & {"torch", "matplotlib", "scipy", "pandas", "pyarrow"}
 
 
 ACROSS = {

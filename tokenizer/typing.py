@@ -20,6 +20,7 @@ Steps = npt.NDArray[np.int64]
 """Times in the steps of a grid."""
 Mask = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
+Float32s = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Integers = npt.NDArray[np.integer]
 """Whole numbers of any width."""

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 1}
+from .patterns import kept
 
 
 class LayerCache:
@@ -122,9 +122,3 @@ class Cache:
     def nbytes(self) -> int:
         """Bytes of all buffers."""
         return sum(layer.keys.nbytes + layer.values.nbytes for layer in self.layers)
-
-
-def kept(pattern: str, row_length: int, length: int) -> int:
-    """Positions that a layer with a pattern stores for a sequence of `length`."""
-    rows = -(-length // row_length)
-    return row_length * KEPT_ROWS.get(pattern, rows)

@@ -24,6 +24,7 @@ import numpy as np
 from tokenizer.typing import Ints, Mask
 
 PATTERNS = ("dense", "row", "column", "previous_row", "local", "strided", "fixed")
+_KEPT_ROWS = {"row": 1, "previous_row": 2, "local": 1}
 
 
 def summary_length(row_length: int) -> int:
@@ -65,6 +66,12 @@ def mask(pattern: str, length: int, row_length: int) -> Mask:
     """`allowed` for every pair of `length` positions, shape (length, length)."""
     positions = np.arange(length)
     return allowed(pattern, positions[:, None], positions[None, :], row_length)
+
+
+def kept(pattern: str, row_length: int, length: int) -> int:
+    """Positions that a layer with a pattern has to store for a sequence of `length`."""
+    rows = -(-length // row_length)
+    return row_length * _KEPT_ROWS.get(pattern, rows)
 
 
 def unreachable(patterns: Sequence[str], row_length: int, context: int) -> str | None:

@@ -22,8 +22,9 @@ from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints
 
-from .decode_step import DecodeStep, is_fixed_shape
-from .decoder import Choose, InFlight, Peek
+from .decode_step import DecodeStep
+from .decoder import Choose, InFlight, Peek, is_fixed_shape
+from .inference import inference
 
 _WARM_UP = 3  # runs before recording, in which libraries allocate their workspaces
 
@@ -35,7 +36,7 @@ def hindrance(model: Transformer) -> str | None:
     if not isinstance(model.head, CascadeHead):
         head = model.config.head
         return f"the graphs engine supports only the cascade head, not {head}; use --engine auto"
-    if not is_fixed_shape(model):
+    if not is_fixed_shape(model.config):
         return "the graphs engine does not support this network; use --engine eager"
     return None
 
@@ -51,10 +52,11 @@ class GraphDecoder:
 
     in_flight = InFlight()
 
+    @inference
     def __init__(self, model: Transformer, batch: int) -> None:
         weight, config, head = model.embedding.weight, model.config, model.head
         rotations = model.rotations(0, config.context, weight)
-        if not (is_fixed_shape(model) and isinstance(head, CascadeHead)) or rotations is None:
+        if not isinstance(head, CascadeHead) or not is_fixed_shape(config) or rotations is None:
             raise InputError("the graphs engine does not support this network; use --engine eager")
         self._model, self._head, self._cache = model, head, model.new_cache(batch)
         with torch.no_grad():
@@ -86,6 +88,7 @@ class GraphDecoder:
         """See `musenet.decoding.decoder.Decoder`."""
         return self._cache.position
 
+    @inference
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.start`."""
         lanes, several = torch.arange(len(self._row)), len(rows_NTF)
@@ -102,6 +105,7 @@ class GraphDecoder:
         sequences = lanes.numpy() % several
         self.advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
+    @inference
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""
         _put(self._row, rows_BF)
@@ -110,6 +114,7 @@ class GraphDecoder:
         self._trunk()
         self._cache.position += 1
 
+    @inference
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `musenet.decoding.decoder.Decoder.sample`."""
         rows = np.zeros((len(self._row), len(self._logits)), np.int64)

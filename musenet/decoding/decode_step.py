@@ -16,8 +16,8 @@ from torch import Tensor
 from musenet.attention.cached import attend_one
 from musenet.attention.kv_cache import Cache, LayerCache
 from musenet.model.blocks import Block
-from musenet.model.fused_ops import EPSILON, rms_norm
-from musenet.model.heads import CascadeHead
+from musenet.model.config import EPSILON
+from musenet.model.fused_ops import rms_norm
 from musenet.model.transformer import Transformer
 
 from .prepacked_linear import product
@@ -28,15 +28,11 @@ Attend = Callable[[Tensor, Tensor, Tensor, LayerCache], Tensor]
 _PACKED = 2**28  # total matrix elements, 1 GB: beyond that, memory matters more than time
 
 
-PATTERNS = ("row", "column", "previous_row", "local", "dense")
-"""Attention patterns for which one position reads a single block of the cache."""
-
-
 class DecodeStep:
     """A model prepared for single rows, with its current weights.
 
     Args:
-        model: with RMSNorm, squared ReLU, QK-norm and rotary positions (see `supports`).
+        model: one that `musenet.decoding.decoder.has_decode_step` allows.
     """
 
     def __init__(self, model: Transformer) -> None:
@@ -47,17 +43,6 @@ class DecodeStep:
         gains = [block.fused_gain() for block in blocks]
         self._gains = torch.stack([g for g in gains if g is not None]).detach()[..., None]
         self._model, self._compute = model, compute
-
-    @staticmethod
-    def supports(model: Transformer) -> bool:
-        """Whether `DecodeStep` supports the model."""
-        config = model.config
-        return (
-            config.norm == "rms"
-            and config.activation == "squared_relu"
-            and config.qk_norm
-            and config.positions in ("rotary", "rotary_time")
-        )
 
     def __call__(
         self,
@@ -115,12 +100,3 @@ class _Layer:
 
     def _norm(self, x_BD: Tensor) -> Tensor:
         return F.rms_norm(x_BD, x_BD.shape[1:], eps=EPSILON).to(self._compute)
-
-
-def is_fixed_shape(model: Transformer) -> bool:
-    """Whether a row takes the same operations on the same shapes at every position.
-
-    That requires what `DecodeStep` supports, attention in `PATTERNS`, and the cascade head.
-    """
-    patterns = all(pattern in PATTERNS for pattern in model.config.layer_patterns)
-    return patterns and DecodeStep.supports(model) and isinstance(model.head, CascadeHead)

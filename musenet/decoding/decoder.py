@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from musenet.model.config import ModelConfig
+from musenet.model.stored import is_cascade
 from tokenizer.typing import Integers, Ints, Logits
+
+PATTERNS = ("row", "column", "previous_row", "local", "dense")
+"""Attention patterns for which one position reads a single block of the cache."""
 
 Choose = Callable[[int, Logits, Ints], Ints]
 """choose(field, logits [B, V], rows so far [B, F]) returns the values [B] of the field."""
@@ -53,3 +58,22 @@ class Decoder(Protocol):
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """Sample the next row of each sequence, [B, F], field by field."""
+
+
+def has_decode_step(config: ModelConfig) -> bool:
+    """Whether a row takes few operations: RMSNorm, squared ReLU, QK-norm, rotary positions."""
+    return (
+        config.norm == "rms"
+        and config.activation == "squared_relu"
+        and config.qk_norm
+        and config.positions in ("rotary", "rotary_time")
+    )
+
+
+def is_fixed_shape(config: ModelConfig) -> bool:
+    """Whether a row takes the same operations on the same shapes at every position.
+
+    That requires `has_decode_step`, attention in `PATTERNS`, and the cascade head.
+    """
+    patterns = all(pattern in PATTERNS for pattern in config.layer_patterns)
+    return patterns and has_decode_step(config) and is_cascade(config)

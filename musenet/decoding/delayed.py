@@ -17,7 +17,8 @@ from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints
 
 from .decode_step import DecodeStep
-from .decoder import Choose, InFlight, Peek
+from .decoder import Choose, InFlight, Peek, has_decode_step
+from .inference import inference
 
 
 class DelayedDecoder:
@@ -31,6 +32,7 @@ class DelayedDecoder:
         InputError: for another head.
     """
 
+    @inference
     def __init__(self, model: Transformer, batch: int) -> None:
         if not isinstance(model.head, FieldsHead):
             raise InputError(
@@ -41,7 +43,7 @@ class DelayedDecoder:
         self._batch = batch
         self._device = model.embedding.weight.device
         self._cache = model.new_cache(batch)
-        self._step = DecodeStep(model) if DecodeStep.supports(model) else None
+        self._step = DecodeStep(model) if has_decode_step(model.config) else None
         self._state = torch.empty(0)
         self._rows: list[Ints] = []
         self._columns: list[Integers] = []
@@ -50,6 +52,7 @@ class DelayedDecoder:
         self.position = 0
         self.in_flight = InFlight()
 
+    @inference
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `Decoder.start`."""
         count, length = rows_NTF.shape[:2]
@@ -69,6 +72,7 @@ class DelayedDecoder:
             self._cache.copy_sequence(single, torch.from_numpy(np.flatnonzero(lanes == lane)))
         self._state = torch.cat(states)[torch.from_numpy(lanes).to(self._device)]
 
+    @inference
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `Decoder.advance`; a row other than the sampled one discards what came after it."""
         row, taken = self.position, self.position < len(self._rows)
@@ -81,6 +85,7 @@ class DelayedDecoder:
             self._next_step = self._order.step(row + 1, 0)
         self.position += 1
 
+    @inference
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `Decoder.sample`."""
         row = self.position

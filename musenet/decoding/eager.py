@@ -13,7 +13,8 @@ from musenet.model.transformer import Transformer
 from tokenizer.typing import Integers, Ints
 
 from .decode_step import DecodeStep
-from .decoder import Choose, InFlight, Peek
+from .decoder import Choose, InFlight, Peek, has_decode_step
+from .inference import inference
 
 
 class EagerDecoder:
@@ -26,6 +27,7 @@ class EagerDecoder:
 
     in_flight = InFlight()
 
+    @inference
     def __init__(self, model: Transformer, batch: int) -> None:
         self._model = model
         self._batch = batch
@@ -33,7 +35,7 @@ class EagerDecoder:
         self._copies = np.resize(np.arange(batch), self._lanes)
         self._device = model.embedding.weight.device
         self._cache = model.new_cache(self._lanes)
-        self._step = DecodeStep(model) if DecodeStep.supports(model) else None
+        self._step = DecodeStep(model) if has_decode_step(model.config) else None
         self._state = torch.empty(0)
 
     @property
@@ -41,6 +43,7 @@ class EagerDecoder:
         """See `Decoder`."""
         return self._cache.position
 
+    @inference
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `Decoder.start`."""
         states, several = [], len(rows_NTF)
@@ -53,6 +56,7 @@ class EagerDecoder:
             self._cache.copy_sequence(single, torch.from_numpy(mine))
         self._state = torch.cat(states)[self._copies % several]
 
+    @inference
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `Decoder.advance`."""
         rows, columns = (self._tensor(x[self._copies]) for x in (rows_BF, columns_BS))
@@ -65,6 +69,7 @@ class EagerDecoder:
         self._state = self._step(rows, columns, turn, cache)
         cache.position += 1
 
+    @inference
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `Decoder.sample`."""
 

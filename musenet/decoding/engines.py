@@ -9,20 +9,16 @@ auto     int8 where available, else eager
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from musenet.model.transformer import Transformer
+from musenet.model.stored import AnyModel, StoredModel
 from tokenizer.errors import InputError, unknown
 
-from . import cuda_graphs, int8
+from . import int8
 from .decoder import Decoder
-from .delayed import DelayedDecoder
-from .eager import EagerDecoder
 
 ENGINES = ("auto", "eager", "int8", "graphs")
 
 
-def resolve_engine(engine: str, model: Transformer) -> str:
+def resolve_engine(engine: str, model: AnyModel) -> str:
     """The engine that a name stands for, for a model.
 
     Raises:
@@ -32,7 +28,7 @@ def resolve_engine(engine: str, model: Transformer) -> str:
         raise unknown("engine", engine, ENGINES)
     if engine == "eager":
         return engine
-    reason = cuda_graphs.hindrance(model) if engine == "graphs" else int8.hindrance(model)
+    reason = _graphs_hindrance(model) if engine == "graphs" else int8.hindrance(model)
     if engine == "auto":
         return "int8" if reason is None else "eager"
     if reason is not None:
@@ -40,15 +36,35 @@ def resolve_engine(engine: str, model: Transformer) -> str:
     return engine
 
 
-def make_decoder(model: Transformer, batch: int, engine: str) -> Decoder:
-    """A decoder of `batch` sequences; create and use it with gradients disabled.
+def make_decoder(model: AnyModel, batch: int, engine: str) -> Decoder:
+    """A decoder of `batch` sequences; all but `int8` take PyTorch and a Transformer.
 
     Raises:
         InputError: see `resolve_engine`.
     """
-    made: dict[str, Callable[[Transformer, int], Decoder]] = {
-        "eager": EagerDecoder if model.head.interleaving.name == "parallel" else DelayedDecoder,
-        "int8": int8.Int8Decoder,
-        "graphs": cuda_graphs.GraphDecoder,
-    }
-    return made[resolve_engine(engine, model)](model, batch)
+    engine = resolve_engine(engine, model)
+    if engine == "int8":
+        return int8.Int8Decoder(model, batch)
+    if isinstance(model, StoredModel):
+        from musenet.model.build import build
+
+        model = build(model)
+    if engine == "graphs":
+        from .cuda_graphs import GraphDecoder
+
+        return GraphDecoder(model, batch)
+    if model.head.interleaving.name == "parallel":
+        from .eager import EagerDecoder
+
+        return EagerDecoder(model, batch)
+    from .delayed import DelayedDecoder
+
+    return DelayedDecoder(model, batch)
+
+
+def _graphs_hindrance(model: AnyModel) -> str | None:
+    from . import cuda_graphs
+
+    if isinstance(model, StoredModel):
+        return "the graphs engine needs a CUDA GPU; use --engine auto"
+    return cuda_graphs.hindrance(model)

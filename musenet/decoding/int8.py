@@ -9,22 +9,23 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import torch
 
-from musenet.model.blocks import Block
-from musenet.model.heads import CascadeHead
-from musenet.model.positions import time_rates
-from musenet.model.transformer import Transformer
+from musenet.model.config import ModelConfig
+from musenet.model.stored import AnyModel, StoredModel, is_cascade, parameters_of
 from tokenizer.errors import InputError
-from tokenizer.typing import Array, Integers, Ints
+from tokenizer.typing import Array, Float32s, Integers, Ints
 
-from .decode_step import is_fixed_shape
-from .decoder import Choose, InFlight, Peek
-from .int8_cache import Float32s, LayerKeys, as_value
+from .decoder import Choose, InFlight, Peek, is_fixed_shape
+from .int8_cache import LayerKeys, as_value
+from .int8_reader import Reader
+from .int8_turns import Turns, head_scales
+
+if TYPE_CHECKING:
+    from . import int8_graph
 
 
 def missing() -> str | None:
@@ -34,14 +35,16 @@ def missing() -> str | None:
     return "the int8 engine needs onnx and onnxruntime: pip install onnx onnxruntime"
 
 
-def hindrance(model: Transformer) -> str | None:
+def hindrance(model: AnyModel) -> str | None:
     """Why a model cannot be decoded here with int8 weights, or None if it can."""
-    if model.embedding.weight.device.type != "cpu":
+    if not isinstance(model, StoredModel) and model.embedding.weight.device.type != "cpu":
         return "the int8 engine runs only on CPUs; use --engine eager"
-    if not isinstance(model.head, CascadeHead):
-        head = model.config.head
-        return f"the int8 engine supports only the cascade head, not {head}; use --engine auto"
-    if not is_fixed_shape(model):
+    config = model.config
+    if not is_cascade(config):
+        return (
+            f"the int8 engine supports only the cascade head, not {config.head}; use --engine auto"
+        )
+    if not is_fixed_shape(config):
         return "the int8 engine does not support this network; use --engine eager"
     return missing()
 
@@ -51,28 +54,25 @@ class Int8Decoder:
 
     in_flight = InFlight()
 
-    def __init__(self, model: Transformer, batch: int) -> None:
+    def __init__(self, model: AnyModel, batch: int) -> None:
         reason = hindrance(model)
         if reason is not None:
             raise InputError(reason)
-        self._model = model
+        self._config = config = model.config
         self._batch = batch
         self.position = 0
-        blocks = [block for block in model.blocks if isinstance(block, Block)]
-        context = model.config.context
-        self._layers = [LayerKeys(block, batch, context) for block in blocks]
-        self._graphs = _prepared(model)
+        self._layers = [LayerKeys(config, pattern, batch) for pattern in config.layer_patterns]
+        self._prepared = _prepared(model)
         self._feed()
 
     def _feed(self) -> None:
         """Bind every array that the graphs read and write."""
-        model, batch = self._model, self._batch
-        config = model.config
+        config, batch, graphs = self._config, self._batch, self._prepared.graphs
         width, layers = config.width, self._layers
         self._features = len(config.structure_sizes)
         columns = len(config.field_sizes) + self._features
-        self._turns = _Turns(model, batch)
-        self._offsets = model.embedding.offsets.numpy()
+        self._turns = Turns(config, self._prepared.scales, batch)
+        self._offsets = offsets((*config.field_sizes, *config.structure_sizes))
         self._values = np.zeros((batch, columns), np.int64)
         zeros = {"middle": np.full(batch, 128, np.uint8), "bottom": np.zeros(batch, np.uint8)}
         self._masked = {keys.pattern: keys for keys in layers if keys.mask}
@@ -82,7 +82,7 @@ class Int8Decoder:
         self._logits = [np.zeros((batch, size), np.float32) for size in config.field_sizes]
         states = [np.zeros((batch, width), np.float32) for _ in config.field_sizes]
         self._trunk = _Bound(
-            self._graphs[0],
+            graphs[0],
             {
                 "values": self._values,
                 **self._turns.inputs,
@@ -97,10 +97,11 @@ class Int8Decoder:
         self._fields = [
             _Bound(graph, {"state": states[i], "values": given, **zeros}, (states[i + 1], logits))
             for i, (graph, given, logits) in enumerate(
-                zip(self._graphs[1:], self._given, self._logits[1:], strict=True)
+                zip(graphs[1:], self._given, self._logits[1:], strict=True)
             )
         ]
-        self._known = config.field_sizes[0] + _cascade(model).structure.offsets.numpy()
+        known = config.structure_sizes[: config.known_columns]
+        self._known = config.field_sizes[0] + offsets(known)
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.start`."""
@@ -115,12 +116,11 @@ class Int8Decoder:
         self.advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
     def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: slice) -> None:
-        """Run the model on the first rows in one pass, and copy its cache."""
-        single = self._model.new_cache(1, self._model.config.context)
-        rows, columns = (torch.from_numpy(x[None].astype(np.int64)) for x in (rows_TF, columns_TS))
-        self._model.trunk(rows, columns, single)
-        for keys, layer in zip(self._layers, single.layers, strict=True):
-            keys.fill(layer, lanes)
+        """Read the first rows of some sequences, which are the same for all of them."""
+        values = np.concatenate([rows_TF, columns_TS[:, : self._features]], axis=1) + self._offsets
+        read = self._prepared.reader.read(values, columns_TS[:, -1:])
+        for keys, (k_GTC, v_GTC) in zip(self._layers, read, strict=True):
+            keys.fill(k_GTC, v_GTC, lanes)
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""
@@ -161,59 +161,6 @@ class Int8Decoder:
         return rows
 
 
-class _Turns:
-    """What turns the heads of each layer: their rotations times the gain and scale of queries.
-
-    Attributes:
-        inputs: the graph's inputs, which `turn` fills.
-    """
-
-    def __init__(self, model: Transformer, batch: int) -> None:
-        config = model.config
-        rotation = model.rotations(0, config.context, model.embedding.weight)
-        if rotation is None:
-            raise InputError("the int8 engine does not support learned positions; use eager")
-        self._cosine = np.ascontiguousarray(rotation.numpy().real)
-        self._sine = np.ascontiguousarray(rotation.numpy().imag)
-        self._rates = None
-        if config.positions == "rotary_time":
-            rates = time_rates(config.head_width // 2, config.steps_per_quarter)
-            self._rates = rates.numpy()
-        heads = config.heads + config.groups
-        self._timed = (
-            slice(config.heads // 2, config.heads),
-            slice(config.heads + config.groups // 2, heads),
-        )
-        self._scales = np.stack([_head_scales(b) for b in model.blocks if isinstance(b, Block)])
-        self._turn = np.zeros((2, batch, heads, config.head_width // 2), np.float32)
-        self._scaled = np.zeros((len(self._scales), *self._turn.shape), np.float32)
-        self.inputs: dict[str, Array] = {"turned_by": np.arange(batch * heads).reshape(batch, -1)}
-        for layer, pair in enumerate(self._scaled):
-            for name, table in zip(("cosine", "sine"), pair, strict=True):
-                self.inputs[f"{name}{layer}"] = table.reshape(batch * heads, -1)
-
-    def turn(self, position: int, time_BT: Integers) -> None:
-        """Fill the inputs for a row at a position and, in the first column, at a time."""
-        cosine, sine = self._turn
-        cosine[:], sine[:] = self._cosine[position], self._sine[position]
-        if self._rates is not None:
-            angles = time_BT[:, :1] * self._rates
-            by_time = np.cos(angles)[:, None], np.sin(angles)[:, None]
-            for heads in self._timed:
-                cosine[:, heads], sine[:, heads] = by_time
-        np.multiply(self._turn, self._scales[:, None, None, :, None], out=self._scaled)
-
-
-def _head_scales(block: Block) -> Float32s:
-    """The gain of each query head over √C, and 1 for the key heads, [H + G]."""
-    gain = block.fused_gain()
-    scales = np.ones(block.heads + block.groups, np.float32)
-    if gain is not None:
-        scales[:] = gain.detach().float().numpy()
-    scales[: block.heads] *= block.channels**-0.5
-    return scales
-
-
 class _Bound:
     """A graph with the arrays that it reads from and writes to, in place."""
 
@@ -238,22 +185,50 @@ class _Bound:
         self._session.run_with_iobinding(self._binding)
 
 
-_READY: WeakKeyDictionary[Transformer, tuple[tuple[int, ...], list[Any]]] = WeakKeyDictionary()
-"""Sessions by model, with the versions of the weights that they were built from."""
+class _Prepared(NamedTuple):
+    """A model ready to be decoded.
+
+    Attributes:
+        graphs: sessions of the trunk, and of each further field.
+        reader: of first rows.
+        scales: see `int8_turns.head_scales`.
+    """
+
+    graphs: list[Any]
+    reader: Reader
+    scales: Float32s
 
 
-def _prepared(model: Transformer) -> list[Any]:
-    """Sessions for a model's trunk and fields, rebuilt only when its weights change."""
+_READY: WeakKeyDictionary[AnyModel, tuple[tuple[int, ...], _Prepared]] = WeakKeyDictionary()
+"""What was prepared by model, with the versions of the weights that it was made from."""
+
+
+def _prepared(model: AnyModel) -> _Prepared:
+    """A model's sessions, made anew only when its weights change."""
     now = _versions(model)
-    made, sessions = _READY.get(model, ((), []))
-    if made != now:
-        sessions = [_session(graph) for graph in _graphs(model)]
-        _READY[model] = now, sessions
-    return sessions
+    if model not in _READY or _READY[model][0] != now:
+        _READY[model] = now, _prepare(model.config, parameters_of(model))
+    return _READY[model][1]
 
 
-def _versions(model: Transformer) -> tuple[int, ...]:
-    """Numbers that change when the model's parameters do."""
+def _prepare(config: ModelConfig, parameters: int8_graph.Parameters) -> _Prepared:
+    from . import int8_graph
+
+    largest = largest_weight()
+    fields = range(1, len(config.field_sizes))
+    graphs = [
+        int8_graph.trunk(config, parameters, largest),
+        *(int8_graph.head_field(config, parameters, field, largest) for field in fields),
+    ]
+    scales = head_scales(config, parameters)
+    reader = session(int8_graph.reader(config, parameters, largest))
+    return _Prepared([session(graph) for graph in graphs], Reader(reader, config, scales), scales)
+
+
+def _versions(model: AnyModel) -> tuple[int, ...]:
+    """Numbers that change when the model's parameters do; those of a stored model never do."""
+    if isinstance(model, StoredModel):
+        return ()
     # Tensors made in inference mode cannot be changed outside it, and count no versions.
     return tuple(
         number
@@ -262,24 +237,13 @@ def _versions(model: Transformer) -> tuple[int, ...]:
     )
 
 
-def _cascade(model: Transformer) -> CascadeHead:
-    if not isinstance(model.head, CascadeHead):
-        raise InputError("the int8 engine supports only the cascade head; use --engine eager")
-    return model.head
+def offsets(sizes: Sequence[int]) -> Ints:
+    """Where the values of each column begin in one table of all."""
+    return np.cumsum([0, *sizes])[:-1]
 
 
-def _graphs(model: Transformer) -> list[bytes]:
-    from . import int8_graph
-
-    largest = largest_weight()
-    fields = range(1, len(model.config.field_sizes))
-    return [
-        int8_graph.trunk(model, largest),
-        *(int8_graph.head_field(_cascade(model), field, largest) for field in fields),
-    ]
-
-
-def _session(graph: bytes) -> Any:
+def session(graph: bytes) -> Any:
+    """A graph, ready to run on one thread."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -295,7 +259,7 @@ def largest_weight() -> int:
     from . import int8_graph
 
     rows, weights = np.full((1, 64), 255, np.uint8), np.full((64, 64), 127, np.int8)
-    session = _session(int8_graph.integer_product(weights))
-    (sums,) = session.run(None, {"rows": rows})
+    product = session(int8_graph.integer_product(weights))
+    (sums,) = product.run(None, {"rows": rows})
     exact = np.array_equal(sums, rows.astype(np.int32) @ weights.astype(np.int32))
     return 127 if exact else 63

@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from musenet.attention.kv_cache import LayerCache, kept
-from musenet.model.blocks import Block
-from tokenizer.typing import Array
-
-Float32s = npt.NDArray[np.float32]
+from musenet.attention.patterns import kept
+from musenet.model.config import ModelConfig
+from tokenizer.typing import Array, Float32s
 
 _GROWTH = 256  # positions by which the buffer of a dense layer grows
 
@@ -39,13 +36,13 @@ class LayerKeys:
         is_new: whether S has changed since this was last set to False.
     """
 
-    def __init__(self, block: Block, batch: int, context: int) -> None:
-        self.pattern, self._length = block.pattern, block.row_length
-        self.largest = capacity(block.pattern, block.row_length, context)
-        self.mask = self.pattern != "previous_row"
-        count = {"column": self._length, "previous_row": 2}.get(self.pattern, 1)
-        self._shape = (count, batch, block.groups)
-        self._channels = block.channels
+    def __init__(self, config: ModelConfig, pattern: str, batch: int) -> None:
+        self.pattern, self._length = pattern, config.row_length
+        self.largest = capacity(pattern, config.row_length, config.context)
+        self.mask = pattern != "previous_row"
+        count = {"column": self._length, "previous_row": 2}.get(pattern, 1)
+        self._shape = (count, batch, config.groups)
+        self._channels = config.head_width
         self._allocate(1)
 
     def _allocate(self, positions: int) -> None:
@@ -66,17 +63,13 @@ class LayerKeys:
         """Clear all slots to zero, with room for some positions."""
         self._allocate(positions)
 
-    def fill(self, layer: LayerCache, lanes: slice) -> None:
-        """Copy the only sequence of a cache."""
-        keys, values = (x[0].float().numpy() for x in (layer.keys, layer.values))
-        if self.pattern == "column":  # [L, G, S, C]
-            self._keys[:, lanes] = keys[:, None]
-            self._values[:, lanes] = values[:, None]
-            return
-        for slot in range(len(self._keys)):
-            part = slice(slot * self.capacity, (slot + 1) * self.capacity)
-            self._keys[slot, lanes] = keys[:, part]
-            self._values[slot, lanes] = values[:, part]
+    def fill(self, k_GTC: Float32s, v_GTC: Float32s, lanes: slice) -> None:
+        """Write the keys and values of the first positions of some sequences."""
+        slots, places = self._slots_of(np.arange(k_GTC.shape[1]))
+        for new_GTC, kept_here in ((k_GTC, self._keys), (v_GTC, self._values)):
+            for lane in range(kept_here.shape[1])[lanes]:
+                # Of positions that share a place, the last one stays.
+                kept_here[slots, lane, :, places] = new_GTC.transpose(1, 0, 2)
 
     def read(self, position: int) -> Slot | None:
         """The slot that a position reads, or None if it is that of the position before."""
@@ -101,14 +94,18 @@ class LayerKeys:
 
     def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
         """Write the keys and values of a position."""
-        row, column = divmod(position, self._length)
-        slot, place = 0, position % self.capacity
-        if self.pattern == "column":
-            slot, place = column, row
-        elif self.pattern == "previous_row":
-            slot, place = row % 2, column
+        slot, place = self._slots_of(position)
         self._keys[slot, :, :, place] = k_BGC
         self._values[slot, :, :, place] = v_BGC
+
+    def _slots_of(self, position: Any) -> tuple[Any, Any]:
+        """The slot that a position is written to and the place there, of one or of an array."""
+        row, column = divmod(position, self._length)
+        if self.pattern == "column":
+            return column, row
+        if self.pattern == "previous_row":
+            return row % 2, column
+        return position * 0, position % self.capacity
 
     def hide(self, seen_S: Float32s, position: int) -> None:
         """Write −∞ for the entries of the slot that are not filled yet, or no longer seen."""

@@ -19,7 +19,7 @@ from musenet.export.change_notes import repitched, retimed
 from musenet.export.recipe_event import recipe_event
 from musenet.export.replace_notes import replaced
 from musenet.generation.chords import knows_chords
-from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, with_blends
+from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, sampled_model
 from musenet.generation.request import Request
 from musenet.generation.shared_options import NATURAL
 from musenet.model.checkpoint import Checkpoint
@@ -100,7 +100,7 @@ class Fill(Request):
         if not piece.hearing.parts and options.hear_as != {}:
             piece = piece.as_heard(options.hear_as or {})
         drums = bool((piece.score.notes["program"] == DRUMS).any())
-        engine = resolve_engine(options.engine, checkpoint.model)
+        engine = resolve_engine(options.engine, checkpoint.network)
         chords = options.keep_chords is None and knows_chords(tokenizer.vocabulary)
         chords = chords and bool(chords_of_song(piece).numbers.any())
         self.options = options = options.completed(engine, drums=drums, chords=chords)
@@ -109,7 +109,7 @@ class Fill(Request):
         self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
         self._clock = GridClock(piece.score, tokenizer.vocabulary.grid)
-        model = with_blends(checkpoint.model, options, tokenizer.vocabulary)
+        model = sampled_model(checkpoint, options)
         self._sampler = Sampler(model, tokenizer.vocabulary, self._config())
         self._sampled: list[SampledRows] = []
 

@@ -9,7 +9,7 @@ import numpy as np
 from musenet.decoding.engines import resolve_engine
 from musenet.export.parts import free_channels
 from musenet.model.checkpoint import Checkpoint
-from musenet.model.transformer import Transformer
+from musenet.model.stored import AnyModel
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
@@ -45,7 +45,7 @@ def completed(
     )
     return replace(
         options.completed(fresh=prompt is None, drums=drums, chords=chords),
-        engine=resolve_engine(options.engine, checkpoint.model),
+        engine=resolve_engine(options.engine, checkpoint.network),
     )
 
 
@@ -67,19 +67,25 @@ def asked_labels(options: SharedOptions) -> tuple[str | None, tuple[str, ...]]:
     return (composers[0] if composers else None), tuple(styles)
 
 
-def with_blends(model: Transformer, options: SharedOptions, vocabulary: Vocabulary) -> Transformer:
-    """The model, in which the label that stands for a blend is embedded as its blend.
+def sampled_model(checkpoint: Checkpoint, options: SharedOptions) -> AnyModel:
+    """What is sampled from: the model, with labels that stand for blends embedded as these.
 
     The model was trained on mixtures of embeddings (mixup), and one row in the prefix costs
     nothing. To mix the predictions with each label instead would take a sequence for each, and
     write now as the one and now as the other.
+
+    Args:
+        checkpoint: with the model.
+        options: the request; its engine is resolved.
     """
+    vocabulary = checkpoint.tokenizer.vocabulary
     rows = {}
     for kind, asked in _blends(options).items():
         for shares in asked:
             values = {vocabulary.known([f"{kind}:{n}"])[0]: share for n, share in shares.items()}
             if len(values) > 1:
                 rows[next(iter(values))] = values
+    model = checkpoint.network if options.engine == "int8" else checkpoint.model
     return model.with_blends(rows) if rows else model
 
 

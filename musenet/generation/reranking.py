@@ -342,7 +342,7 @@ def _critic(
     checkpoint: Checkpoint, continuation: Continuation, results: Sequence[Result]
 ) -> list[float] | None:
     """The critic's log-odds of each result; one without notes gets the lowest."""
-    if checkpoint.model.critic is None:
+    if not checkpoint.config.critic:
         return None
     from musenet.evaluation.critic import log_odds
 

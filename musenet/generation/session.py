@@ -36,7 +36,7 @@ from tokenizer.typing import Notes, Tokens
 
 from .adherence import Adherence, adherence
 from .chords import chords_for, with_chords, without_chords
-from .conditions import blank_prompt, check_names, completed, constraints, labels, with_blends
+from .conditions import blank_prompt, check_names, completed, constraints, labels, sampled_model
 from .options import GenerateOptions
 from .parse import composers
 from .prompt import Prompt
@@ -133,7 +133,7 @@ class Continuation(Request):
         self._chords = chords_for(options, self.prompt, last, self._tokenizer.vocabulary)
         self._config = self._sampler_config()
         vocabulary = self._tokenizer.vocabulary
-        model = with_blends(checkpoint.model, options, vocabulary)
+        model = sampled_model(checkpoint, options)
         self._sampler = (
             EndingSampler(model, vocabulary, self._config, self._ending_score)
             if options.ending
@@ -163,7 +163,7 @@ class Continuation(Request):
     @property
     def beyond_context(self) -> int:
         """How many of the prompt's first notes do not fit into the model's context."""
-        context = self._checkpoint.model.context_rows
+        context = self._checkpoint.network.context_rows
         early = self._config.prompt[: len(self._config.prompt) - kept_rows(self._config, context)]
         return int(self._tokenizer.vocabulary.is_note(early).sum())
 

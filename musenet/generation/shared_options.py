@@ -266,6 +266,7 @@ class SharedOptions:
     min_p: PerField | None
     seed: int
     seed_alone: bool
+    engine: str
     variations: tuple[int, ...]
 
     def check_shared(self) -> None:

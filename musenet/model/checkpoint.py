@@ -11,45 +11,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as tensors_to_bytes
-from torch.overrides import TorchFunctionMode
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenizer import Tokenizer
 from tokenizer.errors import InputError
 from tokenizer.files import replacing_folder
+from tokenizer.typing import Float32s
 
 from .config import ModelConfig, checkpoint_folder
-from .transformer import Transformer
+from .stored import FORMAT, AnyModel, StoredModel, parameter_shapes, parse_parameters
 
-_FORMAT = "musenet-1"
+if TYPE_CHECKING:
+    import torch
+
+    from .transformer import Transformer
+
 _HASH_LENGTH = 12
 _WEIGHTS = "weights_hash"
 _PARTS = ("config.json", "model.safetensors", "tokenizer.json", "training.json")
-
-
-class _Undrawn(TorchFunctionMode):
-    """Skips random initialisation, because the checkpoint's values replace it.
-
-    The meta device would work too, but loads PyTorch's compiler, which takes over a second.
-    """
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        return args[0] if func is torch.Tensor.normal_ else func(*args, **(kwargs or {}))
 
 
 class Saves(Protocol):
@@ -64,7 +49,7 @@ class Checkpoint:
     """A model, its tokenizer and how it was trained.
 
     Attributes:
-        model: in evaluation mode.
+        source: the model as it is stored, or as a Transformer in evaluation mode.
         tokenizer: the tokenizer of its rows.
         config: its configuration.
         training: the training record.
@@ -72,7 +57,7 @@ class Checkpoint:
         folder: its location.
     """
 
-    model: Transformer
+    source: AnyModel
     tokenizer: Tokenizer
     config: ModelConfig
     training: dict[str, Any]
@@ -80,8 +65,22 @@ class Checkpoint:
     folder: Path
 
     def __repr__(self) -> str:
-        parameters = sum(p.numel() for p in self.model.parameters())
+        parameters = sum(math.prod(shape) for shape in parameter_shapes(self.config).values())
         return f"<Checkpoint {self.folder.name} ({self.hash}): {parameters / 1e6:.2f} M parameters>"
+
+    @cached_property
+    def model(self) -> Transformer:
+        """The model in PyTorch, which this imports."""
+        if not isinstance(self.source, StoredModel):
+            return self.source
+        from .build import build
+
+        return build(self.source)
+
+    @property
+    def network(self) -> AnyModel:
+        """The model in PyTorch if that is loaded: its weights may have changed. Else the source."""
+        return self.model if "model" in self.__dict__ else self.source
 
 
 def save_checkpoint(
@@ -107,7 +106,9 @@ def save_checkpoint(
         InputError: if the folder cannot be written.
     """
     target = Path(folder)
-    data = _stored(model)
+    from .build import stored_bytes
+
+    data = stored_bytes(model)
     facts = {**training, _WEIGHTS: _hash(data)}
     with replacing_folder(target) as temporary:
         (temporary / "model.safetensors").write_bytes(data)
@@ -122,7 +123,9 @@ def save_checkpoint(
 
 def hash_of(model: Transformer) -> str:
     """The hash that a checkpoint of this model would have."""
-    return _hash(_stored(model))
+    from .build import stored_bytes
+
+    return _hash(stored_bytes(model))
 
 
 def load_checkpoint(
@@ -145,38 +148,31 @@ def load_checkpoint(
     _check_whole(folder)
     config = ModelConfig.from_json(_read(folder, "config.json").decode(errors="replace"))
     data = _read(folder, "model.safetensors")
-    tensors, training = _tensors(folder, data), _training(folder)
+    parameters, training = _parameters(folder, data), _training(folder)
     if training.pop(_WEIGHTS, _hash(data)) != _hash(data):
         raise InputError(
             f"the weights in {folder} are others than its training.json says; "
             "download the checkpoint again"
         )
-    _check_size(folder, config, sum(tensor.numel() for tensor in tensors.values()))
-    with torch.device(device), _Undrawn():
-        model = Transformer(config, compute)
-    try:
-        model.load_state_dict(tensors)
-    except RuntimeError as error:
+    # Before the shapes of a million layers are listed.
+    fits = config.layers <= len(parameters)
+    if not fits or {n: a.shape for n, a in parameters.items()} != parameter_shapes(config):
         raise InputError(
             f"the weights in {folder} do not match its config.json; download the checkpoint again"
-        ) from error
+        )
+    network: AnyModel = (stored := StoredModel(config, parameters))
+    if device != "cpu" or compute is not None:
+        from .build import build
+
+        network = build(stored, device, compute)
     return Checkpoint(
-        model=model.eval(),
+        source=network,
         tokenizer=Tokenizer.load(folder / "tokenizer.json"),
         config=config,
         training=training,
         hash=_hash(data),
         folder=folder,
     )
-
-
-def _stored(model: Transformer) -> bytes:
-    """A model's parameters as safetensors in bf16."""
-    tensors = {
-        name: tensor.detach().to("cpu", torch.bfloat16).contiguous()
-        for name, tensor in model.state_dict().items()
-    }
-    return tensors_to_bytes(tensors, metadata={"format": _FORMAT})
 
 
 def _check_whole(folder: Path) -> None:
@@ -194,34 +190,17 @@ def _read(folder: Path, name: str) -> bytes:
         raise InputError(f"cannot read {folder / name}: {error.strerror}") from error
 
 
-def _check_size(folder: Path, config: ModelConfig, stored: int) -> None:
-    """Refuse a configuration of more parameters than the file holds, before they are allocated.
-
-    Counted from below: queries and projections of each block, its MLP, and the embeddings.
-    """
-    block = (2 + 2 * config.mlp) * config.width**2
-    embeddings = (sum(config.field_sizes) + sum(config.structure_sizes)) * config.width
-    learned = config.context * config.width if config.positions == "learned" else 0
-    if config.layers * block + embeddings + learned > stored:
-        raise InputError(
-            f"the weights in {folder} do not match its config.json, which is of a larger model; "
-            "download the checkpoint again"
-        )
-
-
-def _tensors(folder: Path, data: bytes) -> dict[str, torch.Tensor]:
-    damaged = f"{folder / 'model.safetensors'} is damaged; download the checkpoint again"
+def _parameters(folder: Path, data: bytes) -> dict[str, Float32s]:
+    file = folder / "model.safetensors"
     try:
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        tensors = load_tensors(data)
-    except (SafetensorError, ValueError, MemoryError, OverflowError, RecursionError) as error:
-        raise InputError(damaged) from error
-    if header.get("__metadata__", {}).get("format") != _FORMAT:
+        parameters, metadata = parse_parameters(data)
+    except ValueError as error:
+        raise InputError(f"{file} is damaged; download the checkpoint again") from error
+    if metadata.get("format") != FORMAT:
         raise InputError(
-            f"{folder / 'model.safetensors'} does not have format {_FORMAT}; "
-            "use the musenet release that wrote it"
+            f"{file} does not have format {FORMAT}; use the musenet release that wrote it"
         )
-    return {name: tensor.float() for name, tensor in tensors.items()}
+    return parameters
 
 
 def _training(folder: Path) -> dict[str, Any]:

@@ -22,6 +22,9 @@ VERSION = 1
 PRETRAINED = Path(__file__).parents[1] / "pretrained"
 MOST = 2**20  # of layers, channels, positions, values
 
+EPSILON = 1e-6
+"""Added to mean squares before their root is taken, in all norms."""
+
 HEADS = ("cascade", "parallel", "delay", "flatten")
 ACTIVATIONS = ("squared_relu", "gelu")
 NORMS = ("rms", "layer")

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
 from musenet.attention.decompose import parts
-from musenet.attention.kv_cache import kept
+from musenet.attention.patterns import kept
 
 from .blocks import Block, Pass
 from .config import ModelConfig

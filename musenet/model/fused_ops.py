@@ -14,8 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from musenet.attention.block_attention import wide
 
-EPSILON = 1e-6
-"""Added to mean squares before their root is taken."""
+from .config import EPSILON
 
 
 def rms_norm(x: Tensor, dtype: torch.dtype) -> Tensor:

@@ -11,28 +11,17 @@ Shape suffixes: B batch, T positions, H query heads, G key-value heads, C channe
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 
-ROTARY_BASE = 10_000.0
-SHORTEST, LONGEST = 0.25, 256.0
-"""Wavelengths of musical time, in quarter notes (or half seconds)."""
+from musenet.attention.rotary_rates import index_rates
 
 
 def index_rotations(start: int, stop: int, pairs: int) -> Tensor:
     """Unit complex numbers `[stop − start, C/2]` of rows by their index, in fp64 precision."""
-    rates = ROTARY_BASE ** -(torch.arange(pairs, dtype=torch.float64) / pairs)
+    rates = torch.from_numpy(index_rates(pairs))
     angles = torch.arange(start, stop, dtype=torch.float64)[:, None] * rates
     return torch.polar(torch.ones_like(angles), angles)
-
-
-def time_rates(pairs: int, steps_per_quarter: int) -> Tensor:
-    """Radians `[C/2]` by which each pair turns in a step of the grid."""
-    octaves = math.log2(LONGEST / SHORTEST) * torch.arange(pairs, dtype=torch.float64)
-    wavelengths = SHORTEST * 2.0 ** (octaves / max(1, pairs - 1))
-    return 2 * math.pi / (wavelengths * steps_per_quarter)
 
 
 def time_rotations(time_BT: Tensor, rates: Tensor, dtype: torch.dtype) -> Tensor:

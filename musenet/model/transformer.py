@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from musenet.attention.block_attention import wide
 from musenet.attention.kv_cache import Cache, LayerCache
+from musenet.attention.rotary_rates import time_rates
 from tokenizer.errors import InputError, unknown
 
 from . import positions, recompute
@@ -219,8 +220,8 @@ class Transformer(nn.Module):
         time_BT = structure_BTS[..., -1]
         if self._time_rates is None or self._time_rates.device != time_BT.device:
             with torch.inference_mode(False):
-                rates = positions.time_rates(config.head_width // 2, config.steps_per_quarter)
-                self._time_rates = rates.to(time_BT.device)
+                rates = time_rates(config.head_width // 2, config.steps_per_quarter)
+                self._time_rates = torch.from_numpy(rates).to(time_BT.device)
         by_time = positions.time_rotations(time_BT, self._time_rates, rotation_TC.dtype)
         return positions.by_head(rotation_TC, by_time, config.heads, config.groups)
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from musenet.model.transformer import Transformer
+from musenet.model.stored import AnyModel
 from tokenizer.encoding.structure import WRITTEN
 from tokenizer.encoding.vocabulary import INSTRUMENT, Vocabulary
 from tokenizer.instruments import DRUMS
@@ -161,7 +161,7 @@ class EndingSampler:
     """
 
     def __init__(
-        self, model: Transformer, vocabulary: Vocabulary, config: SamplerConfig, score: EndingScore
+        self, model: AnyModel, vocabulary: Vocabulary, config: SamplerConfig, score: EndingScore
     ) -> None:
         self._model, self._vocabulary, self._config, self._score = model, vocabulary, config, score
         length = config.until if config.length is None else config.length

@@ -16,12 +16,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.engines import make_decoder
 from musenet.decoding.guided import GuidedDecoder
-from musenet.model.transformer import Transformer
+from musenet.model.stored import AnyModel
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
@@ -112,7 +111,7 @@ def rows_of(sampled: Iterable[SampledRows], index: int) -> Tokens:
 class Sampler:
     """Samples rows from a model; `sample` yields them as they come."""
 
-    def __init__(self, model: Transformer, vocabulary: Vocabulary, config: SamplerConfig) -> None:
+    def __init__(self, model: AnyModel, vocabulary: Vocabulary, config: SamplerConfig) -> None:
         self._model = model
         self._vocabulary = vocabulary
         self._config = config
@@ -169,18 +168,6 @@ class Sampler:
 
     def sample(self) -> Iterator[SampledRows]:
         """Yield row after row until every variation is finished."""
-        # One thread: so few rows gain nothing from two, and how threads split the batch would
-        # decide how sums are rounded.
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            yield from self._sample()
-        finally:
-            torch.set_num_threads(threads)
-
-    @torch.inference_mode()
-    def _sample(self) -> Iterator[SampledRows]:
-        # Created with gradients off, so that single steps take the fast path.
         self._decoder = self._new_decoder()
         rows, columns = self._window.arrays()
         self._decoder.start(rows[:1], columns[:1])  # the same for all

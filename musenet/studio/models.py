@@ -64,9 +64,7 @@ class Weights:
 
         What is wrong with it is said where it is used.
         """
-        import torch
-
         from musenet.decoding.engines import make_decoder
 
-        with contextlib.suppress(InputError), torch.inference_mode():
-            make_decoder(self.load().model, 1, "auto")
+        with contextlib.suppress(InputError):
+            make_decoder(self.load().network, 1, "auto")

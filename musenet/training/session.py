@@ -297,7 +297,7 @@ class Session:
 def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: int) -> None:
     """Generate `SAMPLE_BARS` bars without a prompt: a MIDI file, and its piano roll as PNG."""
     loaded = Checkpoint(
-        model=model,
+        source=model,
         tokenizer=tokenizer,
         config=model.config,
         training={},

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from musenet.attention.kv_cache import LayerCache, kept
-from musenet.attention.patterns import PATTERNS
+from musenet.attention.kv_cache import LayerCache
+from musenet.attention.patterns import PATTERNS, kept
 from musenet.model.config import ModelConfig
 from musenet.model.footprint import cache_bytes
 from musenet.model.transformer import Transformer

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from musenet.decoding import int8, int8_cache
+from musenet.decoding import int8, int8_cache, int8_reader
 from musenet.decoding.cuda_graphs import GraphDecoder
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.eager import EagerDecoder, lanes
 from musenet.decoding.engines import ENGINES, make_decoder, resolve_engine
 from musenet.model.config import ModelConfig, faithful
+from musenet.model.stored import AnyModel, StoredModel, parameters_of
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 from tokenizer.typing import Integers, Ints, Logits
@@ -89,7 +90,7 @@ def logits(made: Decoder, tokens: Ints, structure: Ints, start: int) -> list[Log
 
 @torch.inference_mode()
 def predicted(
-    model: Transformer, engine: str, tokens: Ints, structure: Ints, start: int
+    model: AnyModel, engine: str, tokens: Ints, structure: Ints, start: int
 ) -> list[Logits]:
     return logits(make_decoder(model, len(tokens), engine), tokens, structure, start)
 
@@ -159,6 +160,33 @@ def test_int8_predicts_nearly_what_the_full_pass_does(
     error = found - likelihoods(model, tokens, structure, start)
     assert 0 < np.abs(error).max() < 0.15
     assert np.abs(error).mean() < 0.02
+
+
+@needs_int8
+@NETWORKS
+@pytest.mark.parametrize("start", [9, 37, 60])
+def test_int8_reads_many_rows_at_once_as_it_reads_one_by_one(
+    config: ModelConfig, start: int, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8_reader, "CHUNK", 7)
+    model, (tokens, structure) = opened(config), rows(64, 2)
+    at_once = predicted(model, "int8", tokens, structure, start)
+    one_by_one = predicted(model, "int8", tokens, structure, 1)
+    for many, single in zip(at_once, one_by_one, strict=True):
+        # Sums in another order, which now and then round an activation to another of 255 steps.
+        error = np.abs(many - single[:, start - 1 :])
+        assert np.median(error) < 1e-5
+        assert error.max() < 0.1
+
+
+@needs_int8
+def test_a_stored_model_is_decoded_as_the_module_is(opened: Opened) -> None:
+    model, (tokens, structure) = opened(TIMED_LOCAL), rows(30, 2)
+    stored = StoredModel(TIMED_LOCAL, {n: a.copy() for n, a in parameters_of(model).items()})
+    for engine in ("int8", "eager"):
+        both = [predicted(each, engine, tokens, structure, 8) for each in (model, stored)]
+        for one, other in zip(*both, strict=True):
+            assert np.array_equal(one, other)
 
 
 @needs_int8

@@ -119,7 +119,7 @@ def config(tiny: Checkpoint) -> SamplerConfig:
 def test_labels_guide_whatever_the_head(
     tiny: Checkpoint, config: SamplerConfig, opened: Opened, head: str
 ) -> None:
-    other = replace(tiny, model=opened(replace(tiny.config, head=head)).eval())
+    other = replace(tiny, source=opened(replace(tiny.config, head=head)).eval())
     plain, strong = (sampled(other, replace(config, guidance=g)) for g in (1.0, 3.0))
     assert all(len(rows) for rows in strong)
     assert not all(map(np.array_equal, plain, strong))

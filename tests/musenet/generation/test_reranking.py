@@ -250,7 +250,7 @@ def test_a_critic_is_asked_for_what_has_notes(
         return [100.0 * k for k in range(len(pieces))]
 
     monkeypatch.setattr("musenet.evaluation.critic.log_odds", log_odds)
-    monkeypatch.setattr(tiny.model, "critic", object())
+    tiny = replace(tiny, config=replace(tiny.config, critic=True))
     best, _ = ranked(tiny, continuation, results)[0]
     assert best is results[-1]
     assert "critic" in table(ranked(tiny, continuation, results), 1)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from musenet.attention.rotary_rates import time_rates
 from musenet.model.config import ModelConfig
-from musenet.model.positions import by_head, index_rotations, time_rates, time_rotations
+from musenet.model.positions import by_head, index_rotations, time_rotations
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 
@@ -18,7 +19,7 @@ STEPS = 24
 
 
 def test_by_time_a_pair_turns_once_per_wavelength() -> None:
-    rates = time_rates(8, STEPS)
+    rates = torch.from_numpy(time_rates(8, STEPS))
     wavelengths = [0.25 * 1024 ** (i / 7) for i in range(8)]
     for rate, quarters in zip(rates.tolist(), wavelengths, strict=True):
         assert rate * quarters * STEPS == pytest.approx(2 * math.pi)
@@ -113,7 +114,7 @@ def test_a_layer_is_the_definition_head_by_head(kv_heads: int | None) -> None:
     model.blocks = torch.nn.ModuleList([block])
     heads, groups, width = config.heads, config.groups, config.head_width
     by_row = 10_000.0 ** -(torch.arange(width // 2, dtype=torch.float64) / (width // 2))
-    by_time = time_rates(width // 2, STEPS)
+    by_time = torch.from_numpy(time_rates(width // 2, STEPS))
     with torch.no_grad():
         stream = _norm(model.embedding(tokens, structure[..., :1]))
         query, key, value = (
