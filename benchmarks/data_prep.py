@@ -32,7 +32,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep import Dataset, prepare
+from data_prep import Augmentation, Dataset, Dropout, prepare
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.near_duplicates import groups, near_duplicates
 from data_prep.corpus.split import Shares
@@ -179,7 +179,9 @@ def windows(files: list[Path], folder: Path) -> Iterator[Row]:
     """Tokens per second of random windows with all augmentations."""
     manifest = listed(files, folder / "listed")
     prepare([manifest], folder / "windows", plan=TRAIN_ONLY, run=Run("threads", Limits(1)))
-    dataset = Dataset(folder / "windows", "train", 1024)
+    dataset = Dataset(
+        folder / "windows", "train", 1024, augmentation=Augmentation(), dropout=Dropout()
+    )
     for name in ("first", "later"):
         begun = time.process_time()
         for k in range(60):

@@ -25,7 +25,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.dataset.windows import Dataset
+from data_prep.dataset.augment import Augmentation
+from data_prep.dataset.windows import Dataset, Dropout
 from musenet.model.config import HEADS, ModelConfig
 from musenet.model.likelihood import Batch, field_nats, note_mask
 from musenet.model.transformer import Transformer
@@ -53,7 +54,10 @@ def of_dataset(folder: Path) -> Music:
     """Batches of a dataset folder."""
 
     def draw(split: str) -> Draw:
-        return lambda k, rows: to_batch(Dataset(folder, split, rows).batch(k, BATCH))
+        change, drop = Augmentation(), Dropout()
+        return lambda k, rows: to_batch(
+            Dataset(folder, split, rows, augmentation=change, dropout=drop).batch(k, BATCH)
+        )
 
     sizes = Dataset(folder, "train", 64).tokenizer.vocabulary.sizes
     return Music(draw("train"), draw("validation"), sizes)

@@ -23,7 +23,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.dataset.augment import NO_AUGMENTATION
+from data_prep.dataset.augment import NO_AUGMENTATION, Augmentation
 from data_prep.dataset.pieces import Pieces
 from data_prep.dataset.tasks import Place, Tasks
 from data_prep.dataset.windows import Dataset, Dropout
@@ -82,7 +82,7 @@ def windows(folder: Path, split: str, context: int, tasks: Tasks, seed: int) -> 
         context,
         seed=seed,
         dropout=dropout,
-        augmentation=NO_AUGMENTATION if split != "train" else None,
+        augmentation=NO_AUGMENTATION if split != "train" else Augmentation(),
         tasks=tasks,
         only_holes=split != "train",
         pack=split == "train",

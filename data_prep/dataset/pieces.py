@@ -61,7 +61,7 @@ class Pieces:
 
         if split not in SPLITS:
             raise unknown("split", split, SPLITS)
-        self.folder = Path(folder)
+        self.folder, self._split = Path(folder), split
         index = read_index(self.folder)
         self.tokenizer = Tokenizer.load(self.folder / "tokenizer.json")
         table = piece_table(self.folder, _COLUMNS)
@@ -80,6 +80,10 @@ class Pieces:
         styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
         # A start, a composer, a tempo, a time signature, a key, density and polyphony.
         self._prefix_rows: Ints = 7 + styles.astype(np.int64) + instruments
+
+    def __reduce__(self) -> tuple[type[Pieces], tuple[Path, str]]:
+        """Another process opens the folder anew, instead of copying what is mapped."""
+        return Pieces, (self.folder, self._split)
 
     def __len__(self) -> int:
         return len(self.lengths)

@@ -20,18 +20,20 @@ import numpy as np
 from tokenizer import InputError, Labels, Tokenizer
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.holes import header_mask, predicted
-from tokenizer.encoding.structure import (
-    COLUMNS,
-    ROLE,
-    TIME,
-    length_of,
-    structure,
-)
+from tokenizer.encoding.structure import COLUMNS, ROLE, TIME, length_of, structure
 from tokenizer.encoding.vocabulary import DURATION, FIELDS, WAIT, Vocabulary
 from tokenizer.labels import texture
 from tokenizer.typing import Mask, Structure, Tokens
 
-from .augment import Augmentation, Change, apply, changed_labels, draw_change, stretched
+from .augment import (
+    NO_AUGMENTATION,
+    Augmentation,
+    Change,
+    apply,
+    changed_labels,
+    draw_change,
+    stretched,
+)
 from .disguise import Disguise, apply_disguise, disguised_labels, draw_disguise
 from .loops import Loops, looped
 from .parts import Missing, draw_missing, labels_without, without
@@ -156,8 +158,8 @@ class Dataset:
         *,
         seed: int = 0,
         weights: Mapping[str, float] | None = None,
-        augmentation: Augmentation | None = None,
-        dropout: Dropout | None = None,
+        augmentation: Augmentation = NO_AUGMENTATION,
+        dropout: Dropout = NO_DROPOUT,
         disguise: Disguise | None = None,
         loops: Loops | None = None,
         missing: Missing | None = None,
@@ -175,8 +177,8 @@ class Dataset:
             seed: of all random choices.
             weights: factors for the chance that a corpus's notes are drawn, by corpus; 1 for
                 those not named.
-            augmentation: what is changed, how often and how far.
-            dropout: what is left out, how often.
+            augmentation: what is changed, how often and how far; by default nothing.
+            dropout: what is left out, how often; by default nothing.
             disguise: how often windows are played by other instruments, and how differently.
             loops: how often windows are a figure played again and again.
             missing: how often windows lack some of their instruments.
@@ -201,8 +203,8 @@ class Dataset:
         self.pieces = Pieces(path, split)
         self.context = context
         self._seed = seed
-        self._augmentation = augmentation or Augmentation()
-        self._dropout = dropout or Dropout()
+        self._augmentation = augmentation
+        self._dropout = dropout
         self._disguise = disguise or Disguise()
         self._loops = loops or Loops()
         self._missing = missing or Missing()

@@ -1,4 +1,4 @@
-"""`musenet dataset info|verify|merge|sample`: inspect, verify, merge and sample datasets."""
+"""`musenet dataset …`: inspect, verify, merge, sample, export and import datasets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-dataset = typer.Typer(help="Inspect, verify, merge and sample datasets.", no_args_is_help=True)
+dataset = typer.Typer(
+    help="Inspect, verify, merge, sample, export and import datasets.", no_args_is_help=True
+)
 
 Folder = Annotated[Path, typer.Argument(help="Dataset folder.", show_default=False)]
 
@@ -76,6 +78,52 @@ def merge(
     from data_prep.merge import merge as merged
 
     report = merged(folders, out, overwrite=overwrite)
+    print(f"{out}: {report.total.pieces:,} pieces of {report.files:,}")
+    for reason, count in report.refused.most_common():
+        print(f"  {count:,} left out: {reason.replace('_', ' ')}")
+
+
+@dataset.command()
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    to: Annotated[
+        str, typer.Option(help="Format: parquet, jsonl, or hf (Hugging Face datasets).")
+    ] = "parquet",
+) -> None:
+    """Write a dataset's tokens and labels in a format that other libraries read."""
+    from data_prep.dataset.export import export as exported
+
+    counts = exported(folder, out, to)
+    print(f"{out}: {', '.join(f'{count:,} pieces {split}' for split, count in counts.items())}")
+
+
+@dataset.command("import")
+def import_(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of MidiTok JSON files.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Option(help="Dataset folder to write.", show_default=False)],
+    parameters: Annotated[
+        Path | None,
+        typer.Option(help="MidiTok's tokenizer file.", show_default="FOLDER/tokenizer.json"),
+    ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a finished dataset.")
+    ] = False,
+) -> None:
+    """Make a dataset of tokens that MidiTok saved as JSON, by way of MIDI."""
+    import tempfile
+
+    from data_prep import prepare
+    from data_prep.sources.miditok_json import midi_files
+    from tokenizer.files import write_bytes
+
+    with tempfile.TemporaryDirectory() as folder_of_midi:
+        corpus = Path(folder_of_midi) / (folder.resolve().name or "miditok")
+        for name, data in midi_files(folder, parameters):
+            write_bytes(corpus / name, data)
+        report = prepare([corpus], out, overwrite=overwrite)
     print(f"{out}: {report.total.pieces:,} pieces of {report.files:,}")
     for reason, count in report.refused.most_common():
         print(f"  {count:,} left out: {reason.replace('_', ' ')}")

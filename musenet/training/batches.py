@@ -14,15 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-import torch
-
 from data_prep.dataset.augment import Augmentation
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.parts import Missing
 from data_prep.dataset.tasks import Tasks
 from data_prep.dataset.windows import Dataset, Dropout, Window
+from musenet.data import tensors
 from musenet.model.likelihood import Batch
 
 from .settings import Settings
@@ -78,11 +76,7 @@ def training_windows(
 
 def to_batch(windows: Window) -> Batch:
     """Windows as tensors."""
-    return Batch(
-        tokens=torch.from_numpy(windows.tokens.astype(np.int64)),
-        structure=torch.from_numpy(windows.structure.astype(np.int64)),
-        counted=torch.from_numpy(windows.counted),
-    )
+    return Batch(*tensors(windows))
 
 
 AHEAD = 4

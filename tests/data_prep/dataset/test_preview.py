@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from data_prep.dataset.augment import Augmentation
 from data_prep.dataset.preview import piece_scores, window_scores
 from data_prep.dataset.tasks import Tasks
 from data_prep.dataset.windows import Dataset
@@ -21,7 +22,8 @@ def test_pieces_can_be_played_as_they_are(dataset: Path, corpus: Path) -> None:
 
 def test_windows_can_be_played_with_what_was_done_to_them(dataset: Path) -> None:
     tasks = Tasks(fill=0.5, accompany=0.5, chords=0.5)
-    windows = Dataset(dataset, "train", 64, tasks=tasks, pack=False)
+    changed = Augmentation()
+    windows = Dataset(dataset, "train", 64, augmentation=changed, tasks=tasks, pack=False)
     shown = list(window_scores(windows, 4))
     assert len(shown) == 4
     assert all(len(score.notes) > 10 for _, score in shown)

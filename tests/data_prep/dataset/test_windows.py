@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tokenizer.encoding.structure import PART, ROLE, TIME, length_of
 
 MakeDataset = Callable[..., Path]
 PLAIN: dict[str, Any] = {"augmentation": NO_AUGMENTATION, "dropout": NO_DROPOUT}
+ALL: dict[str, Any] = {"augmentation": Augmentation(), "dropout": Dropout()}
 
 
 @pytest.fixture
@@ -30,14 +32,29 @@ def dataset(corpus: Path, tmp_path: Path, make_dataset: MakeDataset) -> Path:
 
 
 def test_windows_are_the_same_whenever_and_by_whomever_they_are_asked_for(dataset: Path) -> None:
-    one, other = (Dataset(dataset, "train", 64, seed=5) for _ in range(2))
+    one, other = (Dataset(dataset, "train", 64, seed=5, **ALL) for _ in range(2))
     batch = one.batch(3, 4)
     for place in reversed(range(4)):
         window = other[12 + place]
         for name in Window._fields:
             np.testing.assert_array_equal(getattr(window, name), getattr(batch, name)[place])
-    different = Dataset(dataset, "train", 64, seed=6).batch(3, 4)
+    different = Dataset(dataset, "train", 64, seed=6, **ALL).batch(3, 4)
     assert not np.array_equal(different.tokens, batch.tokens)
+
+
+def test_without_anything_said_a_window_is_what_is_there(dataset: Path) -> None:
+    plain = Dataset(dataset, "train", 64, seed=5)
+    told = Dataset(dataset, "train", 64, seed=5, **PLAIN)
+    for k in range(8):
+        np.testing.assert_array_equal(plain[k].tokens, told[k].tokens)
+        assert all("unchanged" in line for line in plain.describe(k))
+
+
+def test_a_dataset_travels_to_another_process_by_its_folder(dataset: Path) -> None:
+    one = Dataset(dataset, "train", 64, seed=5)
+    sent = pickle.dumps(one)
+    assert len(sent) < 20_000 + 200 * len(one.pieces)
+    np.testing.assert_array_equal(pickle.loads(sent)[3].tokens, one[3].tokens)
 
 
 def test_a_window_is_a_prefix_and_rows_of_a_piece_with_its_structure(dataset: Path) -> None:
