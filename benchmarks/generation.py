@@ -44,7 +44,8 @@ from musenet.generation.reranking import (  # noqa: E402
     new_music,
     signs,
 )
-from musenet.generation.session import Continuation, Result  # noqa: E402
+from musenet.generation.result import Result  # noqa: E402
+from musenet.generation.session import Continuation  # noqa: E402
 from musenet.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
 from musenet.sampling.ending import Chord, last_chord  # noqa: E402
 from tokenizer import read  # noqa: E402

@@ -35,7 +35,8 @@ from musenet.generation.held_out import held_out
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer import Score
 from tokenizer.instruments import family_of

@@ -24,7 +24,8 @@ from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.piece import Piece, read_piece
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.embeddings import check_tokens
 from tokenizer.encoding.structure import length_of, structure
@@ -341,7 +342,8 @@ def notes(
 
 
 def _played(continuation: Continuation) -> Iterator[Note]:
-    seconds = continuation.prompt.score.seconds
+    prompt = continuation.prompt
+    seconds = (prompt.own or prompt.score).seconds
     for _ in continuation.steps():
         for note in continuation.latest():
             start, duration = int(note["start"]), int(note["duration"])
@@ -368,4 +370,10 @@ def _prompt(given: AnyPrompt, options: GenerateOptions) -> Prompt | None:
         raise InputError(
             "begin, stop and hear_as are about a file or score; give a path or a score as prompt"
         )
-    return read_prompt(given, begin=begin, stop=stop, hear_as=options.hear_as)
+    return read_prompt(
+        given,
+        begin=begin,
+        stop=stop,
+        hear_as=options.hear_as,
+        find_beats=options.find_beats,
+    )

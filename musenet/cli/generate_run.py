@@ -14,7 +14,8 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs, stem_name
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.reranking import ranked, table
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.encoding.controls import unknown_meters
 from tokenizer.errors import InputError
@@ -40,12 +41,22 @@ def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outp
     outputs.check(folder=folder)
     given = None
     if prompt is not None and not folder:
-        given = read_prompt(prompt, begin=options.begin, stop=options.stop, hear_as=options.hear_as)
+        given = _read(prompt, options)
     checkpoint = load_checkpoint(model)
     if prompt is None or not folder:
         make(checkpoint, given, options, outputs.unused(options.variations, prompt))
     elif refused := make_each(checkpoint, prompt, options, outputs):
         raise InputError("; ".join(refused))
+
+
+def _read(path: Path, options: GenerateOptions) -> Prompt:
+    return read_prompt(
+        path,
+        begin=options.begin,
+        stop=options.stop,
+        hear_as=options.hear_as,
+        find_beats=options.find_beats,
+    )
 
 
 def make(
@@ -124,9 +135,7 @@ def make_each(
             render=outputs.render / f"{path.stem}.wav" if outputs.render else None,
         )
         try:
-            given = read_prompt(
-                path, begin=options.begin, stop=options.stop, hear_as=options.hear_as
-            )
+            given = _read(path, options)
             if not make(checkpoint, given, options, own.unused(options.variations, path)):
                 break
         except InputError as error:
@@ -202,7 +211,7 @@ def _said(continuation: Continuation, result: Result, path: Path, took: float) -
     )
     parts = [f"{result.notes:,} new notes", f"{minutes(music)} of music"]
     if not continuation.fresh:
-        parts.append(f"from bar {continuation.bars.number(result.boundary) + 1}")
+        parts.append(f"from bar {continuation.bars.number(continuation.prompt.boundary) + 1}")
     speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"
     recipe = f"seed {continuation.options.seed}, variation {result.variation}"
     relaxed = "".join(f"; {name} relaxed {n} times" for name, n in result.relaxed.items())

@@ -18,6 +18,7 @@ from musenet.export import merge
 from musenet.export.change_notes import repitched, retimed
 from musenet.export.recipe_event import recipe_event
 from musenet.export.replace_notes import replaced
+from musenet.export.retiming import found_beats
 from musenet.generation.chords import knows_chords
 from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, sampled_model
 from musenet.generation.request import Request
@@ -112,6 +113,13 @@ class Fill(Request):
         model = sampled_model(checkpoint, options)
         self._sampler = Sampler(model, tokenizer.vocabulary, self._config())
         self._sampled: list[SampledRows] = []
+        self._off_beat = bool(found_beats(piece.score)[1])
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Sentences that say what was made of the request where that is not plain."""
+        off = "The notes do not keep to the beats of the file; what is new keeps to them."
+        return (*([off] if self._off_beat else []), *super().words)
 
     @property
     def title(self) -> str:

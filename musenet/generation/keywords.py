@@ -49,6 +49,7 @@ class Keywords(SharedKeywords, total=False):
     key: Key | str | None
     guidance: float
     keep_chords: bool | None
+    find_beats: bool
     entrance: float
     pedal: bool
     only_instruments: tuple[int, ...] | Names | None

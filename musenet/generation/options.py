@@ -140,6 +140,14 @@ class GenerateOptions(SharedOptions):
         bool,
         Knob("Allow instruments that are not in the prompt.", _MUSIC, typed=bool),
     ] = False
+    find_beats: Annotated[
+        bool,
+        Knob(
+            "Find the beats of a prompt that does not keep to those of its file.",
+            _MUSIC,
+            typed=bool,
+        ),
+    ] = True
     tempo: Annotated[
         float | None,
         Knob(

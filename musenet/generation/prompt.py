@@ -19,6 +19,7 @@ from musenet.export.excerpts import cut
 from musenet.export.hearing import Hearing, as_heard, hear
 from musenet.export.music_files import is_musicxml
 from musenet.export.parts import Part, named, one_part_a_track, places_of
+from musenet.export.retiming import Retiming, found_beats
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
@@ -45,6 +46,10 @@ class Prompt:
         boundary: the tick of the file at which the continuation starts.
         digest: the first 12 hexadecimal digits of the SHA-256 of the file.
         hearing: its parts, and the instrument that the model hears each as.
+        timing: the beats that were found, if the music does not keep to those of the file: then
+            all ticks here are those in which it is heard.
+        own: the file's music in its own ticks; None without a prompt.
+        beats: a sentence about the beats, or "".
     """
 
     name: str
@@ -55,6 +60,9 @@ class Prompt:
     boundary: int
     digest: str
     hearing: Hearing = field(default_factory=Hearing)
+    timing: Retiming | None = None
+    own: Score | None = None
+    beats: str = ""
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -73,6 +81,7 @@ def read_prompt(
     begin: Place | None = None,
     stop: Place | None = None,
     hear_as: Mapping[str, int] | None = None,
+    find_beats: bool = True,
 ) -> Prompt:
     """Read a MIDI file to be continued.
 
@@ -81,6 +90,7 @@ def read_prompt(
         begin: start of the part to continue; by default the beginning of the file.
         stop: end of the part to continue; a bar is included whole.
         hear_as: programs by the names of tracks, to hear them as.
+        find_beats: whether beats are found where the music does not keep to those of the file.
 
     Raises:
         MidiError: if it is not a MIDI file, or damaged.
@@ -89,9 +99,9 @@ def read_prompt(
     """
     if isinstance(path, Score):
         data = to_bytes(path)  # in a file a track without notes is none, and order may change
-        return _prompt("the score", "score", data, read(data), begin, stop, hear_as)
+        return _prompt("the score", "score", data, read(data), begin, stop, hear_as, find_beats)
     data, score = read_file(path)
-    return _prompt(str(path), Path(path).stem, data, score, begin, stop, hear_as)
+    return _prompt(str(path), Path(path).stem, data, score, begin, stop, hear_as, find_beats)
 
 
 def prompt_of(
@@ -102,6 +112,7 @@ def prompt_of(
     begin: Place | None = None,
     stop: Place | None = None,
     hear_as: Mapping[str, int] | None = None,
+    find_beats: bool = True,
 ) -> Prompt:
     """The prompt in the bytes of a MIDI file; see `read_prompt`.
 
@@ -112,12 +123,13 @@ def prompt_of(
         begin: where the part that is continued begins; by default at the file's beginning.
         stop: where in it the continuation starts, a bar being used whole.
         hear_as: programs by the names of tracks, to hear them as.
+        find_beats: whether beats are found where the music does not keep to those of the file.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
-    return _prompt(said, name, data, _score(data, said), begin, stop, hear_as)
+    return _prompt(said, name, data, _score(data, said), begin, stop, hear_as, find_beats)
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
@@ -152,15 +164,22 @@ def _prompt(
     begin: Place | None,
     stop: Place | None,
     hear_as: Mapping[str, int] | None,
+    find_beats: bool,
 ) -> Prompt:
     """The prompt in a file that has been read; `path` is its name in error messages."""
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
     file = one_part_a_track(plain_file(data, score))
+    own, (timing, beats) = score, found_beats(score) if find_beats else (None, "")
+    if timing is not None:
+        file = timing.heard(file)
+        score = timing.timed(read(events.dump(file)), own)
     places = places_of(file)
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     boundary = boundary_of(score, bars, file.end) if stop is None else tick_of(stop, score, bars, 1)
     origin = 0 if begin is None else tick_of(begin, score, bars, 0)
+    if timing is not None and begin is None:  # what comes before the first bar line is no music
+        origin = bars.tick(bars.number(int(score.notes["start"].min())))
     last = bars.number(max(score.end - 1, 0)) + 1
     if stop is not None:
         file, score = cut(file, boundary), between(score, 0, boundary)
@@ -185,6 +204,9 @@ def _prompt(
         boundary=boundary,
         digest=hashlib.sha256(data).hexdigest()[:12],
         hearing=hearing,
+        timing=timing,
+        own=own,
+        beats=beats,
     )
 
 

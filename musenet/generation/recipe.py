@@ -15,6 +15,7 @@ from musenet.export.excerpts import cut
 from musenet.export.hearing import as_heard, hear
 from musenet.export.parts import places_of
 from musenet.export.recipe_event import drop_last_recipe, is_recipe, recipe_text
+from musenet.export.retiming import Retiming
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
@@ -44,6 +45,8 @@ class Recipe:
         alone: whether the file leaves out the prompt.
         heard: the program that each part of the prompt was heard as; None in recipes of earlier
             versions.
+        beats: the beats in which the prompt was heard, `musenet.export.retiming.Retiming`, and in
+            whose ticks `origin`, `boundary` and `end` are; without any, those of the file.
     """
 
     program: str
@@ -59,6 +62,7 @@ class Recipe:
     options: GenerateOptions
     alone: bool = False
     heard: tuple[int, ...] | None = None
+    beats: tuple[int, ...] = ()
 
     @classmethod
     def from_text(cls, text: str) -> Recipe:
@@ -99,6 +103,7 @@ _BEFORE: dict[str, Any] = {
     "keep_chords": False,
     "entrance": 0.0,
     "seed_alone": True,
+    "find_beats": False,
     "pedal": False,
 }
 """What versions did that do not say otherwise."""
@@ -158,12 +163,22 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
     """The original prompt of a generated file, or None if there was none."""
     if recipe.fresh:
         return None
-    own = events.File(file.division, file.tracks[: recipe.tracks], recipe.end)
-    old = cut(own, recipe.boundary)
+    whole = events.File(file.division, file.tracks[: recipe.tracks], recipe.end)
+    own, timing = None, None
+    if recipe.beats:
+        try:
+            timing = Retiming.from_numbers(recipe.beats)
+        except ValueError as error:
+            raise InputError(f"the recipe in the file is damaged: {error}") from error
+        whole.end = timing.file_tick(recipe.end)
+        own, whole = read(events.dump(whole)), timing.heard(whole)
+    old = cut(whole, recipe.boundary)
     old.end = recipe.end
     # The prompt may have been generated too: its recipe, before this one, stays in it.
     drop_last_recipe(old.tracks)
     score, places = read(events.dump(old)), places_of(old)
+    if timing is not None and own is not None:
+        score = timing.timed(score, own)
     hearing = hear(old, score, places, recipe.options.hear_as or {}, recipe.heard)
     score = as_heard(score, places, hearing.parts)
     return Prompt(
@@ -175,4 +190,6 @@ def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
         boundary=recipe.boundary,
         digest=recipe.digest,
         hearing=hearing,
+        timing=timing,
+        own=own,
     )

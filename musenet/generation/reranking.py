@@ -35,12 +35,15 @@ from musenet.sampling.loop_penalty import longest_runs
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
+from tokenizer.midi import events
+from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.theory import Key
 
 from .adherence import in_instruments
 from .prompt import between
-from .session import Continuation, Result
+from .result import Result
+from .session import Continuation
 
 MOST = 4.5
 """The most nats that a sign, an unmet request or music without notes can count."""
@@ -298,9 +301,15 @@ def new_music(result: Result, parts: Sequence[Part] = ()) -> Score:
         result: with the file.
         parts: those of the prompt, to give their notes the programs that they are heard as.
     """
-    score = as_heard(result.score, places_of(result.file), parts)
-    music = between(score, result.bar, score.end + 1)
-    new = music.notes["start"] >= result.boundary - result.bar
+    file, score = result.file, result.score
+    bar, boundary = result.bar, result.boundary
+    if result.timing is not None:
+        file = result.timing.heard(file)
+        score = result.timing.timed(read(events.dump(file)), score)
+        bar, boundary = map(result.timing.heard_tick, (bar, boundary))
+    score = as_heard(score, places_of(file), parts)
+    music = between(score, bar, score.end + 1)
+    new = music.notes["start"] >= boundary - bar
     return replace(music, notes=music.notes[new])
 
 

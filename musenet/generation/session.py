@@ -7,13 +7,12 @@ A `Continuation` can be stopped after any step; `results` returns the music so f
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 
 import numpy as np
 
 from musenet import __version__
-from musenet.export import excerpts, merge, piano_roll
+from musenet.export import merge, piano_roll
 from musenet.export.pedal import PedalHabit, add_pedals, pedal_habits
 from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
@@ -28,9 +27,7 @@ from tokenizer.encoding.grid import GridClock
 from tokenizer.errors import InputError
 from tokenizer.labels import composer_name
 from tokenizer.midi import events
-from tokenizer.midi.read import read
 from tokenizer.midi.smf import MARKER
-from tokenizer.score.score import Score
 from tokenizer.theory import Key
 from tokenizer.typing import Notes, Tokens
 
@@ -42,58 +39,9 @@ from .parse import composers
 from .prompt import Prompt
 from .recipe import Recipe
 from .request import Request
+from .result import Result
 
 _MARKER_BARS = 8
-
-
-@dataclass(frozen=True)
-class Result:
-    """One finished variation.
-
-    Attributes:
-        file: the MIDI file's events.
-        variation: its number.
-        boundary: the tick at which the new music starts.
-        end: the tick of the bar line at which the requested length ends.
-        notes: the number of new notes.
-        relaxed: how often each constraint had to be relaxed, over all variations.
-        adherence: how closely the new music follows the request.
-        recipe: how it was made.
-        bar: the tick of the bar line at or before the boundary.
-    """
-
-    file: events.File
-    variation: int
-    boundary: int
-    end: int
-    notes: int
-    relaxed: dict[str, int]
-    adherence: Adherence
-    recipe: Recipe
-    bar: int
-
-    @cached_property
-    def data(self) -> bytes:
-        """The MIDI file."""
-        return events.dump(self.file)
-
-    @cached_property
-    def score(self) -> Score:
-        """The whole file as a score."""
-        return read(self.data)
-
-    @property
-    def alone(self) -> bytes:
-        """The new music without the prompt, as a MIDI file that starts at its first bar line."""
-        file = excerpts.tail(self.file, self.bar)
-        recipe = replace(self.recipe, alone=True)
-        merge.insert(file, 0, [recipe_event(recipe)])
-        return events.dump(file)
-
-    @property
-    def stems(self) -> list[tuple[str, bytes]]:
-        """The name and the bytes of one file per track with notes, all of the same length."""
-        return [(name, events.dump(file)) for name, file in merge.stems(self.file)]
 
 
 class Continuation(Request):
@@ -128,6 +76,11 @@ class Continuation(Request):
         self.bars = self.prompt.bars
         grid = self._tokenizer.vocabulary.grid
         self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
+        self._timing = self.prompt.timing
+        if self._timing is not None and options.tempo and self.prompt.own is not None:
+            ends = (track[-1].tick for track in self.prompt.file.tracks if track)
+            end = max(self.prompt.boundary, *ends)
+            self._timing = self._timing.at_tempo(end, options.tempo, self.prompt.own)
         self._labels = labels(self.options, self.prompt, self._tokenizer)
         last = self.bars.tick(self.bars.number(self.end) + 1) if options.ending else self.end
         self._chords = chords_for(options, self.prompt, last, self._tokenizer.vocabulary)
@@ -148,7 +101,23 @@ class Continuation(Request):
     @property
     def words(self) -> tuple[str, ...]:
         """Sentences that say what was made of the request where that is not plain."""
-        return (*super().words, *dict.fromkeys(map(str, self._pedals)))
+        beats = [self.prompt.beats] if self.prompt.beats else []
+        return (*beats, *super().words, *dict.fromkeys(map(str, self._pedals)))
+
+    @property
+    def chord_symbols(self) -> list[tuple[int, str]]:
+        """The ticks and symbols of the chords that the music follows; none if none are given."""
+        return [(self._in_file(tick), symbol) for tick, symbol in super().chord_symbols]
+
+    def latest(self) -> Notes:
+        """The notes of the last step, in ticks of the file: see `Request.latest`."""
+        notes = super().latest()
+        if self._timing is not None:
+            for note in notes:
+                end = self._in_file(int(note["start"] + note["duration"]))
+                note["start"] = self._in_file(int(note["start"]))
+                note["duration"] = max(end - int(note["start"]), 1)
+        return notes
 
     @property
     def title(self) -> str:
@@ -205,9 +174,13 @@ class Continuation(Request):
     def piano_roll(self, result: Result, form: str) -> bytes:
         """The picture of a result as a PNG or SVG file ("png", "svg")."""
         score = result.score
+        end = max(score.end, result.end)
+        if self._timing is not None:
+            end = self._timing.heard_tick(end)
+        lines = [self._in_file(tick) for tick in self.bars.lines(0, end).tolist()]
         return piano_roll.render(
             score,
-            self.bars.lines(0, max(score.end, result.end)),
+            np.array(lines, dtype=np.int64),
             form,
             boundary=None if self.fresh else result.boundary,
             title=self.title,
@@ -286,6 +259,7 @@ class Continuation(Request):
         notes = self._placed(self.rows(index))
         if not self.fresh:
             merge.release(file, prompt.boundary)
+        if not self.fresh and self._timing is None:
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
         new = merge.add_notes(file, notes, prompt.boundary, prompt.parts)
         if self._pedals:
@@ -299,17 +273,24 @@ class Continuation(Request):
         merge.add_texts(file, self._markers())
         if not self.options.ending:
             file.end = self.end
+        if self._timing is not None and prompt.own is not None:
+            file = self._timing.original(file, prompt.own.ticks_per_quarter)
         return Result(
             file=file,
             variation=self.options.variations[index],
-            boundary=prompt.boundary,
-            end=self.end,
+            boundary=self._in_file(prompt.boundary),
+            end=self._in_file(self.end),
             notes=len(new),
             relaxed=dict(self._sampler.relaxed),
             adherence=self._adherence(new),
             recipe=recipe,
-            bar=self.bars.tick(self.bars.number(prompt.boundary)),
+            bar=self._in_file(self.bars.tick(self.bars.number(prompt.boundary))),
+            timing=self._timing,
         )
+
+    def _in_file(self, tick: int) -> int:
+        """The tick of the user's file of one as it is heard."""
+        return tick if self._timing is None else self._timing.file_tick(tick)
 
     def _placed(self, rows: Tokens) -> Notes:
         """The notes of new rows, in ticks of the file; none lasts beyond the music's last bar."""
@@ -359,6 +340,7 @@ class Continuation(Request):
             end=prompt.file.end,
             options=replace(self.options, variations=(self.options.variations[index],)),
             heard=tuple(part.program for part in prompt.parts),
+            beats=() if prompt.timing is None else prompt.timing.to_numbers(),
         )
 
     def _markers(self) -> list[tuple[int, int, str]]:

@@ -16,7 +16,8 @@ from musenet.export.recipe_event import same_music
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.request import Request
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.score.bars import Bars
@@ -207,6 +208,7 @@ def _prompt(parent: Node, options: GenerateOptions) -> Prompt | None:
             begin=begin,
             stop=stop,
             hear_as=options.hear_as,
+            find_beats=options.find_beats,
         )
     if begin is not None or stop is not None:
         raise InputError(f"node {parent} is empty: there is nothing to cut with --from and --to")

@@ -12,7 +12,7 @@ import pytest
 
 from musenet.cli.generate_run import make, make_each
 from musenet.export import audio
-from musenet.generation import prompt, session
+from musenet.generation import prompt, result
 from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
 from musenet.generation.parse import Place
@@ -111,7 +111,7 @@ def test_files_are_read_and_written_once(
 
         return wrapper
 
-    for module in (prompt, session):
+    for module in (prompt, result):
         monkeypatch.setattr(module, "read", counted("read", read))
     monkeypatch.setattr(events, "dump", counted("dump", events.dump))
     options = GenerateOptions(bars=2, seed=1, variations=(1, 2))

@@ -19,7 +19,8 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, prompt_in
 from musenet.generation.reranking import new_music
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS

@@ -38,6 +38,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "keep_chords": (True, True),
     "instrument_balance": (0.0, 0.0),
     "entrance": (0.5, 0.5),
+    "find_beats": (False, False),
     "pedal": (False, False),
     "style_penalty": (0.5, 0.5),
     "loop_penalty": (1.0, 1.0),

@@ -22,7 +22,8 @@ import symusic
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
 from tokenizer.score.score import DRUMS, Score
 

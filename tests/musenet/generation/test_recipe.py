@@ -17,7 +17,8 @@ from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, options_in, prompt_in
-from musenet.generation.session import Continuation, Result
+from musenet.generation.result import Result
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
@@ -161,6 +162,7 @@ def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> No
         min_p=dict.fromkeys(FIELDS, 0.0), instrument_balance=0.5, style_penalty=0.25,
         loop_penalty=2.0, overlap=0.4, seed=9, variations=(2,), engine="int8", keep_chords=False,
         entrance=0.0, seed_alone=True, pedal=False,
+        find_beats=False,
     )  # fmt: skip
     assert read.sampling(fresh=True) == tuple(
         FieldFilter(temperature=0.5 + k / 8, top_k=k, top_p=0.9) for k in range(5)
@@ -174,12 +176,14 @@ def test_shipped_files_hold_recipes(path: Path) -> None:
     prompt = prompt_in(file, recipe)
     assert prompt is not None
     (source,) = EXAMPLES.parent.glob(f"*prompts/{path.stem}.*")
-    assert np.array_equal(prompt.music.notes, read_prompt(source).music.notes)
+    assert np.array_equal(
+        prompt.music.notes, read_prompt(source, find_beats=recipe.options.find_beats).music.notes
+    )
     band = DRUMS in prompt.music.notes["program"]
     usual = GenerateOptions(engine="int8").completed(fresh=False, drums=band, chords=band)
     # what later versions do, earlier ones did not
     told = recipe.options
-    later = {"entrance", "seed_alone", "pedal"}
+    later = {"entrance", "seed_alone", "pedal", "find_beats"}
     assert told == replace(usual, **{name: getattr(told, name) for name in later})
 
 

@@ -39,6 +39,7 @@ def test_its_options_have_the_names_of_today() -> None:
         entrance=0.0,
         seed_alone=True,
         pedal=False,
+        find_beats=False,
         bars=None,
         length=90.0,
         begin=Place(bar=2),
