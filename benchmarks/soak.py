@@ -3,11 +3,12 @@
     python benchmarks/soak.py [--requests 2000] [--seed 0] [--weights tiny] [--json]
 
 Each request is a command in a process of its own, in a folder of its own, on a small disk where a
-mount is allowed: generate, tree or prepare, with good and bad prompts and random folders. Some are
-killed or interrupted at a random moment, some run on a disk with little room. Afterwards: no
-traceback, an exit code that is promised, no temporary files but those of a killed process, every
-file that was written whole, and no memory that grows over the requests. `tiny` is a model with
-random weights, made here. Prints one table, and exits with 1 if a promise is broken.
+mount is allowed: generate, edit (fill or accompany), tree or prepare, with good and bad prompts and
+random folders. Some are killed or interrupted at a random moment, some run on a disk with little
+room. Afterwards: no traceback, an exit code that is promised, no temporary files but those of a
+killed process, every file that was written whole, and no memory that grows over the requests.
+`tiny` is a model with random weights, made here. Prints one table, and exits with 1 if a promise is
+broken.
 """
 
 from __future__ import annotations
@@ -76,6 +77,23 @@ def generate(rng: random.Random, folder: Path, weights: str) -> list[Words]:
     return [words + rng.choice(more)]
 
 
+def edit(rng: random.Random, folder: Path, weights: str) -> list[Words]:
+    """Holes filled in a song, or parts written for it."""
+    words = [prompt(rng), "--out", str(folder / "out.mid"), "--weights", weights]
+    words += ["--seed", str(rng.randrange(99))]
+    fills = [
+        ["--bars", "1"],
+        ["--bars", "2-3", "--variations", "2"],
+        ["--bars", "1,3", "--keep-rhythm"],
+        ["--bars", "2", "--distance", "0.5"],
+        ["--bars", "99"],
+        ["--bars", "2", "--instruments", "theremin"],
+    ]
+    parts = [["--instruments", "bass,drums"], ["--replace", "1"], ["--replace", "nobody"], []]
+    name, more = rng.choice([("fill", one) for one in fills] + [("accompany", p) for p in parts])
+    return [[name, *words, *more]]
+
+
 def tree(rng: random.Random, folder: Path, weights: str) -> list[Words]:
     """A tree with a prompt and something grown from it."""
     file = str(folder / "t.json")
@@ -99,7 +117,12 @@ def prepare(rng: random.Random, folder: Path, _weights: str) -> list[Words]:
     return [[*words, "--engine", rng.choice(["threads", "processes"])]]
 
 
-MAKERS: dict[str, Maker] = {"generate": generate, "tree": tree, "prepare": prepare}
+MAKERS: dict[str, Maker] = {
+    "generate": generate,
+    "edit": edit,
+    "tree": tree,
+    "prepare": prepare,
+}
 
 
 def tiny(folder: Path) -> str:
