@@ -32,7 +32,7 @@ from .prompt import Prompt, between
 
 MORE_AGREEMENT = 0.05
 """A longer loop is taken if its chords agree with those of one loop before in so much more time."""
-LEAST_AGREEMENT = 0.5
+LEAST_AGREEMENT = 0.6
 """The share of the time in which they must agree, or there is no loop."""
 _PARTS = 24  # of a bar, in which the chords of two bars are compared
 

@@ -105,6 +105,15 @@ def test_the_loop_of_a_prompt_goes_on_where_it_stopped(
     assert f"loop of {loop} bar" in found.words[0]
 
 
+def test_a_blues_of_twelve_bars_comes_again_whole(tmp_path: Path) -> None:
+    """Its four-bar phrases agree in half of their bars, and are no loop of four."""
+    blues = ["C", "C", "C", "C", "F", "F", "C", "C", "G", "F", "C", "G"]
+    found = kept_chords(read_prompt(song(tmp_path / "a.mid", blues)), 24 * BAR)
+    again = [(bar, blues[bar % 12]) for bar in range(24)]
+    changes = [row for k, row in enumerate(again) if k == 0 or row[1] != again[k - 1][1]]
+    assert symbols(found.ticks, found.numbers) == changes
+
+
 def test_chords_that_markers_name_count(tmp_path: Path) -> None:
     path = song(tmp_path / "a.mid", LOOP * 2, markers="Em D Em D Em D Em D")
     found = kept_chords(read_prompt(path), 12 * BAR)
