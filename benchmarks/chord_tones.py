@@ -10,6 +10,7 @@ estimated from the music is that of the chart. For
     real, own chords   the real bars: by what the chart was estimated from
     real, other chart  the real bars beside the chart of the next piece: what chance gives
     chart              a continuation with `--chords`
+    chart unguided     the same with `--chord-guidance 1`
     kept               a continuation with `--keep-chords`, beside the chart of the real bars
     no chart           a continuation without, beside that chart
 """
@@ -105,6 +106,7 @@ def measured(
         plain = GenerateOptions(seed=number)
         made = {
             "chart": replace(plain, chords=chart(charts[number])),
+            "chart unguided": replace(plain, chords=chart(charts[number]), chord_guidance=1.0),
             "kept": replace(plain, keep_chords=True),
             "no chart": plain,
         }

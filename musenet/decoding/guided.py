@@ -4,9 +4,10 @@ Every sequence is decoded twice, with its labels and without them, and the logit
 those without, plus `strength` times what the labels add. With 1 they are those with the labels;
 more makes music that the labels explain better. Logits may be used in place of log-probabilities:
 what normalises either is the same for all values. Training leaves labels out at random, so that
-the model knows both.
+the model knows both. Several kinds of labels (names, chords) may guide by strengths of their own:
+there is a sequence without each kind.
 
-Where the labels stood there is padding: so every other row has the same place in both sequences,
+Where the labels stood there is padding: so every other row has the same place in all sequences,
 and what they differ in is the labels alone.
 
 Shape suffixes as in `musenet.decoding.decoder`.
@@ -14,7 +15,8 @@ Shape suffixes as in `musenet.decoding.decoder`.
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from tokenizer.encoding.vocabulary import WAIT
 from tokenizer.typing import Integers, Ints, Logits, Mask
@@ -22,17 +24,29 @@ from tokenizer.typing import Integers, Ints, Logits, Mask
 from .decoder import Choose, Decoder, InFlight, Peek
 
 
-class GuidedDecoder:
-    """A decoder of B sequences on one of 2B: of each, with labels and without, in turn.
+class Guide(NamedTuple):
+    """Labels that guide.
 
-    Args:
-        decoder: of 2B sequences.
-        labels: which values of field 0 are labels that guide, `(V,)`.
-        strength: how strongly they do.
+    Attributes:
+        labels: which values of field 0 they are, `(V,)`.
+        strength: how strongly they guide.
     """
 
-    def __init__(self, decoder: Decoder, labels: Mask, strength: float) -> None:
-        self._decoder, self._labels, self._strength = decoder, labels, strength
+    labels: Mask
+    strength: float
+
+
+class GuidedDecoder:
+    """A decoder of B sequences on one of B·(1 + G): of each, whole and without what G guides name.
+
+    Args:
+        decoder: of B·(1 + G) sequences.
+        guides: G of them.
+    """
+
+    def __init__(self, decoder: Decoder, guides: Sequence[Guide]) -> None:
+        self._decoder, self._guides = decoder, tuple(guides)
+        self._copies = 1 + len(self._guides)
 
     @property
     def in_flight(self) -> InFlight:
@@ -40,9 +54,9 @@ class GuidedDecoder:
         both = self._decoder.in_flight
         first = both.next_first
         return InFlight(
-            tuple(rows[::2] for rows in both.before),
+            tuple(rows[:: self._copies] for rows in both.before),
             both.drawn,
-            None if first is None else first[::2],
+            None if first is None else first[:: self._copies],
         )
 
     @property
@@ -52,24 +66,31 @@ class GuidedDecoder:
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `Decoder.start`."""
-        without = rows_NTF.copy()
-        without[self._labels[rows_NTF[..., WAIT]]] = 0
-        rows = np.stack([rows_NTF, without], axis=1)
-        self._decoder.start(rows.reshape(-1, *rows.shape[2:]), columns_NTS.repeat(2, axis=0))
+        self._decoder.start(self._copied(rows_NTF), columns_NTS.repeat(self._copies, axis=0))
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `Decoder.advance`."""
-        self._decoder.advance(rows_BF.repeat(2, axis=0), columns_BS.repeat(2, axis=0))
+        self._decoder.advance(self._copied(rows_BF), columns_BS.repeat(self._copies, axis=0))
+
+    def _copied(self, rows: Integers) -> Integers:
+        """Rows `(B, …, F)` as those of all sequences, `(B·(1 + G), …, F)`."""
+        copied = rows.repeat(self._copies, axis=0)
+        for place, guide in enumerate(self._guides, 1):
+            own = copied[place :: self._copies]
+            own[guide.labels[own[..., WAIT]]] = 0
+        return copied
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `Decoder.sample`."""
 
         def chosen(field: int, logits: Logits, rows: Ints) -> Ints:
-            with_labels, without = logits[::2], logits[1::2]
-            guided = without + self._strength * (with_labels - without)
-            return choose(field, guided, rows[::2]).repeat(2)
+            whole = logits[:: self._copies]
+            guided = whole.copy()
+            for place, guide in enumerate(self._guides, 1):
+                guided += (guide.strength - 1) * (whole - logits[place :: self._copies])
+            return choose(field, guided, rows[:: self._copies]).repeat(self._copies)
 
         def peeked(first: Ints) -> Integers:
-            return peek(first[::2]).repeat(2, axis=0)
+            return peek(first[:: self._copies]).repeat(self._copies, axis=0)
 
-        return self._decoder.sample(chosen, peeked)[::2]
+        return self._decoder.sample(chosen, peeked)[:: self._copies]

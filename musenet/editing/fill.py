@@ -229,6 +229,7 @@ class Fill(Request):
                 Entrance(entering, tuple(one.begin for one in stretches)),
             ),
             stretches=stretches,
+            chord_guidance=1.0 if self._chords is None else options.chord_guidance,
             overlap=options.overlap,
             engine=options.engine,
         )

@@ -10,8 +10,10 @@ from musenet.generation.knob import Knob, from_keywords
 from musenet.generation.parse import BarRanges, Names, Place
 from musenet.generation.shared_options import (
     BAND,
+    CHORD_GUIDANCE,
     NATURAL,
     BalanceKnob,
+    ChordGuidanceKnob,
     ChordsKnob,
     ComposerKnob,
     DensityKnob,
@@ -60,6 +62,7 @@ class EditOptions(SharedOptions):
     styles: StylesKnob = ()
     chords: ChordsKnob = None
     keep_chords: KeepChordsKnob = None
+    chord_guidance: ChordGuidanceKnob = CHORD_GUIDANCE
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
     polyphony: PolyphonyKnob = None

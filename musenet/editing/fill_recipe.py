@@ -46,7 +46,7 @@ class FillRecipe:
     task: str = "fill"
 
 
-BEFORE: dict[str, Any] = {"seed_alone": True, "hear_as": {}}
+BEFORE: dict[str, Any] = {"chord_guidance": 1.0, "seed_alone": True, "hear_as": {}}
 """What the options of versions did that do not say otherwise."""
 
 

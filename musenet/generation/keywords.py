@@ -16,6 +16,7 @@ class SharedKeywords(TypedDict, total=False):
     hear_as: dict[str, int] | str | dict[str, str | int] | None
     styles: tuple[str, ...] | Names
     chords: str | None
+    chord_guidance: float
     instrument_balance: float
     style_penalty: float
     polyphony: int | None

@@ -22,8 +22,10 @@ from .knob import Knob, from_keywords
 from .parse import Names, Place
 from .shared_options import (
     BAND,
+    CHORD_GUIDANCE,
     NATURAL,
     BalanceKnob,
+    ChordGuidanceKnob,
     ChordsKnob,
     ComposerKnob,
     DensityKnob,
@@ -191,6 +193,7 @@ class GenerateOptions(SharedOptions):
             shown="if it has drums, and chords",
         ),
     ] = None
+    chord_guidance: ChordGuidanceKnob = CHORD_GUIDANCE
     instrument_balance: BalanceKnob = InstrumentBalance.strength
     style_penalty: StyleKnob = StylePenalty.strength
     entrance: Annotated[

@@ -101,6 +101,7 @@ _LIMIT_NAMES = {
 
 _BEFORE: dict[str, Any] = {
     "keep_chords": False,
+    "chord_guidance": 1.0,
     "entrance": 0.0,
     "seed_alone": True,
     "find_beats": False,

@@ -233,6 +233,7 @@ class Continuation(Request):
             length=until if options.ending else None,
             may_end_at=early if options.ending else None,
             guidance=options.guidance,
+            chord_guidance=1.0 if self._chords is None else options.chord_guidance,
             overlap=options.overlap,
             processors=(
                 InstrumentBalance(options.instrument_balance, options.instruments),

@@ -113,6 +113,18 @@ GuidanceKnob = Annotated[
         typed=float,
     ),
 ]
+ChordGuidanceKnob = Annotated[
+    float,
+    Knob(
+        "How strongly the chords that are given guide the music; 1 leaves it to the model.",
+        _MUSIC,
+        low=0,
+        high=10,
+        typed=float,
+    ),
+]
+CHORD_GUIDANCE = 2.0
+"""The default: music by the bundled weights then keeps to chords as real does."""
 PolyphonyKnob = Annotated[
     int | None,
     Knob(
@@ -256,6 +268,7 @@ class SharedOptions:
     styles: tuple[str, ...]
     chords: str | None
     keep_chords: bool | None
+    chord_guidance: float
     polyphony: int | None
     density: int | None
     unisons: bool

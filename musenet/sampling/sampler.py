@@ -19,7 +19,7 @@ import numpy as np
 
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.engines import make_decoder
-from musenet.decoding.guided import GuidedDecoder
+from musenet.decoding.guided import Guide, GuidedDecoder
 from musenet.model.stored import AnyModel
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
@@ -57,6 +57,7 @@ class SamplerConfig:
         length: the length of the piece in steps if it should end there, else None.
         may_end_at: the first step at which it may end, or None.
         guidance: how strongly composer and styles guide, 1 as they are: `musenet.decoding.guided`.
+        chord_guidance: how strongly chords do.
         overlap: the share of the context that is kept when a window is full.
         engine: the decoder, see `musenet.decoding.engines`.
     """
@@ -75,6 +76,7 @@ class SamplerConfig:
     length: int | None = None
     may_end_at: int | None = None
     guidance: float = 1.0
+    chord_guidance: float = 1.0
     overlap: float = 0.5
     engine: str = "auto"
 
@@ -191,11 +193,19 @@ class Sampler:
             self._advance(new, columns)
 
     def _new_decoder(self) -> Decoder:
-        config = self._config
-        if config.guidance == 1:
+        config, vocabulary = self._config, self._vocabulary
+        guides = [
+            guide
+            for guide in (
+                Guide(vocabulary.guiding, config.guidance),
+                Guide(vocabulary.chords, config.chord_guidance),
+            )
+            if guide.strength != 1
+        ]
+        if not guides:
             return make_decoder(self._model, self._batch, config.engine)
-        both = make_decoder(self._model, 2 * self._batch, config.engine)
-        return GuidedDecoder(both, self._vocabulary.guiding, config.guidance)
+        all_ = make_decoder(self._model, (1 + len(guides)) * self._batch, config.engine)
+        return GuidedDecoder(all_, guides)
 
     def _choose(self, field: int, logits: Logits, rows: Ints) -> Ints:
         """Sample the values `(B,)` of a field from logits `(B, V)`."""

@@ -13,7 +13,7 @@ from musenet.decoding import int8
 from musenet.decoding.cuda_graphs import GraphDecoder
 from musenet.decoding.decoder import Decoder
 from musenet.decoding.engines import make_decoder
-from musenet.decoding.guided import GuidedDecoder
+from musenet.decoding.guided import Guide, GuidedDecoder
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
@@ -36,7 +36,6 @@ CONFIG = ModelConfig(
     positions="rotary_time",
     steps_per_quarter=24,
 )
-LABELS = np.arange(FIELDS[0]) >= 38
 Opened = Callable[[ModelConfig], Transformer]
 needs_int8 = pytest.mark.skipif(int8.missing() is not None, reason="onnxruntime is not installed")
 
@@ -82,16 +81,26 @@ def test_logits_are_those_without_labels_and_more_of_what_these_add(
     columns = np.stack([random.integers(0, size, (sequences, 20)) for size in STRUCTURE], -1)
     time = np.cumsum(random.integers(0, 60, (sequences, 20)), 1)
     columns = np.concatenate([columns, time[..., None]], -1)
-    without = tokens.copy()
-    without[:, 1:3] = 0
+    tokens[:, 15] = 0
+    tokens[:, 15, 0] = 39  # one kind of labels stands among the rows too, as chords do
+    guides = [Guide(np.arange(FIELDS[0]) == label, by) for label, by in ((38, 1.5), (39, 3.0))]
     with torch.inference_mode():
-        both = GuidedDecoder(decoder(model, 6, engine), LABELS, 1.5)
-        guided = shown(both, tokens, columns, 12, 3)
+        all_ = GuidedDecoder(decoder(model, 9, engine), guides)
+        guided = shown(all_, tokens, columns, 12, 3)
         told = shown(decoder(model, 3, engine), tokens, columns, 12, 3)
-        untold = shown(decoder(model, 3, engine), without, columns, 12, 3)
-    for mine, more, less in zip(guided, told, untold, strict=True):
+        untold = []
+        for label in (38, 39):
+            without = tokens.copy()
+            without[tokens[..., 0] == label] = 0
+            untold.append(shown(decoder(model, 3, engine), without, columns, 12, 3))
+    row = slice(15, 20)  # the fields of the label's own row, which nobody draws
+    for each in (guided, told, *untold):
+        del each[row]
+    for mine, more, less, lesser in zip(guided, told, *untold, strict=True):
         assert np.abs(more - less).max() > 1e-3
-        np.testing.assert_allclose(mine, less + 1.5 * (more - less), atol=2e-4)
+        assert np.abs(more - lesser).max() > 1e-3
+        expected = more + 0.5 * (more - less) + 2.0 * (more - lesser)
+        np.testing.assert_allclose(mine, expected, atol=4e-4)
 
 
 def sampled(checkpoint: Checkpoint, config: SamplerConfig) -> list[Tokens]:

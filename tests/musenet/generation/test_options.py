@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "guidance": (1.5, 1.5),
     "chords": ("C | Am / G7 | %", "C | Am / G7 | %"),
     "keep_chords": (True, True),
+    "chord_guidance": (1.5, 1.5),
     "instrument_balance": (0.0, 0.0),
     "entrance": (0.5, 0.5),
     "find_beats": (False, False),
