@@ -15,7 +15,7 @@ Shape suffixes as in `musenet.decoding.decoder`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from tokenizer.encoding.vocabulary import WAIT
@@ -30,10 +30,12 @@ class Guide(NamedTuple):
     Attributes:
         labels: which values of field 0 they are, `(V,)`.
         strength: how strongly they guide.
+        fields: of a row, that they guide.
     """
 
     labels: Mask
     strength: float
+    fields: Collection[int] = range(5)
 
 
 class GuidedDecoder:
@@ -87,7 +89,8 @@ class GuidedDecoder:
             whole = logits[:: self._copies]
             guided = whole.copy()
             for place, guide in enumerate(self._guides, 1):
-                guided += (guide.strength - 1) * (whole - logits[place :: self._copies])
+                if field in guide.fields:
+                    guided += (guide.strength - 1) * (whole - logits[place :: self._copies])
             return choose(field, guided, rows[:: self._copies]).repeat(self._copies)
 
         def peeked(first: Ints) -> Integers:

@@ -116,7 +116,7 @@ GuidanceKnob = Annotated[
 ChordGuidanceKnob = Annotated[
     float,
     Knob(
-        "How strongly the chords that are given guide the music; 1 leaves it to the model.",
+        "How strongly the chords that are given guide the pitches; 1 leaves it to the model.",
         _MUSIC,
         low=0,
         high=10,

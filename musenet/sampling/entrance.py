@@ -106,7 +106,11 @@ class EntranceProcessor:
             return logits
         changed = logits.astype(np.float64)
         if field == WAIT:
-            changed[:, 1 : 1 + self._quarter] += more.max(axis=1, keepdims=True)
+            # A wait that a given row cuts off says nothing of what is written.
+            near = np.arange(self._quarter)
+            cut = np.full(len(changed), self._quarter) if state.room is None else state.room
+            heard = near < np.maximum(cut, 1)[:, None]
+            changed[:, 1 : 1 + self._quarter] += more.max(axis=1, keepdims=True) * heard
         else:
             changed[:, self._values] += more
         return changed

@@ -219,6 +219,15 @@ class GivenRows:
         """The first step `(B,)` of the stretch that each continuation is in."""
         return np.array([self._stretches[k].begin for k in self._stretch])
 
+    @property
+    def next_times(self) -> Steps:
+        """The steps `(B,)` of the next given rows of each continuation's stretch."""
+        return np.array([self._next_time(lane) for lane in range(len(self._stretch))])
+
+    def _next_time(self, lane: int) -> int:
+        times, at = self._events[self._stretch[lane]][0], self._event[lane]
+        return int(times[at]) if at < len(times) else _NEVER
+
     def stretch_of(self, lane: int) -> Stretch:
         """The stretch that a continuation is in."""
         return self._stretches[self._stretch[lane]]
@@ -241,10 +250,8 @@ class GivenRows:
             if stretch.order is not None:
                 self._progress[lane].narrow(stretch.order, now, allowed[lane], self._vocabulary)
             elif stretch.replaced is not None:
-                times, at = self._events[self._stretch[lane]][0], self._event[lane]
-                given = int(times[at]) if at < len(times) else _NEVER
                 self._replaced[lane].narrow(
-                    stretch.replaced, now, given, allowed[lane], self._vocabulary
+                    stretch.replaced, now, self._next_time(lane), allowed[lane], self._vocabulary
                 )
 
     def decide(self, first: Integers, time: Steps) -> Decision:

@@ -81,6 +81,7 @@ class History:
             self.given.decided[0].narrow(field, allowed, rows)
         elif self.given:
             self.given.narrow_waits(state.time, allowed)
+            state = replace(state, room=self.given.next_times - state.time)
         logits = logits[:, : allowed.shape[1]]
         for processor in self.processors:
             logits = processor.apply(field, logits, allowed, state)

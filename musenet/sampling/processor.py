@@ -25,12 +25,14 @@ class RowState:
         time: `(B,)`, the step at which each row begins; while its wait is being sampled, that of
             the row before.
         written: `(B,)`, which rows are sampled, not given; None if all are.
+        room: `(B,)`, steps before the next given row, while a wait is sampled; None if none comes.
     """
 
     rows: Integers
     note: Mask
     time: Steps
     written: Mask | None = None
+    room: Steps | None = None
 
     @property
     def written_note(self) -> Mask:

@@ -23,7 +23,7 @@ from musenet.decoding.guided import Guide, GuidedDecoder
 from musenet.model.stored import AnyModel
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
-from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
+from tokenizer.encoding.vocabulary import FIELDS, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 
 from .constraints import Constraints
@@ -57,7 +57,7 @@ class SamplerConfig:
         length: the length of the piece in steps if it should end there, else None.
         may_end_at: the first step at which it may end, or None.
         guidance: how strongly composer and styles guide, 1 as they are: `musenet.decoding.guided`.
-        chord_guidance: how strongly chords do.
+        chord_guidance: how strongly chords guide the pitches.
         overlap: the share of the context that is kept when a window is full.
         engine: the decoder, see `musenet.decoding.engines`.
     """
@@ -198,7 +198,7 @@ class Sampler:
             guide
             for guide in (
                 Guide(vocabulary.guiding, config.guidance),
-                Guide(vocabulary.chords, config.chord_guidance),
+                Guide(vocabulary.chords, config.chord_guidance, (PITCH,)),
             )
             if guide.strength != 1
         ]

@@ -161,7 +161,7 @@ def test_options_of_earlier_versions_are_read_under_their_names_of_today() -> No
         top_k={f: k for k, f in enumerate(FIELDS)}, top_p=dict.fromkeys(FIELDS, 0.9),
         min_p=dict.fromkeys(FIELDS, 0.0), instrument_balance=0.5, style_penalty=0.25,
         loop_penalty=2.0, overlap=0.4, seed=9, variations=(2,), engine="int8", keep_chords=False,
-        entrance=0.0, seed_alone=True, pedal=False,
+        entrance=0.0, seed_alone=True, pedal=False, chord_guidance=1.0,
         find_beats=False,
     )  # fmt: skip
     assert read.sampling(fresh=True) == tuple(
@@ -183,7 +183,7 @@ def test_shipped_files_hold_recipes(path: Path) -> None:
     usual = GenerateOptions(engine="int8").completed(fresh=False, drums=band, chords=band)
     # what later versions do, earlier ones did not
     told = recipe.options
-    later = {"entrance", "seed_alone", "pedal", "find_beats"}
+    later = {"chord_guidance", "entrance", "seed_alone", "pedal", "find_beats"}
     assert told == replace(usual, **{name: getattr(told, name) for name in later})
 
 

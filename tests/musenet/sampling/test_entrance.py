@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from musenet.sampling.constraints import Constraints
@@ -111,3 +113,13 @@ def test_without_strength_nothing_changes() -> None:
     config = Entrance((BASS,), strength=0.0)
     processor = config.build(SamplerContext(NOTHING, Constraints(), VOCABULARY, 1))
     assert not changes(processor, INSTRUMENT, 40).any()
+
+
+def test_a_wait_that_a_given_row_cuts_off_gains_nothing() -> None:
+    """Under given sixteenths all other waits would be cut off, and the silence would go on."""
+    logits = np.zeros((1, VOCABULARY.sizes[WAIT]), dtype=np.float32)
+    allowed = np.ones(logits.shape, dtype=bool)
+    for room, gaining in ((QUARTER // 4, QUARTER // 4), (0, 1), (4 * QUARTER, QUARTER)):
+        cut = replace(state(7), room=np.array([room]))
+        wait = made().apply(WAIT, logits, allowed, cut)[0]
+        assert np.flatnonzero(wait).tolist() == [*range(1, 1 + gaining)]

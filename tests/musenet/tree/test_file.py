@@ -36,6 +36,7 @@ def test_its_options_have_the_names_of_today() -> None:
     assert growth is not None
     assert growth.options == GenerateOptions(
         keep_chords=False,
+        chord_guidance=1.0,
         entrance=0.0,
         seed_alone=True,
         pedal=False,
