@@ -63,7 +63,7 @@ MOST_FILES = {
     "musenet/studio": 17,
     "musenet/training": 20,
     "musenet/cli": 17,
-    "musenet/generation": 17,
+    "musenet/generation": 19,
     "tokenizer/encoding": 14,
 }
 MOST_FILES_ELSEWHERE = 13

@@ -29,6 +29,7 @@ from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_f
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.replacements import Refill
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
 from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.grid import GridClock
@@ -227,6 +228,7 @@ class Fill(Request):
                 StylePenalty(options.style_penalty, keep_key=options.chords is None),
                 LoopPenalty(options.loop_penalty),
                 Entrance(entering, tuple(one.begin for one in stretches)),
+                *([Refill()] * any(one.replaced is not None for one in stretches)),
             ),
             stretches=stretches,
             chord_guidance=1.0 if self._chords is None else options.chord_guidance,

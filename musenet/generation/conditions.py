@@ -11,6 +11,11 @@ from musenet.export.parts import free_channels
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.stored import AnyModel
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
+from musenet.sampling.entrance import Entrance
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.processor import ProcessorConfig
+from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
@@ -23,6 +28,7 @@ from .chords import chords_of, knows_chords
 from .options import GenerateOptions
 from .prompt import Prompt, blank
 from .shared_options import SharedOptions
+from .timeline import Change
 
 DEFAULT_TEMPO = 100.0
 
@@ -59,6 +65,19 @@ def check_names(options: SharedOptions, vocabulary: Vocabulary) -> None:
         for name in (name for shares in asked for name in shares):
             if vocabulary.control(f"{kind}:{name}") is None:
                 raise unknown(kind, name, vocabulary.names(kind))
+
+
+def check_labels(options: GenerateOptions, vocabulary: Vocabulary) -> None:
+    """Reject names that the model does not know, and guidance by nothing.
+
+    Raises:
+        InputError: with the nearest known name, or what guides.
+    """
+    check_names(options, vocabulary)
+    if options.guidance != 1 and not (options.composer or options.styles):
+        raise InputError(
+            "--guidance strengthens composer and style; give --composer or --style too"
+        )
 
 
 def asked_labels(options: SharedOptions) -> tuple[str | None, tuple[str, ...]]:
@@ -111,10 +130,24 @@ def labels(options: GenerateOptions, prompt: Prompt, tokenizer: Tokenizer) -> La
     )
 
 
-def constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
+def changed(options: GenerateOptions, change: Change) -> GenerateOptions:
+    """A request as it is from a change of labels on."""
+    return replace(
+        options,
+        composer=change.composer or options.composer,
+        styles=change.styles or options.styles,
+        instruments=() if change.instruments else options.instruments,
+        only_instruments=change.instruments or options.only_instruments,
+        tempo=change.tempo or options.tempo,
+        key=change.key or options.key,
+    )
+
+
+def constraints(options: GenerateOptions, prompt: Prompt, *, settled: bool = False) -> Constraints:
     """The requested constraints, and those implied by the prompt or the number of instruments.
 
-    Without a request, the instruments and the density of the prompt apply.
+    Without a request, the instruments and the density of the prompt apply. Where a new piece is
+    `settled`, past its first section, only the requested instruments go on.
 
     Raises:
         InputError: if an instrument is asked for and ruled out.
@@ -132,6 +165,8 @@ def constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
         limits = usual_for(limits, len(wanted))
     if options.only_instruments is not None:
         limits = replace(limits, programs=options.only_instruments)
+    elif settled and not present and options.instruments and not options.new_instruments:
+        limits = replace(limits, programs=options.instruments)
     elif present and not options.new_instruments and limits.programs is None:
         playing = np.unique(prompt.music.notes["program"]).tolist()
         limits = replace(limits, programs=tuple(sorted({*playing, *options.instruments})))
@@ -139,6 +174,44 @@ def constraints(options: GenerateOptions, prompt: Prompt) -> Constraints:
             limits = implied_by_prompt(limits, prompt.music.notes, prompt.music.ticks_per_quarter)
     room = len(present) + len(free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
+
+
+def wanted(options: GenerateOptions, prompt: Prompt) -> tuple[int, ...]:
+    """The programs that are requested or in the prompt; empty if any will do."""
+    if options.only_instruments is not None:
+        return options.only_instruments
+    present = np.unique(prompt.music.notes["program"]).tolist()
+    return tuple(dict.fromkeys((*options.instruments, *present)))
+
+
+def processors(
+    options: GenerateOptions,
+    prompt: Prompt,
+    steps: tuple[int, int],
+    tokenizer: Tokenizer,
+) -> tuple[ProcessorConfig, ...]:
+    """What leans on the draw in a stretch of the music.
+
+    Args:
+        options: the request as it is there.
+        prompt: what stands before the music.
+        steps: the first of the stretch, and the first after it.
+        tokenizer: of the model.
+    """
+    body = tokenizer.body(prompt.music)
+    asked = options.instruments or (options.only_instruments or ()) * bool(options.then)
+    fresh = not len(prompt.music.notes)
+    return (
+        InstrumentBalance(options.instrument_balance, asked),
+        StylePenalty(
+            options.style_penalty,
+            keep_key=(options.key is None or fresh) and options.chords is None,
+        ),
+        LoopPenalty(options.loop_penalty),
+        Entrance.within(
+            steps, wanted(options, prompt), body, tokenizer.vocabulary, options.entrance
+        ),
+    )
 
 
 def blank_prompt(options: GenerateOptions) -> Prompt:

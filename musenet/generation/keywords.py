@@ -7,6 +7,7 @@ from typing import TypedDict
 from tokenizer.theory import Key
 
 from .parse import Names, PerField, Place, WholePerField
+from .timeline import Change, Changes
 
 
 class SharedKeywords(TypedDict, total=False):
@@ -41,6 +42,8 @@ class Keywords(SharedKeywords, total=False):
     bars: int | None
     length: float | str | None
     ending: bool
+    form: str | None
+    distance: float
     begin: Place | int | str | None
     stop: Place | int | str | None
     instruments: tuple[int, ...] | Names
@@ -48,6 +51,7 @@ class Keywords(SharedKeywords, total=False):
     tempo: float | None
     meter: tuple[int, int] | str | None
     key: Key | str | None
+    then: tuple[Change, ...] | Changes
     guidance: float
     keep_chords: bool | None
     find_beats: bool

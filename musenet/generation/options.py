@@ -49,6 +49,7 @@ from .shared_options import (
     VariationsKnob,
     stated_filters,
 )
+from .timeline import Change, Changes, ends_anew, parse_changes, parse_form
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -101,6 +102,25 @@ class GenerateOptions(SharedOptions):
     ending: Annotated[bool, Knob("End the piece there.", _LENGTH, typed=bool, flags=("--end",))] = (
         False
     )
+    form: Annotated[
+        str | None,
+        Knob(
+            "Sections instead of a length, such as 'A A B A' or 'intro:4 verse:8 verse': one that "
+            "returns is the earlier one again; a prompt is the first.",
+            _LENGTH,
+            parse=parse_form,
+        ),
+    ] = None
+    distance: Annotated[
+        float,
+        Knob(
+            "Share of the notes that is written anew where a section of --form returns.",
+            _LENGTH,
+            low=0,
+            high=1,
+            typed=float,
+        ),
+    ] = 0.0
     begin: Annotated[
         Place | None,
         Knob(
@@ -182,6 +202,18 @@ class GenerateOptions(SharedOptions):
             shown="the prompt's, or any without a prompt",
         ),
     ] = None
+    then: Annotated[
+        tuple[Change, ...],
+        Knob(
+            "What changes at a bar, such as 'bar 17: composer chopin, instruments piano': "
+            "composer, style, instruments, tempo, key; repeatable.",
+            _MUSIC,
+            parse=parse_changes,
+            accepts=Changes,
+            typed=list[str],
+            shown="nothing",
+        ),
+    ] = ()
     guidance: GuidanceKnob = 1.0
     chords: ChordsKnob = None
     keep_chords: Annotated[
@@ -240,9 +272,26 @@ class GenerateOptions(SharedOptions):
         """Reject contradictory or out-of-range options."""
         if self.bars is not None and self.length is not None:
             raise InputError("--bars and --length exclude each other; give one of them")
-        if self.bars is None and self.length is None:
+        if self.form is not None:
+            self._check_form()
+        elif self.distance:
+            raise InputError("--distance varies the sections that return; give a --form with some")
+        elif self.bars is None and self.length is None:
             object.__setattr__(self, "bars", DEFAULT_BARS)
         self.check_shared()
+
+    def _check_form(self) -> None:
+        """Reject what contradicts a form."""
+        if self.bars is not None or self.length is not None:
+            raise InputError(
+                "--form says how long the music is, so it excludes --bars and --length; give "
+                "lengths in the form, such as A:8"
+            )
+        if self.ending and not ends_anew(self.form or ""):
+            raise InputError(
+                "--end needs a last section that is new, such as outro; the last one of --form "
+                "is an earlier one again"
+            )
 
     @classmethod
     def from_keywords(cls, **given: Unpack[Keywords]) -> Self:

@@ -9,6 +9,7 @@ import numpy as np
 
 from musenet.sampling.ending import EndingSampler
 from musenet.sampling.sampler import SampledRows, Sampler
+from musenet.sampling.segments import SegmentSampler
 from tokenizer.chords.chord import CHORDS
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -28,7 +29,7 @@ class Request(ABC):
     bars: Bars
     _tokenizer: Tokenizer
     _clock: GridClock
-    _sampler: Sampler | EndingSampler
+    _sampler: Sampler | EndingSampler | SegmentSampler
     _sampled: list[SampledRows]
     _chords: TimedChords | None
 

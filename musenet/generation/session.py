@@ -17,31 +17,35 @@ from musenet.export.pedal import PedalHabit, add_pedals, pedal_habits
 from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import EndingSampler, ending_evidence
-from musenet.sampling.entrance import Entrance
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, kept_rows, rows_of
-from musenet.sampling.style_penalty import StylePenalty
+from musenet.sampling.segments import Segment, SegmentSampler
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.grid import GridClock
 from tokenizer.errors import InputError
 from tokenizer.labels import composer_name
 from tokenizer.midi import events
-from tokenizer.midi.smf import MARKER
 from tokenizer.theory import Key
 from tokenizer.typing import Notes, Tokens
 
 from .adherence import Adherence, adherence
 from .chords import chords_for, with_chords, without_chords
-from .conditions import blank_prompt, check_names, completed, constraints, labels, sampled_model
+from .conditions import (
+    blank_prompt,
+    check_labels,
+    completed,
+    constraints,
+    labels,
+    processors,
+    sampled_model,
+    wanted,
+)
+from .form import as_before, markers, sections, spans, with_returning_chords
 from .options import GenerateOptions
 from .parse import composers
 from .prompt import Prompt
 from .recipe import Recipe
 from .request import Request
 from .result import Result
-
-_MARKER_BARS = 8
 
 
 class Continuation(Request):
@@ -64,34 +68,37 @@ class Continuation(Request):
         self.prompt = blank_prompt(options) if prompt is None else prompt
         self._checkpoint = checkpoint
         self._tokenizer = checkpoint.tokenizer
-        check_names(options, self._tokenizer.vocabulary)
         if prompt is not None and options.meter is not None:
             raise InputError(
                 "--meter works only without a prompt: the meter of the prompt continues"
             )
-        if options.guidance != 1 and not (options.composer or options.styles):
-            raise InputError(
-                "--guidance strengthens composer and style; give --composer or --style too"
-            )
         self.bars = self.prompt.bars
+        self.form = sections(options.form, self.prompt, fresh=self.fresh) if options.form else ()
         grid = self._tokenizer.vocabulary.grid
+        if not grid.is_beat and (self.form or any(change.tempo for change in options.then)):
+            raise InputError(
+                "these weights count seconds, not beats: --form and a tempo in --then need others"
+            )
+        if self.prompt.timing is not None and any(change.tempo for change in options.then):
+            raise InputError(
+                "the prompt keeps a time of its own, which --then cannot change; leave out the "
+                "tempo, or add --no-find-beats"
+            )
+        self._spans = spans(self.form, self.prompt, self.end, options)
+        for span in self._spans:
+            check_labels(span.options, self._tokenizer.vocabulary)
         self._clock = GridClock(self.prompt.score, grid, self.prompt.origin)
         self._timing = self.prompt.timing
         if self._timing is not None and options.tempo and self.prompt.own is not None:
             ends = (track[-1].tick for track in self.prompt.file.tracks if track)
             end = max(self.prompt.boundary, *ends)
             self._timing = self._timing.at_tempo(end, options.tempo, self.prompt.own)
-        self._labels = labels(self.options, self.prompt, self._tokenizer)
+        self._labels = [labels(each.options, self.prompt, self._tokenizer) for each in self._spans]
         last = self.bars.tick(self.bars.number(self.end) + 1) if options.ending else self.end
-        self._chords = chords_for(options, self.prompt, last, self._tokenizer.vocabulary)
+        chords = chords_for(options, self.prompt, last, self._tokenizer.vocabulary)
+        self._chords = None if chords is None else with_returning_chords(chords, self.form)
         self._config = self._sampler_config()
-        vocabulary = self._tokenizer.vocabulary
-        model = sampled_model(checkpoint, options)
-        self._sampler = (
-            EndingSampler(model, vocabulary, self._config, self._ending_score)
-            if options.ending
-            else Sampler(model, vocabulary, self._config)
-        )
+        self._sampler = self._new_sampler()
         self._sampled: list[SampledRows] = []
         self._pedals: list[PedalHabit] = []
         if options.pedal and not self.fresh:
@@ -140,6 +147,8 @@ class Continuation(Request):
     def end(self) -> int:
         """The tick of the bar line (or time) at which the requested length ends."""
         options, prompt = self.options, self.prompt
+        if self.form:
+            return self.form[-1].end
         if options.bars is not None:
             first = self.bars.number(prompt.boundary)
             inside = prompt.boundary > self.bars.tick(first)
@@ -159,8 +168,8 @@ class Continuation(Request):
 
     @property
     def key(self) -> Key | None:
-        """The requested key, or that of the prompt; None if it is unknown."""
-        key = self._labels.key
+        """The requested key that the piece ends in, or that of the prompt; None if unknown."""
+        key = self._labels[-1].key
         return None if key is None else Key(*key)
 
     def bars_late(self, end: int) -> float:
@@ -203,11 +212,10 @@ class Continuation(Request):
     @property
     def wanted(self) -> tuple[int, ...]:
         """The programs that were requested or are in the prompt; empty if any will do."""
-        options = self.options
-        if options.only_instruments is not None:
-            return options.only_instruments
-        present = np.unique(self.prompt.music.notes["program"]).tolist()
-        return tuple(dict.fromkeys((*options.instruments, *present)))
+        programs = [
+            program for span in self._spans for program in wanted(span.options, self.prompt)
+        ]
+        return tuple(dict.fromkeys(programs))
 
     def _sampler_config(self) -> SamplerConfig:
         options, prompt = self.options, self.prompt
@@ -221,13 +229,14 @@ class Continuation(Request):
         # An ending may come two bars early, and its last chord start within the bar after.
         bar = self.bars.number(self.end)
         early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
+        first = self._spans[0]
         config = SamplerConfig(
-            prefix=self._tokenizer.prefix(self._labels),
+            prefix=self._tokenizer.prefix(self._labels[0]),
             prompt=body,
             not_before=not_before,
             until=late if options.ending else until,
             filters=options.sampling(fresh=self.fresh),
-            constraints=constraints(options, prompt),
+            constraints=constraints(first.options, prompt),
             seed=options.seed_for(prompt.digest),
             variations=options.variations,
             length=until if options.ending else None,
@@ -235,22 +244,45 @@ class Continuation(Request):
             guidance=options.guidance,
             chord_guidance=1.0 if self._chords is None else options.chord_guidance,
             overlap=options.overlap,
-            processors=(
-                InstrumentBalance(options.instrument_balance, options.instruments),
-                StylePenalty(
-                    options.style_penalty,
-                    keep_key=(options.key is None or self.fresh) and options.chords is None,
-                ),
-                LoopPenalty(options.loop_penalty),
-                Entrance.within(
-                    (not_before, until), self.wanted, body, vocabulary, options.entrance
-                ),
+            processors=processors(
+                first.options, prompt, (not_before, clock.step(first.end)), self._tokenizer
             ),
             engine=options.engine,
         )
         if self._chords is None:
             return config
         return with_chords(config, self._chords, clock, vocabulary)
+
+    def _new_sampler(self) -> Sampler | EndingSampler | SegmentSampler:
+        config, vocabulary = self._config, self._tokenizer.vocabulary
+        options = self.options
+        score = self._ending_score if options.ending else None
+        if len(self._spans) > 1 or self._spans[0].source is not None:
+            return SegmentSampler(
+                vocabulary, config, self._segments(config), options.distance, score
+            )
+        model = sampled_model(self._checkpoint, self._spans[0].options)
+        if score is None:
+            return Sampler(model, vocabulary, config)
+        return EndingSampler(model, vocabulary, config, score)
+
+    def _segments(self, config: SamplerConfig) -> tuple[Segment, ...]:
+        """The stretches of the music as a sampler takes them."""
+        found: list[Segment] = []
+        for span, said in zip(self._spans, self._labels, strict=True):
+            begin, end = self._clock.step(span.begin), self._clock.step(span.end)
+            found.append(
+                Segment(
+                    begin=begin if found else config.not_before,
+                    end=end,
+                    model=sampled_model(self._checkpoint, span.options),
+                    prefix=self._tokenizer.prefix(said),
+                    constraints=constraints(span.options, self.prompt, settled=bool(found)),
+                    processors=processors(span.options, self.prompt, (begin, end), self._tokenizer),
+                    source=None if span.source is None else self._clock.step(span.source),
+                )
+            )
+        return tuple(found)
 
     def _result(self, index: int) -> Result:
         prompt = self.prompt
@@ -262,6 +294,8 @@ class Continuation(Request):
             merge.release(file, prompt.boundary)
         if not self.fresh and self._timing is None:
             merge.set_tempo(file, prompt.boundary, self.options.tempo)
+        for change in self.options.then:
+            merge.set_tempo(file, self.bars.tick(change.bar - 1), change.tempo)
         new = merge.add_notes(file, notes, prompt.boundary, prompt.parts)
         if self._pedals:
             end = self.end
@@ -271,7 +305,7 @@ class Continuation(Request):
             add_pedals(file, self._pedals, new, prompt.parts, prompt.score, span)
         recipe = self.recipe(index)
         merge.insert(file, 0, [recipe_event(recipe)])
-        merge.add_texts(file, self._markers())
+        merge.add_texts(file, markers(self.form, self.bars, self.span, fresh=self.fresh))
         if not self.options.ending:
             file.end = self.end
         if self._timing is not None and prompt.own is not None:
@@ -300,6 +334,9 @@ class Continuation(Request):
         playing = vocabulary.is_note(rows)
         notes = self._tokenizer.decode_notes(rows[playing], times[playing], self._clock)
         notes["start"] = np.maximum(notes["start"], self.prompt.boundary)
+        if self.form:
+            own = notes, rows[playing], times[playing]
+            as_before(*own, self.form, self.prompt, self._tokenizer, self._clock)
         last = self.end
         if self.options.ending:
             last = self.bars.tick(self.bars.number(self.end) + 2)
@@ -321,7 +358,7 @@ class Continuation(Request):
             prompt.music.notes,
             self.bars.count(prompt.origin, prompt.boundary),
             self.wanted,
-            self.key,
+            None if any(change.key for change in self.options.then) else self.key,
             prompt.hearing,
         )
 
@@ -343,12 +380,3 @@ class Continuation(Request):
             heard=tuple(part.program for part in prompt.parts),
             beats=() if prompt.timing is None else prompt.timing.to_numbers(),
         )
-
-    def _markers(self) -> list[tuple[int, int, str]]:
-        first = self.bars.number(self.prompt.boundary)
-        word = "Beginning" if self.fresh else "Continuation"
-        markers = [(self.prompt.boundary, MARKER, word)]
-        last = self.bars.number(self.end)
-        for bar in range(first + _MARKER_BARS, last, _MARKER_BARS):
-            markers.append((self.bars.tick(bar), MARKER, f"Bar {bar + 1}"))
-        return markers

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tokenizer.encoding.grid import REST_UNITS
-from tokenizer.encoding.vocabulary import Vocabulary
-from tokenizer.typing import Mask, Steps
+from tokenizer.encoding.vocabulary import WAIT, Vocabulary
+from tokenizer.typing import Logits, Mask, Steps
+
+from .processor import RowState, SamplerContext
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,42 @@ class Replacements:
     times: dict[int, Steps]
     near: int
     end: int
+
+
+@dataclass(frozen=True)
+class Refill:
+    """Makes it likelier that a note comes where one may be replaced, before the next given one.
+
+    Attributes:
+        nats: by which such waits become likelier; chosen so that about as many notes are written
+            as were taken out (`benchmarks/editing.py`).
+    """
+
+    nats: float = 3.0
+
+    def build(self, context: SamplerContext) -> RefillProcessor:
+        """The processor of a batch."""
+        return RefillProcessor(self.nats, context.vocabulary)
+
+
+class RefillProcessor:
+    """The processor of a batch."""
+
+    def __init__(self, nats: float, vocabulary: Vocabulary) -> None:
+        self._nats, self._steps = nats, vocabulary.steps[: vocabulary.first_rest]
+
+    def apply(self, field: int, logits: Logits, allowed: Mask, state: RowState) -> Logits:
+        """The logits of the wait: those that come to a note gain."""
+        if field != WAIT or state.room is None:
+            return logits
+        count = len(self._steps)
+        near = allowed[:, :count] & (self._steps < np.maximum(state.room, 1)[:, None])
+        changed = logits.astype(np.float64)
+        changed[:, :count] += self._nats * near
+        return changed
+
+    def push(self, state: RowState) -> None:
+        """Nothing: the mask knows where notes may come."""
 
 
 @dataclass

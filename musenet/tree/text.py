@@ -82,6 +82,8 @@ def _asked(options: GenerateOptions | FillOptions) -> list[str]:
     if options.only_instruments is not None:
         parts.append(f"only {_names(options.only_instruments)}")
     parts += [f"tempo {options.tempo:g}"] if options.tempo else []
+    parts += [f"form {options.form}"] if options.form else []
+    parts += [f"other labels from bar {change.bar}" for change in options.then]
     return parts + (["an ending"] if options.ending else [])
 
 

@@ -13,6 +13,7 @@ from musenet.generation.keywords import Keywords
 from musenet.generation.knob import keywords, knobs
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
+from musenet.generation.timeline import Change
 from musenet.sampling.filters import FieldFilter
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
@@ -23,6 +24,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "bars": (8, 8),
     "ending": (True, True),
     "begin": (5, Place(bar=5)),
+    "then": ("bar 9: tempo 80", (Change(9, tempo=80.0),)),
     "stop": ("1:05", Place(seconds=65)),
     "composer": ("Bach, Johann Sebastian", "bach"),
     "styles": ("baroque, Jazz", ("baroque", "jazz")),
@@ -57,7 +59,7 @@ WORDS: dict[str, tuple[Any, Any]] = {
     "variations": (3, (1, 2, 3)),
     "engine": ("eager", "eager"),
 }
-LENGTH = {"length": ("3:30", 210.0)}
+LENGTH = {"length": ("3:30", 210.0), "form": ("A:8, B A", "A:8 B A"), "distance": (0.5, 0.5)}
 RICH = GenerateOptions.from_keywords(
     **{name: given for name, (given, _) in WORDS.items() if name != "keep_chords"}
 )
