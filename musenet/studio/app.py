@@ -53,9 +53,14 @@ def make_app(
     def described(_: Request) -> Response:
         return answer(openapi(API))
 
+    def warm(_: Request) -> Response:
+        weights.wanted.set()
+        return answer({})
+
     routes = [
         Route("/openapi.json", described),
         Route("/info", about),
+        Route("/warm", warm, methods=["POST"]),
         *TreeRoutes(workspace).routes,
         *JobRoutes(workspace, jobs, Actions(workspace, weights)).routes,
         *DownloadRoutes(workspace).routes,

@@ -14,6 +14,8 @@ from tokenizer.errors import InputError
 if TYPE_CHECKING:
     from musenet.model.checkpoint import Checkpoint
 
+_SECONDS_TO_THE_PAGE = 4.0
+
 
 class Weights:
     """A checkpoint by name.
@@ -29,6 +31,7 @@ class Weights:
         self.name = name
         self._lock = threading.Lock()
         self._loaded: Checkpoint | None = None
+        self.wanted = threading.Event()
         self._folder = checkpoint_folder(name)
 
     def use(self, checkpoint: Checkpoint) -> None:
@@ -62,8 +65,10 @@ class Weights:
     def warm(self) -> None:
         """Load the checkpoint and prepare its decoder, so that the first note comes at once.
 
-        What is wrong with it is said where it is used.
+        It begins when it is wanted, or after a few seconds: loading keeps the processor from
+        sending the page. What is wrong with the weights is said where they are used.
         """
+        self.wanted.wait(_SECONDS_TO_THE_PAGE)
         from musenet.decoding.engines import make_decoder
 
         with contextlib.suppress(InputError):

@@ -14,6 +14,7 @@ _MUSICXML = "application/vnd.recordare.musicxml+xml"
 OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("get", "/openapi.json", "This description.", "", _JSON),
     ("get", "/info", "The weights, what they know and can do, and all options.", "", _JSON),
+    ("post", "/warm", "Load the weights now and not with the first job.", "", _JSON),
     ("get", "/tree", "The nodes of the tree, without their music.", "", _JSON),
     ("post", "/prompts", "A new prompt: a MIDI file, or JSON with opening or blank.", _MIDI, _JSON),
     ("patch", "/nodes/{id}", "Change name, mark and note of a node.", _JSON, _JSON),

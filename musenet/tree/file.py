@@ -29,6 +29,9 @@ from .tree import CONTINUATION, Growth, Node, Tree
 FORMAT = "musenet-tree-2"
 _FIRST_FORMAT = "musenet-tree-1"
 _LINE = 92
+_texts: dict[int, tuple[Node, str]] = {}
+"""The nodes of the tree that was written last, with their text: a tree of a thousand takes is
+written after each new one."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +105,20 @@ def read_tree(path: str | os.PathLike[str]) -> Tree:
 
 def to_text(tree: Tree) -> str:
     """The tree as JSON: a line for every fact, and the bytes of a node in lines of their own."""
-    nodes = tuple(_record(node) for node in tree.nodes.values())
-    return records.to_json(_TreeRecord(FORMAT, tree.following, nodes), indent=1) + "\n"
+    global _texts
+    kept = {}
+    for number, node in tree.nodes.items():
+        before = _texts.get(number)
+        same = before is not None and before[0] is node
+        kept[number] = before if before is not None and same else (node, _node_text(node))
+    _texts = kept
+    whole = records.to_json(_TreeRecord(FORMAT, tree.following, ()), indent=1) + "\n"
+    nodes = ",\n".join(text for _, text in kept.values())
+    return whole.replace('"nodes": []', f'"nodes": [\n{nodes}\n ]') if nodes else whole
+
+
+def _node_text(node: Node) -> str:
+    return textwrap.indent(records.to_json(_record(node), indent=1), "  ")
 
 
 def from_text(text: str) -> Tree:

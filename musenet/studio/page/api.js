@@ -2,6 +2,8 @@
 
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const BASE = "/api/v1/";
+const SILENT = "The studio's server does not answer; is it still running in its terminal?";
+const MOST_LOST = 5; // times in a row that a connection is tried again, half a second apart
 
 /** What the server refuses, in one sentence. */
 export class Refused extends Error {}
@@ -26,7 +28,7 @@ async function request(method, path, body, headers = {}) {
       body: body === undefined || binary ? body : JSON.stringify(body),
     });
   } catch {
-    throw new Refused("The studio's server does not answer; is it still running in its terminal?");
+    throw new Refused(SILENT);
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
   if (!response.ok) throw new Refused(answer?.error ?? `The server answered ${response.status}.`);
@@ -35,6 +37,7 @@ async function request(method, path, body, headers = {}) {
 
 export const api = {
   info: () => request("GET", "info"),
+  warm: () => request("POST", "warm"),
   tree: () => request("GET", "tree"),
   /** @param {string | number} id */
   score: (id) => request("GET", `nodes/${id}/score`),
@@ -68,15 +71,20 @@ export function address(id, what) {
  * @returns {() => void} stops listening
  */
 export function listen(job, heard) {
+  let lost = 0;
   const source = new EventSource(`${BASE}jobs/${job}/events?token=${encodeURIComponent(token)}`);
   for (const kind of ["queued", "note", "progress", "done", "cancelled", "failed"]) {
     source.addEventListener(kind, (event) => {
+      lost = 0;
       if (!["queued", "note", "progress"].includes(kind)) source.close();
       heard(kind, JSON.parse(event.data));
     });
   }
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) heard("failed", { error: "The server does not answer." });
+    lost++;
+    if (source.readyState !== EventSource.CLOSED && lost < MOST_LOST) return;
+    source.close();
+    heard("failed", { error: SILENT });
   });
   return () => source.close();
 }

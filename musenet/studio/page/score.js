@@ -189,6 +189,15 @@ export class Score {
     return bar - 1 <= last ? this.bars[Math.max(0, bar - 1)] : this.bars[last] + (bar - 1 - last) * this.barLength(last);
   }
 
+  /** The first beat of those that lie at most so many seconds before a tick. @param {number} tick @param {number} seconds */
+  before(tick, seconds) {
+    const beat = (4 * this.ticksPerQuarter) / this.meter(tick)[2];
+    const earliest = this.tempo.seconds(tick) - seconds;
+    let found = tick;
+    while (found - beat >= 0 && this.tempo.seconds(found - beat) >= earliest) found -= beat;
+    return found;
+  }
+
   /** @param {number} index of a bar line @returns {number} ticks */
   barLength(index) {
     if (index + 1 < this.bars.length) return this.bars[index + 1] - this.bars[index];

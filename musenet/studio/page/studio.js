@@ -1,5 +1,6 @@
 /** The studio's page: everything is made here and tied together. */
 
+import { api } from "./api.js";
 import { announce, byId, el, icon, label, toast } from "./dom.js";
 import { Editing } from "./editing.js";
 import { listenToKeys, showKeys } from "./keys.js";
@@ -26,6 +27,7 @@ const players = new PlayersView(session, player, roll, byId("players"));
 const write = new WriteView(session);
 const editing = new Editing(session, player, roll, players);
 const stems = new Stems(session);
+const LEAD_IN = 1.2; // seconds of what was there that play before new music
 const POLL = 5000; // milliseconds between looks for what another tab has changed
 
 /** Does something that may be refused, and says why. @param {() => any} work */
@@ -94,9 +96,8 @@ async function ask(action, options, only) {
   if (chart && options.chords === undefined) options.chords = chart;
   await session.write(action, options, hole);
   const from = hole ? hole.from : (session.score?.boundary ?? 0);
-  const lead = session.score ? session.score.barStart(Math.max(1, session.score.bar(from) - 1)) : 0;
   player.loop = null;
-  player.seek(Math.min(lead, from));
+  player.seek(session.score?.before(from, LEAD_IN) ?? 0);
   player.play();
   warm();
 }
@@ -295,6 +296,7 @@ await attempt(async () => {
   welcomed();
   session.tell("tree");
   document.body.classList.add("is-ready");
+  void api.warm(); // not before: reading the weights would keep the server from sending the page
 });
 document.addEventListener("pointerdown", () => player.wake(), { once: true });
 setInterval(() => {

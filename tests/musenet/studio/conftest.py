@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.studio.jobs import Jobs
 from musenet.studio.models import Weights
 from musenet.studio.workspace import Workspace
 from musenet.tree.tree import Tree
 
 testclient = pytest.importorskip("starlette.testclient", reason="the extra `studio` is missing")
+httpx = pytest.importorskip("httpx", reason="httpx is missing")
 TOKEN = "a-token-of-the-test"
 PORT = 8123
-FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
+ROOT = Path(__file__).parents[3]
+FOLK = ROOT / "examples" / "prompts" / "folk.mid"
+SECONDS = 120.0
 
 
 class Studio:
@@ -53,6 +61,52 @@ class Studio:
         job = self("POST", f"nodes/{node}/jobs", json={"action": "continue", "options": options})
         name, data = self.follow(job["job"])[-1]
         return {"state": name, **data}
+
+
+class Server:
+    """A `musenet studio` in a process of its own."""
+
+    def __init__(self, folder: Path, weights: Path, *arguments: str) -> None:
+        command = [sys.executable, "-c", "from musenet.cli.main import main; main()", "studio"]
+        self.process = subprocess.Popen(
+            [*command, *arguments, "--no-browser", "--weights", str(weights)],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        )
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            if found := re.match(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", line):
+                break
+        else:
+            pytest.fail("the server did not start")
+        self.address = found[0]
+        self.client = httpx.Client(
+            base_url=f"{found[1]}/api/v1/",
+            headers={"Authorization": f"Bearer {found[2]}"},
+            timeout=SECONDS,
+            limits=httpx.Limits(max_connections=64),
+        )
+
+    def __call__(self, method: str, path: str, **given: Any) -> Any:
+        answer = self.client.request(method, path, **given)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def ask(self, node: int = 1, **options: Any) -> str:
+        """Ask for music; returns the job."""
+        asked = {"action": "continue", "options": options}
+        found: str = self("POST", f"nodes/{node}/jobs", json=asked)["job"]
+        return found
+
+    def stop(self, sign: int = signal.SIGINT) -> int:
+        self.client.close()
+        self.process.send_signal(sign)
+        code = self.process.wait(SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return code
 
 
 def events_of(text: str) -> list[tuple[str, dict[str, Any]]]:
@@ -103,3 +157,11 @@ def studio(open_studio: Callable[..., Studio]) -> Studio:
     found = open_studio()
     found("POST", "prompts", content=FOLK.read_bytes(), headers={"X-Name": "folk.mid"})
     return found
+
+
+@pytest.fixture(scope="module")
+def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model, so that another process can load it."""
+    path = tmp_path_factory.mktemp("lively") / "tiny"
+    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
+    return path

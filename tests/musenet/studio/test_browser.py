@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import itertools
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +27,14 @@ from musenet.studio.workspace import Workspace
 from musenet.tree.file import read_tree
 from musenet.tree.tree import Tree
 
+from .conftest import FOLK, Server
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 uvicorn = pytest.importorskip("uvicorn", reason="the extra `studio` is missing")
 
-ROOT = Path(__file__).parents[3]
-FOLK = ROOT / "examples" / "prompts" / "folk.mid"
 PLACES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, PLACES)), None)
 FLAGS = [
@@ -301,6 +304,107 @@ def test_two_tabs_see_the_same_tree(running: Studio) -> None:
     has(first, "() => studio.session.nodes[0].mark")
     second.evaluate("() => studio.session.refresh()")
     has(second, "() => studio.session.nodes[0].mark")
+
+
+def test_a_killed_server_is_said_and_its_tree_opens_again(
+    browser: Browser, tmp_path: Path, lively: Path
+) -> None:
+    server = Server(tmp_path, lively, str(FOLK))
+    studio = Studio(server.address, tmp_path / "folk.tree.json", browser)
+    page = studio.open()
+    nodes = written(page)
+    page.evaluate("() => studio.session.write('continue', { bars: 4000 }, null)")
+    has(page, "() => studio.session.job?.takes[0].count > 200")
+    server.stop(signal.SIGKILL)
+    page.wait_for_selector(".toast.error")
+    assert "does not answer" in page.inner_text(".toast.error")
+    has(page, "() => studio.session.job === null && studio.session.current === 2")
+    again = Server(tmp_path, lively, "folk.tree.json")
+    studio.address = again.address
+    page = studio.open()
+    assert page.evaluate("() => studio.session.nodes.map(node => node.id)") == [1, *nodes]
+    assert written(page)
+    studio.context.close()
+    again.stop()
+
+
+HOSTILE = """<!doctype html><title>Another site</title><iframe src="{0}/"></iframe>
+<form method="post" action="{0}/api/v1/prompts" enctype="text/plain" target="out">
+<input name="x"></form><iframe name="out"></iframe>"""
+ATTACK = """async (origin) => {
+    const got = [];
+    const api = `${origin}/api/v1/`;
+    const asked = [["GET", "tree"], ["GET", "nodes/1/file.mid"], ["POST", "prompts"],
+        ["DELETE", "nodes/1"]];
+    const ask = async (method, path, token, given) => {
+        const body = method === "POST" ? JSON.stringify({ blank: true }) : undefined;
+        try {
+            const answer = await fetch(`${api}${path}?token=${token}`, { method, body, ...given });
+            if (answer.type !== "opaque") got.push(`${method} ${path} ${token}`);
+        } catch {}
+    };
+    for (const token of ["", "guessed", "secret"]) {
+        const headers = { Authorization: `Bearer ${token}` };
+        for (const [method, path] of asked) {
+            await ask(method, path, token, { headers });
+            await ask(method, path, token, { mode: "no-cors" });
+        }
+    }
+    document.forms[0].submit();
+    for (const kind of ["img", "script"]) {
+        await new Promise((done) => {
+            const element = document.createElement(kind);
+            element.onload = () => (got.push(kind), done());
+            element.onerror = done;
+            element.src = `${api}nodes/1/picture.png?token=secret`;
+            document.body.append(element);
+        });
+    }
+    return got;
+}"""
+
+
+def test_a_page_of_another_site_gets_and_changes_nothing(running: Studio, tmp_path: Path) -> None:
+    page = running.open()
+    dropped(page)
+    origin = running.address.partition("/?")[0]
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text(HOSTILE.format(origin))
+    quiet = functools.partial(QuietHandler, directory=str(tmp_path / "site"))
+    site = ThreadingHTTPServer(("127.0.0.1", 0), quiet)
+    threading.Thread(target=site.serve_forever, daemon=True).start()
+    stranger = running.context.new_page()
+    stranger.goto(f"http://127.0.0.1:{site.server_port}/")
+    tried = stranger.evaluate(ATTACK, origin)
+    site.shutdown()
+    assert tried == []
+    assert stranger.frames[1].url.startswith("chrome-error:")  # it may not be embedded
+    page.evaluate("() => studio.session.refresh()")
+    assert page.evaluate("() => studio.session.nodes.length") == 1
+    assert list(read_tree(running.path).nodes) == [1]
+    stranger.close()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files and logs nothing."""
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+def test_a_file_of_5_mb_is_read_shown_and_played(running: Studio, tmp_path: Path) -> None:
+    path = many_notes(tmp_path / "large.mid", 40_000)
+    file = mido.MidiFile(path)
+    text = mido.MetaMessage("text", text="x" * 100_000)
+    file.tracks.append(mido.MidiTrack([text] * 49))
+    file.save(path)
+    assert 5_000_000 < path.stat().st_size < 10 * 2**20
+    page = running.open()
+    dropped(page, path)
+    assert page.evaluate("() => studio.session.score.count") == 40_000
+    page.evaluate("() => studio.player.play()")
+    has(page, "() => studio.player.synth.voices.length > 0")
+    page.evaluate("() => studio.player.pause()")
 
 
 def test_what_is_no_midi_file_is_refused_in_a_sentence(running: Studio, tmp_path: Path) -> None:

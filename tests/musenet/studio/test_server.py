@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 import re
 import shutil
 import signal
@@ -14,78 +13,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
 from musenet.api import generate
 from musenet.cli.main import main
 from musenet.generation.options import GenerateOptions
-from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from musenet.model.checkpoint import load_checkpoint
 from musenet.studio.server import open_workspace
 from musenet.tree.file import read_tree
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
 
-from .conftest import FOLK, events_of
-
-ROOT = Path(__file__).parents[3]
-SECONDS = 120.0
-
-
-class Server:
-    """A `musenet studio` in a process of its own."""
-
-    def __init__(self, folder: Path, weights: Path, *arguments: str) -> None:
-        command = [sys.executable, "-c", "from musenet.cli.main import main; main()", "studio"]
-        self.process = subprocess.Popen(
-            [*command, *arguments, "--no-browser", "--weights", str(weights)],
-            cwd=folder,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        )
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if found := re.match(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", line):
-                break
-        else:
-            pytest.fail("the server did not start")
-        self.client = httpx.Client(
-            base_url=f"{found[1]}/api/v1/",
-            headers={"Authorization": f"Bearer {found[2]}"},
-            timeout=SECONDS,
-            limits=httpx.Limits(max_connections=64),
-        )
-
-    def __call__(self, method: str, path: str, **given: Any) -> Any:
-        answer = self.client.request(method, path, **given)
-        assert answer.is_success, answer.text
-        return answer.json()
-
-    def ask(self, node: int = 1, **options: Any) -> str:
-        """Ask for music; returns the job."""
-        asked = {"action": "continue", "options": options}
-        found: str = self("POST", f"nodes/{node}/jobs", json=asked)["job"]
-        return found
-
-    def stop(self, sign: int = signal.SIGINT) -> int:
-        self.client.close()
-        self.process.send_signal(sign)
-        code = self.process.wait(SECONDS)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return code
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny model, so that another process can load it."""
-    path = tmp_path_factory.mktemp("lively") / "tiny"
-    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
-    return path
+from .conftest import FOLK, ROOT, SECONDS, Server, events_of
 
 
 @pytest.fixture

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
+from musenet.tree import file
 from musenet.tree.file import from_text, read_tree, to_text
 from musenet.tree.tree import Node, Tree
 from tokenizer.encoding.vocabulary import FIELDS
@@ -91,3 +93,13 @@ def test_a_node_that_unpacks_to_more_than_any_file_is_refused() -> None:
 def test_what_is_no_tree_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="not a MuseNet tree"):
         from_text(text)
+
+
+def test_what_is_kept_of_the_last_text_never_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = Tree().joined([Node(0, None, "a", b"MThd"), Node(0, None, "b", b"")])
+    named, pruned = tree.marked(tree.nodes[1], "x"), tree.pruned(tree.nodes[2])
+    for changed in (tree, named, pruned, tree, Tree()):
+        text = to_text(changed)
+        monkeypatch.setattr(file, "_texts", {})
+        assert text == to_text(changed)
+        assert json.loads(text)["following"] == changed.following
