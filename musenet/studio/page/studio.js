@@ -306,4 +306,4 @@ addEventListener("beforeunload", (event) => {
   if (session.draft?.changed) event.preventDefault();
 });
 // For the tests of the page, and for the curious.
-Object.assign(globalThis, { studio: { session, player, roll, players } });
+Object.assign(globalThis, { studio: { session, player, roll, players, write } });

@@ -68,6 +68,7 @@ export const texts = {
   anyComposer: "as the music is",
   addStyle: "Add a style…",
   addInstrument: "Add an instrument…",
+  share: (/** @type {string} */ what) => `Share of ${what} in the blend`,
   remove: (/** @type {string} */ what) => `Remove ${what}`,
   fromEnd: "the end",
   allOptions: "All options",

@@ -1,12 +1,21 @@
 /** The panel that asks for music: what, how long, in whose manner; every option in advanced mode. */
 
-import { byId, el, icon } from "./dom.js";
+import { Chips } from "./chips.js";
+import { byId, el } from "./dom.js";
 import { texts } from "./texts.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./session.js").Option} Option */
 
+const MOST_GUIDANCE = 4; // of a slider; more is seldom music
 const BARS = [4, 8, 16, 32];
+/** Options of advanced mode that stand in front, by action; further ones lie in their panels. */
+const CHIEF = {
+  continue: ["guidance", "keep_chords", "form"],
+  fill: ["keep_rhythm", "keep_pitches", "distance", "keep_chords"],
+  accompany: ["keep_chords"],
+};
+const BY_SEMICOLON = new Set(["then"]); // lists whose entries have commas
 const IN_FRONT = new Set(["composer", "styles", "instruments", "bars", "variations", "stop", "begin", "tracks", "engine"]);
 
 /** Events: `write` {action, options}, `cancel`. */
@@ -21,8 +30,8 @@ export class WriteView extends EventTarget {
     this.takes = 4;
     /** @type {number | null} the last bar that is kept */
     this.after = null;
-    /** @type {Record<"styles" | "instruments", string[]>} */
-    this.lists = { styles: [], instruments: [] };
+    /** @type {Record<"composer" | "styles" | "instruments", Chips>} */
+    this.chips = /** @type {any} */ ({});
     /** Values of the options of advanced mode, as typed. @type {Record<string, any>} */
     this.values = {};
   }
@@ -30,10 +39,12 @@ export class WriteView extends EventTarget {
   /** Builds the panel once it is known what there is. */
   build() {
     const { info } = this.session;
-    byId("composers").append(...info.composers.map((c) => el("option", { value: c.text || c.name })));
-    byId("composer").placeholder = texts.anyComposer;
-    this.chooser("styles", info.styles, texts.addStyle);
-    this.chooser("instruments", info.instruments.map((i) => i.name), texts.addInstrument);
+    const plain = (/** @type {string[]} */ names) => names.map((name) => ({ name, text: name }));
+    this.chips = {
+      composer: new Chips(byId("composer"), info.composers.map((c) => ({ name: c.name, text: c.text || c.name })), texts.anyComposer, true),
+      styles: new Chips(byId("styles"), plain(info.styles), texts.addStyle, true),
+      instruments: new Chips(byId("instruments"), plain(info.instruments.map((i) => i.name)), texts.addInstrument, false),
+    };
     this.radio("bars", BARS, this.bars, (value) => (this.bars = value));
     this.radio("takes-count", [1, 2, 3, 4], this.takes, (value) => (this.takes = value));
     const actions = /** @type {("continue" | "fill" | "accompany")[]} */ (["continue", "fill", "accompany"]).filter((a) => a === "continue" || info.can[a]);
@@ -70,8 +81,10 @@ export class WriteView extends EventTarget {
   options() {
     /** @type {Map<string, Option[]>} */
     const panels = new Map();
+    const chief = CHIEF[this.action].flatMap((name) => this.known().filter((option) => option.name === name));
+    byId("chief").replaceChildren(...chief.map((option) => this.option(option, true)));
     for (const option of this.known()) {
-      if (IN_FRONT.has(option.name)) continue;
+      if (IN_FRONT.has(option.name) || chief.includes(option)) continue;
       const panel = option.panel ?? texts.allOptions;
       panels.set(panel, [...(panels.get(panel) ?? []), option]);
     }
@@ -80,8 +93,8 @@ export class WriteView extends EventTarget {
     );
   }
 
-  /** @param {Option} option */
-  option(option) {
+  /** A row for an option; a switch or a slider where it is one of the chief ones. @param {Option} option @param {boolean} [chief] */
+  option(option, chief = false) {
     const id = `option-${option.name}`;
     const label = option.name.replaceAll("_", " ").replace(/^./, (c) => c.toUpperCase());
     const shown = option.shown ?? option.default;
@@ -90,6 +103,13 @@ export class WriteView extends EventTarget {
     const value = this.values[option.name] ?? "";
     /** @type {HTMLElement} */
     let input;
+    if (chief && option.type === "boolean" && option.default === false) {
+      const box = el("input", { ...common, type: "checkbox", checked: value === true, onchange: () => this.set(option, { value: box.checked ? "true" : "" }) });
+      return el("div", { className: "option switch" }, el("label", {}, box, label), el("small", { id: `${id}-help` }, option.help));
+    }
+    if (chief && option.type === "number" && typeof option.low === "number" && typeof option.high === "number") {
+      return this.slider(option, common, label);
+    }
     if (option.type === "boolean") {
       input = el("select", common, ...[["", `${texts.asDefault} (${option.default ? texts.yes : texts.no})`], ["true", texts.yes], ["false", texts.no]].map(([v, t]) => el("option", { value: v, selected: v === String(value) }, t)));
     } else if (option.choices) {
@@ -101,50 +121,26 @@ export class WriteView extends EventTarget {
     return el("div", { className: "option" }, el("label", { htmlFor: id }, label), input, el("small", { id: `${id}-help` }, option.help));
   }
 
-  /** @param {Option} option @param {HTMLInputElement} input */
+  /** A slider; at its default, nothing is asked for. @param {Option} option @param {Record<string, any>} common @param {string} label */
+  slider(option, common, label) {
+    const [low, high] = [option.low ?? 0, Math.min(option.high ?? 1, MOST_GUIDANCE)];
+    const usual = option.default ?? high;
+    const told = el("output", { className: "soft" });
+    const tell = () => (told.value = high === 1 ? `${Math.round(100 * Number(input.value))} %` : input.value);
+    const input = el("input", { ...common, type: "range", min: String(low), max: String(high), step: String((high - low) / 20), oninput: tell, onchange: () => this.set(option, { value: Number(input.value) === usual ? "" : input.value }) });
+    input.value = String(this.values[option.name] ?? usual);
+    tell();
+    return el("div", { className: "option slider" }, el("label", { htmlFor: common.id }, label), input, told, el("small", { id: `${common.id}-help` }, option.help));
+  }
+
+  /** @param {Option} option @param {{value: string}} input */
   set(option, input) {
     const text = input.value.trim();
     if (text === "") delete this.values[option.name];
     else if (option.type === "boolean") this.values[option.name] = text === "true";
     else if (option.type === "integer" || option.type === "number") this.values[option.name] = Number(text);
-    else if (option.type === "list") this.values[option.name] = text.split(",").map((word) => word.trim()).filter(Boolean);
+    else if (option.type === "list") this.values[option.name] = text.split(BY_SEMICOLON.has(option.name) ? ";" : ",").map((word) => word.trim()).filter(Boolean);
     else this.values[option.name] = text;
-  }
-
-  /** A list of words with a field to add one. @param {"styles" | "instruments"} name @param {string[]} choices @param {string} hint */
-  chooser(name, choices, hint) {
-    const place = byId(name);
-    const list = `${name}-list`;
-    const field = el("input", { type: "text", placeholder: hint, "aria-label": hint, autocomplete: "off" });
-    field.setAttribute("list", list);
-    const add = () => {
-      const found = choices.find((choice) => choice.toLowerCase() === field.value.trim().toLowerCase());
-      if (!found) return;
-      if (!this.lists[name].includes(found)) this.lists[name].push(found);
-      field.value = "";
-      draw();
-      field.focus();
-    };
-    field.addEventListener("input", add);
-    field.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && field.value) event.preventDefault();
-      if (event.key === "Backspace" && !field.value) {
-        this.lists[name].pop();
-        draw();
-      }
-    });
-    const draw = () => {
-      place.querySelectorAll(".chip").forEach((/** @type {Element} */ chip) => chip.remove());
-      field.before(
-        ...this.lists[name].map((word) =>
-          el("span", { className: "chip" }, word, el("button", { type: "button", className: "quiet", "aria-label": texts.remove(word), onclick: () => {
-            this.lists[name] = this.lists[name].filter((other) => other !== word);
-            draw();
-          } }, icon("close"))),
-        ),
-      );
-    };
-    place.append(field, el("datalist", { id: list }, ...choices.map((choice) => el("option", { value: choice }))));
   }
 
   /** A row of choices of which one holds. @template T @param {string} id @param {T[]} choices @param {T} chosen @param {(value: any) => void} use @param {Record<string, string>} [names] */
@@ -171,21 +167,19 @@ export class WriteView extends EventTarget {
 
   /** What is asked for, as the server takes it. @returns {Record<string, any>} */
   asked() {
-    const { info } = this.session;
+    const { composer, styles, instruments } = this.chips;
     const advanced = document.body.classList.contains("is-advanced");
     /** @type {Record<string, any>} */
     const options = { variations: this.takes };
     const names = new Set(this.known().map((option) => option.name));
     if (advanced) for (const [name, value] of Object.entries(this.values)) if (names.has(name)) options[name] = value;
-    const typed = byId("composer").value.trim();
-    const composer = info.composers.find((c) => [c.name, c.text].some((name) => name?.toLowerCase() === typed.toLowerCase()));
-    if (typed) options.composer = composer?.name ?? typed;
-    if (this.lists.styles.length) options.styles = this.lists.styles;
-    if (this.lists.instruments.length && this.action !== "fill") options.instruments = this.lists.instruments;
+    if (composer.names.length) options.composer = composer.names.join(",");
+    if (styles.names.length) options.styles = styles.names;
+    if (instruments.names.length && this.action !== "fill") options.instruments = instruments.names;
     if (this.action === "continue") {
-      if (options.length === undefined) options.bars = this.bars;
+      if (options.length === undefined && options.form === undefined) options.bars = this.bars;
       if (this.after) options.stop = this.after;
-      if (this.lists.instruments.length && !advanced) options.new_instruments = true;
+      if (instruments.names.length && !advanced) options.new_instruments = true;
     }
     return options;
   }

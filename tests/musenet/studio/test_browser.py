@@ -294,6 +294,38 @@ def pitches(data: bytes) -> list[int]:
     return [m.note for track in tracks for m in track if m.type == "note_on" and m.velocity]
 
 
+def test_blends_switches_and_sliders_are_asked_for(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    asked = "() => { const asked = studio.write.asked(); delete asked.variations; return asked; }"
+    known = page.evaluate("() => studio.session.info")
+    one, other = known["composers"][:2]
+    page.fill("#composer input", one["text"])
+    assert page.evaluate(asked) == {"bars": 8, "composer": one["name"]}
+    page.fill("#composer input", other["text"])
+    page.fill(".shares input >> nth=0", "75")
+    page.fill(".shares input >> nth=1", "25")
+    assert page.inner_text(".shares output >> nth=0") == "75 %"
+    blend = f"{one['name']}:0.75,{other['name']}:0.25"
+    page.click("#mode label:has(input[value=advanced])")
+    page.fill("#option-guidance", "2")
+    assert page.evaluate(asked) == {"bars": 8, "composer": blend, "guidance": 2}
+    page.fill("#option-guidance", "1")
+    page.click("#composer .chip button >> nth=1")
+    page.click("#actions label:has(input[value=fill])")
+    page.check("#option-keep_rhythm")
+    page.fill("#option-distance", "0.3")
+    page.select_option("#option-keep_chords", "true")
+    options = {"keep_rhythm": True, "distance": 0.3, "keep_chords": True}
+    assert page.evaluate(asked) == {"composer": one["name"], **options}
+    page.uncheck("#option-keep_rhythm")
+    page.fill("#option-distance", "1")
+    assert page.evaluate(asked) == {"composer": one["name"], "keep_chords": True}
+    page.click("#composer .chip button")
+    page.fill("#composer input", "nobody at all")
+    assert page.evaluate(asked)["composer"] == "nobody at all"  # the server says who is near
+
+
 def test_two_tabs_see_the_same_tree(running: Studio) -> None:
     first, second = running.open(), running.open()
     dropped(first)
