@@ -25,7 +25,13 @@ LINK = re.compile(r"\]\(([^)#\s]+)[^)]*\)")
 INLINE = re.compile(r"`(?:musenet|python) ([a-z][a-z.-]*(?: [a-z-]+)?)")
 OPTION = re.compile(r"`(--[a-z][a-z-]*)[^`\n]*`")
 ROOFS = {"train.py": "train", "generate.py": "generate"}
-OF_OTHER_PROGRAMS = {"--nproc-per-node"}
+OF_OTHER_PROGRAMS = {
+    "--nproc-per-node",
+    "--nnodes",
+    "--node-rank",
+    "--master-addr",
+    "--master-port",
+}
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
 

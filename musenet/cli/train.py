@@ -13,7 +13,9 @@ from .progress import ProgressDisplay
 
 if TYPE_CHECKING:
     from musenet.model.footprint import Footprint
+    from musenet.training.distributed import Group
     from musenet.training.session import Session
+    from musenet.training.settings import Settings
 
 
 Override = Annotated[
@@ -54,6 +56,14 @@ def train(
     seed: Annotated[int | None, typer.Option(help="Seed of all random choices.")] = None,
     override: Override = None,
     resume: Annotated[bool, typer.Option(help="Resume the run in --out.")] = False,
+    sweep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FACTORS",
+            help="Compare learning rates: a run of this length with each multiple of them, "
+            "such as 0.5,1,2.",
+        ),
+    ] = None,
     export: Annotated[
         Path | None, typer.Option(help="Folder for the best model and its model card.")
     ] = None,
@@ -84,10 +94,13 @@ def train(
     changes += [options, *(from_override(text) for text in override or [])]
     settings = settings_of(*changes)
     with joined(device_of(settings.device)) as group:
-        if resume:
+        if resume and sweep is None:
             session = resume_run(out, dataset, merged(*changes), group)
         elif dataset is None:
             raise InputError("no dataset is given; run musenet train DATASET --out RUN")
+        elif sweep is not None:
+            _sweep(dataset, out, settings, sweep, group)
+            return
         else:
             session = start_run(dataset, out, settings, group)
         if session.is_over:
@@ -99,6 +112,18 @@ def train(
         from musenet.training import publish as exports
 
         exports.export(out, export, exports.CardExtras(figures, notices, remarks))
+
+
+def _sweep(dataset: Path, out: Path, settings: Settings, text: str, group: Group) -> None:
+    """Run a sweep and print its table; a signal ends it, and the same command goes on."""
+    from musenet.training.variants.sweep import factors, sweep, table
+
+    asked = factors(text)
+    runs = list(sweep(dataset, out, settings, asked, group, _train))
+    if runs and group.is_first:
+        print("\n".join(table(runs)))
+    if len(runs) < len(asked):
+        raise typer.Exit(130)
 
 
 def finetune(

@@ -30,6 +30,7 @@ from .mixup import draw_mixups
 from .optimizers import Optimizers
 from .reports import memory
 from .settings import Settings
+from .variants.moving_average import MovingAverage
 
 REPORT_SECONDS = 5.0
 
@@ -163,8 +164,7 @@ class TrainingLoop:
         final_windows: the source of batches in the final part of the run, if it differs.
         length: of the run.
         device: of the model.
-        flops_per_token: floating-point operations per token of a training step.
-        peak_flops: operations per second of the machine, for MFU; 0 turns MFU off.
+        average: of the weights, updated after every step, or None.
     """
 
     settings: Settings
@@ -175,8 +175,7 @@ class TrainingLoop:
     final_windows: WindowSource | None
     length: RunLength
     device: torch.device
-    flops_per_token: float = 0.0
-    peak_flops: float = 0.0
+    average: MovingAverage | None = None
 
     def events(self, state: TrainingState, stop: StopSignal) -> Iterator[Event]:
         """Train until the run's length is reached or `stop` is set, updating `state`.
@@ -272,7 +271,9 @@ class TrainingLoop:
         state.step += 1
         state.notes += int(notes)
         state.tokens += int(rows)
-        totals.add(nats, int(notes))
+        totals.add(nats, int(notes), int(rows), length, self.settings.clip)
+        if self.average is not None:
+            self.average.update(state.step)
 
     def _fraction_done(self, state: TrainingState) -> float:
         return self.length.fraction_done(state.step, state.seconds)
@@ -286,8 +287,6 @@ class TrainingLoop:
 
     def _row(self, state: TrainingState, totals: StepTotals) -> MetricsRow:
         """A row of training metrics."""
-        tokens = self.settings.batch * self.settings.context * totals.steps
-        flops = tokens * self.flops_per_token / max(totals.seconds, 1e-9)
         return {
             "kind": "train",
             "step": state.step,
@@ -296,6 +295,6 @@ class TrainingLoop:
             "fraction_done": round(self._fraction_done(state), 5),
             "seconds_left": self.length.seconds_left(state.step, state.seconds),
             **totals.row(),
-            "mfu": round(flops / self.peak_flops, 4) if self.peak_flops else None,
+            "learning_rate": self.optimizers.rates,
             "memory_mb": memory.used_mb(),
         }

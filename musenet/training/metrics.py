@@ -3,25 +3,25 @@
 metrics.jsonl   one row per report; rows have a `kind`:
                 `train`       bits per note since the last row, in total and by field, and speed
                 `validation`  the same on held-out windows, by corpus as well
-tensorboard/    the same for TensorBoard, where it is asked for
+                `warning`     a sentence
 curve.png       bits per note over notes seen
 """
 
 from __future__ import annotations
 
 import json
-import time
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
-import torch
-
 from musenet.model.likelihood import BITS
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.files import replacing, write_text
+
+from .reports.trackers import Tracker, numbers
 
 MetricsRow: TypeAlias = dict[str, Any]
 
@@ -46,22 +46,29 @@ class StepTotals:
     Attributes:
         nats: of each field, `F` numbers.
         notes: notes predicted.
+        tokens: rows predicted.
         steps: optimizer steps.
+        norms: gradient norms before and after clipping, summed over the finite ones.
         seconds: seconds of training.
         waited: seconds of them spent waiting for a batch.
     """
 
     nats: list[float] = field(default_factory=lambda: [0.0] * len(FIELDS))
     notes: int = 0
+    tokens: int = 0
     steps: int = 0
+    norms: tuple[float, float] = (0.0, 0.0)
     seconds: float = 0.0
     waited: float = 0.0
 
-    def add(self, nats: Sequence[float], notes: int) -> None:
-        """Count one step."""
+    def add(self, nats: Sequence[float], notes: int, tokens: int, norm: float, clip: float) -> None:
+        """Count one step, with the norm of its gradient and the largest that it may have."""
         self.nats = [a + b for a, b in zip(self.nats, nats, strict=True)]
         self.notes += notes
+        self.tokens += tokens
         self.steps += 1
+        if math.isfinite(norm):
+            self.norms = self.norms[0] + norm, self.norms[1] + min(norm, clip)
 
     def row(self) -> MetricsRow:
         """The bits per note and the speed since the last report, rounded for reading."""
@@ -71,6 +78,9 @@ class StepTotals:
             "bits_per_note": round(sum(bits), 4),
             "per_field": by_field(bits),
             "notes_per_second": round(self.notes / seconds, 1),
+            "tokens_per_second": round(self.tokens / seconds, 1),
+            "gradient_norm": round(self.norms[0] / max(1, self.steps), 5),
+            "gradient_norm_clipped": round(self.norms[1] / max(1, self.steps), 5),
             "waiting_for_data": round(self.waited / seconds, 4),
         }
 
@@ -89,14 +99,15 @@ def describe_row(row: Mapping[str, Any]) -> str:
             f"validation at step {row['step']}: {row['bits_per_note']:.4f} bits/note{mark}"
             f"{tasks and f' ({tasks})'} ({row['took']:.0f} s)"
         )
+    if row["kind"] == "warning":
+        return f"warning: {row['text']}"
     fields = " ".join(f"{name} {bits:.2f}" for name, bits in row["per_field"].items())
-    mfu = f"  {100 * row['mfu']:.0f} % of peak" if row["mfu"] else ""
     waiting = row["waiting_for_data"]
     waits = f"  {100 * waiting:.0f} % waiting for data" if waiting >= 0.02 else ""
     return (
         f"step {row['step']:>6}  {100 * row['fraction_done']:5.1f} %"
         f"  {row['bits_per_note']:6.3f} bits/note ({fields})"
-        f"  {row['notes_per_second']:,.0f} notes/s{mfu}{waits}"
+        f"  {row['notes_per_second']:,.0f} notes/s{waits}"
         f"  {row['memory_mb']:,} MB  {_clock(row['seconds_left'])} left"
     )
 
@@ -107,7 +118,7 @@ def _clock(seconds: float) -> str:
 
 
 class Journal:
-    """Metrics on disk: `metrics.jsonl`, TensorBoard files, and the curves.
+    """Metrics on disk: `metrics.jsonl` and the curves; trackers take the same.
 
     When a run resumes from an earlier step, rows after that step are removed first.
 
@@ -115,14 +126,14 @@ class Journal:
         file: `metrics.jsonl`.
     """
 
-    def __init__(self, run: Path, step: int, *, tensorboard: bool = False) -> None:
+    def __init__(self, run: Path, step: int, trackers: Sequence[Tracker] = ()) -> None:
         """Open the journal of a run that has done `step` steps.
 
         Raises:
-            InputError: if it cannot be written, or TensorBoard is requested but not installed.
+            InputError: if it cannot be written.
         """
         self.file = run / "metrics.jsonl"
-        self._board = _board(run / "tensorboard", step) if tensorboard else None
+        self._trackers = trackers
         try:
             run.mkdir(parents=True, exist_ok=True)
             if self.file.exists():
@@ -136,9 +147,8 @@ class Journal:
         """Append a row and flush it to the file."""
         self._stream.write(json.dumps(row) + "\n")
         self._stream.flush()
-        if self._board is not None:
-            for name, value in _scalars(row).items():
-                self._board.add_scalar(f"{row['kind']}/{name}", value, row["step"])
+        for tracker in self._trackers:
+            tracker.log(row["step"], numbers(row))
 
     def draw(self) -> None:
         """Write the curves of all rows as `curve.png` beside the journal."""
@@ -147,28 +157,8 @@ class Journal:
     def close(self) -> None:
         """Close the files."""
         self._stream.close()
-        if self._board is not None:
-            self._board.close()
-
-
-def _scalars(row: MetricsRow) -> dict[str, float]:
-    found: dict[str, float] = {}
-    for name, value in row.items():
-        if isinstance(value, dict):
-            found |= {f"{name}/{inner}": number for inner, number in value.items()}
-        elif isinstance(value, int | float) and name not in ("step", "fraction_done", "is_best"):
-            found[name] = value
-    return found
-
-
-def _board(folder: Path, step: int) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise InputError(
-            "tensorboard is not installed; pip install tensorboard, or set tensorboard=false"
-        ) from error
-    return SummaryWriter(folder, purge_step=step + 1)
+        for tracker in self._trackers:
+            tracker.close()
 
 
 def write_curves(rows: Sequence[MetricsRow], file: Path) -> None:
@@ -204,26 +194,3 @@ def write_curves(rows: Sequence[MetricsRow], file: Path) -> None:
 
 def _millions(rows: Sequence[MetricsRow]) -> list[float]:
     return [row["notes"] / 1e6 for row in rows]
-
-
-def matmul_flops(dtype: torch.dtype, device: torch.device) -> float:
-    """Floating-point operations per second of a large matrix product on this machine.
-
-    The reference for MFU: measured, not from the data sheet.
-    """
-    size = 4096 if device.type == "cuda" else 512
-    a = torch.ones(size, size, dtype=dtype, device=device)
-    best = 0.0
-    for _ in range(5):
-        _wait(device)
-        start = time.perf_counter()
-        for _ in range(4):
-            torch.mm(a, a)
-        _wait(device)
-        best = max(best, 8 * size**3 / (time.perf_counter() - start))
-    return best
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

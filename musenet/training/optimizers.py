@@ -50,6 +50,11 @@ class Optimizers:
             for group, rate in zip(optimizer.param_groups, self._rates[name], strict=True):
                 group["lr"] = rate * factor
 
+    @property
+    def rates(self) -> dict[str, float]:
+        """The present learning rate of each part."""
+        return {name: o.param_groups[0]["lr"] for name, (o, _) in self.parts.items()}
+
     def step(self) -> None:
         """Update every parameter and clear the gradients."""
         for optimizer, _ in self.parts.values():

@@ -29,7 +29,6 @@ from musenet.export import piano_roll
 from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
-from musenet.model.precision import matmul_dtype
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -60,11 +59,13 @@ from .loop import (
     TrainingLoop,
     ValidationDue,
 )
-from .metrics import Journal, MetricsRow, matmul_flops
+from .metrics import Journal, MetricsRow
 from .optimizers import Optimizers
 from .reports import memory
+from .reports.trackers import trackers_of
 from .settings import Settings
 from .validation import Validation, validation_row
+from .variants.moving_average import MovingAverage
 from .warm_start import InitialWeights
 
 SAMPLE_BARS = 8
@@ -91,6 +92,7 @@ class Session:
         optimizers: of the model's parameters.
         state: the progress of the run.
         held_out: the windows that validations score.
+        average: of the weights, which then stands for them wherever they are used.
     """
 
     folder: Path
@@ -103,17 +105,20 @@ class Session:
     optimizers: Optimizers
     state: TrainingState
     held_out: Validation
+    average: MovingAverage | None = None
 
     def __post_init__(self) -> None:
         """Open the training windows, which may be refused, then the journal."""
         self._show: Show = _silent
+        self._trained_from, self._warned = 0.0, set[str]()
         settings = self.settings
         self._windows = training_windows(self.dataset, settings, transpose=settings.transpose)
         self._final_windows = self._windows_of_final_part()
         self._journal: Journal | None = None
         if self.group.is_first:
-            tensorboard = settings.tensorboard
-            self._journal = Journal(self.folder, self.state.step, tensorboard=tensorboard)
+            step = self.state.step
+            trackers = trackers_of(self.folder, step, settings, asdict(settings))
+            self._journal = Journal(self.folder, step, trackers)
 
     @property
     def length(self) -> RunLength:
@@ -140,6 +145,7 @@ class Session:
         if self.is_over:
             return 0
         keep_freed_memory()
+        self._trained_from, self._warned = time.perf_counter(), set[str]()
         self._show = show
         stop, loop = StopSignal(), self._loop()
         self.model.train()
@@ -163,6 +169,7 @@ class Session:
         match event:
             case StepsReported(row):
                 self._report(row)
+                self._warn_of_warmup(row["fraction_done"])
             case ValidationDue():
                 self.validate()
             case SaveDue():
@@ -180,7 +187,7 @@ class Session:
         if not self.held_out.windows:
             return
         begun, state = time.perf_counter(), self.state
-        with self.cost.gathered():
+        with self._averaged(), self.cost.gathered():
             held_out = self.held_out
             figures = validation_row(held_out.scores(self.model), held_out.task_bits(self.model))
         bits = figures["bits_per_note"]
@@ -198,15 +205,18 @@ class Session:
                 "took": round(time.perf_counter() - begun, 1),
             }
         )
+        self._warn_of_validation(time.perf_counter() - begun, begun - self._trained_from)
         if is_best:
             self.save()
             self.write_model("best")
+        self._trained_from = time.perf_counter()
         if self._journal is not None:
             self._journal.draw()
 
     def save(self) -> None:
         """Write a checkpoint, and delete old ones."""
-        optimizer = {**self.optimizers.tensors(), GENERATOR: generator_state()}
+        average = {} if self.average is None else self.average.tensors()
+        optimizer = {**self.optimizers.tensors(), **average, GENERATOR: generator_state()}
         snapshot = Snapshot(weights(self.model), optimizer, self.state)
         if self.group.is_first:
             write_snapshot(self.folder, snapshot)
@@ -230,6 +240,30 @@ class Session:
             self._journal.write(row)
             self._show(row)
 
+    def _warn(self, about: str, text: str) -> None:
+        """Say something once a session."""
+        if about not in self._warned:
+            self._warned.add(about)
+            self._report({"kind": "warning", "step": self.state.step, "text": text})
+
+    def _warn_of_warmup(self, fraction_done: float) -> None:
+        """Warn of a run that is about to end before its learning rates have gone up."""
+        warmup, expected = self.settings.warmup, self.state.step / max(fraction_done, 1e-9)
+        if self.state.step < warmup and expected <= warmup:
+            self._warn(
+                "warmup",
+                f"the run will end after about {expected:,.0f} steps, within its warm-up of "
+                f"{warmup:,}; give it more time, or a smaller warmup",
+            )
+
+    def _warn_of_validation(self, took: float, trained: float) -> None:
+        if took > trained:
+            self._warn(
+                "validation",
+                f"a validation took {took:.1f} s after {trained:.1f} s of training; raise "
+                "validate_minutes or validate_steps, or lower validate_windows",
+            )
+
     def _finish(self, *, completed: bool) -> None:
         """Save the model; a stopped run is not validated, so that it ends soon."""
         if completed:
@@ -250,9 +284,7 @@ class Session:
             final_windows=self._final_windows,
             length=self.length,
             device=device,
-            flops_per_token=6.0 * sum(p.numel() for p in self.model.hidden_matrices()),
-            peak_flops=matmul_flops(matmul_dtype(settings.precision, device), device)
-            * self.group.size,
+            average=self.average,
         )
 
     def _batches(self) -> Batches:
@@ -278,12 +310,17 @@ class Session:
 
     def _whole_model(self) -> Transformer | None:
         """A full copy on the CPU in the first process; all processes must call this."""
-        state = weights(self.model)
+        with self._averaged():
+            state = {name: tensor.clone() for name, tensor in weights(self.model).items()}
         if not self.group.is_first:
             return None
         model = Transformer(self.model.config)
         model.load_state_dict(state)
         return model.eval()
+
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """A context in which the model has the weights that are used."""
+        return contextlib.nullcontext() if self.average is None else self.average.in_place()
 
     def _sample(self) -> None:
         """Write a short generated piece as MIDI, with its piano roll."""

@@ -82,7 +82,10 @@ class Settings:
         sample_minutes: minutes between sampled pieces; 0 turns them off.
         threads: CPU threads; 0 means all.
         device: `cpu`, `cuda` or `auto`.
+        ema: decay of a moving average of the weights, which is validated and exported in place of
+            them, such as 0.999; 0 turns it off.
         tensorboard: whether to write TensorBoard files.
+        wandb: name of a Weights & Biases project; empty turns it off.
     """
 
     preset: str = "mini"
@@ -132,7 +135,9 @@ class Settings:
     sample_minutes: float = 0.0
     threads: int = 0
     device: str = "auto"
+    ema: float = 0.0
     tensorboard: bool = False
+    wandb: str = ""
 
     def __post_init__(self) -> None:
         """Reject invalid values."""
@@ -171,6 +176,10 @@ class Settings:
                 raise unknown(name, str(getattr(self, name)), known)
         for corpus, weight in self.weights.items():
             _at_least(f"the weight of corpus '{corpus}'", weight, 0)
+        if not 0 <= self.ema < 1:
+            raise InputError(f"ema must be at least 0 and less than 1, not {self.ema}")
+        if self.ema and self.optimizer == "half":
+            raise InputError("the optimizer half has no moving average; leave out ema")
         if self.shard and self.optimizer == "half":
             raise InputError(
                 "the optimizer half cannot be sharded; use another optimizer, or shard=false"

@@ -33,6 +33,7 @@ from .reports import memory
 from .session import Session
 from .settings import Settings, checked, settings_of
 from .validation import choose_windows, task_windows
+from .variants.moving_average import PREFIX, MovingAverage
 
 
 def start_run(
@@ -185,10 +186,14 @@ def _session(
     if snapshot is not None:
         load_weights(model, snapshot.weights)
     found = create_optimizers(model, settings)
+    average = MovingAverage(model, settings.ema) if settings.ema else None
     state = TrainingState()
     if snapshot is not None:
         state, tensors = snapshot.state, dict(snapshot.optimizer)
         torch.set_rng_state(tensors.pop(GENERATOR))
+        averaged = {name: tensors.pop(name) for name in list(tensors) if name.startswith(PREFIX)}
+        if average is not None:
+            average.load(averaged)
         found.load(tensors)
     state.sessions += 1
     return Session(
@@ -202,6 +207,7 @@ def _session(
         optimizers=found,
         state=state,
         held_out=held_out,
+        average=average,
     )
 
 

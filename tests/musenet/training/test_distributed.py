@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from musenet.training import checkpoints, metrics
+from musenet.training.objective import NoteCost
 from musenet.training.publish import export
 from musenet.training.settings import settings_of
 from musenet.training.start import resume_run, start_run
@@ -71,11 +72,16 @@ def assert_close(one: Path, other: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [{}, {"shard": True}, {"accumulate": 2}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"shard": True, "accumulate": 2}, {"shard": True, "ema": 0.5}]
+)
 def test_two_processes_are_one(
     dataset: Path, tmp_path: Path, alone: Path, changes: dict[str, Any]
 ) -> None:
     together(2, str(dataset), "--out", str(tmp_path / "run"), **changes)
+    if "ema" in changes:
+        alone = tmp_path / "alone"
+        start_run(dataset, alone, settings_of(SETTINGS, {"ema": changes["ema"]})).train()
     assert_close(alone, tmp_path / "run")
     export(tmp_path / "run", tmp_path / "model", which="last")
     card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
@@ -120,6 +126,25 @@ def test_recompute_changes_no_bit(dataset: Path, tmp_path: Path, alone: Path, ho
     start_run(dataset, out, settings_of(SETTINGS, {"recompute": how})).train()
     for name, tensor in last(alone).items():
         assert torch.equal(tensor, last(out)[name]), name
+
+
+def test_a_compiled_run_is_the_same(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Captured and differentiated as by `compile`, without the minute of a C++ compiler."""
+    compiled = []
+
+    def compile_(module: torch.nn.Module) -> None:
+        compiled.append(module)
+        torch.nn.Module.compile(module, backend="aot_eager")
+
+    monkeypatch.setattr(NoteCost, "compile", compile_, raising=False)
+    short = {"steps": 3, "validate_steps": 1}
+    start_run(dataset, tmp_path / "one", settings_of(SETTINGS, short)).train()
+    changed = settings_of(SETTINGS, short, {"compile": True, "accumulate": 2})
+    start_run(dataset, tmp_path / "two", changed).train()
+    assert compiled
+    assert_close(tmp_path / "one", tmp_path / "two")
 
 
 def test_a_batch_must_be_shared_equally(dataset: Path, tmp_path: Path) -> None:

@@ -21,13 +21,16 @@ def row(step: int, **more: Any) -> dict[str, Any]:
 
 def test_a_meter_gives_bits_over_notes_and_notes_over_seconds() -> None:
     meter = StepTotals()
-    meter.add([math.log(2) * n for n in (1, 2, 3, 4, 5)], notes=3)
-    meter.add([math.log(2) * n for n in (5, 4, 3, 2, 1)], notes=1)
+    meter.add([math.log(2) * n for n in (1, 2, 3, 4, 5)], 3, 5, 0.5, 1.0)
+    meter.add([math.log(2) * n for n in (5, 4, 3, 2, 1)], 1, 1, 3.0, 1.0)
     meter.seconds, meter.waited = 2.0, 0.5
     found = meter.row()
     assert found["bits_per_note"] == pytest.approx(30 / 4)
     assert list(found["per_field"].values()) == pytest.approx([1.5] * 5)
     assert found["notes_per_second"] == 2.0
+    assert found["tokens_per_second"] == 3.0
+    assert found["gradient_norm"] == 1.75
+    assert found["gradient_norm_clipped"] == 0.75
     assert found["waiting_for_data"] == 0.25
 
 
@@ -57,7 +60,7 @@ def test_curves_need_rows(tmp_path: Path) -> None:
 
 
 def test_a_row_is_one_line() -> None:
-    train = row(7, fraction_done=0.25, notes_per_second=1234.5, mfu=None, waiting_for_data=0.1,
+    train = row(7, fraction_done=0.25, notes_per_second=1234.5, waiting_for_data=0.1,
                 memory_mb=321, seconds_left=3725.0)  # fmt: skip
     line = describe_row(train)
     assert "25.0 %" in line

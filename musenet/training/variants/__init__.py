@@ -1,0 +1,1 @@
+"""Other weights and other runs than the one that the optimizer steps."""
