@@ -153,6 +153,17 @@ def finetune(
     ] = None,
     threads: Annotated[int | None, typer.Option(help="Number of CPU threads; 0 means all.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same seed gives the same training.")] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Learn changes of this rank (LoRA), kept as a small folder for "
+            "--weights MODEL+FOLDER.",
+        ),
+    ] = None,
+    merge: Annotated[
+        bool, typer.Option("--merge", help="With --lora, write a whole model all the same.")
+    ] = False,
     override: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Any setting of `musenet train`."),
@@ -163,7 +174,7 @@ def finetune(
     from musenet.training import finetune as tuning
     from musenet.training.settings import from_override, merged
 
-    asked = {"minutes": minutes, "threads": threads, "seed": seed}
+    asked = {"minutes": minutes, "threads": threads, "seed": seed, "lora": lora}
     changes = merged(
         {key: value for key, value in asked.items() if value is not None},
         *(from_override(text) for text in override or []),
@@ -179,8 +190,9 @@ def finetune(
     if stopped:
         print(f"Stopped; the model so far is in {work / 'last'}. Use --resume to continue.")
         raise typer.Exit(128 + stopped)
-    print(tuning.describe_comparison(tuning.finish(session, out)))
-    print(f"Try it: musenet generate PROMPT.mid --weights {out} --out OUT.mid")
+    print(tuning.describe_comparison(tuning.finish(session, out, merge=merge)))
+    weights = f"{from_}+{out}" if session.settings.lora and not merge else str(out)
+    print(f"Try it: musenet generate PROMPT.mid --weights {weights} --out OUT.mid")
 
 
 def average(

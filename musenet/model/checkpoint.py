@@ -13,8 +13,8 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,7 +24,8 @@ from tokenizer.errors import InputError
 from tokenizer.files import replacing_folder
 from tokenizer.typing import Float32s
 
-from .config import ModelConfig, checkpoint_folder
+from .adapter import load_adapter
+from .config import ModelConfig, checkpoint_folder, with_adapters
 from .stored import FORMAT, AnyModel, StoredModel, parameter_shapes, parse_parameters
 
 if TYPE_CHECKING:
@@ -137,7 +138,8 @@ def load_checkpoint(
     """Load a checkpoint folder, or a bundled model by its name.
 
     Args:
-        name_or_folder: a folder, or a name such as "mini".
+        name_or_folder: a folder, or a name such as "mini"; with LoRA adapters on top, which leave
+            out a critic, `mini+FOLDER`.
         device: where the parameters go.
         compute: dtype of the matmuls; None computes in fp32.
 
@@ -160,6 +162,13 @@ def load_checkpoint(
         raise InputError(
             f"the weights in {folder} do not match its config.json; download the checkpoint again"
         )
+    hash_ = _hash(data)
+    adapters = with_adapters(name_or_folder)[1]
+    if adapters:
+        config, parameters, training, hash_ = _adapted(
+            adapters, config, parameters, training, hash_
+        )
+        folder = folder.with_name("+".join([folder.name, *(path.name for path in adapters)]))
     network: AnyModel = (stored := StoredModel(config, parameters))
     if device != "cpu" or compute is not None:
         from .build import build
@@ -167,12 +176,29 @@ def load_checkpoint(
         network = build(stored, device, compute)
     return Checkpoint(
         source=network,
-        tokenizer=Tokenizer.load(folder / "tokenizer.json"),
+        tokenizer=Tokenizer.load(checkpoint_folder(name_or_folder) / "tokenizer.json"),
         config=config,
         training=training,
-        hash=_hash(data),
+        hash=hash_,
         folder=folder,
     )
+
+
+def _adapted(
+    folders: Sequence[Path],
+    config: ModelConfig,
+    parameters: dict[str, Float32s],
+    training: dict[str, Any],
+    base_hash: str,
+) -> tuple[ModelConfig, dict[str, Float32s], dict[str, Any], str]:
+    """Weights with adapters on top; the record is that of the last, the hash depends on all."""
+    hash_ = base_hash
+    for folder in folders:
+        adapter = load_adapter(folder)
+        parameters = adapter.added_to(parameters, base_hash, folder.name)
+        training, hash_ = adapter.training, _hash((hash_ + adapter.hash).encode())
+    kept = {name: array for name, array in parameters.items() if not name.startswith("critic.")}
+    return replace(config, critic=False), kept, training, hash_
 
 
 def _check_whole(folder: Path) -> None:

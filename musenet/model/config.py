@@ -231,12 +231,24 @@ def knows_roles(config: ModelConfig, vocabulary: Vocabulary) -> bool:
     return len(config.structure_sizes) > ROLE and vocabulary.mark >= 0
 
 
+def with_adapters(name: str | os.PathLike[str]) -> tuple[str, tuple[Path, ...]]:
+    """The weights and the adapter folders that a name such as `mini+mine` stands for."""
+    text = os.fspath(name)
+    if "+" not in text or Path(text).exists():
+        return text, ()
+    weights, *adapters = text.split("+")
+    return weights, tuple(Path(adapter) for adapter in adapters)
+
+
 def checkpoint_folder(name_or_folder: str | os.PathLike[str]) -> Path:
     """The folder of a checkpoint given by path or by the name of a bundled model.
+
+    With adapters (`mini+ADAPTER`) it is that of the weights that they change.
 
     Raises:
         InputError: if neither exists.
     """
+    name_or_folder, _ = with_adapters(name_or_folder)
     given = Path(name_or_folder)
     for folder in (given, PRETRAINED / given):
         if (folder / "config.json").is_file():

@@ -19,6 +19,7 @@ from data_prep.dataset.pieces import splits_of
 from musenet.evaluation.bootstrap import Interval, bootstrap
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.evaluation.likelihood import Scores, score
+from musenet.model.adapter import copy_adapter
 from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.likelihood import BITS
 from tokenizer.errors import InputError
@@ -34,6 +35,9 @@ MINUTES = 10.0
 
 GENTLE: dict[str, Any] = {"muon_rate": 5e-4, "adam_rate": 5e-4, "warmup": 20, "decay": 1.0}
 """Differences from training from scratch: low learning rates that decay over the whole run."""
+
+SMALL_CHANGES: dict[str, Any] = {**GENTLE, "adam_rate": 2e-3, "weight_decay": 0.0}
+"""The same for LoRA, whose few numbers begin at nothing."""
 
 VALIDATIONS = 5
 """Validations in a run of the default length."""
@@ -88,7 +92,7 @@ def begin(
     minutes = changes.get("minutes") or MINUTES
     resolved = settings_of(
         {
-            **GENTLE,
+            **(SMALL_CHANGES if changes.get("lora") else GENTLE),
             "minutes": minutes,
             "validate_minutes": minutes / VALIDATIONS,
             "save_minutes": min(5.0, minutes / 2),
@@ -97,7 +101,7 @@ def begin(
         changes,
         {"initial": weights},
     )
-    plan = finetuning_plan(composer, path_labels)
+    plan = finetuning_plan(composer, path_labels, new_labels=not resolved.lora)
     report = prepare_folder(inputs, work / "data", initial.tokenizer, plan)
     pieces = ", ".join(f"{part.pieces} for {name}" for name, part in sorted(report.splits.items()))
     print(f"{report.files:,} files read, {report.total.pieces:,} pieces kept: {pieces}")
@@ -191,8 +195,10 @@ def describe_comparison(facts: Mapping[str, Any] | None) -> str:
     return words
 
 
-def finish(session: Session, out: Path) -> dict[str, Any] | None:
+def finish(session: Session, out: Path, *, merge: bool = False) -> dict[str, Any] | None:
     """Write a finished run's model to `out` with its card; returns the facts of the comparison.
+
+    With LoRA `out` becomes an adapter, or with `merge` a model like any other.
 
     Raises:
         InputError: if `out` cannot be written.
@@ -209,5 +215,17 @@ def finish(session: Session, out: Path) -> dict[str, Any] | None:
     text += (
         f"\n## Fine-tuning\n\nFine-tuned from {initial.folder.name}. {describe_comparison(facts)}\n"
     )
-    save_checkpoint(out, adapted.model, adapted.tokenizer, training, text)
+    if session.settings.lora and not merge:
+        of = work / f"{'best' if has_best else 'last'}-adapter"
+        copy_adapter(of, out, training, _adapter_card(out.name, initial, facts))
+    else:
+        save_checkpoint(out, adapted.model, adapted.tokenizer, training, text)
     return facts
+
+
+def _adapter_card(name: str, initial: Checkpoint, facts: Mapping[str, Any] | None) -> str:
+    return (
+        f"# {name}\n\nA LoRA adapter for the weights {initial.folder.name} ({initial.hash}). "
+        f"{describe_comparison(facts)}\n\n```\nmusenet generate PROMPT.mid "
+        f"--weights {initial.folder.name}+{name} --out OUT.mid\n```\n"
+    )

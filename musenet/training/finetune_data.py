@@ -28,16 +28,20 @@ from tokenizer.labels import normalise_composer
 
 _SHARE = 0.1
 _TO_VALIDATE, _TO_TEST = 4, 8
+_NEVER = 2**31
 _BY_HASH = 50
 """With at least this many groups, shares by hash are accurate enough."""
 
 
-def finetuning_plan(composer: str | None, path_labels: str | None) -> Plan:
+def finetuning_plan(
+    composer: str | None, path_labels: str | None, *, new_labels: bool = True
+) -> Plan:
     """A plan in which every composer and style becomes a label, even with one piece.
 
     Args:
         composer: composer of files without a composer label.
         path_labels: a pattern such as `{composer}/{title}.mid`.
+        new_labels: whether composers and styles that the model lacks are added.
 
     Raises:
         InputError: if `composer` is not a name, or the pattern is invalid.
@@ -47,7 +51,7 @@ def finetuning_plan(composer: str | None, path_labels: str | None) -> Plan:
         raise InputError(f"'{composer}' is not a composer; give a name such as 'Clara Schumann'")
     return Plan(
         shares=Shares(_SHARE, _SHARE),
-        label_pieces=1,
+        label_pieces=1 if new_labels else _NEVER,
         path_labels=PathPattern(path_labels) if path_labels else None,
         composer=name,
     )

@@ -20,6 +20,7 @@ from .distributed import placed_like, whole
 from .half_adam import HalfAdam
 from .muon import Muon
 from .settings import Settings
+from .variants import low_rank
 
 Named = list[tuple[str, nn.Parameter]]
 
@@ -29,7 +30,9 @@ _EXTRA = "extra"
 def by_kind(model: Transformer) -> tuple[Named, Named]:
     """The model's parameters as (matrices between hidden states, all others), each by name."""
     inside = {id(parameter) for parameter in model.hidden_matrices()}
-    named = list(model.named_parameters())
+    named = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+    if any(low_rank.MARK in name for name, _ in named):
+        return [], named  # the parts of a product are no maps between hidden spaces
     hidden = [(name, p) for name, p in named if id(p) in inside]
     return hidden, [(name, p) for name, p in named if id(p) not in inside]
 

@@ -28,6 +28,7 @@ from data_prep.dataset.windows import Dataset
 from musenet.export import piano_roll
 from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
+from musenet.model.adapter import AdapterRecord, save_adapter
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -65,6 +66,7 @@ from .reports import memory
 from .reports.trackers import trackers_of
 from .settings import Settings
 from .validation import Validation, validation_row
+from .variants import low_rank
 from .variants.moving_average import MovingAverage
 from .warm_start import InitialWeights
 
@@ -232,7 +234,17 @@ class Session:
             if file.exists():
                 facts["initial"] = asdict(from_json(InitialWeights, file.read_bytes(), str(file)))
             save_checkpoint(self.folder / name, model, self.tokenizer, facts)
+            if self.settings.lora:
+                self._write_adapter(name, facts)
         self.group.wait()
+
+    def _write_adapter(self, name: str, facts: dict[str, Any]) -> None:
+        """Write the changes alone to `RUN/best-adapter` or `RUN/last-adapter`."""
+        initial = facts["initial"]
+        record = AdapterRecord(initial["name"], initial["hash"], self.settings.lora)
+        with self._averaged():
+            data = low_rank.parts_bytes(self.model.state_dict())
+        save_adapter(self.folder / f"{name}-adapter", data, record, facts)
 
     def _report(self, row: MetricsRow) -> None:
         """Write a row to the journal, and show it."""
@@ -315,7 +327,7 @@ class Session:
         if not self.group.is_first:
             return None
         model = Transformer(self.model.config)
-        model.load_state_dict(state)
+        model.load_state_dict(low_rank.merged(state))
         return model.eval()
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:

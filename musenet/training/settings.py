@@ -82,6 +82,7 @@ class Settings:
         sample_minutes: minutes between sampled pieces; 0 turns them off.
         threads: CPU threads; 0 means all.
         device: `cpu`, `cuda` or `auto`.
+        lora: rank of the changes to learn in place of all weights (LoRA), 4 to 64; 0 trains all.
         ema: decay of a moving average of the weights, which is validated and exported in place of
             them, such as 0.999; 0 turns it off.
         tensorboard: whether to write TensorBoard files.
@@ -135,6 +136,7 @@ class Settings:
     sample_minutes: float = 0.0
     threads: int = 0
     device: str = "auto"
+    lora: int = 0
     ema: float = 0.0
     tensorboard: bool = False
     wandb: str = ""
@@ -176,6 +178,12 @@ class Settings:
                 raise unknown(name, str(getattr(self, name)), known)
         for corpus, weight in self.weights.items():
             _at_least(f"the weight of corpus '{corpus}'", weight, 0)
+        _at_least("lora", self.lora, 0)
+        if self.lora and (not self.initial or self.model or self.shard or self.optimizer == "half"):
+            raise InputError(
+                "lora changes initial weights as they are: give initial, and neither model, shard "
+                "nor the optimizer half"
+            )
         if not 0 <= self.ema < 1:
             raise InputError(f"ema must be at least 0 and less than 1, not {self.ema}")
         if self.ema and self.optimizer == "half":

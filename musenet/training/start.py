@@ -33,6 +33,7 @@ from .reports import memory
 from .session import Session
 from .settings import Settings, checked, settings_of
 from .validation import choose_windows, task_windows
+from .variants import low_rank
 from .variants.moving_average import PREFIX, MovingAverage
 
 
@@ -54,6 +55,11 @@ def start_run(
     tokenizer = dataset_tokenizer(dataset)
     first = load_checkpoint(settings.initial) if settings.initial else None
     if first is not None:
+        if settings.lora and tokenizer.vocabulary != first.tokenizer.vocabulary:
+            raise InputError(
+                f"lora adds no labels to {first.folder.name}; prepare the dataset with its "
+                "tokenizer.json and without new labels (--label-pieces 1000000)"
+            )
         config = warm_start.grown_config(first, tokenizer, settings.context, settings.model)
     else:
         config = model_config(settings, tokenizer)
@@ -222,6 +228,8 @@ def _model(
     model = Transformer(config, matmul_dtype(settings.precision, device_of(settings.device)))
     if first is not None:
         warm_start.load_grown(model, first, vocabulary)
+    if settings.lora:
+        low_rank.attach(model, settings.lora)
     model.recompute = settings.recompute
     if settings.optimizer == "half":
         store_in_half(model)
