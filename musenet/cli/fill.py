@@ -1,4 +1,4 @@
-"""`musenet fill`: new music in some bars of a song; all else of the file stays."""
+"""`musenet fill` and `accompany`: new music in bars or parts of a song; all else of it stays."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musenet.editing.fill_options import FillOptions
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from tokenizer.errors import InputError
 
 from .generate import best_of
-from .options import Candidates, Keep, Weights, takes
+from .options import Candidates, Force, Keep, Weights, takes
 
 if TYPE_CHECKING:
     from musenet.editing.fill import Fill, Take
@@ -34,9 +34,36 @@ def fill(
     weights: Weights = "mini",
     candidates: Candidates = None,
     keep: Keep = None,
+    force: Force = False,
 ) -> None:
     """Write some bars of a song anew; all else of the file stays as it is."""
-    run(song, options, out, weights, best_of(candidates, keep, options.variations), candidates)
+    kept = best_of(candidates, keep, options.variations)
+    run(song, options, out, weights, kept, candidates, force=force)
+
+
+@takes(AccompanyOptions)
+def accompany(
+    options: AccompanyOptions,
+    song: Annotated[
+        Path,
+        typer.Argument(help="MIDI or MusicXML file with a song.", show_default=False),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            help="MIDI or MusicXML file to write, or a folder for one file per variation.",
+        ),
+    ],
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
+    force: Force = False,
+) -> None:
+    """Write parts under a tune, add one to a song, or write a track anew."""
+    kept = best_of(candidates, keep, options.variations)
+    run(song, options.as_fill(), out, weights, kept, candidates, force=force)
 
 
 def run(
@@ -46,6 +73,8 @@ def run(
     weights: str,
     keep: int | None,
     candidates: int | None,
+    *,
+    force: bool,
 ) -> None:
     """Check, read, load and fill; the cheapest checks come first.
 
@@ -56,15 +85,18 @@ def run(
         weights: a name or a checkpoint folder.
         keep: how many of the best variations to write; None for all.
         candidates: how many to make, or None for the variations of the options.
+        force: whether files that are there are overwritten.
 
     Raises:
         InputError: before anything is written.
     """
     from musenet.editing.piece import read_piece
+    from musenet.generation.outputs import Outputs
 
     if candidates is not None:
         options = replace(options, variations=tuple(range(1, candidates + 1)))
-    target = checked_target(song, out)
+    outputs = Outputs(checked_target(song, out), keep=keep, force=force)
+    target = outputs.unused(options.variations, song).midi
     piece = read_piece(song)
     from musenet.model.checkpoint import load_checkpoint
 
@@ -78,7 +110,7 @@ def checked_target(song: Path, out: Path) -> Path:
     """The file to write, in the folder or as the file that was named.
 
     Raises:
-        InputError: if it cannot be written, or would replace the song.
+        InputError: if it cannot be written.
     """
     from musenet.export.music_files import MUSIC_SUFFIXES, check_library
     from musenet.generation.outputs import check_writable
@@ -90,8 +122,6 @@ def checked_target(song: Path, out: Path) -> Path:
             raise InputError(f"cannot write into {out}: it is a file; name a folder")
     check_writable(target, MUSIC_SUFFIXES)
     check_library(target)
-    if target.exists() and song.exists() and target.samefile(song):
-        raise InputError(f"--out {out} would replace the song itself; name another file or folder")
     return target
 
 
@@ -107,6 +137,7 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
 
     from .generate_run import numbered
     from .progress import watched
+    from .start import deferred
 
     if heard := str(fill.piece.hearing):
         print(heard)
@@ -119,11 +150,12 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
         print("Stopped: nothing was written.")
         raise
     took = time.perf_counter() - began
-    takes = _best(fill, fill.results(), keep)
-    for take in takes:
-        path = numbered(target, take, many=len(takes) > 1)
-        save_music(take.data, path, title=fill.title, chords=fill.chord_symbols)
-        print(_said(fill, take, path, took))
+    with deferred():  # all takes are written, or none
+        takes = _best(fill, fill.results(), keep)
+        for take in takes:
+            path = numbered(target, take, many=len(takes) > 1)
+            save_music(take.data, path, title=fill.title, chords=fill.chord_symbols)
+            print(_said(fill, take, path, took))
 
 
 def _best(fill: Fill, takes: list[Take], keep: int | None) -> list[Take]:

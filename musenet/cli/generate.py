@@ -11,7 +11,7 @@ import typer
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError, unknown
 
-from .options import Candidates, Keep, Weights, takes
+from .options import Candidates, Force, Keep, Weights, takes
 
 _OUTPUT = "Output"
 
@@ -70,14 +70,7 @@ def generate(
             "--stream", help="Rewrite the file after every new bar.", rich_help_panel=_OUTPUT
         ),
     ] = False,
-    force: Annotated[
-        bool,
-        typer.Option(
-            "--force",
-            help="Overwrite files that are there; without it they get the next number.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = False,
+    force: Force = False,
     list_: Annotated[
         str | None,
         typer.Option("--list", help="List composers, styles or instruments, and exit."),

@@ -22,6 +22,7 @@ from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
 from .progress import minutes, watched
+from .start import deferred
 
 
 def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outputs) -> None:
@@ -86,18 +87,21 @@ def make(
     for words in continuation.words:
         print(words)
     began = time.perf_counter()
-    stopped = _run(continuation, outputs)
-    took = time.perf_counter() - began
-    results = continuation.results()
-    if outputs.keep is not None:
-        results = _best(checkpoint, continuation, results, outputs.keep)
-    many = len(results) > 1
-    for result in results:
-        _write(continuation, result, outputs, many=many)
-        print(_said(continuation, result, numbered(outputs.midi, result, many=many), took))
+    with deferred():  # what has been made is written, however often Ctrl-C is pressed
+        stopped = _run(continuation, outputs)
+        took = time.perf_counter() - began
+        results = continuation.results()
+        if outputs.keep is not None:
+            results = _best(checkpoint, continuation, results, outputs.keep)
+        many = len(results) > 1
+        for result in results:
+            _write(continuation, result, outputs, many=many)
+            print(_said(continuation, result, numbered(outputs.midi, result, many=many), took))
     if stopped:
         first = numbered(outputs.midi, results[0], many=many)
         print(f"Stopped early; to continue: musenet generate {first} --out MORE.mid")
+    for result in results:
+        _write_more(result, continuation, outputs, many=many)
     return not stopped
 
 
@@ -153,13 +157,20 @@ def _best(
 
 
 def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many: bool) -> None:
-    """Write all files of one result, with numbered names if there are several."""
+    """Write the music of one result, with a numbered name if there are several."""
     path = numbered(outputs.midi, result, many=many)
     data = result.alone if outputs.alone else result.data
     shift = result.bar if outputs.alone else 0
     chords = [(max(t - shift, 0), name) for t, name in continuation.chord_symbols if t >= shift]
     save_music(data, path, title=continuation.title, chords=chords)
+
+
+def _write_more(
+    result: Result, continuation: Continuation, outputs: Outputs, *, many: bool
+) -> None:
+    """Write the other files of one result: sound, picture, stems."""
     if outputs.render is not None:
+        data = result.alone if outputs.alone else result.data
         audio.save(data, numbered(outputs.render, result, many=many), outputs.soundfont)
     if outputs.picture is not None:
         path = numbered(outputs.picture, result, many=many)

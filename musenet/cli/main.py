@@ -22,7 +22,7 @@ COMMANDS = {
     "generate": ("generate", "Continue a MIDI file, or generate a new piece."),
     "fill": ("fill", "Write some bars of a song anew; all else of the file stays as it is."),
     "accompany": (
-        "accompany",
+        "fill",
         "Write parts under a tune, add one to a song, or write a track anew.",
     ),
     "replay": (
@@ -66,7 +66,7 @@ COMMANDS = {
     "tokens": ("tokens", "Show the tokens of a file, and what encoding and decoding changes."),
     "detokenize": ("tokens", "Convert tokens back to a MIDI file."),
     "params": ("train", "Show a model's parameters, memory and operations without building it."),
-    "dataset": ("dataset", "Inspect, verify, merge and sample datasets."),
+    "dataset": ("dataset", "Inspect, verify, merge, sample, export and import datasets."),
     "tree": ("tree", "Branch from any point of a piece; mark, prune and export variations."),
 }
 """The module of each command and its help in the list: a module is imported when it is used."""

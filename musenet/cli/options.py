@@ -33,6 +33,14 @@ Candidates = Annotated[
     int | None,
     typer.Option(help="Number of variations to make and rank.", rich_help_panel="Output"),
 ]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force",
+        help="Overwrite files that are there; without it they get the next number.",
+        rich_help_panel="Output",
+    ),
+]
 Keep = Annotated[
     int | None,
     typer.Option(

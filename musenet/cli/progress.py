@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from .start import deferred
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -70,12 +72,18 @@ class ProgressDisplay:
 
 
 def watched(request: Request, steps: Iterator[float]) -> None:
-    """Run a request to its end, showing its progress."""
+    """Run a request to its end, showing its progress.
+
+    Raises:
+        KeyboardInterrupt: after the step in which Ctrl-C was pressed.
+    """
     bars, (begin, end) = request.bars, request.span
     first, shown = bars.number(begin) - 1, 0.0
-    with ProgressDisplay("bars") as progress:
+    with deferred() as stopped, ProgressDisplay("bars") as progress:
         progress("reading the prompt", 0)
         for tick in steps:
+            if stopped():
+                raise KeyboardInterrupt
             now = time.perf_counter()
             if now - shown >= _REDRAW_SECONDS:
                 shown = now

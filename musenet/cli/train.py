@@ -10,6 +10,7 @@ import typer
 
 from .options import Figures, Notices, Remarks, Weights
 from .progress import ProgressDisplay
+from .start import raised
 
 if TYPE_CHECKING:
     from musenet.model.footprint import Footprint
@@ -233,6 +234,7 @@ def train_critic(
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same critic.")] = 0,
 ) -> None:
     """Train a critic to tell generated from real music; Ctrl-C stops generating."""
+    raised()
     import time
 
     from musenet.model.checkpoint import load_checkpoint

@@ -180,9 +180,11 @@ def markers(
         fresh: whether nothing stands before it.
     """
     if form:
-        return [(section.begin, MARKER, section.name) for section in form]
+        made = (section for section in form if section.begin < span[1])
+        return [(section.begin, MARKER, section.name) for section in made]
     found = [(span[0], MARKER, "Beginning" if fresh else "Continuation")]
     first, last = bars.number(span[0]), bars.number(span[1])
+    first += bars.tick(first) < span[0]  # phrases begin after a pick-up
     for bar in range(first + _MARKER_BARS, last, _MARKER_BARS):
         found.append((bars.tick(bar), MARKER, f"Bar {bar + 1}"))
     return found

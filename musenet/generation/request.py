@@ -32,6 +32,7 @@ class Request(ABC):
     _sampler: Sampler | EndingSampler | SegmentSampler
     _sampled: list[SampledRows]
     _chords: TimedChords | None
+    _finished: bool = False
 
     @property
     @abstractmethod
@@ -57,6 +58,13 @@ class Request(ABC):
             self._sampled.append(new)
             behind = new.times[new.live].min()
             yield float(self._clock.ticks(np.array([behind]))[0])
+        self._finished = True
+
+    def reached(self, index: int) -> int:
+        """The tick of the bar line after what a variation has come to."""
+        times = [new.times[index] for new in self._sampled if new.live[index]]
+        tick = int(self._clock.ticks(np.array(times[-1:]))[0]) if times else 0
+        return self.bars.tick(self.bars.number(max(tick - 1, self.span[0])) + 1)
 
     def latest(self) -> Notes:
         """The notes of the last step, `tokenizer.score.score.NOTES` in the file's ticks.

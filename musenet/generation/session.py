@@ -297,31 +297,37 @@ class Continuation(Request):
         for change in self.options.then:
             merge.set_tempo(file, self.bars.tick(change.bar - 1), change.tempo)
         new = merge.add_notes(file, notes, prompt.boundary, prompt.parts)
+        last = self._made(index)
         if self._pedals:
-            end = self.end
+            end = last
             if self.options.ending:
                 end = max(end, int((new["start"] + new["duration"]).max(initial=0)))
             span = (prompt.boundary, end)
             add_pedals(file, self._pedals, new, prompt.parts, prompt.score, span)
         recipe = self.recipe(index)
         merge.insert(file, 0, [recipe_event(recipe)])
-        merge.add_texts(file, markers(self.form, self.bars, self.span, fresh=self.fresh))
+        made = (prompt.boundary, last)
+        merge.add_texts(file, markers(self.form, self.bars, made, fresh=self.fresh))
         if not self.options.ending:
-            file.end = self.end
+            file.end = last
         if self._timing is not None and prompt.own is not None:
             file = self._timing.original(file, prompt.own.ticks_per_quarter)
         return Result(
             file=file,
             variation=self.options.variations[index],
             boundary=self._in_file(prompt.boundary),
-            end=self._in_file(self.end),
+            end=self._in_file(last),
             notes=len(new),
             relaxed=dict(self._sampler.relaxed),
-            adherence=self._adherence(new),
+            adherence=self._adherence(new, last),
             recipe=recipe,
             bar=self._in_file(self.bars.tick(self.bars.number(prompt.boundary))),
             timing=self._timing,
         )
+
+    def _made(self, index: int) -> int:
+        """The tick of the bar line at which a variation ends, or has come to when it is stopped."""
+        return self.end if self._finished else min(self.reached(index), self.end)
 
     def _in_file(self, tick: int) -> int:
         """The tick of the user's file of one as it is heard."""
@@ -349,9 +355,9 @@ class Continuation(Request):
         end = int((notes["start"] + notes["duration"]).max(initial=self.prompt.boundary))
         return sum(nats for nats, _ in ending_evidence(notes, self.key, self.bars_late(end)))
 
-    def _adherence(self, new: Notes) -> Adherence:
+    def _adherence(self, new: Notes, last: int) -> Adherence:
         prompt = self.prompt
-        end = max(self.end, int((new["start"] + new["duration"]).max(initial=0)))
+        end = max(last, int((new["start"] + new["duration"]).max(initial=0)))
         return adherence(
             new,
             self.bars.count(prompt.boundary, end),

@@ -120,10 +120,22 @@ def test_the_song_itself_is_never_replaced(
 ) -> None:
     song = tmp_path / "song.mid"
     song.write_bytes(FOLK.read_bytes())
-    for out in (song, tmp_path):
-        assert run("fill", song, "--bars", "3", "--out", out) == 2
-        assert "would replace the song" in capsys.readouterr().err
+    for number, out in enumerate((song, tmp_path), 2):
+        assert run("fill", song, "--bars", "3", "--out", out, "--force") == 2
+        assert "is the prompt itself" in capsys.readouterr().err
+        assert run("fill", song, "--bars", "3", "--out", out) == 0
+        assert f"song-{number}.mid" in capsys.readouterr().out
     assert song.read_bytes() == FOLK.read_bytes()
+
+
+def test_takes_are_not_overwritten(run: Run, tmp_path: Path) -> None:
+    out = tmp_path / "take.mid"
+    out.write_bytes(b"mine")
+    assert run("accompany", FOLK, "--instruments", "bass", "--out", out) == 0
+    assert out.read_bytes() == b"mine"
+    assert (tmp_path / "take-2.mid").exists()
+    assert run("accompany", FOLK, "--instruments", "bass", "--out", out, "--force") == 0
+    assert out.read_bytes() != b"mine"
 
 
 def test_a_fill_that_was_edited_is_not_made_again(
