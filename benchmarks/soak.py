@@ -148,6 +148,7 @@ def tiny(folder: Path) -> str:
 
 def forked(words: Words, log: Path, ending: str, rng: random.Random) -> int:
     """Run a command in a fork of this process, and end it as asked; its exit code."""
+    log.touch()  # a child that is killed at once leaves none
     child = os.fork()
     if child == 0:
         os.setsid()  # with its own workers, which are killed along
@@ -286,7 +287,11 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as base:
         weights = tiny(Path(base)) if options.weights == "tiny" else options.weights
         grown = growth(weights, Path(base), max(options.requests // 20, 8))
-        found = [request(index, options.seed, weights) for index in range(options.requests)]
+        found = []
+        for index in range(options.requests):
+            found.append(request(index, options.seed, weights))
+            if found[-1].failures or index % 100 == 99:
+                print(f"{index + 1} requests, {found[-1].failures}", file=sys.stderr, flush=True)
     failed = [o for o in found if o.failures]
     good = not failed and grown <= GROWTH
     if options.json:
