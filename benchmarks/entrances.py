@@ -8,6 +8,8 @@ Music is written from nothing for 21 requests of three to five instruments. For 
     all play       share of takes in which every instrument asked for plays
     instruments    share of the instruments asked for that play
     first          quarter notes until the last of them enters, median over takes where all do
+    bars           share of the bars in which each of them plays
+    rarest         the same of the one that plays least, mean over takes
     notes/s        of all takes
 """
 
@@ -62,9 +64,10 @@ def main() -> None:
     arguments = parser.parse_args()
     checkpoint = load_checkpoint(arguments.weights)
     known = checkpoint.tokenizer.vocabulary.names("style")
-    print(f"{'entrance':10}{'all play':>10}{'instruments':>13}{'first':>8}{'notes/s':>9}")
+    names = ("all play", "instruments", "first", "bars", "rarest", "notes/s")
+    print(f"{'entrance':10}" + "".join(f"{name:>13}" for name in names))
     for entrance in (0.0, 1.0):
-        complete, playing, entered, notes = [], [], [], 0
+        complete, playing, entered, bars, rarest, notes = [], [], [], [], [], 0
         began = time.perf_counter()
         for style, instruments in REQUESTS:
             for seed in range(arguments.seeds):
@@ -80,10 +83,18 @@ def main() -> None:
                     pass
                 (result,) = continuation.results()
                 found = result.score.notes
+                bar = 4 * result.score.ticks_per_quarter
                 first = [
                     found["start"][found["program"] == program].min(initial=1 << 30)
                     for program in options.instruments
                 ]
+                share = [
+                    len(np.unique(found["start"][found["program"] == program] // bar))
+                    / arguments.bars
+                    for program in options.instruments
+                ]
+                bars += share
+                rarest.append(min(share))
                 here = [begin < 1 << 30 for begin in first]
                 playing += here
                 complete.append(all(here))
@@ -92,8 +103,8 @@ def main() -> None:
                 notes += len(found)
         speed = notes / (time.perf_counter() - began)
         print(
-            f"{entrance:<10g}{np.mean(complete):>10.0%}{np.mean(playing):>13.0%}"
-            f"{np.median(entered):>8.1f}{speed:>9.0f}"
+            f"{entrance:<10g}{np.mean(complete):>13.0%}{np.mean(playing):>13.0%}"
+            f"{np.median(entered):>13.1f}{np.mean(bars):>13.0%}{np.mean(rarest):>13.0%}{speed:>13.0f}"
         )
 
 

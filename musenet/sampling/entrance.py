@@ -9,6 +9,7 @@ silence. Which short wait, pitch, length and velocity follow is the model's to s
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from tokenizer.typing import Floats, Logits, Mask, Tokens
 from .processor import RowState, SamplerContext
 
 _NEW = 4.0  # quarter notes that a new instrument is awaited
+_REST = 4.0  # quarter notes that an instrument of a new piece rests, see benchmarks/entrances.py
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Entrance:
         instruments: programs, 128 for drums.
         begins: the first step of each hole, ascending; silence counts from there.
         patience: quarter notes (or half seconds) of silence without any effect, for all or each.
-        once: whether an instrument that has begun to play may rest for as long as it likes.
+        again: the same for an instrument that has begun to play; None for its patience before.
         strength: a factor of the effect; 0 turns it off.
         growth: nats per further quarter note.
         most: the largest effect in nats.
@@ -40,7 +42,7 @@ class Entrance:
     instruments: tuple[int, ...]
     begins: tuple[int, ...] = (0,)
     patience: float | tuple[float, ...] = 2.0
-    once: bool = False
+    again: float | None = None
     strength: float = 1.0
     growth: float = 2.0
     most: float = 12.0
@@ -54,10 +56,11 @@ class Entrance:
         vocabulary: Vocabulary,
         strength: float = 1.0,
     ) -> Entrance:
-        """For instruments that are to play at least once in what follows a prompt.
+        """For instruments that are to play in what follows a prompt, or in a new piece.
 
         New ones are awaited for a bar of 4/4, others for as long as they rest in the prompt, and
-        all of them for half of the music at most.
+        all of them for half of the music at most. After that they may rest for as long as they
+        like; in a new piece, which has no rests to go by, for a bar again.
 
         Args:
             span: the first step of the music, and the first after it.
@@ -74,7 +77,8 @@ class Entrance:
             onsets = np.unique(times[note & (prompt[:, INSTRUMENT] == program + 1)])
             rest = 0 if not len(onsets) else np.diff(onsets, prepend=0, append=span[0]).max()
             patience.append(min(max(_NEW, float(rest) / beat), most))
-        return cls(tuple(instruments), (span[0],), tuple(patience), once=True, strength=strength)
+        again = math.inf if note.any() else min(_REST, most)
+        return cls(tuple(instruments), (span[0],), tuple(patience), again, strength)
 
     def build(self, context: SamplerContext) -> EntranceProcessor:
         """The processor of a batch."""
@@ -92,7 +96,7 @@ class EntranceProcessor:
         self._lengths = np.concatenate([[0], grid.durations])
         self._until = np.zeros((context.batch, len(self._values)), dtype=np.int64)
         self._entered = np.zeros(self._until.shape, dtype=bool)
-        if config.once and len(context.prompt):  # what is sampled anew may be a later stretch
+        if len(context.prompt):  # what is sampled anew may be a later stretch
             times = row_times(context.prompt, context.vocabulary)
             here = context.prompt[(times >= config.begins[0]), INSTRUMENT]
             self._entered[:] = np.isin(self._values, here)
@@ -120,12 +124,14 @@ class EntranceProcessor:
         written = state.written_note[:, None] & (state.rows[:, INSTRUMENT, None] == self._values)
         ends = state.time + self._lengths[state.rows[:, DURATION]]
         self._until = np.where(written, np.maximum(self._until, ends[:, None]), self._until)
-        self._entered |= written & self._config.once
+        self._entered |= written
 
     def _more(self, state: RowState) -> Floats:
         """The nats `(B, I)` by which each instrument becomes more likely."""
         config = self._config
         hole = self._begins[np.maximum(self._begins.searchsorted(state.time, side="right") - 1, 0)]
         silent = (state.time[:, None] - np.maximum(self._until, hole[:, None])) / self._quarter
-        more: Floats = np.clip((silent - config.patience) * config.growth, 0.0, config.most)
-        return np.where(self._entered, 0.0, config.strength * more)
+        again = config.patience if config.again is None else config.again
+        patience = np.where(self._entered, again, config.patience)
+        more: Floats = np.clip((silent - patience) * config.growth, 0.0, config.most)
+        return config.strength * more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -92,7 +93,7 @@ def test_new_instruments_are_awaited_for_a_bar_others_as_long_as_they_rest() -> 
 
 
 def test_who_has_entered_may_rest() -> None:
-    config = Entrance((BASS, PIANO), (0,), patience=(4, 8), once=True)
+    config = Entrance((BASS, PIANO), (0,), patience=(4, 8), again=math.inf)
     processor = config.build(SamplerContext(NOTHING, Constraints(), VOCABULARY, 1))
     processor.push(state(1, BASS, QUARTER))
     changed = changes(processor, INSTRUMENT, 10)
@@ -100,8 +101,17 @@ def test_who_has_entered_may_rest() -> None:
     assert changed[PIANO + 1] == (10 - 8) * config.growth
 
 
+def test_in_a_new_piece_nobody_rests_for_longer_than_a_bar() -> None:
+    config = Entrance.within((0, 64 * QUARTER), (BASS, PIANO), NOTHING, VOCABULARY)
+    processor = config.build(SamplerContext(NOTHING, Constraints(), VOCABULARY, 1))
+    processor.push(state(1, BASS, QUARTER))
+    changed = changes(processor, INSTRUMENT, 10)
+    assert changed[BASS + 1] == (10 - 2 - 4) * config.growth
+    assert changed[PIANO + 1] == (10 - 4) * config.growth
+
+
 def test_who_entered_in_rows_that_are_read_again_has_entered() -> None:
-    config = Entrance((BASS, PIANO), (2 * QUARTER,), patience=1, once=True)
+    config = Entrance((BASS, PIANO), (2 * QUARTER,), patience=1, again=math.inf)
     rows = prompt((0, PIANO), (3, BASS))
     processor = config.build(SamplerContext(rows, Constraints(), VOCABULARY, 1))
     changed = changes(processor, INSTRUMENT, 10)
