@@ -9,9 +9,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test test-fast test-studio lint bench clean
 
 demo: $(STAMP)-run
-	$(RUN) generate.py examples/prompts/chorale.mid --bars 16 --end --candidates 8 --seed 0 \
-		--out demo/chorale.mid --picture demo/chorale.png --force
-	@echo "Listen to demo/chorale.mid and look at demo/chorale.png."
+	$(RUN) -m musenet.cli.start demo
 
 # pytest runs a process on every core; more threads in each would only wait for one another.
 test test-fast: export OMP_NUM_THREADS = 1

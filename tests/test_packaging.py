@@ -95,3 +95,11 @@ def test_the_command_line_tells_the_version(settings: dict[str, Any]) -> None:
     assert result.exit_code == 0
     assert result.stdout == f"musenet {musenet.__version__}\n"
     assert settings["tool"]["hatch"]["version"]["path"] == "musenet/__init__.py"
+
+
+def test_the_wheel_has_the_prompt_of_the_demo(settings: dict[str, Any]) -> None:
+    from musenet.studio.about import _PACKED, openings
+
+    extra = settings["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    assert extra == {"examples/prompts": str(_PACKED.relative_to(ROOT))}
+    assert "chorale" in openings()

@@ -71,6 +71,22 @@ def generate(
         ),
     ] = False,
     force: Force = False,
+    play: Annotated[
+        bool,
+        typer.Option(
+            "--play",
+            help="Play the new music, through FluidSynth or a MIDI port.",
+            rich_help_panel=_OUTPUT,
+        ),
+    ] = False,
+    port: Annotated[
+        str | None,
+        typer.Option(
+            help="MIDI output port to play on.",
+            rich_help_panel=_OUTPUT,
+            show_default="FluidSynth, else the first port",
+        ),
+    ] = None,
     list_: Annotated[
         str | None,
         typer.Option("--list", help="List composers, styles or instruments, and exit."),
@@ -107,10 +123,33 @@ def generate(
         soundfont=soundfont,
         keep=kept,
         force=force,
+        play=play or port is not None,
+        port=port,
     )
     from .generate_run import run
 
     run(weights, prompt, options, outputs)
+
+
+def demo(
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="Folder to write into.", show_default="demo")
+    ] = Path("demo"),
+    play: Annotated[
+        bool, typer.Option("--play", help="Play the new music, through FluidSynth or a MIDI port.")
+    ] = False,
+) -> None:
+    """Continue a hymn tune that comes with the program, and say where MIDI and picture are."""
+    from musenet.generation.outputs import Outputs
+    from musenet.studio.about import openings
+
+    midi, picture = out / "chorale.mid", out / "chorale.png"
+    outputs = Outputs(midi, picture=picture, keep=1, force=True, play=play)
+    options = GenerateOptions(bars=16, ending=True, variations=tuple(range(1, 9)))
+    from .generate_run import run
+
+    run("mini", openings()["chorale"], options, outputs)
+    print(f"Listen to {midi} and look at {picture}.")
 
 
 def best_of(candidates: int | None, keep: int | None, variations: tuple[int, ...]) -> int | None:

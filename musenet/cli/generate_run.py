@@ -22,7 +22,7 @@ from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
 from .progress import minutes, watched
-from .start import deferred
+from .start import deferred, raised
 
 
 def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outputs) -> None:
@@ -102,6 +102,8 @@ def make(
         print(f"Stopped early; to continue: musenet generate {first} --out MORE.mid")
     for result in results:
         _write_more(result, continuation, outputs, many=many)
+    if outputs.play and not stopped:
+        _play(results, outputs)
     return not stopped
 
 
@@ -179,6 +181,18 @@ def _write_more(
         folder = numbered(outputs.stems, result, many=many)
         for number, (name, data) in enumerate(result.stems, 1):
             write_bytes(folder / stem_name(number, name), data)
+
+
+def _play(results: list[Result], outputs: Outputs) -> None:
+    """Play the new music of each result until Ctrl-C is pressed."""
+    play = audio.player(outputs.soundfont, outputs.port)
+    raised()
+    try:
+        for result in results:
+            print(f"Playing variation {result.variation}; Ctrl-C stops.", flush=True)
+            play(result.alone)
+    except KeyboardInterrupt:
+        print("Stopped playing.")
 
 
 def numbered(path: Path, result: Result | Take, *, many: bool) -> Path:

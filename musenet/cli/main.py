@@ -20,6 +20,10 @@ from tokenizer.files import advice
 
 COMMANDS = {
     "generate": ("generate", "Continue a MIDI file, or generate a new piece."),
+    "demo": (
+        "generate",
+        "Continue a hymn tune that comes with the program, and say where MIDI and picture are.",
+    ),
     "fill": ("fill", "Write some bars of a song anew; all else of the file stays as it is."),
     "accompany": (
         "fill",

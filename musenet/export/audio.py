@@ -1,4 +1,4 @@
-"""Rendering a MIDI file to audio with FluidSynth and a SoundFont.
+"""Rendering a MIDI file to audio with FluidSynth and a SoundFont, and playing it.
 
     events ─▶ FluidSynth, 16 bits, to a temporary file ─▶ louder, faded out ─▶ WAV or FLAC
 
@@ -11,10 +11,14 @@ system library.
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
+import time
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import IO, Any, NamedTuple
@@ -22,7 +26,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from tokenizer.errors import InputError
+from tokenizer.errors import InputError, unknown
 from tokenizer.files import format_of, replacing
 from tokenizer.midi import events
 from tokenizer.midi.read import read
@@ -47,6 +51,8 @@ _INSTALL = {
     "win32": "choco install fluidsynth",
 }
 _KNOWN = ("default-GM", "FluidR3_GM", "GeneralUser", "MuseScore_General", "TimGM6mb")
+
+_PLAYER = "fluidsynth"  # the program of that name
 
 Samples = npt.NDArray[np.int16]
 
@@ -128,6 +134,85 @@ def check_installed(form: str, soundfont: str | os.PathLike[str] | None = None) 
         _soundfile()
     _fluidsynth()
     find_soundfont(soundfont)
+
+
+def player(
+    soundfont: str | os.PathLike[str] | None = None, port: str | None = None
+) -> Callable[[bytes], None]:
+    """A function that plays the bytes of a MIDI file: on a port, or through FluidSynth.
+
+    Args:
+        soundfont: None searches for one (see `find_soundfont`).
+        port: the name of a MIDI output port; None takes the first where there is no FluidSynth.
+
+    Raises:
+        InputError: if there is neither, or no port of that name.
+    """
+    ports = _ports()
+    if port is not None and not ports:
+        raise InputError(
+            f"there is no MIDI output port, and so none called '{port}'; pip install python-rtmidi "
+            "finds ports, or leave out --port to play through FluidSynth"
+        )
+    if port is not None:
+        if port not in ports:
+            raise unknown("MIDI output port", port, ports)
+        return partial(_play_on, port)
+    program = shutil.which(_PLAYER)
+    missing = f"the program {_PLAYER} is not installed"
+    if program is not None:
+        try:
+            return partial(_play_through, program, find_soundfont(soundfont))
+        except InputError as error:
+            missing = str(error)
+    if ports:
+        return partial(_play_on, ports[0])
+    raise InputError(
+        f"there is nothing to play with: {missing}, and there is no MIDI output port "
+        "(python-rtmidi finds them); open the file in any program that plays MIDI"
+    )
+
+
+def _ports() -> list[str]:
+    """The names of the MIDI output ports, as far as mido and python-rtmidi are installed."""
+    try:
+        import mido
+
+        return list(mido.get_output_names())
+    except (ImportError, OSError, RuntimeError):
+        return []
+
+
+def _play_through(program: str, soundfont: Path, data: bytes) -> None:
+    """Play a MIDI file with the program FluidSynth, to its end."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "music.mid"
+        path.write_bytes(data)
+        done = subprocess.run(
+            [program, "-i", "-q", str(soundfont), str(path)], capture_output=True, text=True
+        )
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise InputError(f"FluidSynth cannot play here: {why}")
+
+
+def _play_on(name: str, data: bytes) -> None:
+    """Play a MIDI file on an output port, to its end; in any case all notes are ended."""
+    import mido
+
+    messages, _ = _messages(data)
+    with mido.open_output(name) as port:
+        try:
+            begun = time.monotonic()
+            for message in messages:
+                time.sleep(max(begun + message.at / RATE - time.monotonic(), 0))
+                port.send(mido.Message.from_bytes(_on_channel(message)))
+        finally:
+            port.reset()
+
+
+def _on_channel(message: _Message) -> bytes:
+    return bytes((message.data[0] & 0xF0 | message.channel & 15,)) + message.data[1:]
 
 
 def save(

@@ -28,6 +28,8 @@ class Outputs:
         soundfont: the SoundFont to render with; None searches for one.
         keep: how many of the best variations to write; None for all.
         force: whether files that are there are overwritten.
+        play: whether the new music is played in the end.
+        port: the MIDI output port to play on; None takes FluidSynth, or the first port.
     """
 
     midi: Path
@@ -39,6 +41,8 @@ class Outputs:
     soundfont: Path | None = None
     keep: int | None = None
     force: bool = False
+    play: bool = False
+    port: str | None = None
 
     def unused(self, variations: Sequence[int], prompt: Path | None = None) -> Outputs:
         """The same with the next number in names that are taken: song-2.mid for song.mid.
@@ -76,6 +80,8 @@ class Outputs:
         """
         if self.stems is not None:
             check_folder(self.stems)
+        if self.play:
+            audio.player(self.soundfont, self.port)
         if self.render is not None:
             form = "wav" if folder else audio.check_format(self.render)
             audio.check_installed(form, self.soundfont)

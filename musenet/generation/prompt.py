@@ -177,10 +177,12 @@ def _prompt(
     places = places_of(file)
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     boundary = boundary_of(score, bars, file.end) if stop is None else tick_of(stop, score, bars, 1)
+    last = bars.number(max(score.end - 1, 0)) + 1
+    if stop is not None and boundary > max(bars.tick(last), file.end):
+        raise InputError(f"--to lies beyond the end of {path}, which has {last} bars; leave it out")
     origin = 0 if begin is None else tick_of(begin, score, bars, 0)
     if timing is not None and begin is None:  # what comes before the first bar line is no music
         origin = bars.tick(bars.number(int(score.notes["start"].min())))
-    last = bars.number(max(score.end - 1, 0)) + 1
     if stop is not None:
         file, score = cut(file, boundary), between(score, 0, boundary)
     hearing = hear(file, score, places, hear_as or {})

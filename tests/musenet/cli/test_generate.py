@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 import torch
 
 from musenet.cli.generate import best_of
+from musenet.export import audio
 from musenet.model.checkpoint import save_checkpoint
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -413,3 +415,49 @@ def test_a_score_is_not_streamed_and_a_bad_one_is_one_sentence(run: Run, tmp_pat
     assert code == 2
     assert "damaged XML" in " ".join(said.split())
     assert files(tmp_path) == ["bad.musicxml"]
+
+
+def test_to_beyond_the_end_is_refused(run: Run, tmp_path: Path) -> None:
+    code, _, err = run(PIANO, "--to", 99, "--out", "o.mid", "--bars", 1)
+    assert code == 2
+    assert re.search(r"--to lies beyond the end of .*piano.mid, which has \d+ bars", err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_new_music_is_played(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[bytes] = []
+    monkeypatch.setattr(audio, "player", lambda *_: played.append)
+    code, out, _ = run(PIANO, "--bars", 1, "--out", "o.mid", "--play", "--seed", 3)
+    assert code == 0
+    assert "Playing variation 1" in out
+    whole, alone = read(tmp_path / "o.mid"), read(played[0])
+    assert 0 < len(alone.notes) < len(whole.notes)
+
+
+def test_ctrl_c_stops_playing_and_nothing_else(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audio, "player", lambda *_: interrupted)
+    code, out, _ = run(PIANO, "--bars", 1, "--out", "o.mid", "--play")
+    assert (code, out.splitlines()[-1]) == (0, "Stopped playing.")
+    assert (tmp_path / "o.mid").exists()
+
+
+@pytest.mark.slow
+def test_the_demo_continues_a_piece_that_comes_with_the_program(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from musenet.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):  # the second time overwrites the first
+        with pytest.raises(SystemExit) as stop:
+            main(["demo"])
+        assert not stop.value.code
+        midi, picture = Path("demo/chorale.mid"), Path("demo/chorale.png")
+        assert capsys.readouterr().out.endswith(f"Listen to {midi} and look at {picture}.\n")
+    assert sorted(path.name for path in Path("demo").iterdir()) == [midi.name, picture.name]
+    assert len(read(midi).notes) > len(read(PIANO.with_name("chorale.mid")).notes)

@@ -6,7 +6,10 @@ The SoundFont is a looped square wave of 441 Hz on key 69.
 from __future__ import annotations
 
 import io
+import os
+import shutil
 import sys
+import time
 import wave
 from pathlib import Path
 
@@ -17,6 +20,7 @@ import pytest
 
 from musenet.export import audio
 from tokenizer.errors import InputError
+from tokenizer.midi.events import Event, File, dump
 
 MIDI = list[tuple[int, mido.Message | mido.MetaMessage]]
 
@@ -172,3 +176,54 @@ def test_where_soundfonts_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv(audio.VARIABLE, "gone.sf2")
     with pytest.raises(InputError, match=f"{audio.VARIABLE} takes"):
         audio.find_soundfont()
+
+
+def test_fluidsynth_plays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    font, heard = tmp_path / "a.sf2", tmp_path / "heard"
+    font.write_bytes(b"")
+    program = tmp_path / "fluidsynth"
+    program.write_text(f'#!/bin/sh\nshift 2\necho "$1" >{heard}\ncat "$2" >>{heard}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    audio.player(font)(b"MThd")
+    assert heard.read_text() == f"{font}\nMThd"
+    program.write_text("#!/bin/sh\necho 'no audio device' >&2\nexit 1\n")
+    with pytest.raises(InputError, match="cannot play here: no audio device"):
+        audio.player(font)(b"MThd")
+
+
+def test_a_port_plays_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[tuple[float, bytes]] = []
+
+    class Port:
+        def __enter__(self) -> Port:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def send(self, message: mido.Message) -> None:
+            sent.append((time.monotonic(), bytes(message.bytes())))
+
+        def reset(self) -> None:
+            sent.append((time.monotonic(), b"reset"))
+
+    monkeypatch.setattr(mido, "get_output_names", lambda: ["Synth", "Other"])
+    monkeypatch.setattr(mido, "open_output", lambda name: {"Synth": Port()}[name])
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    track = [Event(0, b"\x93\x3c\x40"), Event(96, b"\x83\x3c\x40")]  # a tenth of a second
+    data = dump(File(480, [track]))
+    audio.player()(data)
+    assert [data for _, data in sent] == [b"\x93\x3c\x40", b"\x83\x3c\x40", b"reset"]
+    assert 0.09 < sent[1][0] - sent[0][0] < 2
+    with pytest.raises(InputError, match="no MIDI output port called 'Snth'; did you mean 'Synth'"):
+        audio.player(port="Snth")
+
+
+def test_nothing_to_play_with_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mido, "get_output_names", list)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(InputError, match="nothing to play with: the program fluidsynth is not"):
+        audio.player()
+    with pytest.raises(InputError, match="no MIDI output port, and so none called 'X'"):
+        audio.player(port="X")
