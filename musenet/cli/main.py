@@ -70,6 +70,7 @@ COMMANDS = {
     "tokens": ("tokens", "Show the tokens of a file, and what encoding and decoding changes."),
     "detokenize": ("tokens", "Convert tokens back to a MIDI file."),
     "params": ("train", "Show a model's parameters, memory and operations without building it."),
+    "onnx": ("train", "Export a model to ONNX, for other runtimes."),
     "dataset": ("dataset", "Inspect, verify, merge, sample, export and import datasets."),
     "tree": ("tree", "Branch from any point of a piece; mark, prune and export variations."),
 }

@@ -1,4 +1,4 @@
-"""`musenet train`, `finetune`, `average`, `train-critic` and `params`: training models."""
+"""`musenet train`, `finetune`, `average`, `train-critic`, `onnx` and `params`: models."""
 
 from __future__ import annotations
 
@@ -262,6 +262,18 @@ def train_critic(
     for line in table(facts["held_out"]):
         print(line)
     print(f"{out}: critic trained in {facts['minutes']} minutes")
+
+
+def onnx(
+    out: Annotated[Path, typer.Option(help="Folder to write.", show_default=False)],
+    weights: Weights = "mini",
+) -> None:
+    """Export a model to ONNX, for other runtimes."""
+    from musenet.model.checkpoint import load_checkpoint
+    from musenet.model.portable import export_onnx
+
+    export_onnx(load_checkpoint(weights), out)
+    print(f"{out}: trunk.onnx, head.onnx, contract.json and tokenizer.json")
 
 
 _GIB = 2**30
