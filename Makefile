@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast test-studio lint bench clean
+.PHONY: demo test test-fast studio test-studio lint bench clean
 
 demo: $(STAMP)-run
 	$(RUN) -m musenet.cli.start demo
@@ -19,6 +19,14 @@ test: $(STAMP)-test
 
 test-fast: $(STAMP)-test
 	$(RUN) -m pytest -n auto -m "not slow"
+
+# The studio with its sounds: where npm (node) is installed, a SoundFont synthesiser and a bank of General MIDI
+# sounds are fetched by package-lock.json and bundled into the page; without, the page has a synthesiser of its own.
+studio: $(STAMP)-studio
+	@if command -v npm > /dev/null; then \
+		cd musenet/studio/sound && npm ci --no-audit --no-fund --ignore-scripts && npm run --silent build; \
+	else echo "npm (node) is not installed: the studio plays with its own small synthesiser"; fi
+	@echo "Start it with: . $(VENV)/bin/activate && musenet studio my_song.mid"
 
 # The studio's page in Chromium, which must be installed (or named: CHROMIUM=/path); PICTURES=docs/pictures
 # draws those of the documentation too.
@@ -45,6 +53,10 @@ $(STAMP)-run: pyproject.toml constraints.txt | $(VENV)
 
 $(STAMP)-test: pyproject.toml constraints.txt | $(VENV)
 	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .[test]
+	touch $@
+
+$(STAMP)-studio: pyproject.toml constraints.txt | $(VENV)
+	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .[studio,musicxml]
 	touch $@
 
 $(STAMP)-test-studio: pyproject.toml constraints.txt | $(VENV)

@@ -20,6 +20,7 @@ from tokenizer.instruments import PROGRAM_NAMES, family_of
 from tokenizer.labels import composer_name
 
 from .models import Weights
+from .page_routes import FOLDER
 
 _PACKED = Path(__file__).parent / "openings"
 _CHECKOUT = Path(__file__).parents[2] / "examples" / "prompts"
@@ -57,6 +58,7 @@ def info(weights: Weights) -> dict[str, Any]:
             "chords": bool(vocabulary.names("chord")),
             "guidance": "guidance" in knobs(GenerateOptions),
             "render": _succeeds(lambda: audio.check_installed("wav")),
+            "bank": (FOLDER / "bank" / "synth.js").is_file(),
             "musicxml": importlib.util.find_spec("music21") is not None,
         },
     }

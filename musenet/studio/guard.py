@@ -20,7 +20,9 @@ OPEN_PATHS = "/page/"
 
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        # WebAssembly is for the bank of sounds, which is packed as Vorbis; it can eval no script.
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; base-uri 'none'; "
+        "form-action 'none'; frame-ancestors 'none'"
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",

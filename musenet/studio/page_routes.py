@@ -21,6 +21,8 @@ _TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
     ".wasm": "application/wasm",
+    ".sf3": "audio/x-soundfont",
+    ".txt": "text/plain; charset=utf-8",
 }
 """The types of the page's files, here and not from the system, whose tables differ."""
 

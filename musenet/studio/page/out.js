@@ -4,7 +4,7 @@ import { address } from "./api.js";
 import { byId, el, toast } from "./dom.js";
 import { texts } from "./texts.js";
 import { entries } from "./unzip.js";
-import { render } from "./wav.js";
+import { encode, render, TAIL } from "./wav.js";
 
 /** @typedef {import("./session.js").Session} Session */
 /** @typedef {import("./player.js").Player} Player */
@@ -40,10 +40,22 @@ export async function download(session, player, what) {
   else if (what === "render") save(address(id, "render.wav"), `${name}.wav`);
   else if (what === "wav") {
     toast(texts.rendering);
-    const href = URL.createObjectURL(await render(session.score, (key) => player.audible(key)));
+    const href = URL.createObjectURL(await rendered(session, player));
     save(href, `${name}.wav`);
     setTimeout(() => URL.revokeObjectURL(href), 60_000);
   }
+}
+
+/** The open take as it is heard, by the sounds that play it. @param {Session} session @param {Player} player */
+async function rendered(session, player) {
+  const score = /** @type {import("./score.js").Score} */ (session.score);
+  const silent = score.tracks.filter((_, i) => !player.audible(player.keys[i])).map((track) => track.number);
+  const apart = new Set(score.tracks.map((track) => track.number)).size === score.tracks.length;
+  const kept = typeof session.current === "number" && !session.draft;
+  if (!session.info.can.bank || !kept || (silent.length && !apart)) return render(score, (key) => player.audible(key));
+  const file = await fetch(address(/** @type {number} */ (session.current), "file.mid"));
+  const { renderFile } = await import("./bank_synth.js");
+  return encode(await renderFile(await file.arrayBuffer(), score.tempo.seconds(score.end) + TAIL, new Set(silent)));
 }
 
 /** Makes the open take a thing to drag out. @param {Session} session @param {HTMLElement} handle */

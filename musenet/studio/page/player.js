@@ -5,6 +5,7 @@ import { DRUMS } from "./score.js";
 import { Synth } from "./synth.js";
 
 /** @typedef {import("./score.js").Score} Score */
+/** @typedef {import("./bank_synth.js").BankSynth} BankSynth */
 /** @typedef {{time: number, music: number}} Anchor a time of the audio clock and of the music, in seconds */
 
 const EVERY = 25; // milliseconds between looks
@@ -37,8 +38,10 @@ export class Player extends EventTarget {
     this.keys = [];
     /** @type {AudioContext | null} */
     this.context = null;
-    /** @type {Synth | null} */
+    /** @type {Synth | BankSynth | null} */
     this.synth = null;
+    /** Whether there is a bank of sounds to load in the synthesiser's place. */
+    this.banked = false;
     this.midi = new MidiOut();
     this.playing = false;
     this.waiting = false;
@@ -64,9 +67,26 @@ export class Player extends EventTarget {
       this.context = new AudioContext({ latencyHint: "interactive" });
       this.synth = new Synth(this.context);
       this.synth.volume.gain.value = this.volume;
+      if (this.banked) void this.loadBank(this.context);
     }
     if (this.context.state === "suspended") void this.context.resume();
     return this.context;
+  }
+
+  /** Puts the bank in the synthesiser's place; without it that goes on. @param {AudioContext} context */
+  async loadBank(context) {
+    try {
+      const { BankSynth } = await import("./bank_synth.js");
+      const loaded = await BankSynth.load(context);
+      const at = this.seconds;
+      this.synth?.silence();
+      this.synth = loaded;
+      loaded.volume.gain.value = this.volume;
+      this.balance();
+      if (this.playing && !this.waiting) this.restart(at);
+    } catch (error) {
+      console.warn("the bank of sounds cannot be used", error);
+    }
   }
 
   /** @returns {number} seconds of music */
@@ -168,13 +188,14 @@ export class Player extends EventTarget {
     if (!context || !score) return;
     this.quiet();
     this.balance();
-    this.anchors = [{ time: context.currentTime + START, music }];
+    const start = context.currentTime + START + (this.synth?.latency ?? 0);
+    this.anchors = [{ time: start, music }];
     const tick = score.tempo.tick(music);
     this.cursor = score.firstFrom(tick);
     for (const i of score.between(tick, tick)) {
       if (score.start[i] >= tick || score.isDrum(i)) continue;
       const rest = score.tempo.seconds(score.start[i] + score.duration[i]) - music;
-      if (rest > 0.08) this.sound(score.track[i], score.pitch[i], score.velocity[i] * 0.8, context.currentTime + START, rest);
+      if (rest > 0.08) this.sound(score.track[i], score.pitch[i], score.velocity[i] * 0.8, start, rest);
     }
     this.look();
   }

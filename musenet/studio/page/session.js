@@ -43,7 +43,7 @@ import { difference, Score } from "./score.js";
  * @property {Option[]} options
  * @property {Option[]} [fill_options]
  * @property {Option[]} [accompany_options]
- * @property {{fill: boolean, accompany: boolean, chords: boolean, guidance: boolean, render: boolean, musicxml: boolean}} can
+ * @property {{fill: boolean, accompany: boolean, chords: boolean, guidance: boolean, render: boolean, musicxml: boolean, bank: boolean}} can
  */
 /**
  * @typedef {object} Job what is being written

@@ -290,6 +290,7 @@ outline(session, (track) => players.called(track), byId("outline"));
 const welcomed = welcome(session, attempt);
 await attempt(async () => {
   await session.start();
+  player.banked = session.info.can.bank;
   treeView(session, byId("tree"));
   write.build();
   transport(session, player, roll, attempt);

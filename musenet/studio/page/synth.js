@@ -20,6 +20,8 @@ export class Synth {
   /** @param {BaseAudioContext} context @param {AudioNode} [output] */
   constructor(context, output = context.destination) {
     this.context = context;
+    /** Seconds before a note after a silence may sound: none. */
+    this.latency = 0;
     /** @type {Voice[]} */
     this.voices = [];
     /** @type {Map<string, Bus>} */

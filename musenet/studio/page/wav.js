@@ -4,7 +4,7 @@ import { playerKeys } from "./player.js";
 import { Synth } from "./synth.js";
 
 const RATE = 44_100;
-const TAIL = 2.5; // seconds for the last sounds to die away
+export const TAIL = 2.5; // seconds for the last sounds to die away
 
 /**
  * @param {import("./score.js").Score} score @param {(key: string) => boolean} audible
