@@ -1,8 +1,8 @@
 """LoRA beside full fine-tuning on a small folder: bits, minutes, size, and what is forgotten.
 
-    python benchmarks/lora.py FOLDER --other FOLDER [--minutes 3] [--ranks 4 16] [--weights mini]
+    python benchmarks/lora.py FOLDER --other FOLDER [--steps 150] [--ranks 4 16] [--weights mini]
 
-Each way trains for the same minutes on one thread, with the settings of `musenet finetune`. Bits
+Each way trains for the same steps on one thread, with the settings of `musenet finetune`. Bits
 per note are of the folder's own held-out pieces, and of other music that the weights knew before.
 """
 
@@ -43,7 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("folder", help="the music to learn")
     parser.add_argument("--other", type=Path, required=True, help="music known before")
-    parser.add_argument("--minutes", type=float, default=3.0, help="of each training")
+    parser.add_argument("--steps", type=int, default=150, help="of each training")
+    parser.add_argument("--context", type=int, default=1024, help="of its windows")
     parser.add_argument("--ranks", type=int, nargs="+", default=[4, 16])
     parser.add_argument("--weights", default="mini")
     parser.add_argument("--pieces", type=int, default=30, help="of the other music")
@@ -52,18 +53,26 @@ def main() -> None:
     base = load_checkpoint(options.weights)
     found = list(find_pieces([options.other], base.tokenizer, "test").pieces)
     other = found[:: max(1, len(found) // options.pieces)][: options.pieces]
-    table = Table("way", "own music", "other music", "minutes", "MB", title="bits per note")
+    table = Table("way", "own music", "other music", "CPU minutes", "MB", title="bits per note")
     with tempfile.TemporaryDirectory() as work:
         own: list[Piece] = []
         for rank in (0, *options.ranks):
             name = f"LoRA, rank {rank}" if rank else "all weights"
             out, run = Path(work) / f"model{rank}", Path(work) / f"run{rank}"
-            changes = {"minutes": options.minutes, "threads": 1, "lora": rank, "batch": 2}
-            begun = time.perf_counter()
+            changes = {
+                "steps": options.steps,
+                "validate_steps": max(1, options.steps // 5),
+                "validate_minutes": 1e6,
+                "context": options.context,
+                "threads": 1,
+                "lora": rank,
+                "batch": 2,
+            }
             session = finetune.begin([options.folder], run, options.weights, changes)
+            begun = time.process_time()
             session.train()
+            took = (time.process_time() - begun) / 60
             finetune.finish(session, out)
-            took = (time.perf_counter() - begun) / 60
             tuned = load_checkpoint(f"{options.weights}+{out}" if rank else out)
             if not own:
                 split = "test" if "test" in splits_of(run / "data") else "validation"

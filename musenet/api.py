@@ -27,8 +27,6 @@ from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
-from musenet.model.embeddings import check_tokens
-from tokenizer.encoding.structure import length_of, structure
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.midi.read import read
@@ -36,6 +34,7 @@ from tokenizer.score.score import Score
 from tokenizer.typing import Tokens
 
 from .export import piano_roll
+from .hub import download, is_repository, push
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -218,6 +217,24 @@ class Model:
         """
         return fill(self.checkpoint, song, AccompanyOptions.from_keywords(**options).as_fill())
 
+    def push_to_hub(
+        self, repository: str, *, licence: str, private: bool = False, token: str | None = None
+    ) -> str:
+        """Upload the model to the Hugging Face Hub with its card; returns the address.
+
+            model.push_to_hub("me/my-model", licence="cc-by-sa-4.0")
+
+        Args:
+            repository: its `owner/name`; a new one is made if there is none.
+            licence: the Hub's id of the licence of the weights.
+            private: whether a new repository is private.
+            token: to write with; by default that of `hf auth login` or HF_TOKEN.
+
+        Raises:
+            InputError: without the package or a connection, or if the Hub refuses.
+        """
+        return push(self.checkpoint, repository, licence=licence, private=private, token=token)
+
     def logits(self, music: AnyMusic) -> tuple[torch.Tensor, ...]:
         """Logits of every field of rows 1… of a piece, given the rows before and its own before.
 
@@ -234,19 +251,11 @@ class Model:
             InputError: if it cannot be read, is longer than the context, or holds a value outside
                 the vocabulary. (`score` reads pieces of any length.)
         """
-        tokenizer, model = self.checkpoint.tokenizer, self.checkpoint.model
+        from musenet.evaluation.note_bits import piece_logits
+
+        tokenizer = self.checkpoint.tokenizer
         tokens = music if isinstance(music, np.ndarray) else tokenizer.encode(_score(music))
-        if len(tokens) > model.context_rows + 1:
-            raise InputError(
-                f"the piece has {len(tokens)} rows, and the model reads {model.context_rows + 1}; "
-                "give the tokens of a part of it"
-            )
-        check_tokens(torch.from_numpy(tokens[None]), model.config)
-        columns = structure(tokens, tokenizer.vocabulary, length_of(tokens, tokenizer.vocabulary))
-        device = model.embedding.weight.device
-        batch = [torch.from_numpy(each[None]).to(device) for each in (tokens, columns)]
-        with torch.inference_mode():
-            return tuple([logits[0] for logits in model(*batch)])
+        return piece_logits(self.checkpoint.model, tokenizer, tokens)
 
     def score(
         self, music: str | os.PathLike[str] | Score, *, labels: bool = False, length: bool = False
@@ -278,16 +287,20 @@ def load(
     device: str | torch.device = "cpu",
     compute: torch.dtype | None = None,
 ) -> Model:
-    """Load a bundled model by its name, or a checkpoint folder.
+    """Load a bundled model by its name, a checkpoint folder, or a model of the Hugging Face Hub.
 
     Args:
-        name_or_folder: a name such as "mini", or a folder.
+        name_or_folder: a name such as "mini", or a folder, either with LoRA adapters on top
+            ("mini+FOLDER"); or the `owner/name` of the Hub, which is fetched if there is no
+            folder of that name (`pip install 'musenet[hub]'`).
         device: where the parameters go.
         compute: dtype of the matrix products; None computes in fp32.
 
     Raises:
         InputError: if there is none, or it is damaged or from another version.
     """
+    if is_repository(name_or_folder):
+        name_or_folder = download(os.fspath(name_or_folder))
     return Model(load_checkpoint(name_or_folder, device=device, compute=compute))
 
 

@@ -49,7 +49,7 @@ ROOMS = {
             "generation",
             "editing",
         ),
-        *("editing", "data", "tree", "training", "api", "studio", "cli"),
+        *("editing", "data", "tree", "training", "hub", "api", "studio", "cli"),
     ),
 }
 """The rooms of each floor from the bottom up: a room imports from itself and from those before."""

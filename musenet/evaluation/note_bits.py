@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from musenet.model.embeddings import check_tokens
 from musenet.model.likelihood import BITS
 from musenet.model.transformer import Transformer
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.grid import GridClock
+from tokenizer.encoding.structure import length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, INSTRUMENT, PITCH, VELOCITIES, VELOCITY, WAIT
 from tokenizer.errors import InputError
@@ -111,3 +115,22 @@ def _table(
         **{f"{name}_bits": bits for name, bits in zip(FIELDS, fields.T, strict=True)},
     }
     return pa.table(columns)
+
+
+def piece_logits(model: Transformer, tokenizer: Tokenizer, tokens: Tokens) -> tuple[Tensor, ...]:
+    """Logits of every field of rows 1… of a whole piece, `[T − 1, V]` each: see `Transformer`.
+
+    Raises:
+        InputError: if it is longer than the context, or holds a value outside the vocabulary.
+    """
+    if len(tokens) > model.context_rows + 1:
+        raise InputError(
+            f"the piece has {len(tokens)} rows, and the model reads {model.context_rows + 1}; "
+            "give the tokens of a part of it"
+        )
+    check_tokens(torch.from_numpy(tokens[None]), model.config)
+    columns = structure(tokens, tokenizer.vocabulary, length_of(tokens, tokenizer.vocabulary))
+    device = model.embedding.weight.device
+    batch = [torch.from_numpy(each[None]).to(device) for each in (tokens, columns)]
+    with torch.inference_mode():
+        return tuple([logits[0] for logits in model(*batch)])
