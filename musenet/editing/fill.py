@@ -101,13 +101,16 @@ class Fill(Request):
         check_names(options, tokenizer.vocabulary)
         if not piece.hearing.parts and options.hear_as != {}:
             piece = piece.as_heard(options.hear_as or {})
-        drums = bool((piece.score.notes["program"] == DRUMS).any())
+        self.holed = HoledPiece(piece, options)
+        playing = {*piece.score.notes["program"].tolist()}
+        new = not {*self.holed.programs} <= playing
         engine = resolve_engine(options.engine, checkpoint.network)
         chords = options.keep_chords is None and knows_chords(tokenizer.vocabulary)
         chords = chords and bool(chords_of_song(piece).numbers.any())
-        self.options = options = options.completed(engine, drums=drums, chords=chords)
+        self.options = options = options.completed(
+            engine, drums=DRUMS in playing, new=new, chords=chords
+        )
         self.piece, self.bars = piece, piece.bars
-        self.holed = HoledPiece(piece, options)
         self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
         self._clock = GridClock(piece.score, tokenizer.vocabulary.grid)
@@ -224,7 +227,7 @@ class Fill(Request):
             seed=options.seed_for(self.piece.digest),
             variations=options.variations,
             processors=(
-                InstrumentBalance(options.instrument_balance),
+                InstrumentBalance(options.instrument_balance, beginning=self.holed.programs),
                 StylePenalty(options.style_penalty, keep_key=options.chords is None),
                 LoopPenalty(options.loop_penalty),
                 Entrance(entering, tuple(one.begin for one in stretches)),

@@ -11,7 +11,8 @@ from musenet.generation.parse import BarRanges, Names, Place
 from musenet.generation.shared_options import (
     BAND,
     CHORD_GUIDANCE,
-    NATURAL,
+    INSIDE,
+    UNDER,
     BalanceKnob,
     ChordGuidanceKnob,
     ChordsKnob,
@@ -220,9 +221,18 @@ class FillOptions(EditOptions):
         """
         return from_keywords(cls, given)
 
-    def completed(self, engine: str, *, drums: bool = False, chords: bool = False) -> Self:
-        """With the engine and the defaults that depend on the song: has it drums, and chords?"""
-        written = stated_filters(self.filters(BAND if drums else NATURAL))
+    def completed(
+        self, engine: str, *, drums: bool = False, new: bool = False, chords: bool = False
+    ) -> Self:
+        """With the engine and the defaults that depend on the song and on the parts.
+
+        Args:
+            engine: that makes it.
+            drums: whether the song has drums.
+            new: whether a part is written that the song does not have.
+            chords: whether the song has chords.
+        """
+        written = stated_filters(self.filters(UNDER if new else BAND if drums else INSIDE))
         if self.keep_chords is None:
             whole = not self.bars and self.begin == Place(bar=1) and self.stop is None
             written["keep_chords"] = chords and self.chords is None and (drums or whole)

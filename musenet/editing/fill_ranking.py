@@ -16,7 +16,7 @@ from .fill import Fill, Take
 def ranked_takes(fill: Fill, takes: Sequence[Take]) -> list[tuple[Take, Ranked]]:
     """The takes of a fill, best first: all parts in the holes are compared with the music around.
 
-    The critic has no say: it has learned to judge continuations.
+    The critic has no say: in holes it hardly tells real music from fills (`benchmarks/editing.py`).
     """
     around = _outside(fill.piece.score, fill.holes)
     players = {*np.unique(fill.piece.score.notes["program"]).tolist(), *fill.holed.programs}

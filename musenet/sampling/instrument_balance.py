@@ -38,6 +38,7 @@ class InstrumentBalance:
         strength: 0 turns it off; 1 restores a share as fast as it was lost.
         instruments: requested programs: with a prompt each counts like an average instrument of
             it; without one the others become less likely.
+        beginning: programs that share the notes evenly where the prompt has none of them.
         half_life: half-life of the recent shares, in notes.
         most: the highest probability λ.
         rested: the probability of an instrument that has rested too long, at strength 1.
@@ -48,6 +49,7 @@ class InstrumentBalance:
 
     strength: float = 1.0
     instruments: tuple[int, ...] = ()
+    beginning: tuple[int, ...] = ()
     half_life: float = 48
     most: float = 0.9
     rested: float = 0.2
@@ -68,6 +70,9 @@ class InstrumentBalanceProcessor:
         size = vocabulary.sizes[INSTRUMENT]
         played = prompt[vocabulary.is_note(prompt), INSTRUMENT]
         counts = np.bincount(played, minlength=size).astype(np.float64)
+        new = [program + 1 for program in config.beginning]
+        if not counts[new].any():
+            counts[new] = 1
         present, asked = counts > 0, [program + 1 for program in config.instruments]
         if present.any():
             counts[[value for value in asked if not present[value]]] = counts[present].mean()

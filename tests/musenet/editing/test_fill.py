@@ -23,6 +23,7 @@ from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
 from musenet.editing.piece import Piece, read_piece
 from musenet.export.recipe_event import RECIPE, drop_last_recipe, same_music
 from musenet.generation.parse import Place
+from musenet.generation.shared_options import NATURAL
 from musenet.model.checkpoint import Checkpoint
 from tokenizer import records
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -437,3 +438,16 @@ def test_files_of_versions_that_drew_by_the_seed_alone_are_made_again_by_it(
     assert isinstance(recipe, FillRecipe)
     again = filled(tiny, unfilled(path, recipe), recipe.options)[0]
     assert same_music(again.data, path.read_bytes())
+
+
+def test_defaults_of_sampling_follow_the_song_and_the_parts() -> None:
+    options = FillOptions(bars=((1, 2),))
+
+    def temperatures(**said: bool) -> list[float]:
+        return [how.temperature for how in options.completed("int8", **said).filters(NATURAL)]
+
+    assert temperatures() == [0.85, 0.85, 0.85, 0.85, 0.6]
+    assert temperatures(drums=True) == [0.85] * 5
+    assert temperatures(drums=True, new=True) == temperatures(new=True) == [0.7] * 5
+    warm = FillOptions(bars=((1, 2),), temperature=1.1).completed("int8", new=True)
+    assert [how.temperature for how in warm.filters(NATURAL)] == [1.1] * 5

@@ -174,3 +174,21 @@ def test_an_instrument_that_rests_longer_than_ever_is_let_in(rests: int, pause: 
     state.push(state_of(rows(0), piano + 24 * pause))
     p = softmax(applied(state, logits, allowed, piano + 24 * pause + 1)[0])
     assert p[1] == pytest.approx(state.missing[0, 1], abs=1e-6)
+
+
+def test_parts_that_begin_share_the_notes_where_nothing_says_otherwise() -> None:
+    new = InstrumentBalance(1.0, beginning=(33, 128))
+    limits = Constraints(programs=(33, 128))
+    state = new.build(SamplerContext(np.empty((0, 5), np.int16), limits, VOCABULARY, 1))
+    pushed(state, 128, 48)  # half of what is remembered is drums alone
+    assert state.missing[0, [34, 129]] == pytest.approx([0.25, 0], abs=0.01)
+    band = rows(*BAND)
+    one, other = (
+        InstrumentBalance(1.0, beginning=begun).build(
+            SamplerContext(band, Constraints(), VOCABULARY, 1)
+        )
+        for begun in ((), (33, 128))
+    )
+    for each in (one, other):
+        pushed(each, 0, 20)
+    assert (one.missing == other.missing).all()
