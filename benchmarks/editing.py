@@ -135,8 +135,8 @@ def fills(checkpoint: Checkpoint, found: Sequence[tuple[Path, Score]]) -> None:
                 figures.setdefault((kind, name), []).append((*likeness, *bits))
             if checkpoint.model.critic is not None:
                 cut = [music.slice(0, int(lines[HOLE[1]])) for music in (score, made.score)]
-                rows = [checkpoint.tokenizer.encode(each) for each in cut]
-                real, fill = log_odds(checkpoint, rows)
+                pieces = [checkpoint.tokenizer.encode(each) for each in cut]
+                real, fill = log_odds(checkpoint, pieces)
                 critic.setdefault(kind, []).append((real, fill))
         print(f"{number + 1} of {len(found)}", file=sys.stderr, flush=True)
     print(f"{'':18}{'n':>4}  {'chroma':18}{'groove':18}{'bits, first':20}{'bits, after':20}")
@@ -191,7 +191,8 @@ def _auc(scores: Sequence[tuple[float, float]]) -> str:
 def untouched(checkpoint: Checkpoint, paths: Sequence[Path], count: int, seed: int) -> None:
     """Print how many files stayed the same outside of two bars of one part."""
     chosen = random.Random(seed)
-    same, read_by_none, changed = 0, 0, []
+    same, read_by_none = 0, 0
+    changed: list[Path] = []
     for path in chosen.sample(paths, len(paths)):
         if same + len(changed) == count:
             break
