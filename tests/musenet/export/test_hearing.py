@@ -21,7 +21,7 @@ from musenet.generation.recipe import Recipe, prompt_in
 from musenet.generation.reranking import new_music
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 
@@ -244,3 +244,35 @@ def test_a_silent_part_is_named_by_its_track(export: Path, tiny: Checkpoint) -> 
     found = adherence(new[:0], 8, new, 8, (4, 38), None, prompt.hearing)
     assert found.silent_tracks == (("Sub Bass", 38), ("Keys", 4))
     assert str(found).startswith("Sub Bass silent, Keys silent, ")
+
+
+PROMPTS = sorted((Path(__file__).parents[3] / "examples" / "user_prompts").iterdir())
+NEAR = 14  # semitones between the mean pitches of a part before and after
+
+
+@pytest.fixture(scope="module")
+def mini() -> Checkpoint:
+    return load_checkpoint("mini")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PROMPTS, ids=lambda path: path.stem)
+def test_every_player_goes_on_in_his_own_track(mini: Checkpoint, path: Path) -> None:
+    prompt = read_prompt(path)
+    continuation = Continuation(mini, prompt, GenerateOptions())
+    for _ in continuation.steps():
+        pass
+    (result,) = continuation.results()
+    tracks = mido.MidiFile(file=io.BytesIO(result.data), charset="utf-8").tracks
+    assert len(tracks) == len(prompt.file.tracks), "nobody is split, and nobody is new"
+    for part, name in zip(prompt.parts, prompt.hearing.names, strict=True):
+        before: list[int] = []
+        after: list[int] = []
+        now = 0
+        for message in tracks[part.track]:
+            now += message.time
+            if message.type == "note_on" and message.velocity and message.channel in part.channels:
+                (before if now < result.boundary else after).append(message.note)
+        assert after, f"{name} is silent"
+        if part.program != DRUMS:
+            assert abs(np.mean(after) - np.mean(before)) < NEAR, name

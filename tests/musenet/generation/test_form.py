@@ -13,6 +13,7 @@ import pytest
 
 from musenet.decoding import int8
 from musenet.export.recipe_event import recipe_event, recipe_text
+from musenet.generation.form import markers
 from musenet.generation.options import GenerateOptions
 from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
@@ -24,6 +25,8 @@ from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.segments import SegmentSampler
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
+from tokenizer.score.bars import Bars
+from tokenizer.score.columns import TIME_SIGNATURES
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "prompts"
 PROMPTS = ["folk", "pop", "quartet", "jazz"]
@@ -226,3 +229,17 @@ def test_what_cannot_be_done(tiny: Checkpoint, given: dict[str, str], sentence: 
     prompt = read_prompt(EXAMPLES / "folk.mid")
     with pytest.raises(InputError, match=sentence):
         Continuation(tiny, prompt, GenerateOptions.from_keywords(**given))  # type: ignore[arg-type]
+
+
+def test_markers_count_phrases_from_the_first_bar_line_after_a_pick_up() -> None:
+    """A tune that ends on the third beat of bar 8 goes on with its pick-up."""
+    bars = Bars(np.array([(0, 4, 4)], TIME_SIGNATURES), 480)
+    line, end = 8 * 1920, 25 * 1920
+    whole = [(line, 6, "Continuation"), (16 * 1920, 6, "Bar 17"), (24 * 1920, 6, "Bar 25")]
+    assert markers((), bars, (line, end), fresh=False) == whole
+    early = line - 480
+    assert markers((), bars, (early, end), fresh=False) == [(early, *whole[0][1:]), *whole[1:]]
+    assert markers((), bars, (0, 9 * 1920), fresh=True) == [
+        (0, 6, "Beginning"),
+        (8 * 1920, 6, "Bar 9"),
+    ]
