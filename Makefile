@@ -6,7 +6,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test test-fast studio test-studio lint bench clean
+.PHONY: demo test test-fast studio test-studio lint bench docs clean
 
 demo: $(STAMP)-run
 	$(RUN) -m musenet.cli.start demo
@@ -44,8 +44,12 @@ lint: $(STAMP)-lint
 bench: $(STAMP)-test
 	for script in benchmarks/*.py; do $(RUN) $$script || exit 1; done
 
+# The documentation as a site in site/, with the API page from docstrings; a dead link is an error.
+docs: $(STAMP)-docs
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) demo site .pytest_cache .mypy_cache .ruff_cache
 
 $(STAMP)-run: pyproject.toml constraints.txt | $(VENV)
 	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .
@@ -61,6 +65,10 @@ $(STAMP)-studio: pyproject.toml constraints.txt | $(VENV)
 
 $(STAMP)-test-studio: pyproject.toml constraints.txt | $(VENV)
 	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .[test,test-studio]
+	touch $@
+
+$(STAMP)-docs: pyproject.toml constraints.txt | $(VENV)
+	$(RUN) -m pip install --quiet $(CONSTRAINTS) --editable .[docs]
 	touch $@
 
 $(STAMP)-lint: pyproject.toml constraints.txt | $(VENV)

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from musenet.editing.fill import Fill, Take
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
@@ -37,6 +36,7 @@ from .export import piano_roll
 from .hub import download, is_repository, push
 
 if TYPE_CHECKING:
+    import torch
     from typing_extensions import Unpack
 
     from musenet.editing.fill_keywords import AccompanyKeywords, FillKeywords

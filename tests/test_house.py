@@ -203,6 +203,7 @@ ACROSS = {
     "tests/test_library.py",
     "tests/test_packaging.py",
     "tests/test_security.py",
+    "tests/test_site.py",
     "tests/tokenizer/midi/test_mido.py",  # reading and writing together
     "tests/tokenizer/test_corpora.py",
     "tests/tokenizer/test_docs.py",
