@@ -179,9 +179,11 @@ def markers(
         span: the ticks between which the new music lies.
         fresh: whether nothing stands before it.
     """
-    if form:
-        made = (section for section in form if section.begin < span[1])
-        return [(section.begin, MARKER, section.name) for section in made]
+    if form:  # a prompt is left as it is, so that it can be told from what was added
+        made = (section for section in form if span[0] <= section.begin < span[1])
+        named = [(section.begin, MARKER, section.name) for section in made]
+        goes_on = [(span[0], MARKER, "Continuation")]
+        return named if named and named[0][0] == span[0] else goes_on + named
     found = [(span[0], MARKER, "Beginning" if fresh else "Continuation")]
     first, last = bars.number(span[0]), bars.number(span[1])
     first += bars.tick(first) < span[0]  # phrases begin after a pick-up

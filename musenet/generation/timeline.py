@@ -14,7 +14,8 @@ from itertools import pairwise
 from typing import Any
 
 from tokenizer.errors import InputError, unknown
-from tokenizer.theory import Key
+from tokenizer.instruments import name as instrument_name
+from tokenizer.theory import Key, key_name
 
 from . import parse
 
@@ -82,6 +83,16 @@ class Change:
     instruments: tuple[int, ...] = ()
     tempo: float | None = None
     key: Key | None = None
+
+    def __str__(self) -> str:
+        said = [
+            ("composer", self.composer),
+            ("style", " and ".join(self.styles)),
+            ("instruments", ", ".join(map(instrument_name, self.instruments))),
+            ("tempo", None if self.tempo is None else f"{self.tempo:g}"),
+            ("key", None if self.key is None else key_name(*self.key)),
+        ]
+        return f"bar {self.bar}: {', '.join(f'{kind} {value}' for kind, value in said if value)}"
 
 
 def parse_changes(given: Changes | Sequence[Change]) -> tuple[Change, ...]:

@@ -8,7 +8,7 @@ segment ─▶ for each variation the notes of an earlier one, some of them writ
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ from .entrance import Entrance
 from .given import Stretch
 from .processor import ProcessorConfig
 from .replacements import Refill, Replacements
-from .sampler import SampledRows, Sampler, SamplerConfig
+from .sampler import SampledRows, Sampler, SamplerConfig, roles_of, rows_of
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,15 @@ class _Sofar(NamedTuple):
     rows: Tokens
     roles: Ints
 
+    def then(self, row: Tokens, role: int) -> _Sofar:
+        """With one more row."""
+        return _Sofar(np.concatenate([self.rows, row[None]]), np.append(self.roles, role))
+
+    def after(self, sampled: Sequence[SampledRows], index: int) -> _Sofar:
+        """With the rows that were sampled for a variation."""
+        rows, roles = rows_of(sampled, index), roles_of(sampled, index)
+        return _Sofar(np.concatenate([self.rows, rows]), np.concatenate([self.roles, roles]))
+
 
 class SegmentSampler:
     """A sampler of music in segments.
@@ -95,35 +104,44 @@ class SegmentSampler:
 
     def sample(self) -> Iterator[SampledRows]:
         """Yield row after row, those of all variations side by side."""
-        batch = len(self._config.variations)
-        lanes = [self._variation(index) for index in range(batch)]
-        times = np.zeros(batch, dtype=np.int64)
-        while True:
-            rows, written = np.zeros((batch, 5), dtype=np.int16), np.zeros(batch, dtype=bool)
-            live = written.copy()
-            for index, lane in enumerate(lanes):
-                if new := next(lane, None):
-                    rows[index], times[index], written[index] = new
-                    live[index] = True
-            if not live.any():
-                return
-            yield SampledRows(rows, times.copy(), live, written)
-
-    def _variation(self, index: int) -> Iterator[_Row]:
-        """The rows of a variation, by its index."""
-        config = self._config
+        config, batch = self._config, len(self._config.variations)
         own = np.full(len(config.prompt), WRITTEN) if config.roles is None else config.roles
         sofar = _Sofar(config.prompt, own)
-        for segment in self._segments:
-            if segment.source is not None and self._distance == 0:
-                new = self._again(segment, sofar)
-            else:
-                new = self._sampled(segment, sofar, index)
-            for row, role in new:
-                sofar = _Sofar(
-                    np.concatenate([sofar.rows, row.row[None]]), np.append(sofar.roles, role)
-                )
-                yield row
+        place = 0
+        # Up to the first segment that is sampled all variations are the same.
+        while place < len(self._segments) and self._is_copy(self._segments[place]):
+            for row, role in self._again(self._segments[place], sofar):
+                sofar = sofar.then(row.row, role)
+                yield _for_all(row, batch)
+            place += 1
+        if place == len(self._segments):
+            return
+        sampled: list[SampledRows] = []
+        for new in self._sampled(self._segments[place], sofar, config.variations):
+            sampled.append(new)
+            yield new
+        lanes = [
+            self._rest(place + 1, sofar.after(sampled, index), index) for index in range(batch)
+        ]
+        times = sampled[-1].times.copy() if sampled else np.zeros(batch, dtype=np.int64)
+        yield from _side_by_side(lanes, times)
+
+    def _is_copy(self, segment: Segment) -> bool:
+        return segment.source is not None and self._distance == 0
+
+    def _rest(self, place: int, sofar: _Sofar, index: int) -> Iterator[_Row]:
+        """The rows of a variation from a segment on, by its index."""
+        for segment in self._segments[place:]:
+            if self._is_copy(segment):
+                for row, role in self._again(segment, sofar):
+                    sofar = sofar.then(row.row, role)
+                    yield row
+                continue
+            sampled: list[SampledRows] = []
+            for new in self._sampled(segment, sofar, (self._config.variations[index],)):
+                sampled.append(new)
+                yield _Row(new.rows[0], int(new.times[0]), bool(new.written[0]))
+            sofar = sofar.after(sampled, 0)
 
     def _again(self, segment: Segment, sofar: _Sofar) -> Iterator[tuple[_Row, int]]:
         """The rows of an earlier stretch in the place of a segment, with their roles."""
@@ -145,8 +163,10 @@ class SegmentSampler:
         times = found.times - segment.source + segment.begin
         return Events(times, found.notes, none.control_times, none.controls)
 
-    def _sampled(self, segment: Segment, sofar: _Sofar, index: int) -> Iterator[tuple[_Row, int]]:
-        """The rows of a segment that is written, or varied, with their roles."""
+    def _sampled(
+        self, segment: Segment, sofar: _Sofar, variations: tuple[int, ...]
+    ) -> Iterator[SampledRows]:
+        """The rows of a segment that is new or varied, for variations that are alike so far."""
         config, last = self._config, segment is self._segments[-1]
         first = segment is self._segments[0]
         seeds = np.random.SeedSequence([config.seed, segment.begin])
@@ -163,7 +183,7 @@ class SegmentSampler:
             processors=self._processors(segment),
             stretches=() if stretch is None else (stretch,),
             seed=config.seed if first else int(seeds.generate_state(1, np.uint64)[0] >> 1),
-            variations=(config.variations[index],),
+            variations=variations,
         )
         sampler: Sampler | EndingSampler = Sampler(segment.model, self._vocabulary, own)
         if last and (score := self._score) is not None:
@@ -176,9 +196,8 @@ class SegmentSampler:
             )
         kept = stretch is not None and stretch.own
         for new in sampler.sample():
-            row, written = new.rows[0], bool(new.written[0])
-            written |= kept and bool(row[INSTRUMENT])
-            yield _Row(row, int(new.times[0]), written), WRITTEN if written else GIVEN
+            # The notes that stand in a section that returns are the piece's own.
+            yield replace(new, written=new.written | (kept & (new.rows[:, INSTRUMENT] > 0)))
         self.relaxed += sampler.relaxed
 
     def _processors(self, segment: Segment) -> tuple[ProcessorConfig, ...]:
@@ -220,3 +239,25 @@ class SegmentSampler:
         gone = np.zeros(count, dtype=bool)
         gone[order[: round(self._distance * count)]] = True
         return gone
+
+
+def _for_all(row: _Row, batch: int) -> SampledRows:
+    """One row for all of B variations."""
+    rows = np.repeat(row.row[None], batch, axis=0)
+    written = np.full(batch, row.written)
+    return SampledRows(rows, np.full(batch, row.time), np.ones(batch, dtype=bool), written)
+
+
+def _side_by_side(lanes: Sequence[Iterator[_Row]], times: Ints) -> Iterator[SampledRows]:
+    """The rows of variations that go on alone, from the steps `(B,)` that they have reached."""
+    batch = len(lanes)
+    while True:
+        rows, written = np.zeros((batch, 5), dtype=np.int16), np.zeros(batch, dtype=bool)
+        live, times = written.copy(), times.copy()
+        for index, lane in enumerate(lanes):
+            if new := next(lane, None):
+                rows[index], times[index], written[index] = new
+                live[index] = True
+        if not live.any():
+            return
+        yield SampledRows(rows, times, live, written)

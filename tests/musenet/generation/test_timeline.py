@@ -43,6 +43,11 @@ def test_changes_come_in_the_order_of_their_bars() -> None:
         Change(17, styles=("jazz", "baroque"), instruments=(0, 33), tempo=80.0),
     )
     assert parse_changes(found) == found
+    assert [str(one) for one in found] == [
+        "bar 9: composer bach, key A minor",
+        "bar 17: style jazz and baroque, instruments Acoustic Grand Piano, "
+        "Electric Bass (finger), tempo 80",
+    ]
     assert parse_changes("bar 2: tempo 60") == (Change(2, tempo=60.0),)
 
 
