@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -11,7 +12,8 @@ from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.options import GenerateOptions
 from tokenizer.errors import InputError
 
-from .options import takes
+from .generate import best_of
+from .options import Candidates, Keep, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from musenet.tree.tree import Node
 
     Make = Callable[[Node, tuple[str, Checkpoint]], list[Node]]
+
+Options = TypeVar("Options", GenerateOptions, FillOptions)
 
 tree = typer.Typer(
     help="Branch from any point of a piece; mark, prune and export variations.",
@@ -84,38 +88,60 @@ def add(file: File, prompts: Prompts = None) -> None:
 @tree.command()
 @takes(GenerateOptions)
 def grow(
-    file: File, options: GenerateOptions, at: At = None, weights: GrowingWeights = None
+    file: File,
+    options: GenerateOptions,
+    at: At = None,
+    weights: GrowingWeights = None,
+    candidates: Candidates = None,
+    keep: Keep = None,
 ) -> None:
     """Generate variations that continue a node, or branch inside it with --to."""
+    kept = best_of(candidates, keep, options.variations)
+    options = _of_all(options, candidates)
 
     def make(parent: Node, model: tuple[str, Checkpoint]) -> list[Node]:
         from musenet.tree.grow import grow as grown
 
         from .progress import watched
 
-        return grown(parent, model, options, watched)
+        return grown(parent, model, options, watched, kept)
 
     _add_nodes(file, at, weights, make)
 
 
 @tree.command()
 @takes(FillOptions)
-def fill(file: File, options: FillOptions, at: At = None, weights: GrowingWeights = None) -> None:
+def fill(
+    file: File,
+    options: FillOptions,
+    at: At = None,
+    weights: GrowingWeights = None,
+    candidates: Candidates = None,
+    keep: Keep = None,
+) -> None:
     """Write some bars of a node anew, as `musenet fill` does in a file."""
     from musenet.tree.tree import FILL
 
-    _add_nodes(file, at, weights, _inside(options, FILL))
+    kept = best_of(candidates, keep, options.variations)
+    _add_nodes(file, at, weights, _inside(_of_all(options, candidates), FILL, kept))
 
 
 @tree.command()
 @takes(AccompanyOptions)
 def accompany(
-    file: File, options: AccompanyOptions, at: At = None, weights: GrowingWeights = None
+    file: File,
+    options: AccompanyOptions,
+    at: At = None,
+    weights: GrowingWeights = None,
+    candidates: Candidates = None,
+    keep: Keep = None,
 ) -> None:
     """Write parts under the music of a node, as `musenet accompany` does in a file."""
     from musenet.tree.tree import ACCOMPANIMENT
 
-    _add_nodes(file, at, weights, _inside(options.as_fill(), ACCOMPANIMENT))
+    kept = best_of(candidates, keep, options.variations)
+    fill = _of_all(options.as_fill(), candidates)
+    _add_nodes(file, at, weights, _inside(fill, ACCOMPANIMENT, kept))
 
 
 @tree.command()
@@ -252,7 +278,14 @@ def verify(
     print(f"{file}: all {same} variations are reproduced, event for event")
 
 
-def _inside(options: FillOptions, task: str) -> Make:
+def _of_all(options: Options, candidates: int | None) -> Options:
+    """The request for all candidates, or as it is if there are none."""
+    if candidates is None:
+        return options
+    return replace(options, variations=tuple(range(1, candidates + 1)))
+
+
+def _inside(options: FillOptions, task: str, keep: int | None) -> Make:
     """Makes the nodes of a request inside of a node's music."""
 
     def make(parent: Node, model: tuple[str, Checkpoint]) -> list[Node]:
@@ -260,7 +293,7 @@ def _inside(options: FillOptions, task: str) -> Make:
 
         from .progress import watched
 
-        return grow_inside(parent, model, options, task, watched)
+        return grow_inside(parent, model, options, task, watched, keep)
 
     return make
 

@@ -11,11 +11,13 @@ from dataclasses import replace
 from musenet import __version__
 from musenet.editing.fill import Fill
 from musenet.editing.fill_options import FillOptions
+from musenet.editing.fill_ranking import ranked_takes
 from musenet.editing.piece import piece_of
 from musenet.export.recipe_event import same_music
 from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.request import Request
+from musenet.generation.reranking import ranked
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
@@ -52,6 +54,7 @@ def grow(
     model: tuple[str, Checkpoint],
     options: GenerateOptions,
     watch: Watch,
+    keep: int | None = None,
 ) -> list[Node]:
     """Nodes for the requested variations; they get their numbers when they join the tree.
 
@@ -60,12 +63,17 @@ def grow(
         model: its name as given, and the checkpoint.
         options: the request.
         watch: takes the steps of a continuation until there are no more.
+        keep: how many become nodes, the best first; None for all.
 
     Raises:
         InputError: if the request cannot be met.
     """
     name, checkpoint = model
-    results = _continued(parent, checkpoint, options, watch).results()
+    continuation = _continued(parent, checkpoint, options, watch)
+    results = continuation.results()
+    if keep is not None:
+        best = ranked(checkpoint, continuation, results)[:keep]
+        results = [result for result, _ in best]
     return [_node(parent, name, result) for result in results]
 
 
@@ -75,6 +83,7 @@ def grow_inside(
     options: FillOptions,
     task: str,
     watch: Watch,
+    keep: int | None = None,
 ) -> list[Node]:
     """Nodes for the requested variations inside of a node's music; see `grow`.
 
@@ -84,6 +93,7 @@ def grow_inside(
         options: the request.
         task: fill or accompaniment.
         watch: takes the steps until there are no more.
+        keep: how many become nodes, the best first; None for all.
 
     Raises:
         InputError: if the request cannot be met.
@@ -102,6 +112,9 @@ def grow_inside(
         task=task,
         holes=request.holes,
     )
+    takes = request.results()
+    if keep is not None:
+        takes = [take for take, _ in ranked_takes(request, takes)[:keep]]
     return [
         Node(
             0,
@@ -110,7 +123,7 @@ def grow_inside(
             take.data,
             replace(growth, options=take.recipe.options, notes=take.notes),
         )
-        for take in request.results()
+        for take in takes
     ]
 
 

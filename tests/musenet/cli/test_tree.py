@@ -128,6 +128,30 @@ def test_fills_and_accompaniments_are_nodes_like_others(
     assert "track Cello" in run("show", "song.json")[1]
 
 
+def test_the_best_of_several_become_nodes(run: Run, tmp_path: Path) -> None:
+    run("new", "song.json", FOLK)
+    some = ["--candidates", 5, "--keep", 2, "--seed", 1]
+    for words in (
+        ["fill", "--bars", "3-6"],
+        ["grow", "--bars", 2],
+        ["accompany", "--add", "cello"],
+    ):
+        code, out, err = run(words[0], "song.json", "--at", 1, *words[1:], *some)
+        assert (code, err) == (0, "")
+        assert len(out.splitlines()) == 2
+    nodes = list(read_tree(tmp_path / "song.json").nodes.values())[1:]
+    numbers = [node.growth.options.variations[0] for node in nodes if node.growth is not None]
+    assert len(numbers) == 6
+    assert all(one != other for one, other in zip(numbers[::2], numbers[1::2], strict=True))
+    best = tmp_path / "best.mid"
+    run("export", "song.json", 2, "--out", best)
+    # The first of the two is what `musenet fill --candidates` keeps.
+    again = ["fill", "song.json", "--at", 1, "--bars", "3-6", "--candidates", 5, "--seed", 1]
+    assert run(*again)[0] == 0
+    assert read_tree(tmp_path / "song.json").nodes[8].data == best.read_bytes()
+    assert run("verify", "song.json")[0] == 0
+
+
 def test_several_prompts_and_none(run: Run, tmp_path: Path) -> None:
     run("new", "song.json", "--nothing")
     code, out, _ = run("add", "song.json", FOLK, FOLK.with_name("quartet.mid"))
