@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from starlette.background import BackgroundTask
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
@@ -15,6 +16,7 @@ from starlette.routing import Route
 from musenet.export import audio
 from musenet.export.merge import stems
 from musenet.export.music_files import named_chords
+from musenet.export.parts import channels_with_notes
 from musenet.generation.outputs import stem_name
 from musenet.tree.picture import picture
 from musenet.tree.tree import Node
@@ -40,6 +42,7 @@ class DownloadRoutes:
             Route("/nodes/{id:int}/file.mid", self._midi),
             Route("/nodes/{id:int}/score.musicxml", self._musicxml),
             Route("/nodes/{id:int}/stems.zip", self._stems),
+            Route("/nodes/{id:int}/stems/{track:int}.mid", self._stem),
             Route("/nodes/{id:int}/picture.png", self._picture),
             Route("/nodes/{id:int}/render.wav", self._audio),
         ]
@@ -69,6 +72,16 @@ class DownloadRoutes:
                 entry = zipfile.ZipInfo(stem_name(number, name))
                 archive.writestr(entry, events.dump(file), zipfile.ZIP_DEFLATED)
         return _file(out.getvalue(), "application/zip", node, " stems.zip")
+
+    def _stem(self, request: Request) -> Response:
+        """The stem of a track by its number in the file, from 1."""
+        node, number = self._node(request), request.path_params["track"]
+        file = _events(node)
+        with_notes = [n for n, track in enumerate(file.tracks, 1) if channels_with_notes(track)]
+        if number not in with_notes:
+            raise HTTPException(404, f"node {node} has no notes in track {number}")
+        name, stem = stems(file)[with_notes.index(number)]
+        return _file(events.dump(stem), "audio/midi", node, f" {name}.mid")
 
     def _picture(self, request: Request) -> Response:
         node = self._node(request)

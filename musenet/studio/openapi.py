@@ -39,6 +39,7 @@ OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("get", "/nodes/{id}/file.mid", "The MIDI file of a node.", "", _MIDI),
     ("get", "/nodes/{id}/score.musicxml", "A node as a score for players.", "", _MUSICXML),
     ("get", "/nodes/{id}/stems.zip", "A MIDI file for each track.", "", "application/zip"),
+    ("get", "/nodes/{id}/stems/{track}.mid", "One of them, by its track's number.", "", _MIDI),
     ("get", "/nodes/{id}/picture.png", "The piano roll of a node.", "", "image/png"),
     ("get", "/nodes/{id}/render.wav", "A node as audio, by FluidSynth.", "", "audio/wav"),
 )
@@ -72,7 +73,7 @@ def openapi(base: str) -> dict[str, Any]:
 
 
 def _operation(method: str, path: str, summary: str, taken: str, given: str) -> dict[str, Any]:
-    kinds = {"id": {"type": "integer"}, "job": {"type": "string"}}
+    kinds = {name: {"type": "integer"} for name in ("id", "track")} | {"job": {"type": "string"}}
     status = _STATUS.get(path, "200") if method == "post" else "200"
     found: dict[str, Any] = {
         "summary": summary,

@@ -1,8 +1,9 @@
 /** The server's interface: requests with the token, events of a job, addresses of downloads. */
 
+import { texts } from "./texts.js";
+
 const token = new URLSearchParams(location.search).get("token") ?? "";
 const BASE = "/api/v1/";
-const SILENT = "The studio's server does not answer; is it still running in its terminal?";
 const MOST_LOST = 5; // times in a row that a connection is tried again, half a second apart
 
 /** What the server refuses, in one sentence. */
@@ -28,10 +29,10 @@ async function request(method, path, body, headers = {}) {
       body: body === undefined || binary ? body : JSON.stringify(body),
     });
   } catch {
-    throw new Refused(SILENT);
+    throw new Refused(texts.silent);
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => null);
-  if (!response.ok) throw new Refused(answer?.error ?? `The server answered ${response.status}.`);
+  if (!response.ok) throw new Refused(answer?.error ?? texts.answered(response.status));
   return answer;
 }
 
@@ -84,7 +85,7 @@ export function listen(job, heard) {
     lost++;
     if (source.readyState !== EventSource.CLOSED && lost < MOST_LOST) return;
     source.close();
-    heard("failed", { error: SILENT });
+    heard("failed", { error: texts.silent });
   });
   return () => source.close();
 }

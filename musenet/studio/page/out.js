@@ -3,7 +3,6 @@
 import { address } from "./api.js";
 import { byId, el, toast } from "./dom.js";
 import { texts } from "./texts.js";
-import { entries } from "./unzip.js";
 import { encode, render, TAIL } from "./wav.js";
 
 /** @typedef {import("./session.js").Session} Session */
@@ -73,48 +72,18 @@ function carry(event, kind, name, href) {
   if (event.dataTransfer) event.dataTransfer.effectAllowed = "copy";
 }
 
-/** The stems of a node, fetched when a pointer comes near one: a drag cannot wait. */
-export class Stems {
-  /** @param {Session} session */
-  constructor(session) {
-    this.session = session;
-    /** @type {Map<number, Promise<{name: string, href: string}[]>>} */
-    this.known = new Map();
-    /** @type {Map<string, {name: string, href: string}>} */
-    this.ready = new Map();
-  }
-
-  /** @param {number} track @param {HTMLElement} row */
-  async near(track, row) {
-    const id = this.session.current;
-    if (typeof id !== "number") return;
-    const key = `${id}.${track}`;
-    row.ondragstart = (event) => {
-      const stem = this.ready.get(key);
-      if (stem) carry(event, "audio/midi", stem.name, stem.href);
-      else event.preventDefault();
-    };
-    if (!this.known.has(id)) this.known.set(id, this.fetch(id));
-    const stems = await this.known.get(id);
-    // Tracks without notes have no stem, so they are counted among those that have some.
-    const used = [...new Set(this.session.score?.track ?? [])].sort((a, b) => a - b);
-    const stem = stems?.[stems.length === used.length ? used.indexOf(track) : track];
-    if (stem) this.ready.set(key, stem);
-  }
-
-  /** @param {number} id */
-  async fetch(id) {
-    const response = await fetch(address(id, "stems.zip"));
-    if (!response.ok) return [];
-    const files = await entries(await response.arrayBuffer());
-    return files.map(({ name, data }) => ({ name: safe(name), href: URL.createObjectURL(new Blob([data], { type: "audio/midi" })) }));
-  }
+/** Carries a player's stem. @param {Session} session @param {DragEvent} event @param {number} track */
+export function dragStem(session, event, track) {
+  const player = session.score?.tracks[track];
+  if (typeof session.current !== "number" || !player) return event.preventDefault();
+  const name = safe([fileName(session), player.name].filter(Boolean).join(" "));
+  return carry(event, "audio/midi", `${name}.mid`, address(session.current, `stems/${player.number}.mid`));
 }
 
 /** The sound's way: this computer, or a port of Web MIDI. @param {Player} player @param {typeof import("./midi_out.js").MidiOut} kind */
 export function chooseOutput(player, kind) {
   const select = byId("output");
-  select.replaceChildren(el("option", { value: "" }, texts.here), el("option", { value: "ask" }, "MIDI…"));
+  select.replaceChildren(el("option", { value: "" }, texts.here), el("option", { value: "ask" }, texts.toMidi));
   /** @type {MIDIOutput[]} */
   let ports = [];
   select.addEventListener("change", async () => {
@@ -126,7 +95,7 @@ export function chooseOutput(player, kind) {
       } catch (error) {
         return toast(String(error), "error");
       }
-      select.replaceChildren(el("option", { value: "" }, texts.here), ...ports.map((port, i) => el("option", { value: String(i) }, port.name ?? `MIDI ${i + 1}`)), el("option", { value: "ask" }, "MIDI…"));
+      select.replaceChildren(el("option", { value: "" }, texts.here), ...ports.map((port, i) => el("option", { value: String(i) }, port.name ?? `MIDI ${i + 1}`)), el("option", { value: "ask" }, texts.toMidi));
       return undefined;
     }
     player.quiet();

@@ -2,6 +2,7 @@
 
 import { css, onTheme, trackColours } from "./colours.js";
 import { el, icon } from "./dom.js";
+import { dragStem } from "./out.js";
 import { playerKeys } from "./player.js";
 import { DRUMS } from "./score.js";
 import { texts } from "./texts.js";
@@ -10,7 +11,7 @@ import { texts } from "./texts.js";
 /** @typedef {import("./player.js").Player} Player */
 /** @typedef {import("./roll.js").Roll} Roll */
 
-/** Events: `reroll` {track}, `stem` {track, element}. */
+/** Events: `reroll` {track}. */
 export class PlayersView extends EventTarget {
   /** @param {Session} session @param {Player} player @param {Roll} roll @param {HTMLElement} place */
   constructor(session, player, roll, place) {
@@ -60,7 +61,7 @@ export class PlayersView extends EventTarget {
       const name = this.called(i);
       return el(
         "li",
-        { className: `player ${this.chosen === key ? "on" : ""}`, draggable: true, "data-track": i, onpointerenter: (/** @type {Event} */ e) => this.dispatchEvent(new CustomEvent("stem", { detail: { track: i, element: e.currentTarget } })) },
+        { className: `player ${this.chosen === key ? "on" : ""}`, draggable: true, "data-track": i, ondragstart: (/** @type {DragEvent} */ event) => dragStem(this.session, event, i) },
         el("button", { className: "quiet who", "aria-pressed": String(this.chosen === key), title: info.instruments[program]?.name ?? "", onclick: () => this.choose(key) }, dot, el("span", { className: "name" }, name)),
         this.switch("M", texts.mute, state.muted, key, name),
         this.switch("S", texts.solo, state.soloed, key, name),

@@ -3,6 +3,7 @@
 import { api, listen, Refused } from "./api.js";
 import { Draft } from "./draft.js";
 import { difference, Score } from "./score.js";
+import { texts } from "./texts.js";
 
 /**
  * @typedef {object} TreeNode
@@ -142,14 +143,14 @@ export class Session extends EventTarget {
 
   /** What a node is called. @param {Id} id @returns {string} */
   called(id) {
-    if (typeof id === "string") return `Take ${Number(id.slice(LIVE.length)) + 1}`;
+    if (typeof id === "string") return texts.take(Number(id.slice(LIVE.length)) + 1);
     const node = this.find(id);
     if (!node) return "";
     if (node.name) return node.name;
-    if (node.kind === "prompt") return node.title || "Empty page";
-    if (node.kind === "edit") return "Edit";
+    if (node.kind === "prompt") return node.title || texts.emptyPage;
+    if (node.kind === "edit") return texts.edit;
     const takes = this.takes(id);
-    return `Take ${takes.indexOf(id) + 1}`;
+    return texts.take(takes.indexOf(id) + 1);
   }
 
   /** @param {Id} id @returns {Promise<Score>} */
@@ -357,7 +358,7 @@ export class Session extends EventTarget {
   /** What differs between the current node and another. @param {number} id */
   async compare(id) {
     const other = await this.scoreOf(id);
-    if (!this.score) throw new Refused("Nothing is open to compare.");
+    if (!this.score) throw new Refused(texts.nothingOpen);
     this.compared = id;
     return { other, differs: difference(this.score, other), missing: difference(other, this.score) };
   }

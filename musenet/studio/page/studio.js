@@ -5,7 +5,6 @@ import { announce, byId, el, icon, label, toast } from "./dom.js";
 import { Editing } from "./editing.js";
 import { listenToKeys, showKeys } from "./keys.js";
 import { nodeBar, prune, rename } from "./node_bar.js";
-import { Stems } from "./out.js";
 import { outline } from "./outline.js";
 import { Player } from "./player.js";
 import { PlayersView } from "./players_view.js";
@@ -26,7 +25,6 @@ const roll = new Roll(byId("music"), byId("over"));
 const players = new PlayersView(session, player, roll, byId("players"));
 const write = new WriteView(session);
 const editing = new Editing(session, player, roll, players);
-const stems = new Stems(session);
 const LEAD_IN = 1.2; // seconds of what was there that play before new music
 const POLL = 5000; // milliseconds between looks for what another tab has changed
 
@@ -91,8 +89,9 @@ async function ask(action, options, only) {
   } else if (action === "accompany") {
     hole = { from: 0, to: 0, tracks: new Set() };
   }
-  const first = action === "fill" ? (roll.bars?.from ?? 1) : options.stop ? options.stop + 1 : score.bar(Math.max(0, score.end - 1)) + 1;
-  const chart = editing.chart(first, action === "fill" ? (roll.bars?.to ?? first) : first + (options.bars ?? 1) - 1);
+  const last = score.bar(Math.max(0, score.end - 1));
+  const first = action === "fill" ? (roll.bars?.from ?? 1) : action === "accompany" ? 1 : options.stop ? options.stop + 1 : last + 1;
+  const chart = editing.chart(first, action === "fill" ? (roll.bars?.to ?? first) : action === "accompany" ? last : first + (options.bars ?? 1) - 1);
   if (chart && options.chords === undefined) options.chords = chart;
   await session.write(action, options, hole);
   const from = hole ? hole.from : (session.score?.boundary ?? 0);
@@ -115,7 +114,7 @@ function barsMenu() {
     button(texts.branchHere, () => write.at("continue", bars.to)),
     ...(session.info.can.fill && document.body.classList.contains("is-advanced") ? [button(texts.fillHere, () => write.at("fill", null))] : []),
     button(texts.loopHere, () => repeat(session, player, roll)),
-    el("button", { className: "quiet icon-button", "aria-label": "Close", onclick: () => {
+    el("button", { className: "quiet icon-button", "aria-label": texts.close, onclick: () => {
       roll.bars = null;
       roll.draw();
       barsMenu();
@@ -156,7 +155,7 @@ function sideways(event, step) {
   const at = score.bar(player.tick + 1);
   const inside = player.tick - score.barStart(at) > score.ticksPerQuarter / 2;
   player.seek(score.barStart(Math.max(1, step > 0 ? at + 1 : inside ? at : at - 1)));
-  if (!player.playing) announce(`bar ${score.place(player.tick)}`);
+  if (!player.playing) announce(texts.atBar(score.place(player.tick)));
   return roll.follow(player.tick);
 }
 
@@ -266,7 +265,6 @@ function listenToSession() {
 roll.addEventListener("seek", (event) => player.seek(/** @type {CustomEvent} */ (event).detail.tick));
 roll.addEventListener("bars", barsMenu);
 roll.addEventListener("view", barsMenu);
-players.addEventListener("stem", (event) => void stems.near(/** @type {CustomEvent} */ (event).detail.track, /** @type {CustomEvent} */ (event).detail.element));
 players.addEventListener("reroll", (event) => {
   const { track } = /** @type {CustomEvent} */ (event).detail;
   const { score } = session;

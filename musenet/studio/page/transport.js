@@ -60,7 +60,7 @@ function show(session, player, roll, tick) {
   byId("tempo").value = `${Math.round(score.tempo.bpm(tick))} bpm`;
   const position = byId("position");
   if (document.activeElement !== position || player.playing) position.value = String(Math.round((tick / Math.max(1, score.end)) * 1000));
-  position.setAttribute("aria-valuetext", `bar ${score.place(tick)}`);
+  position.setAttribute("aria-valuetext", texts.atBar(score.place(tick)));
 }
 
 /** Repeats the selected bars, or stops repeating. @param {Session} session @param {Player} player @param {Roll} roll */

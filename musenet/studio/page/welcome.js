@@ -31,7 +31,7 @@ export function welcome(session, attempt) {
   dropping(take);
 
   const openings = el("div", { className: "openings" });
-  const close = el("button", { className: "quiet icon-button close", "aria-label": "Close", onclick: () => show(false) }, icon("close"));
+  const close = el("button", { className: "quiet icon-button close", "aria-label": texts.close, onclick: () => show(false) }, icon("close"));
   place.replaceChildren(
     el("div", { className: "card" },
       close,

@@ -12,6 +12,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,11 +22,15 @@ import mido
 import numpy as np
 import pytest
 
+from musenet.api import generate
+from musenet.generation.options import GenerateOptions
 from musenet.studio.jobs import Jobs
 from musenet.studio.models import Weights
 from musenet.studio.workspace import Workspace
 from musenet.tree.file import read_tree
 from musenet.tree.tree import Tree
+from tokenizer.midi.read import read
+from tokenizer.notation.read import musicxml_score
 
 from .conftest import FOLK, ROOT, Server
 
@@ -353,6 +358,172 @@ def test_blends_switches_and_sliders_are_asked_for(running: Studio) -> None:
     page.click("#composer .chip button")
     page.fill("#composer input", "nobody at all")
     assert page.evaluate(asked)["composer"] == "nobody at all"  # the server says who is near
+
+
+def test_bars_are_filled_for_the_players_that_are_not_locked(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    page.click("#mode label:has(input[value=advanced])")
+    before = notes_of(page)
+    page.evaluate("() => { studio.roll.bars = { from: 3, to: 4 }; studio.roll.draw(); }")
+    page.click(".player[data-track='1'] .L")
+    page.click("#actions label:has(input[value=fill])")
+    page.click("#takes-count label:has(input[value='2'])")
+    page.click("#write")
+    finished(page, 3)
+    after = notes_of(page)
+    hole = range(*page.evaluate("() => [3, 5].map(bar => studio.session.score.barStart(bar))"))
+    assert [n for n in after if n[0] not in hole] == [n for n in before if n[0] not in hole]
+    assert [n for n in after if n[4] == 1] == [n for n in before if n[4] == 1]
+    assert after != before
+    kinds = page.evaluate("() => studio.session.nodes.map(node => node.kind)")
+    assert kinds == ["prompt", "fill", "fill"]
+
+    # only the guitar, with R: in the same bars, and the fiddle stays
+    page.click(".player[data-track='1'] .L")
+    page.click(".player[data-track='1'] .who")
+    page.keyboard.press("r")
+    finished(page, 4)
+    again = notes_of(page)
+    assert [n for n in again if n[4] == 0] == [n for n in after if n[4] == 0]
+
+
+def finished(page: Page, nodes: int) -> None:
+    """Wait until nothing is written and there are so many nodes."""
+    has(page, "count => studio.session.nodes.length === count && !studio.session.job", nodes)
+    has(page, "() => typeof studio.session.current === 'number'")
+
+
+def notes_of(page: Page) -> list[list[int]]:
+    """Start, duration, pitch, velocity and track of the notes that are seen, sorted."""
+    found: list[list[int]] = page.evaluate(
+        "() => studio.session.score.notes().map(n => "
+        "[n.start, n.duration, n.pitch, n.velocity, n.track])"
+    )
+    return sorted(found)
+
+
+def test_parts_are_written_under_a_tune_over_typed_chords(running: Studio) -> None:
+    page = running.open()
+    dropped(page)
+    page.click("#mode label:has(input[value=advanced])")
+    page.evaluate(
+        "() => studio.roll.dispatchEvent(new CustomEvent('chord', { detail: { tick: 0, x: 80 } }))"
+    )
+    page.fill("#chord", "F#m7")
+    page.keyboard.press("Enter")
+    assert page.evaluate("() => studio.roll.chords[0]") == [0, "F#m7"]
+    page.click("#actions label:has(input[value=accompany])")
+    page.fill("#instruments input", "Acoustic Bass")
+    page.click("#takes-count label:has(input[value='1'])")
+    page.click("#write")
+    finished(page, 2)
+    programs = page.evaluate("() => studio.session.score.tracks.map(track => track.program)")
+    assert 32 in programs
+    growth = page.evaluate("() => studio.session.nodes[1].growth")
+    assert growth["task"] == "accompaniment"
+    assert growth["options"]["chords"].startswith("F#m7")
+
+
+def test_takes_are_compared_in_colour_and_dragged_out(running: Studio, weights: Weights) -> None:
+    page = running.open()
+    dropped(page)
+    page.click("#mode label:has(input[value=advanced])")
+    page.click("#options summary:has-text('Sampling')")
+    page.fill("#option-seed", "5")
+    page.keyboard.press("Tab")
+    nodes = written(page)
+    songs = generate(weights.load(), FOLK, GenerateOptions(bars=4, seed=5, variations=(1, 2, 3, 4)))
+    tree = read_tree(running.path)
+    assert [tree.nodes[node].data for node in nodes] == [song.result.data for song in songs]
+
+    page.evaluate("() => studio.player.pause()")
+    page.select_option("#node-tools select", str(nodes[1]))
+    has(page, "() => !document.querySelector('#compared').hidden")
+    differs, missing = page.evaluate(
+        "() => [studio.roll.differs, studio.roll.missing].map(row => row.filter(Boolean).length)"
+    )
+    one, other = (Counter(pitches_at(tree.nodes[node].data)) for node in nodes[:2])
+    assert differs == (one - other).total() > 0
+    assert missing == (other - one).total() > 0
+
+    page.click("#downloads")
+    carried = page.evaluate(DRAG, "#files .drag")
+    kind, name, address = carried.split(":", 2)
+    assert (kind, name.endswith(".mid")) == ("audio/midi", True)
+    fetch = "async (url) => Array.from(new Uint8Array(await (await fetch(url)).arrayBuffer()))"
+    assert bytes(page.evaluate(fetch, address)) == tree.nodes[nodes[0]].data
+    page.keyboard.press("Escape")
+    stem = page.evaluate(DRAG, ".player[data-track='0']").split(":", 2)[2]
+    own = pitches(bytes(page.evaluate(fetch, stem)))
+    fiddle = page.evaluate(
+        "() => studio.session.score.pitch.filter((_, i) => studio.session.score.track[i] === 0)"
+    )
+    assert sorted(own) == sorted(fiddle)
+    with page.expect_download() as download:
+        page.click("#downloads")
+        page.click("[data-file=picture]")
+    assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+    with page.expect_download() as download:
+        page.click("#downloads")
+        page.click("[data-file=musicxml]")
+    score = musicxml_score(Path(download.value.path()).read_bytes())
+    assert [track.name for track in score.tracks] == ["Fiddle", "Guitar"]
+
+
+DRAG = """(selector) => {
+    const carried = new DataTransfer();
+    const given = { dataTransfer: carried, cancelable: true, bubbles: true };
+    const event = new DragEvent("dragstart", given);
+    document.querySelector(selector).dispatchEvent(event);
+    return carried.getData("DownloadURL") || null;
+}"""
+
+
+def pitches_at(data: bytes) -> list[tuple[int, int, int, int]]:
+    """Start, pitch, duration and program of all notes of a MIDI file."""
+    notes = read(data).notes
+    return [
+        (int(n["start"]), int(n["pitch"]), int(n["duration"]), int(n["program"])) for n in notes
+    ]
+
+
+def test_notes_go_to_a_midi_port_instead(running: Studio) -> None:
+    page = running.open()
+    page.evaluate(
+        """() => {
+            globalThis.sent = [];
+            const port = { name: "Own port", send: (bytes, at) => sent.push([...bytes, at]) };
+            navigator.requestMIDIAccess = async () => ({ outputs: new Map([["1", port]]) });
+        }"""
+    )
+    dropped(page)
+    page.select_option("#output", "ask")
+    page.wait_for_selector("#output option:has-text('Own port')", state="attached")
+    page.select_option("#output", "0")
+    page.evaluate("() => studio.player.play()")
+    has(page, "() => sent.filter(([status]) => (status & 0xf0) === 0x90).length > 4")
+    assert page.evaluate("() => studio.player.synth.voices.length") == 0
+    page.evaluate("() => studio.player.pause()")
+    messages = page.evaluate("() => sent")
+    assert {m[0] & 0xF0 for m in messages} >= {0x90, 0x80, 0xC0}
+    programs = {m[1] for m in messages if m[0] & 0xF0 == 0xC0}
+    assert programs == {24, 40}
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1024, 768), (768, 1024)])
+def test_small_screens_show_everything(running: Studio, size: tuple[int, int]) -> None:
+    page = running.open()
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    dropped(page)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    if page.is_visible("#show-write"):
+        page.click("#show-write")
+    page.wait_for_selector("#write", state="visible")
+    page.wait_for_function(
+        "() => document.querySelector('#write').getBoundingClientRect().right <= innerWidth"
+    )
+    assert page.evaluate("() => studio.roll.height > 200 && studio.roll.width > 300")
 
 
 def test_two_tabs_see_the_same_tree(running: Studio) -> None:

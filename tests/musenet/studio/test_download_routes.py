@@ -51,5 +51,14 @@ def test_stems_are_one_file_a_player_of_the_same_length(studio: Studio) -> None:
     assert len(lengths) == 1
 
 
+def test_one_stem_by_its_tracks_number(studio: Studio) -> None:
+    for track in studio("GET", "nodes/1/score")["tracks"]:
+        answer = studio.client.get(f"/api/v1/nodes/1/stems/{track['number']}.mid")
+        assert track["name"] in answer.headers["content-disposition"]
+        stem = read(answer.content)
+        assert {own.program for own in stem.tracks} == {track["program"]}
+    assert studio.refuses("GET", "nodes/1/stems/99.mid")[0] == 404
+
+
 def test_a_picture(studio: Studio) -> None:
     assert studio.client.get("/api/v1/nodes/1/picture.png").content.startswith(b"\x89PNG")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.routing import BaseRoute, Mount, Route
 
 from .conftest import Studio
@@ -27,6 +29,5 @@ def test_every_request_is_described(studio: Studio) -> None:
     assert described == there(list(mount.routes))
     for path, own in said["paths"].items():
         for operation in own.values():
-            assert [p["name"] for p in operation["parameters"]] == [
-                part.strip("{}") for part in path.split("/") if part.startswith("{")
-            ]
+            named = [p["name"] for p in operation["parameters"]]
+            assert named == re.findall(r"{(\w+)}", path)
