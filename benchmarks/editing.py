@@ -12,7 +12,8 @@ written anew: all parts, or the one with most notes.
     fills      similarity of the hole's bars with those around (chroma: cosine of how long pitch
                classes are played; groove: one minus the Hamming distance of onsets), bits of the
                first notes of the hole and of those after it by the same model, and whether the
-               critic tells the real music from the fill
+               critic tells the real music from the fill; *before* is the real music with the bars
+               before the hole once more in it
     untouched  two bars of a random part anew; all else compared byte for byte as mido reads it
     band       a bass and drums under what else a file plays, beside the real ones if it has some
     time       four bars of one part: the whole command, and without starting Python and loading
@@ -126,7 +127,12 @@ def fills(checkpoint: Checkpoint, found: Sequence[tuple[Path, Score]]) -> None:
             except InputError as error:
                 print(f"left out: {error}", file=sys.stderr)
                 continue
-            for name, music in (("real", score), ("fill", made.score)):
+            variants = {
+                "real": score,
+                "fill": made.score,
+                "before": before_again(score, lines, wanted),
+            }
+            for name, music in variants.items():
                 chosen = music.notes
                 if wanted:
                     chosen = chosen[chosen["program"] == most]
@@ -148,6 +154,17 @@ def fills(checkpoint: Checkpoint, found: Sequence[tuple[Path, Score]]) -> None:
             print(f"{'  half of them':24}{spread}")
     for kind, scores in critic.items():
         print(f"critic, {kind}: {_auc(scores)}")
+
+
+def before_again(score: Score, lines: np.ndarray, wanted: tuple[int, ...]) -> Score:
+    """A passage in whose hole the parts play the four bars before it once more."""
+    notes = score.notes
+    mine = np.isin(notes["program"], wanted) if wanted else np.ones(len(notes), bool)
+    old = notes[mine & (notes["start"] < lines[HOLE[0] - 1])].copy()
+    old["start"] += np.int32(lines[HOLE[0] - 1])
+    both = np.concatenate([notes[~(mine & _in_hole(score, lines))], old])
+    order = np.lexsort((both["pitch"], both["program"], both["start"]))
+    return replace(score, notes=both[order])
 
 
 def _boundary_bits(
