@@ -201,6 +201,7 @@ ACROSS = {
     "tests/test_docs.py",
     "tests/test_house.py",
     "tests/test_library.py",
+    "tests/test_notebooks.py",
     "tests/test_packaging.py",
     "tests/test_security.py",
     "tests/test_site.py",
