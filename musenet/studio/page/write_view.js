@@ -111,7 +111,7 @@ export class WriteView extends EventTarget {
       return this.slider(option, common, label);
     }
     if (option.type === "boolean") {
-      input = el("select", common, ...[["", `${texts.asDefault} (${option.default ? texts.yes : texts.no})`], ["true", texts.yes], ["false", texts.no]].map(([v, t]) => el("option", { value: v, selected: v === String(value) }, t)));
+      input = el("select", common, ...[["", `${texts.asDefault} (${option.shown ?? (option.default ? texts.yes : texts.no)})`], ["true", texts.yes], ["false", texts.no]].map(([v, t]) => el("option", { value: v, selected: v === String(value) }, t)));
     } else if (option.choices) {
       input = el("select", common, ...["", ...option.choices].map((choice) => el("option", { value: choice, selected: choice === value }, choice || placeholder)));
     } else {
