@@ -67,7 +67,7 @@ def write_musicxml(
         score: the music.
         path: the file.
         title: above the music.
-        chords: chord symbols at ticks, above the top staff.
+        chords: chord symbols at ticks, above the first part that is no drums.
 
     Raises:
         InputError: if music21 is missing, the score has no notes, or the file cannot be written.
@@ -168,10 +168,12 @@ class _Writer:
         metadata.title = title or None
         found.insert(0, metadata)
         channels = iter(_CHANNELS * (1 + len(self._layout.parts)))
+        pitched = (n for n, part in enumerate(self._layout.parts) if not part.track.is_drum)
+        chief = next(pitched, 0)  # whose top staff has the tempos and chord symbols
         for number, part in enumerate(self._layout.parts):
             channel = 9 if part.track.is_drum else next(channels)
             streams = [
-                self._staff(part, staff, channel, top=number == place == 0)
+                self._staff(part, staff, channel, top=number == chief and place == 0)
                 for place, staff in enumerate(part.staves)
             ]
             for each in streams:

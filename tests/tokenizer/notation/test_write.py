@@ -198,6 +198,13 @@ def test_chord_symbols_come_back_as_markers() -> None:
     assert back.markers["text"].tolist() == chords
 
 
+def test_chord_symbols_stand_above_no_drums() -> None:
+    rows = np.array([(0, 480, 36, 80, 128, 0), (0, 480, 60, 80, 0, 1)], NOTES)
+    score = Score(notes=rows, tracks=(Track("Kit", 128, True), Track("Piano", 0)))
+    drums, piano = elements(to_musicxml(score, chords=[(0, "C")]), "part")
+    assert [len(part.findall(".//harmony")) for part in (drums, piano)] == [0, 1]
+
+
 @pytest.mark.parametrize(
     ("fifths", "pitches", "names"),
     [
