@@ -35,11 +35,17 @@ from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.sampling.constraints import MOST_NOTES
 from tokenizer import Score
 
-NO_PROCESSORS: Keywords = {"instrument_balance": 0.0, "style_penalty": 0.0, "loop_penalty": 1.0}
+NO_PROCESSORS: Keywords = {
+    "instrument_balance": 0.0,
+    "entrance": 0.0,
+    "style_penalty": 0.0,
+    "loop_penalty": 1.0,
+}
 NO_LIMITS: Keywords = {"polyphony": MOST_NOTES, "density": MOST_NOTES}
 SETTINGS: dict[str, Keywords] = {
     "default": {},
     "no instrument balance": {"instrument_balance": 0.0},
+    "no entrance": {"entrance": 0.0},
     "no style penalty": {"style_penalty": 0.0},
     "no loop penalty": {"loop_penalty": 1.0},
     "no polyphony limit": {"polyphony": MOST_NOTES},

@@ -21,7 +21,7 @@ def test_no_strength_is_left_on_without_processors() -> None:
     strengths = {
         field.name
         for field in fields(GenerateOptions)
-        if field.name.endswith(("balance", "penalty"))
+        if field.name.endswith(("balance", "entrance", "penalty"))
     }
     assert set(SETTINGS["no processors"]) == strengths
     one_by_one = {name for given in SETTINGS.values() if len(given) == 1 for name in given}
