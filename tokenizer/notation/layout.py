@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -120,7 +121,7 @@ def _drum_staff(notes: list[tuple[float, float, int, int]], grid: MeasureGrid) -
         voices.append(
             [
                 _stroke([n for n in own if n.start == start], following, found)
-                for start, following in zip(starts, [*starts[1:], grid.beats[-1]], strict=True)
+                for start, following in pairwise([*starts, grid.beats[-1]])
             ]
         )
     return _filled("drums", [voice for voice in voices if voice], found, grid)
