@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from tokenizer.errors import InputError
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 
+MOST_MEASURES = 5_000
 QUARTER = 24
 """Steps of a quarter note; the written durations, down to a 32nd and a triplet 16th, are whole."""
 
@@ -77,9 +79,17 @@ def measures_of(score: Score, last: int) -> MeasureGrid:
     """The measures from tick 0 to one that holds tick `last`, at least one.
 
     A meter of units below a 32nd is written in steps all the same, each measure rounded.
+
+    Raises:
+        InputError: if there are too many.
     """
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
     count = bars.number(max(last - 1, 0)) + 1
+    if count > MOST_MEASURES:
+        raise InputError(
+            f"the music has {count:,} measures, and a score {MOST_MEASURES:,} at most; write it as "
+            "MIDI"
+        )
     lines = [bars.tick(number) for number in range(count + 1)]
     changes = [(int(t), int(n), int(d)) for t, n, d in score.time_signatures.tolist()]
     found: list[Measure] = []

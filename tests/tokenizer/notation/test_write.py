@@ -198,6 +198,11 @@ def test_chord_symbols_come_back_as_markers() -> None:
     assert back.markers["text"].tolist() == chords
 
 
+def test_a_file_of_endless_silence_is_refused() -> None:
+    with pytest.raises(InputError, match="measures, and a score 5,000 at most"):
+        to_musicxml(score_of((0, 480, 60), (2**30, 480, 60)))
+
+
 def test_chord_symbols_stand_above_no_drums() -> None:
     rows = np.array([(0, 480, 36, 80, 128, 0), (0, 480, 60, 80, 0, 1)], NOTES)
     score = Score(notes=rows, tracks=(Track("Kit", 128, True), Track("Piano", 0)))
