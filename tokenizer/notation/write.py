@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zipfile
@@ -91,7 +92,8 @@ def to_musicxml(score: Score, *, title: str = "", chords: Sequence[tuple[int, st
     exporter = music21("musicxml.m21ToXml").ScoreExporter(
         _Writer(layout).score(title), makeNotation=False
     )
-    root = exporter.parse()
+    with contextlib.redirect_stderr(io.StringIO()):  # it remarks that more than 15 parts play
+        root = exporter.parse()
     named = {part.get("id"): part for part in root.iter("score-part")}
     own = zip(root.findall("part"), layout.parts, strict=True)
     for part, written in own:
@@ -121,6 +123,11 @@ def _settle(root: ElementTree.Element) -> None:
         if element.tag in _IDENTIFIED:
             element.set("id", named[element.get("id", "")])
     ElementTree.indent(root)
+
+
+def _printable(text: str) -> str:
+    """A text without the characters that XML cannot hold."""
+    return "".join(c for c in text if c.isprintable()).strip()
 
 
 def compressed(data: bytes) -> bytes:
@@ -165,7 +172,7 @@ class _Writer:
         """The score."""
         found = self._stream.Score()
         metadata = music21("metadata").Metadata()
-        metadata.title = title or None
+        metadata.title = _printable(title) or None
         found.insert(0, metadata)
         channels = iter(_CHANNELS * (1 + len(self._layout.parts)))
         pitched = (n for n, part in enumerate(self._layout.parts) if not part.track.is_drum)
@@ -186,7 +193,7 @@ class _Writer:
 
     @staticmethod
     def _name(part: WrittenPart) -> str:
-        return part.track.name.strip() or instruments.name(part.track.program).capitalize()
+        return _printable(part.track.name) or instruments.name(part.track.program).capitalize()
 
     def _staff(self, part: WrittenPart, staff: Staff, channel: int, *, top: bool) -> Any:
         made = self._stream.PartStaff() if len(part.staves) > 1 else self._stream.Part()

@@ -203,6 +203,12 @@ def test_a_file_of_endless_silence_is_refused() -> None:
         to_musicxml(score_of((0, 480, 60), (2**30, 480, 60)))
 
 
+def test_names_that_xml_cannot_hold_are_written_without_what_it_cannot() -> None:
+    rows = np.array([(0, 480, 60, 80, 0, 0)], NOTES)
+    score = Score(notes=rows, tracks=(Track("Pi\x00a\x1bno & <b>", 0),))
+    assert musicxml_score(to_musicxml(score, title="\x00")).tracks[0].name == "Piano & <b>"
+
+
 def test_chord_symbols_stand_above_no_drums() -> None:
     rows = np.array([(0, 480, 36, 80, 128, 0), (0, 480, 60, 80, 0, 1)], NOTES)
     score = Score(notes=rows, tracks=(Track("Kit", 128, True), Track("Piano", 0)))
