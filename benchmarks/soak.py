@@ -35,6 +35,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from musenet.cli.main import COMMANDS, named
 from musenet.cli.main import main as musenet
 from tokenizer import MidiError, read
 
@@ -284,6 +285,8 @@ def main() -> int:
     parser.add_argument("--weights", default="tiny")
     parser.add_argument("--json", action="store_true", help="print the failures and figures only")
     options = parser.parse_args()
+    for name in COMMANDS:
+        named(name)  # what is imported once need not be imported in every fork
     with tempfile.TemporaryDirectory() as base:
         weights = tiny(Path(base)) if options.weights == "tiny" else options.weights
         grown = growth(weights, Path(base), max(options.requests // 20, 8))
