@@ -47,5 +47,6 @@ def test_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     pieces = held_out([("a", loop(16)), ("b", loop(15))], 2, prompt_bars=8, bars=4)
     found = measured(pieces, load_checkpoint("mini"), 4)
     assert found["real, own chords"] == found["chart"] == [(1.0, 1.0)] * 2
-    assert list(found) == ["real, own chords", "real, other chart", "chart", "kept", "no chart"]
+    names = ["real, own chords", "real, other chart", "chart", "chart unguided", "kept", "no chart"]
+    assert list(found) == names
     assert line("chart", found["chart"]).split() == ["chart", "2", *["1.00", "(1.00–1.00)"] * 2]

@@ -59,7 +59,7 @@ def check(folder: Path, words: list[str], after: float) -> None:
         assert path.name in out
     if code == 0:
         assert list(folder.iterdir()) or "--out" not in words
-    elif not list(folder.iterdir()):
+    elif code == STOPPED and not list(folder.iterdir()):
         assert "topped" in out + err
 
 
