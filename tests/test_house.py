@@ -183,6 +183,14 @@ def test_the_command_line_and_the_package_load_nothing_heavy() -> None:
     assert "xformers" not in loaded_by("import musenet.model.transformer")
 
 
+@pytest.mark.parametrize("command", ["demo", "studio"])
+def test_what_a_plain_install_runs_needs_no_extra(command: str) -> None:
+    """`demo` finds its openings, and `studio` says what is missing, where there is no Starlette."""
+    code = "import sys; sys.modules['starlette'] = None; import musenet.studio.about as about; "
+    code += "print(about.openings() if sys.argv[1] == 'demo' else about.missing())"
+    subprocess.run([sys.executable, "-c", code, command], check=True, cwd=ROOT)
+
+
 def test_music_is_generated_without_pytorch(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     run = (

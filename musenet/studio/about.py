@@ -20,7 +20,9 @@ from tokenizer.instruments import PROGRAM_NAMES, family_of
 from tokenizer.labels import composer_name
 
 from .models import Weights
-from .page_routes import FOLDER
+
+FOLDER = Path(__file__).parent / "page"
+"""The files of the page."""
 
 _PACKED = Path(__file__).parent / "openings"
 _CHECKOUT = Path(__file__).parents[2] / "examples" / "prompts"

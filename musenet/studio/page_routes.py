@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
-FOLDER = Path(__file__).parent / "page"
+from .about import FOLDER
+
 START = "index.html"
 
 _TYPES = {
