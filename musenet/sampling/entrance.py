@@ -22,7 +22,10 @@ from tokenizer.typing import Floats, Logits, Mask, Tokens
 from .processor import RowState, SamplerContext
 
 _NEW = 4.0  # quarter notes that a new instrument is awaited
-_REST = 4.0  # quarter notes that an instrument of a new piece rests, see benchmarks/entrances.py
+# Quarter notes that an instrument of a new piece rests, in a band and in a larger ensemble: each
+# then plays in about as many bars as in real music (docs/generation.md).
+_REST, _LONG_REST = 4.0, 16.0
+_BAND = 5  # instruments at most
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,8 @@ class Entrance:
 
         New ones are awaited for a bar of 4/4, others for as long as they rest in the prompt, and
         all of them for half of the music at most. After that they may rest for as long as they
-        like; in a new piece, which has no rests to go by, for a bar again.
+        like; in a new piece, which has no rests to go by, for a bar, or for four bars where there
+        are more than five of them.
 
         Args:
             span: the first step of the music, and the first after it.
@@ -75,9 +79,10 @@ class Entrance:
         patience = []
         for program in instruments:
             onsets = np.unique(times[note & (prompt[:, INSTRUMENT] == program + 1)])
-            rest = 0 if not len(onsets) else np.diff(onsets, prepend=0, append=span[0]).max()
-            patience.append(min(max(_NEW, float(rest) / beat), most))
-        again = math.inf if note.any() else min(_REST, most)
+            longest = 0 if not len(onsets) else np.diff(onsets, prepend=0, append=span[0]).max()
+            patience.append(min(max(_NEW, float(longest) / beat), most))
+        rest = _REST if len(instruments) <= _BAND else _LONG_REST
+        again = math.inf if note.any() else min(rest, most)
         return cls(tuple(instruments), (span[0],), tuple(patience), again, strength)
 
     def build(self, context: SamplerContext) -> EntranceProcessor:

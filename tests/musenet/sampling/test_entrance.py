@@ -110,6 +110,11 @@ def test_in_a_new_piece_nobody_rests_for_longer_than_a_bar() -> None:
     assert changed[PIANO + 1] == (10 - 4) * config.growth
 
 
+def test_in_a_large_ensemble_four_bars_are_no_long_rest() -> None:
+    few, many = (Entrance.within((0, 64 * QUARTER), range(n), NOTHING, VOCABULARY) for n in (5, 6))
+    assert (few.again, many.again) == (4, 16)
+
+
 def test_who_entered_in_rows_that_are_read_again_has_entered() -> None:
     config = Entrance((BASS, PIANO), (2 * QUARTER,), patience=1, again=math.inf)
     rows = prompt((0, PIANO), (3, BASS))
