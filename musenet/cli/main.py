@@ -37,6 +37,10 @@ COMMANDS = {
         "studio",
         "Open a page on this machine to generate, hear, compare and branch music.",
     ),
+    "serve": (
+        "studio",
+        "Continue, fill and accompany MIDI for other programs on this machine, over HTTP.",
+    ),
     "train": ("train", "Train a model on a dataset; Ctrl-C saves, and --resume continues."),
     "finetune": (
         "train",

@@ -106,10 +106,11 @@ def opening(name: str) -> bytes:
 
 
 def missing() -> str | None:
-    """What must be installed before the studio runs, or None."""
-    if all(importlib.util.find_spec(name) for name in ("starlette", "uvicorn")):
+    """What must be installed before the server runs, or None."""
+    needed = ("starlette", "uvicorn", "python_multipart")
+    if all(importlib.util.find_spec(name) for name in needed):
         return None
-    return 'the studio needs starlette and uvicorn: pip install "musenet[studio]"'
+    return '''this needs starlette, uvicorn and python-multipart: pip install "musenet[studio]"'''
 
 
 def _succeeds(check: Callable[[], None]) -> bool:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import from_json_values, knobs
@@ -23,27 +23,78 @@ if TYPE_CHECKING:
     from musenet.generation.request import Request
 
 Options = TypeVar("Options", GenerateOptions, FillOptions, AccompanyOptions)
-ACTIONS = ("continue", "fill", "accompany")
+ACTIONS: dict[str, type[Any]] = {
+    "continue": GenerateOptions,
+    "fill": FillOptions,
+    "accompany": AccompanyOptions,
+}
+"""What a job does, and the options that it takes."""
 _TELL_SECONDS = 0.1
 
 
-class Actions:
-    """The jobs that the studio can do.
+class Source(Protocol):
+    """Where the music of a job begins, and where the new music goes.
 
-    Args:
-        workspace: the tree that new music joins.
-        weights: what it is made with.
+    Attributes:
+        number: of the node in a tree, or None.
+        makes: what `keep` returns, as in `Job`.
     """
 
-    def __init__(self, workspace: Workspace, weights: Weights) -> None:
+    number: int | None
+    makes: str
+
+    def node(self) -> Node:
+        """What is continued, filled or accompanied."""
+
+    def keep(self, grown: list[Node]) -> list[Any]:
+        """Take the new music; returns what the last event of the job says of it."""
+
+
+class TreeSource:
+    """A node of the tree, which the new nodes join.
+
+    Args:
+        workspace: the tree.
+        number: of the node.
+    """
+
+    makes = "nodes"
+
+    def __init__(self, workspace: Workspace, number: int) -> None:
         self._workspace = workspace
+        self.number: int | None = number
+
+    def node(self) -> Node:
+        """The node.
+
+        Raises:
+            InputError: if it was pruned meanwhile.
+        """
+        node = self._workspace.tree.nodes.get(self.number or 0)
+        if node is None:
+            raise InputError(f"node {self.number} was pruned before its music began")
+        return node
+
+    def keep(self, grown: list[Node]) -> list[Any]:
+        """Let the nodes join the tree; returns their numbers."""
+        return [each.number for each in self._workspace.join(grown)]
+
+
+class Actions:
+    """The jobs that the server can do.
+
+    Args:
+        weights: what music is made with.
+    """
+
+    def __init__(self, weights: Weights) -> None:
         self._weights = weights
 
-    def job(self, node: Node, asked: dict[str, Any]) -> Job:
-        """The job that a request asks for.
+    def asked(self, source: Source, asked: dict[str, Any]) -> Job:
+        """The job that JSON asks for.
 
         Args:
-            node: where it starts.
+            source: where it starts.
             asked: `{"action": …, "options": {…}}`.
 
         Raises:
@@ -55,47 +106,45 @@ class Actions:
         action, given = asked.get("action"), asked.get("options", {})
         if action not in ACTIONS:
             raise unknown("action", str(action), ACTIONS)
+        return self.job(source, action, given)
+
+    def job(self, source: Source, action: str, given: Any) -> Job:
+        """The job that does an action with options, named as in Python.
+
+        Raises:
+            InputError: if there is no such option, or a value is wrong.
+        """
         if not isinstance(given, dict):
             raise InputError('"options" is a JSON object, such as {"bars": 8}')
-        if action == "continue":
-            options = options_from(GenerateOptions, given)
-            return Job(node.number, action, lambda job: self._continue(job, options))
-        if not self._weights.fills:
+        options = options_from(ACTIONS[action], given)
+        if action != "continue" and not self._weights.fills:
             raise InputError(
-                f"the weights '{self._weights.name}' can only continue music; start the studio "
+                f"the weights '{self._weights.name}' can only continue music; start the server "
                 f"with others (--weights) to {action} it"
             )
-        if action == "fill":
-            hole, task = options_from(FillOptions, given), FILL
-        else:
-            hole, task = options_from(AccompanyOptions, given).as_fill(), ACCOMPANIMENT
-        return Job(node.number, action, lambda job: self._fill(job, hole, task))
+        work = partial(self._made, source, options)
+        return Job(source.number, action, work, source.makes, len(options.variations))
 
-    def _continue(self, job: Job, options: GenerateOptions) -> list[int]:
-        """Continue a node; what there is when the job is stopped is kept."""
-        from musenet.tree.grow import grow
+    def _made(
+        self, source: Source, options: GenerateOptions | FillOptions | AccompanyOptions, job: Job
+    ) -> list[Any]:
+        """The music of a job; of one that is stopped, what there is is kept, and of a hole nothing:
+        it is half empty.
+        """
+        from musenet.tree.grow import grow, grow_inside
 
-        node = self._node(job)
+        node, follow = source.node(), partial(_follow, job)
         model = self._weights.name, self._weights.load()
-        grown = grow(node, model, options, partial(_follow, job))
-        if job.stopping:
-            grown = [_stopped(each) for each in grown if each.growth and each.growth.notes]
-        return [each.number for each in self._workspace.join(grown)]
-
-    def _fill(self, job: Job, options: FillOptions, task: str) -> list[int]:
-        """Write inside a node; of a job that is stopped nothing is kept: its hole is half empty."""
-        from musenet.tree.grow import grow_inside
-
-        node = self._node(job)
-        model = self._weights.name, self._weights.load()
-        grown = grow_inside(node, model, options, task, partial(_follow, job))
-        return [] if job.stopping else [each.number for each in self._workspace.join(grown)]
-
-    def _node(self, job: Job) -> Node:
-        node = self._workspace.tree.nodes.get(job.node)
-        if node is None:
-            raise InputError(f"node {job.node} was pruned before its music began")
-        return node
+        if isinstance(options, GenerateOptions):
+            grown = grow(node, model, options, follow)
+            if job.stopping:
+                grown = [_stopped(each) for each in grown if each.growth and each.growth.notes]
+            return source.keep(grown)
+        task = FILL
+        if isinstance(options, AccompanyOptions):
+            options, task = options.as_fill(), ACCOMPANIMENT
+        grown = grow_inside(node, model, options, task, follow)
+        return [] if job.stopping else source.keep(grown)
 
 
 def options_from(kind: type[Options], given: dict[str, Any]) -> Options:

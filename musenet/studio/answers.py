@@ -39,7 +39,7 @@ async def refused(_: Request, error: Exception) -> Response:
         return refusal(error.status_code, error.detail)
     if isinstance(error, InputError):
         return refusal(400, str(error))
-    return refusal(500, "the studio met an error of its own; its terminal says which")
+    return refusal(500, "the server met an error of its own; its terminal says which")
 
 
 async def body_of(request: Request, most: int) -> bytes:

@@ -1,4 +1,4 @@
-"""The studio as a web application: the page, and below `/api/v1` what scripts use too."""
+"""The server as a web application: the page, and below `/api/v1` what programs use too."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ from .actions import Actions
 from .answers import answer, refused
 from .download_routes import DownloadRoutes
 from .guard import Guard
-from .job_routes import JobRoutes
+from .job_routes import JobRoutes, NodeJobRoutes
 from .jobs import Jobs
 from .models import Weights
 from .openapi import openapi
 from .page_routes import page_routes
+from .take_routes import TakeRoutes
 from .tree_routes import TreeRoutes
 from .workspace import Workspace
 
@@ -28,7 +29,7 @@ API = "/api/v1"
 
 
 def make_app(
-    workspace: Workspace,
+    workspace: Workspace | None,
     weights: Weights,
     jobs: Jobs,
     token: str,
@@ -39,7 +40,7 @@ def make_app(
     """The application.
 
     Args:
-        workspace: the tree and its file.
+        workspace: the tree and its file; None serves the requests that need no tree.
         weights: what music is made with.
         jobs: the queue of what is made.
         token: the secret that every request needs.
@@ -51,20 +52,24 @@ def make_app(
         return answer(info(weights))
 
     def described(_: Request) -> Response:
-        return answer(openapi(API))
+        return answer(openapi(API, tree=workspace is not None))
 
     def warm(_: Request) -> Response:
         weights.wanted.set()
         return answer({})
 
+    actions = Actions(weights)
     routes = [
         Route("/openapi.json", described),
         Route("/info", about),
         Route("/warm", warm, methods=["POST"]),
-        *TreeRoutes(workspace).routes,
-        *JobRoutes(workspace, jobs, Actions(workspace, weights)).routes,
-        *DownloadRoutes(workspace).routes,
+        *TakeRoutes(jobs, actions).routes,
+        *JobRoutes(jobs).routes,
     ]
+    if workspace is not None:
+        routes += TreeRoutes(workspace).routes
+        routes += NodeJobRoutes(workspace, jobs, actions).routes
+        routes += DownloadRoutes(workspace).routes
     errors = (HTTPException, InputError, Exception)
     return Starlette(
         routes=[Mount(API, routes=routes), *(page_routes() if page else ())],

@@ -1,4 +1,4 @@
-"""Who may talk to the studio: this machine's own page and programs that know the token.
+"""Who may talk to the server: this machine's own page and programs that know the token.
 
 Every request passes here before anything else looks at it. A page of another site can reach a
 server on this machine too, so its name (`Host`), where the request comes from (`Origin`) and the
@@ -8,12 +8,22 @@ token are checked; a name that some resolver points at 127.0.0.1 is none of ours
 from __future__ import annotations
 
 import hmac
+import os
+import re
+import secrets
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tokenizer.errors import InputError
+
 from .answers import refusal
+
+SHORTEST_TOKEN = 16
+"""Characters of a token that a user chose."""
 
 OPEN_PATHS = "/page/"
 """What lies below is the page's own code, the same for everybody: no token is needed."""
@@ -79,7 +89,8 @@ class Guard:
         if not scope["path"].startswith(OPEN_PATHS) and not self._knows(headers, scope):
             return (
                 401,
-                "the token is missing or wrong; open the address that `musenet studio` prints",
+                "the token is missing or wrong; it is in the address that `musenet studio` prints, "
+                "or as `musenet serve` says",
             )
         return None
 
@@ -87,6 +98,48 @@ class Guard:
         given = QueryParams(scope["query_string"]).getlist("token")
         given += _bearers(headers.getlist("authorization"))
         return any(hmac.compare_digest(each.encode(), self._token) for each in given)
+
+
+def new_token() -> str:
+    """A secret of 256 random bits."""
+    return secrets.token_urlsafe(32)
+
+
+def checked_token(text: str, said: str) -> str:
+    """A token that a user chose.
+
+    Args:
+        text: the token.
+        said: where it comes from.
+
+    Raises:
+        InputError: if it is short, or holds what a header cannot carry.
+    """
+    if not re.fullmatch(rf"[A-Za-z0-9._~-]{{{SHORTEST_TOKEN},}}", text):
+        raise InputError(
+            f"{said} holds no token: {SHORTEST_TOKEN} or more letters, digits, dots and dashes"
+        )
+    return text
+
+
+def token_in(path: Path) -> str:
+    """The token in a file that only this user can read; where no file is, one with a new token.
+
+    Raises:
+        InputError: if others can read the file, or it holds no token.
+    """
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(new_token() + "\n")
+    with path.open(encoding="utf-8", errors="replace") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        if os.name == "posix" and mode & 0o077:
+            raise InputError(f"others can read {path}; type: chmod 600 {path}, or name another")
+        return checked_token(file.read(1000).strip(), str(path))
 
 
 def _bearers(values: Iterable[str]) -> list[str]:

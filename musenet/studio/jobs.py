@@ -29,8 +29,8 @@ _MOST_LOGGED = 32  # finished jobs whose notes are remembered
 QUEUED, RUNNING, DONE, CANCELLED, FAILED = "queued", "running", "done", "cancelled", "failed"
 FINISHED = (DONE, CANCELLED, FAILED)
 
-Work = Callable[["Job"], list[int]]
-"""Makes the music of a job, asks it whether to stop, and returns the numbers of the new nodes."""
+Work = Callable[["Job"], list[Any]]
+"""Makes the music of a job, asks it whether to stop, and returns what it made."""
 
 
 class Event(NamedTuple):
@@ -63,17 +63,21 @@ class Job:
 
     Attributes:
         id: its name, not to be guessed or met again.
-        node: the number of the node that it starts from.
+        node: the number of the node that it starts from; None for music that came with it.
         action: continue, fill or accompany.
         work: what makes the music.
+        makes: what it returns: numbers of new "nodes", or "takes" that are in no tree.
+        takes: how many are asked for.
         state: queued, running, done, cancelled or failed.
         stopping: whether it should stop at the next note.
         share: how much is done, 0 to 1.
     """
 
-    node: int
+    node: int | None
     action: str
     work: Work
+    makes: str = "nodes"
+    takes: int = 1
     id: str = field(default_factory=lambda: secrets.token_hex(8))
     state: str = QUEUED
     stopping: bool = False
@@ -117,11 +121,11 @@ class Jobs:
         """Put a job into the queue; returns how many come before it.
 
         Raises:
-            InputError: if too many wait, or the studio is closing.
+            InputError: if too many wait, or the server is closing.
         """
         with self._changed:
             if self._closed:
-                raise InputError("the studio is closing")
+                raise InputError("the server is closing")
             if len(self._waiting) >= MOST_WAITING:
                 raise InputError(f"{MOST_WAITING:,} jobs wait already; cancel some, or wait")
             place = len(self._waiting)
@@ -149,7 +153,15 @@ class Jobs:
             if job not in self._waiting:
                 return
             self._waiting.remove(job)
-            self._end(job, CANCELLED, nodes=[])
+            self._end(job, CANCELLED, **{job.makes: []})
+
+    def forget(self, job: Job) -> None:
+        """Stop a job that nobody asks for any more, and drop what it made."""
+        self.cancel(job)
+        with self._changed:
+            self._known.pop(job.id, None)
+            if job.state in FINISHED:
+                job.log.clear()
 
     def read(self, job: Job, after: int) -> Reading:
         """The events of a job after the one of a number, and where it is."""
@@ -187,20 +199,23 @@ class Jobs:
     def _run(self, job: Job) -> tuple[str, dict[str, Any]]:
         """Work on a job; its state and the data of its last event."""
         try:
-            nodes = job.work(job)
+            made = job.work(job)
         except InputError as error:
             return FAILED, {"error": str(error)}
         except Exception:
             logging.getLogger(__name__).exception("a job failed")
-            return FAILED, {"error": "the studio met an error of its own; its terminal says which"}
-        return (CANCELLED if job.stopping else DONE), {"nodes": nodes}
+            return FAILED, {"error": "the server met an error of its own; its terminal says which"}
+        return (CANCELLED if job.stopping else DONE), {job.makes: made}
 
     def _end(self, job: Job, state: str, **data: Any) -> None:
         job.state = state
         job.tell(state, **data)
+        if job.id not in self._known:  # nobody asks for it any more
+            job.log.clear()
+            return
         self._finished.append(job)
         if len(self._finished) > _MOST_LOGGED:
             old = self._finished[-_MOST_LOGGED - 1]
-            del old.log[:-1]
+            del old.log[: -1 if old.makes == "nodes" else None]  # takes are files
         if len(self._finished) > _MOST_FINISHED:
             self._known.pop(self._finished.popleft().id, None)

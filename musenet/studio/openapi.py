@@ -7,6 +7,10 @@ from typing import Any
 
 from musenet import __version__
 
+_TAKES = (
+    "It comes as JSON (midi in base64, name, options), as a form, or as the file itself with the "
+    "options in the query; the takes go as Accept says."
+)
 _NOTE = "start, duration, pitch, velocity, track"
 _MIDI, _JSON = "audio/midi", "application/json"
 _MUSICXML = "application/vnd.recordare.musicxml+xml"
@@ -15,6 +19,13 @@ OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
     ("get", "/openapi.json", "This description.", "", _JSON),
     ("get", "/info", "The weights, what they know and can do, and all options.", "", _JSON),
     ("post", "/warm", "Load the weights now and not with the first job.", "", _JSON),
+    (
+        *("post", "/continue"),
+        f"Continue the music that comes with the request. {_TAKES}",
+        *(_MIDI, _JSON),
+    ),
+    ("post", "/fill", f"Write some bars of it anew. {_TAKES}", _MIDI, _JSON),
+    ("post", "/accompany", f"Write parts under it. {_TAKES}", _MIDI, _JSON),
     ("get", "/tree", "The nodes of the tree, without their music.", "", _JSON),
     ("post", "/prompts", "A new prompt: a MIDI file, or JSON with opening or blank.", _MIDI, _JSON),
     ("patch", "/nodes/{id}", "Change name, mark and note of a node.", _JSON, _JSON),
@@ -45,21 +56,29 @@ OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
 )
 """Method, path, what it does, the type of the request's body and that of the answer."""
 
+_MAKES_TAKES = ("/continue", "/fill", "/accompany")
+_BODIES = dict.fromkeys(_MAKES_TAKES, (_MIDI, _JSON, "multipart/form-data"))
+_BODIES["/prompts"] = (_MIDI, _JSON)
+_ANSWERS = dict.fromkeys(_MAKES_TAKES, (_JSON, _MIDI, "text/event-stream"))
+_OF_THE_TREE = ("/tree", "/prompts", "/nodes", "/undo", "/redo")
 _STATUS = {"/prompts": "201", "/nodes/{id}/edit": "201", "/nodes/{id}/jobs": "202"}
 
 
-def openapi(base: str) -> dict[str, Any]:
+def openapi(base: str, *, tree: bool = True) -> dict[str, Any]:
     """The description.
 
     Args:
         base: the path that all others lie below.
+        tree: whether the server has a tree.
     """
     paths: dict[str, dict[str, Any]] = {}
     for method, path, summary, taken, given in OPERATIONS:
+        if not tree and path.startswith(_OF_THE_TREE):
+            continue
         paths.setdefault(path, {})[method] = _operation(method, path, summary, taken, given)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "MuseNet studio", "version": __version__},
+        "info": {"title": "MuseNet", "version": __version__},
         "servers": [{"url": base}],
         "security": [{"header": []}, {"query": []}],
         "paths": paths,
@@ -75,6 +94,7 @@ def openapi(base: str) -> dict[str, Any]:
 def _operation(method: str, path: str, summary: str, taken: str, given: str) -> dict[str, Any]:
     kinds = {name: {"type": "integer"} for name in ("id", "track")} | {"job": {"type": "string"}}
     status = _STATUS.get(path, "200") if method == "post" else "200"
+    contents: dict[str, Any] = {kind: {} for kind in _ANSWERS.get(path, (given,))}
     found: dict[str, Any] = {
         "summary": summary,
         "parameters": [
@@ -82,7 +102,7 @@ def _operation(method: str, path: str, summary: str, taken: str, given: str) -> 
             for name in re.findall(r"\{(\w+)\}", path)
         ],
         "responses": {
-            status: {"description": "What was asked for.", "content": {given: {}}},
+            status: {"description": "What was asked for.", "content": contents},
             "4XX": {
                 "description": "One sentence that says what is wrong.",
                 "content": {
@@ -98,7 +118,6 @@ def _operation(method: str, path: str, summary: str, taken: str, given: str) -> 
         },
     }
     if taken:
-        bodies = {taken, _JSON} if path == "/prompts" else {taken}
-        content: dict[str, Any] = {kind: {} for kind in sorted(bodies)}
+        content: dict[str, Any] = {kind: {} for kind in _BODIES.get(path, (taken,))}
         found["requestBody"] = {"required": True, "content": content}
     return found

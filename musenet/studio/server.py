@@ -1,9 +1,8 @@
-"""Running the studio: on this machine alone, with a new token, until it is stopped."""
+"""Running the server: on this machine alone, with a token, until it is stopped."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import webbrowser
 from collections.abc import Callable
@@ -50,21 +49,23 @@ def open_workspace(file: Path | None, folder: Path) -> Workspace:
 
 
 def serve(
-    workspace: Workspace,
+    workspace: Workspace | None,
     weights: Weights,
     *,
     port: int,
+    token: str,
     page: bool,
     ready: Callable[[str], None],
 ) -> None:
     """Serve until the program is interrupted.
 
     Args:
-        workspace: the tree and its file.
+        workspace: the tree and its file, or None.
         weights: what music is made with.
         port: to listen on; 0 takes one that is free.
+        token: the secret that every request needs.
         page: whether there is a page, or the interface alone.
-        ready: called with the address once it can be opened.
+        ready: called with the address, `http://127.0.0.1:PORT`, once it can be opened.
 
     Raises:
         InputError: if the port is taken.
@@ -77,14 +78,13 @@ def serve(
         socket = config.bind_socket()
     except SystemExit:
         raise InputError(
-            f"port {port} cannot be opened; give another with --port, or none for a free one"
+            f"port {port} cannot be opened; give another with --port, or 0 for a free one"
         ) from None
     socket.listen()  # who connects before the server runs waits a moment, and is not refused
     port = socket.getsockname()[1]
-    token = secrets.token_urlsafe(32)
     jobs = Jobs(os.cpu_count() or 1)
     config.app = make_app(workspace, weights, jobs, token, port, page=page)
-    ready(f"http://{HOST}:{port}/?token={token}")
+    ready(f"http://{HOST}:{port}")
     threading.Thread(target=weights.warm, daemon=True).start()
     server = _Server(config, jobs)
     server.run(sockets=[socket])

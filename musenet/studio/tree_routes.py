@@ -71,14 +71,14 @@ class TreeRoutes:
     async def _add(self, request: Request) -> Response:
         body = await body_of(request, LARGEST_UPLOAD)
         is_json = request.headers.get("content-type", "").partition(";")[0].strip() == JSON
-        name = request.headers.get("x-name", "")
+        name = name_in(request)
         return await run_in_threadpool(self._added, body, is_json, name)
 
     def _added(self, body: bytes, is_json: bool, name: str) -> Response:
         if is_json:
             node = _asked_for(json_object(body))
         else:
-            node = Node(0, None, _title(name), _midi(body, name))
+            node = sent_node(body, name)
             prompt_of(node.data, node.title, node.title)  # raises for what cannot be continued
         tree = self._workspace.change(lambda tree: tree.joined([node]))
         return answer(node_facts(list(tree.nodes.values())[-1]), 201)
@@ -134,11 +134,17 @@ def node_of(tree: Tree, number: int) -> Node:
     return tree.nodes[number]
 
 
-def _midi(body: bytes, name: str) -> bytes:
-    """The MIDI file that was sent, or one with the music of a MusicXML file."""
+def sent_node(body: bytes, name: str) -> Node:
+    """The music that was sent, in no tree yet: a MIDI file, or one made of a MusicXML file.
+
+    Args:
+        body: the file.
+        name: as a client gives it; it is never used as a path.
+    """
+    title = _title(name)
     if name.lower().endswith(MUSICXML_SUFFIXES):
-        return to_bytes(musicxml_score(body, _title(name)))
-    return body
+        body = to_bytes(musicxml_score(body, title))
+    return Node(0, None, title, body)
 
 
 def _asked_for(data: dict[str, Any]) -> Node:
@@ -152,15 +158,18 @@ def _asked_for(data: dict[str, Any]) -> Node:
     )
 
 
-def _title(header: str) -> str:
-    """The title of a file that a client names, which is never used as a path.
+def name_in(request: Request) -> str:
+    """The name that a request gives its file in `X-Name`.
 
     A header holds ASCII alone, so other characters come as %C3%A9.
     """
-    sent = header.encode("latin-1", errors="replace")
-    name = re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes((int(code[1], 16),)), sent).decode(
-        errors="replace"
-    )
+    sent = request.headers.get("x-name", "").encode("latin-1", errors="replace")
+    plain = re.sub(rb"%([0-9A-Fa-f]{2})", lambda code: bytes((int(code[1], 16),)), sent)
+    return plain.decode(errors="replace")
+
+
+def _title(name: str) -> str:
+    """The title of a file that a client names."""
     stem = PurePosixPath(PureWindowsPath(name).name).stem
     return "".join(c for c in stem if c.isprintable())[:100].strip() or "prompt"
 

@@ -77,6 +77,11 @@ class Node:
         """The first 12 hexadecimal digits of the SHA-256 of the MIDI file."""
         return hashlib.sha256(self.data).hexdigest()[:12]
 
+    @property
+    def said(self) -> str:
+        """What errors call it; music that is in no tree has no number."""
+        return f"node {self}" if self.number else f"'{self.title}'"
+
     def __str__(self) -> str:
         return f"{self.number} '{self.name}'" if self.name else str(self.number)
 

@@ -63,28 +63,49 @@ class Studio:
         return {"state": name, **data}
 
 
-class Server:
-    """A `musenet studio` in a process of its own."""
+SLOWED = """
+import time
+from musenet.generation.request import Request
+steps = Request.steps
+Request.steps = lambda self: (time.sleep(0.03) or tick for tick in steps(self))
+"""
+"""Makes every note take a while: the tiny model leaps over bars, and is done before one looks."""
 
-    def __init__(self, folder: Path, weights: Path, *arguments: str) -> None:
-        command = [sys.executable, "-c", "from musenet.cli.main import main; main()", "studio"]
+
+class Server:
+    """A `musenet studio` or `serve` in a process of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        weights: Path,
+        *arguments: str,
+        serve: bool = False,
+        slow: bool = False,
+    ) -> None:
+        code = (SLOWED if slow else "") + "from musenet.cli.main import main; main()"
+        command = ["serve", "--port", "0"] if serve else ["studio", "--no-browser"]
         self.process = subprocess.Popen(
-            [*command, *arguments, "--no-browser", "--weights", str(weights)],
+            [sys.executable, "-c", code, *command, *arguments, "--weights", str(weights)],
             cwd=folder,
             stdout=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         )
         assert self.process.stdout is not None
+        said = ""
         for line in self.process.stdout:
-            if found := re.match(r"(http://127\.0\.0\.1:\d+)/\?token=(\S+)", line):
+            said += line
+            if "Ctrl-C" in line:
                 break
         else:
             pytest.fail("the server did not start")
-        self.address = found[0]
+        (base,) = re.findall(r"http://127\.0\.0\.1:\d+", said)
+        (self.token,) = re.findall(r"(?:\?token=|Token: )(\S+)", said) or [""]
+        self.address = f"{base}/?token={self.token}"
         self.client = httpx.Client(
-            base_url=f"{found[1]}/api/v1/",
-            headers={"Authorization": f"Bearer {found[2]}"},
+            base_url=f"{base}/api/v1/",
+            headers={"Authorization": f"Bearer {self.token}"} if self.token else {},
             timeout=SECONDS,
             limits=httpx.Limits(max_connections=64),
         )

@@ -9,7 +9,7 @@ import pytest
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import knobs
 from musenet.generation.options import GenerateOptions
-from musenet.studio.actions import Actions, options_from
+from musenet.studio.actions import Actions, TreeSource, options_from
 from musenet.studio.jobs import Job
 from musenet.studio.models import Weights
 from musenet.tree.file import read_tree, to_text
@@ -93,7 +93,7 @@ def test_no_option_opens_a_file_of_a_client(tmp_path: Any, monkeypatch: pytest.M
 
 def test_a_node_that_is_pruned_while_its_job_waits(studio: Studio, weights: Weights) -> None:
     workspace = studio.workspace
-    job = Actions(workspace, weights).job(workspace.tree.nodes[1], {"action": "continue"})
+    job = Actions(weights).asked(TreeSource(workspace, 1), {"action": "continue"})
     studio("DELETE", "nodes/1")
     with pytest.raises(InputError, match="node 1 was pruned"):
         job.work(job)
@@ -104,7 +104,7 @@ def test_what_was_pruned_while_it_was_continued_is_one_sentence(
 ) -> None:
     workspace = studio.workspace
     asked = {"action": "continue", "options": {"bars": 1}}
-    job: Job = Actions(workspace, weights).job(workspace.tree.nodes[1], asked)
+    job: Job = Actions(weights).asked(TreeSource(workspace, 1), asked)
 
     def pruned_meanwhile(*given: Any) -> Any:
         grown = grow(*given)

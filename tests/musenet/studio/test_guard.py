@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hmac
+import os
+import stat
+from pathlib import Path
 
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
 from musenet.studio import app, guard
+from tokenizer.errors import InputError
 
 from .conftest import PORT, TOKEN, Studio
 
@@ -105,3 +109,28 @@ def test_there_are_no_websockets(studio: Studio) -> None:
 
 def test_the_interface_lies_below_a_version() -> None:
     assert app.API == "/api/v1"
+
+
+def test_a_token_file_is_made_for_its_user_alone_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    token = guard.token_in(path)
+    assert len(token) >= 43
+    assert guard.token_in(path) == token
+    assert path.read_text(encoding="ascii").strip() == token
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.chmod(0o640)
+        with pytest.raises(InputError, match="others can read"):
+            guard.token_in(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "short", "x" * 15, "x" * 20 + " y", "é" * 20, "x" * 20 + "\0"]
+)
+def test_a_file_without_a_token_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "token"
+    path.touch(0o600)
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="holds no token"):
+        guard.token_in(path)
+    assert path.read_text(encoding="utf-8") == text

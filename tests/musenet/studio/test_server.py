@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,15 +27,15 @@ from musenet.tree.file import read_tree
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
 
-from .conftest import FOLK, ROOT, SECONDS, Server, events_of
+from .conftest import FOLK, ROOT, SECONDS, Server, events_of, httpx
 
 
 @pytest.fixture
 def start(tmp_path: Path, lively: Path) -> Iterator[Callable[..., Server]]:
     started: list[Server] = []
 
-    def go(*arguments: str) -> Server:
-        started.append(Server(tmp_path, lively, *arguments))
+    def go(*arguments: str, serve: bool = False, slow: bool = False) -> Server:
+        started.append(Server(tmp_path, lively, *arguments, serve=serve, slow=slow))
         return started[-1]
 
     yield go
@@ -181,3 +182,88 @@ def test_what_the_studio_is_opened_with(tmp_path: Path) -> None:
     for name in ("x.txt", "x.mid", "x.json", "missing.mid"):
         with pytest.raises(InputError, match=name.partition(".")[0]):
             open_workspace(tmp_path / name, tmp_path)
+
+
+def test_who_hangs_up_stops_the_music(start: Callable[..., Server]) -> None:
+    server = start(serve=True, slow=True)
+    events = {"Accept": "text/event-stream"}
+    music = FOLK.read_bytes()
+    asked = server.client.build_request(
+        "POST", "continue?bars=10000", content=music, headers=events
+    )
+    stream = server.client.send(asked, stream=True)
+    lines = stream.iter_lines()  # a generator that is dropped closes the connection
+    next(line for line in lines if line == "event: note")
+    (job,) = server("GET", "jobs")
+    assert (job["state"], job["node"], job["action"]) == ("running", None, "continue")
+    stream.close()
+    wait_until(lambda: server("GET", "jobs") == [])
+    with pytest.raises(httpx.ReadTimeout):
+        server.client.post("continue?bars=10000", content=music, timeout=0.5)
+    wait_until(lambda: server("GET", "jobs") == [])
+
+
+def test_a_cancelled_request_has_what_there_was(start: Callable[..., Server]) -> None:
+    server = start(serve=True, slow=True)
+
+    def cancel() -> None:
+        wait_until(lambda: any(job["share"] > 0 for job in server("GET", "jobs")))
+        for job in server("GET", "jobs"):
+            server("DELETE", f"jobs/{job['job']}")
+
+    with ThreadPoolExecutor(1) as pool:
+        cancelled = pool.submit(cancel)
+        answer = server("POST", "continue?bars=10000", content=FOLK.read_bytes())
+        cancelled.result()
+    assert answer["state"] == "cancelled"
+    (take,) = answer["takes"]
+    assert take["stopped"]
+    assert take["notes"] > 0
+
+
+def test_the_token_of_a_file_or_a_variable(
+    start: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MUSENET_TOKEN", "chosen-by-its-user")
+    for arguments in ((), ("--token-file", "token")):
+        server = start(*arguments, serve=True)
+        assert server.token == ""  # not printed
+        assert server.client.get("info").status_code == 401
+        text = (tmp_path / "token").read_text().strip() if arguments else "chosen-by-its-user"
+        assert server.client.get("info", headers={"Authorization": f"Bearer {text}"}).is_success
+        assert server.client.get("tree", params={"token": text}).status_code == 404
+    monkeypatch.setenv("MUSENET_TOKEN", "short")
+    with pytest.raises(SystemExit) as stop:
+        main(["serve", "--port", "0"])
+    assert stop.value.code == 2
+
+
+def test_the_examples_of_serve_are_true(
+    start: Callable[..., Server], tmp_path: Path, lively: Path
+) -> None:
+    shutil.copy(FOLK, tmp_path / "song.mid")
+    server = start("--token-file", "token", serve=True)
+    page = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+    assert "http://127.0.0.1:8710" in page
+    page = page.replace("http://127.0.0.1:8710", f"http://127.0.0.1:{server.client.base_url.port}")
+    run = functools.partial(subprocess.run, check=True, cwd=tmp_path, timeout=SECONDS)
+    (script,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    run([sys.executable, "-c", script])
+    (song,) = generate(load_checkpoint(lively), FOLK, GenerateOptions(bars=2, seed=1))
+    assert read((tmp_path / "take-1.mid").read_bytes()) == song.score
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    (lines,) = re.findall(r"```sh\n(api=.*?)```", page, re.DOTALL)
+    run(["bash", "-ec", lines], stdout=subprocess.DEVNULL)
+    made = {path.name for path in tmp_path.glob("*.mid")}
+    assert {"more.mid", "band.mid", "other.mid"} <= made
+    assert read((tmp_path / "more.mid").read_bytes()) == song.score
+    assert "event: done" in (tmp_path / "events.txt").read_text()
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Wait until something has happened, or fail."""
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.05)
