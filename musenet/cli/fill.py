@@ -134,8 +134,8 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
         keep: how many of the best variations to write; None for all.
     """
     from musenet.export.music_files import save_music
+    from musenet.generation.outputs import numbered
 
-    from .generate_run import numbered
     from .progress import watched
     from .start import deferred
 
@@ -153,7 +153,7 @@ def make(fill: Fill, target: Path, keep: int | None = None) -> None:
     with deferred():  # all takes are written, or none
         takes = _best(fill, fill.results(), keep)
         for take in takes:
-            path = numbered(target, take, many=len(takes) > 1)
+            path = numbered(target, take.variation, many=len(takes) > 1)
             save_music(take.data, path, title=fill.title, chords=fill.chord_symbols)
             print(_said(fill, take, path, took))
 

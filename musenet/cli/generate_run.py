@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from musenet.editing.fill import Take
 from musenet.export import audio, piano_roll
 from musenet.export.music_files import MUSIC_SUFFIXES, save_music
 from musenet.generation.options import GenerateOptions
-from musenet.generation.outputs import Outputs, stem_name
+from musenet.generation.outputs import Outputs, numbered, stem_name
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.reranking import ranked, table
 from musenet.generation.result import Result
@@ -96,9 +95,13 @@ def make(
         many = len(results) > 1
         for result in results:
             _write(continuation, result, outputs, many=many)
-            print(_said(continuation, result, numbered(outputs.midi, result, many=many), took))
+            print(
+                _said(
+                    continuation, result, numbered(outputs.midi, result.variation, many=many), took
+                )
+            )
     if stopped:
-        first = numbered(outputs.midi, results[0], many=many)
+        first = numbered(outputs.midi, results[0].variation, many=many)
         print(f"Stopped early; to continue: musenet generate {first} --out MORE.mid")
     for result in results:
         _write_more(result, continuation, outputs, many=many)
@@ -160,7 +163,7 @@ def _best(
 
 def _write(continuation: Continuation, result: Result, outputs: Outputs, *, many: bool) -> None:
     """Write the music of one result, with a numbered name if there are several."""
-    path = numbered(outputs.midi, result, many=many)
+    path = numbered(outputs.midi, result.variation, many=many)
     data = result.alone if outputs.alone else result.data
     shift = result.bar if outputs.alone else 0
     chords = [(max(t - shift, 0), name) for t, name in continuation.chord_symbols if t >= shift]
@@ -173,12 +176,12 @@ def _write_more(
     """Write the other files of one result: sound, picture, stems."""
     if outputs.render is not None:
         data = result.alone if outputs.alone else result.data
-        audio.save(data, numbered(outputs.render, result, many=many), outputs.soundfont)
+        audio.save(data, numbered(outputs.render, result.variation, many=many), outputs.soundfont)
     if outputs.picture is not None:
-        path = numbered(outputs.picture, result, many=many)
+        path = numbered(outputs.picture, result.variation, many=many)
         write_bytes(path, continuation.piano_roll(result, piano_roll.check_format(path)))
     if outputs.stems is not None:
-        folder = numbered(outputs.stems, result, many=many)
+        folder = numbered(outputs.stems, result.variation, many=many)
         for number, (name, data) in enumerate(result.stems, 1):
             write_bytes(folder / stem_name(number, name), data)
 
@@ -193,11 +196,6 @@ def _play(results: list[Result], outputs: Outputs) -> None:
             play(result.alone)
     except KeyboardInterrupt:
         print("Stopped playing.")
-
-
-def numbered(path: Path, result: Result | Take, *, many: bool) -> Path:
-    """The path of a variation: as given, or with its number if there are several."""
-    return path.with_name(f"{path.stem}-{result.variation}{path.suffix}") if many else path
 
 
 def _run(continuation: Continuation, outputs: Outputs) -> bool:
@@ -224,7 +222,7 @@ def _streamed(
             full = bar
             for result in continuation.results():
                 data = result.alone if outputs.alone else result.data
-                write_bytes(numbered(outputs.midi, result, many=many), data)
+                write_bytes(numbered(outputs.midi, result.variation, many=many), data)
         yield tick
 
 

@@ -41,6 +41,10 @@ COMMANDS = {
         "studio",
         "Continue, fill and accompany MIDI for other programs on this machine, over HTTP.",
     ),
+    "watch": (
+        "bridge",
+        "Continue, fill or accompany each file that is dropped into a folder; for any workstation.",
+    ),
     "train": ("train", "Train a model on a dataset; Ctrl-C saves, and --resume continues."),
     "finetune": (
         "train",

@@ -106,6 +106,11 @@ class Outputs:
             check_writable(self.render)
 
 
+def numbered(path: Path, variation: int, *, many: bool) -> Path:
+    """The path of a variation: as given, or with its number if there are several."""
+    return path.with_name(f"{path.stem}-{variation}{path.suffix}") if many else path
+
+
 def _named(path: Path, endings: Sequence[str]) -> list[Path]:
     return [path.with_name(f"{path.stem}{ending}{path.suffix}") for ending in endings]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.generation.knob import from_json_values, knobs
 from musenet.generation.options import GenerateOptions
-from musenet.tree.tree import ACCOMPANIMENT, FILL, Node
+from musenet.tree.tree import Node
 from tokenizer.chords.chart import parse_chart
 from tokenizer.errors import InputError, unknown
 
@@ -131,20 +131,16 @@ class Actions:
         """The music of a job; of one that is stopped, what there is is kept, and of a hole nothing:
         it is half empty.
         """
-        from musenet.tree.grow import grow, grow_inside
+        from musenet.tree.grow import grow_any
 
-        node, follow = source.node(), partial(_follow, job)
+        node = source.node()
         model = self._weights.name, self._weights.load()
-        if isinstance(options, GenerateOptions):
-            grown = grow(node, model, options, follow)
-            if job.stopping:
-                grown = [_stopped(each) for each in grown if each.growth and each.growth.notes]
-            return source.keep(grown)
-        task = FILL
-        if isinstance(options, AccompanyOptions):
-            options, task = options.as_fill(), ACCOMPANIMENT
-        grown = grow_inside(node, model, options, task, follow)
-        return [] if job.stopping else source.keep(grown)
+        grown = grow_any(node, model, options, partial(_follow, job))
+        if job.stopping:
+            going_on = isinstance(options, GenerateOptions)
+            begun = (each for each in grown if going_on and each.growth and each.growth.notes)
+            grown = [_stopped(each) for each in begun]
+        return source.keep(grown)
 
 
 def options_from(kind: type[Options], given: dict[str, Any]) -> Options:

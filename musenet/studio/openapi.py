@@ -57,8 +57,10 @@ OPERATIONS: tuple[tuple[str, str, str, str, str], ...] = (
 """Method, path, what it does, the type of the request's body and that of the answer."""
 
 _MAKES_TAKES = ("/continue", "/fill", "/accompany")
-_BODIES = dict.fromkeys(_MAKES_TAKES, (_MIDI, _JSON, "multipart/form-data"))
-_BODIES["/prompts"] = (_MIDI, _JSON)
+_BODIES: dict[str, tuple[str, ...]] = {
+    "/prompts": (_MIDI, _JSON),
+    **dict.fromkeys(_MAKES_TAKES, (_MIDI, _JSON, "multipart/form-data")),
+}
 _ANSWERS = dict.fromkeys(_MAKES_TAKES, (_JSON, _MIDI, "text/event-stream"))
 _OF_THE_TREE = ("/tree", "/prompts", "/nodes", "/undo", "/redo")
 _STATUS = {"/prompts": "201", "/nodes/{id}/edit": "201", "/nodes/{id}/jobs": "202"}

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from musenet import __version__
 from musenet.editing.fill import Fill
-from musenet.editing.fill_options import FillOptions
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.fill_ranking import ranked_takes
 from musenet.editing.piece import piece_of
 from musenet.export.recipe_event import same_music
@@ -24,7 +24,7 @@ from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from tokenizer.errors import InputError
 from tokenizer.score.bars import Bars
 
-from .tree import Growth, Node, Tree
+from .tree import ACCOMPANIMENT, FILL, Growth, Node, Tree
 
 DEFAULT_MODEL = "mini"
 Watch = Callable[[Request, Iterator[float]], None]
@@ -47,6 +47,25 @@ def model_for(parent: Node, name: str | None) -> tuple[str, Checkpoint]:
             f"{checkpoint.hash} now; to continue with these anyway, add --weights {name}"
         )
     return name, checkpoint
+
+
+def grow_any(
+    parent: Node,
+    model: tuple[str, Checkpoint],
+    options: GenerateOptions | FillOptions | AccompanyOptions,
+    watch: Watch,
+    keep: int | None = None,
+) -> list[Node]:
+    """Nodes behind a node's music or inside of it, as the kind of the options says; see `grow`.
+
+    Raises:
+        InputError: if the request cannot be met.
+    """
+    if isinstance(options, GenerateOptions):
+        return grow(parent, model, options, watch, keep)
+    if isinstance(options, FillOptions):
+        return grow_inside(parent, model, options, FILL, watch, keep)
+    return grow_inside(parent, model, options.as_fill(), ACCOMPANIMENT, watch, keep)
 
 
 def grow(

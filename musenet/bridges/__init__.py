@@ -1,0 +1,1 @@
+"""Music from and to audio workstations: a watched folder, REAPER, Ableton Live."""

@@ -1,0 +1,185 @@
+"""`musenet watch` and `bridge`: music from audio workstations, and back into them."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from musenet.editing.fill_options import AccompanyOptions, FillOptions
+from musenet.generation.options import GenerateOptions
+from tokenizer.errors import InputError
+
+from .generate import best_of
+from .options import Candidates, Keep, Weights, takes
+
+_LOOK_SECONDS = 1.0
+_Options = GenerateOptions | FillOptions | AccompanyOptions
+
+
+class _ContinueFirst(TyperGroup):
+    """Commands of which the first is meant where none is named."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Name the command that is meant."""
+        if args and args[0] not in (*self.commands, *ctx.help_option_names):
+            args = ["continue", *args]
+        return super().parse_args(ctx, args)
+
+
+watch = typer.Typer(
+    cls=_ContinueFirst,
+    no_args_is_help=True,
+    help="Continue, fill or accompany each file that is dropped into a folder; for any workstation.",
+)
+
+Inbox = Annotated[
+    Path, typer.Argument(metavar="IN", help="Folder to watch for MIDI and MusicXML files.")
+]
+Outbox = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder for the results; nothing in it is overwritten.")
+]
+Existing = Annotated[
+    bool, typer.Option("--existing", help="Begin with the files that are there already.")
+]
+
+
+@watch.command("continue")
+@takes(GenerateOptions)
+def watch_continue(
+    options: GenerateOptions,
+    folder: Inbox,
+    out: Outbox,
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
+    existing: Existing = False,
+) -> None:
+    """Continue each file that is dropped into a folder."""
+    kept = best_of(candidates, keep, options.variations)
+    _watch(folder, out, options, weights, candidates, kept, existing=existing)
+
+
+@watch.command("fill")
+@takes(FillOptions)
+def watch_fill(
+    options: FillOptions,
+    folder: Inbox,
+    out: Outbox,
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
+    existing: Existing = False,
+) -> None:
+    """Write some bars of each file anew that is dropped into a folder."""
+    kept = best_of(candidates, keep, options.variations)
+    _watch(folder, out, options, weights, candidates, kept, existing=existing)
+
+
+@watch.command("accompany")
+@takes(AccompanyOptions)
+def watch_accompany(
+    options: AccompanyOptions,
+    folder: Inbox,
+    out: Outbox,
+    weights: Weights = "mini",
+    candidates: Candidates = None,
+    keep: Keep = None,
+    existing: Existing = False,
+) -> None:
+    """Write parts under each file that is dropped into a folder."""
+    kept = best_of(candidates, keep, options.variations)
+    _watch(folder, out, options, weights, candidates, kept, existing=existing)
+
+
+def _watch(
+    folder: Path,
+    out: Path,
+    options: _Options,
+    weights: str,
+    candidates: int | None,
+    keep: int | None,
+    *,
+    existing: bool,
+) -> None:
+    """Make takes of each file as it comes, until Ctrl-C; a file that is bad is said and left.
+
+    Raises:
+        InputError: if a folder or the weights are not there.
+    """
+    from dataclasses import replace
+
+    from musenet.bridges.watched_folder import WatchedFolder, check_folders
+    from musenet.generation.outputs import check_folder
+
+    if candidates is not None:
+        options = replace(options, variations=tuple(range(1, candidates + 1)))
+    check_folders(folder, out)
+    check_folder(out)
+    watched_folder = WatchedFolder(folder, existing=existing)
+    from musenet.model.checkpoint import load_checkpoint
+
+    model = weights, load_checkpoint(weights)
+    left = watched_folder.passed_over
+    there = f" (left: {left:,} that are there already; --existing takes them)" if left else ""
+    print(f"Watching {folder}{there}; results go to {out}. Ctrl-C stops.", flush=True)
+    from .start import raised
+
+    raised()
+    try:
+        while True:
+            for path in watched_folder.ready():
+                try:
+                    said = _made(path, out, options, model, keep)
+                except InputError as error:
+                    said = f"{path.name} is left: {error}"
+                print(said, flush=True)
+            time.sleep(_LOOK_SECONDS)
+    except KeyboardInterrupt:
+        print("Stopped.")
+
+
+def _made(
+    path: Path, out: Path, options: _Options, model: tuple[str, Any], keep: int | None
+) -> str:
+    """Write the takes of a file; returns the sentence that says so.
+
+    Raises:
+        InputError: if there are none.
+    """
+    from musenet.generation.outputs import Outputs, numbered
+    from musenet.generation.prompt import read_file
+    from musenet.tree.grow import grow_any
+    from musenet.tree.tree import Node
+    from tokenizer.files import write_bytes
+
+    from .progress import watched
+    from .start import deferred
+
+    began = time.perf_counter()
+    data, _ = read_file(path)
+    grown = grow_any(Node(0, None, path.stem, data), model, options, watched, keep)
+    outputs = Outputs(out / f"{path.stem}.mid", keep=keep).unused(options.variations)
+    growths = [node.growth for node in grown if node.growth is not None]
+    paths = []
+    with deferred() as stopped:  # all takes are written, or none
+        for node, growth in zip(grown, growths, strict=True):
+            number = growth.options.variations[0]
+            paths.append(numbered(outputs.midi, number, many=len(grown) > 1))
+            write_bytes(paths[-1], node.data)
+    if stopped():
+        raise KeyboardInterrupt
+    first, last = growths[0].bars
+    notes = ", ".join(f"{growth.notes:,}" for growth in growths)
+    return (
+        f"{path.name}: {notes} new notes in bars {first}–{last}, in {_several(paths)} "
+        f"(seed {growths[0].options.seed}; {time.perf_counter() - began:.1f} s)"
+    )
+
+
+def _several(paths: list[Path]) -> str:
+    """The first and the last of several files."""
+    return str(paths[0]) if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"
