@@ -33,7 +33,7 @@ class _ContinueFirst(TyperGroup):
 watch = typer.Typer(
     cls=_ContinueFirst,
     no_args_is_help=True,
-    help="Continue, fill or accompany each file that is dropped into a folder; for any workstation.",
+    help="Continue, fill or accompany each file that is dropped into a folder.",
 )
 
 Inbox = Annotated[

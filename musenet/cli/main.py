@@ -43,7 +43,7 @@ COMMANDS = {
     ),
     "watch": (
         "bridge",
-        "Continue, fill or accompany each file that is dropped into a folder; for any workstation.",
+        "Continue, fill or accompany each file that is dropped into a folder.",
     ),
     "train": ("train", "Train a model on a dataset; Ctrl-C saves, and --resume continues."),
     "finetune": (
