@@ -116,12 +116,12 @@ class Actions:
         """
         if not isinstance(given, dict):
             raise InputError('"options" is a JSON object, such as {"bars": 8}')
-        options = options_from(ACTIONS[action], given)
         if action != "continue" and not self._weights.fills:
             raise InputError(
                 f"the weights '{self._weights.name}' can only continue music; start the server "
                 f"with others (--weights) to {action} it"
             )
+        options = options_from(ACTIONS[action], given)
         work = partial(self._made, source, options)
         return Job(source.number, action, work, source.makes, len(options.variations))
 
