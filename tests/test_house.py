@@ -203,6 +203,7 @@ def test_music_is_generated_without_pytorch(tmp_path: Path) -> None:
 ACROSS = {
     "tests/benchmarks/test_scripts.py",  # every benchmark as a script
     "tests/data_prep/bands/test_styles.py",  # the style files
+    "tests/musenet/bridges/reaper/test_script.py",  # the script
     "tests/musenet/generation/test_docs.py",
     "tests/musenet/generation/test_outside.py",  # other programs
     "tests/musenet/studio/test_browser.py",  # the page

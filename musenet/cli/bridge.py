@@ -180,6 +180,44 @@ def _made(
     )
 
 
+bridge = typer.Typer(no_args_is_help=True, help="Continue, fill and accompany inside of REAPER.")
+
+
+@bridge.command()
+def reaper(
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write the script into.", show_default="Scripts in REAPER's own folder"
+        ),
+    ] = None,
+    weights: Weights = "mini",
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a script that was changed.")
+    ] = False,
+) -> None:
+    """Install the script for REAPER."""
+    from musenet.bridges.reaper.install import install
+    from musenet.model.config import checkpoint_folder
+
+    checkpoint_folder(weights)  # raises for what is not there
+    path = install(to, force=force, weights=weights)
+    print(
+        f"{path}\nIn REAPER: Actions, Show action list, New action, Load ReaScript, and this file."
+    )
+
+
+@bridge.command("run", hidden=True)
+def run_request(
+    request: Annotated[Path, typer.Argument(help="NAME.request.txt, as the script writes it.")],
+    weights: Weights = "mini",
+) -> None:
+    """Answer a request of REAPER's script; the answer lies beside it."""
+    from musenet.bridges.reaper.worker import Worker
+
+    Worker(request).run(weights)
+
+
 def _several(paths: list[Path]) -> str:
     """The first and the last of several files."""
     return str(paths[0]) if len(paths) == 1 else f"{paths[0]} to {paths[-1].name}"

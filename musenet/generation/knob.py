@@ -6,7 +6,8 @@ JSON entry. The functions here read such fields of any dataclass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from inspect import get_annotations
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
@@ -101,6 +102,28 @@ def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
             parse = known[name][1].parse
             values[name] = value if parse is None else parse(value)
     return kind(**values)
+
+
+def from_texts(kind: type[Any], given: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Names and texts, as forms and queries have them, as the values that JSON would have.
+
+    A text that is none of its option's type stays a text, which `from_json_values` refuses.
+    """
+    known = knobs(kind)
+    found: dict[str, Any] = {}
+    for name, text in given:
+        typed = known[name][1].typed if name in known else str
+        found[name] = [*found.get(name, []), text] if typed == list[str] else _value(typed, text)
+    return found
+
+
+_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
+
+
+def _value(typed: type[Any], text: str) -> Any:
+    with suppress(ValueError):
+        return _TRUTHS.get(text.lower(), text) if typed is bool else typed(text)
+    return text
 
 
 def from_json_values(kind: type[Record], given: Mapping[str, Any]) -> Record:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from musenet.generation.knob import knobs
+from musenet.generation.knob import from_texts
 from musenet.tree.tree import Node
 from tokenizer.errors import InputError, unknown
 
@@ -35,7 +34,6 @@ from .tree_routes import LARGEST_UPLOAD, name_in, sent_node
 MIDI = "audio/midi"
 _EVENTS, _FORM = "text/event-stream", "multipart/form-data"
 _ENTRIES = ("midi", "name", "options")
-_TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 
 
 class SentMusic:
@@ -176,10 +174,10 @@ async def _sent(request: Request, action: str) -> tuple[Node, dict[str, Any]]:
         file, name = _decoded(data.get("midi", "")), str(data.get("name", ""))
     elif kind == _FORM:
         file, name, fields = await _form(request, body)
-        options = _typed(action, fields)
+        options = from_texts(ACTIONS[action], fields)
     else:
         fields = [each for each in request.query_params.multi_items() if each[0] != "token"]
-        file, name, options = body, name_in(request), _typed(action, fields)
+        file, name, options = body, name_in(request), from_texts(ACTIONS[action], fields)
     return await run_in_threadpool(sent_node, file, name), options
 
 
@@ -208,20 +206,3 @@ async def _form(request: Request, body: bytes) -> tuple[bytes, str, list[tuple[s
             else:
                 fields.append((field, value))
     return file, name, fields
-
-
-def _typed(action: str, fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """Options that came as texts, as the values that JSON would have."""
-    known = knobs(ACTIONS[action])
-    found: dict[str, Any] = {}
-    for name, text in fields:
-        kind = known[name][1].typed if name in known else str
-        found[name] = [*found.get(name, []), text] if kind == list[str] else _value(kind, text)
-    return found
-
-
-def _value(kind: type[Any], text: str) -> Any:
-    """A text as a value of a type, or as it is: what is no number is refused with the others."""
-    with suppress(ValueError):
-        return _TRUTHS.get(text.lower(), text) if kind is bool else kind(text)
-    return text

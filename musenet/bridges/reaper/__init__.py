@@ -1,0 +1,1 @@
+"""REAPER: a script that runs there, and what answers it."""
