@@ -51,6 +51,7 @@ def test_what_follows_from_the_selection() -> None:
     assert (hole.begin, hole.stop) == (Place(bar=2), Place(seconds=4.75))
     assert hole.tracks == ("2",)  # the selected ones with notes, behind the conductor's
     named = parse(text("fill", "range\t4.0\t8.0", "option\tinstruments\tbass, piano")).options
+    assert isinstance(named, FillOptions)
     assert (named.tracks, named.instruments) == ((), (33, 0))
     under = parse(text("accompany", "option\tinstruments\tdrums")).options
     assert isinstance(under, AccompanyOptions)
@@ -90,7 +91,7 @@ def made(song: Song, notes: tuple[ClipNote, ...], tracks: tuple[ClipTrack, ...])
     """A take: the song with other notes, and tracks behind its own."""
     data = Song(song.tracks + tracks, notes, song.end).to_midi()
     growth = Growth(
-        "1", "x", "mini", FillOptions(bars="2"), 3840, (2, 2), 1, "fill", ((3840, 7680),)
+        "1", "x", "mini", FillOptions(bars=((2, 2),)), 3840, (2, 2), 1, "fill", ((3840, 7680),)
     )
     return Node(0, 0, "", data, growth)
 
