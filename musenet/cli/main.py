@@ -41,7 +41,7 @@ COMMANDS = {
         "studio",
         "Continue, fill and accompany MIDI for other programs on this machine, over HTTP.",
     ),
-    "bridge": ("bridge", "Set up REAPER to continue, fill and accompany its items."),
+    "bridge": ("bridge", "Continue, fill and accompany inside of REAPER."),
     "watch": (
         "bridge",
         "Continue, fill or accompany each file that is dropped into a folder.",
