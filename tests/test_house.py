@@ -49,7 +49,7 @@ ROOMS = {
             "generation",
             "editing",
         ),
-        *("editing", "data", "tree", "training", "hub", "api", "studio", "bridges", "cli"),
+        *("editing", "data", "tree", "training", "hub", "api", "studio", "live", "bridges", "cli"),
     ),
 }
 """The rooms of each floor from the bottom up: a room imports from itself and from those before."""
@@ -62,7 +62,8 @@ MOST_FILES = {
     "musenet/sampling": 17,
     "musenet/studio": 17,
     "musenet/training": 20,
-    "musenet/cli": 19,
+    "musenet/cli": 20,
+    "musenet/live": 15,
     "musenet/generation": 19,
     "tokenizer/encoding": 14,
 }

@@ -136,11 +136,16 @@ def chords_of(prompt: Prompt) -> TimedChords:
     return TimedChords(ticks + prompt.origin, numbers)
 
 
-def kept_chords(prompt: Prompt, end: int) -> TimedChords:
+def kept_chords(prompt: Prompt, end: int, *, whole: bool = True) -> TimedChords:
     """The chords of a prompt, and its loop from the boundary on to tick `end`.
 
     The loop is a number of bars after which the chords come again: the shortest that fits about as
     well as any. Where none fits, it is all whole bars of the prompt.
+
+    Args:
+        prompt: with notes.
+        end: the first tick after the music.
+        whole: False leaves the chords open after the boundary where no loop fits.
 
     Raises:
         InputError: if no chord sounds in the prompt.
@@ -155,7 +160,10 @@ def kept_chords(prompt: Prompt, end: int) -> TimedChords:
     first += bars.tick(first) < prompt.origin
     rows = score_chart(prompt.score, found.ticks, found.numbers)
     by_bar = [_chords_in(rows, bar) for bar in range(first, last) or [last]]
-    own = by_bar[-_loop_length(by_bar) :]
+    length = _loop_length(by_bar)
+    if length is None and not whole:
+        return found
+    own = by_bar[-(length or len(by_bar)) :]
     loop = [row._replace(bar=bar) for bar, chords in enumerate(own) for row in chords]
     again = _repeated(loop, bars, last, prompt.boundary, end)
     text = " | ".join(chart(loop).splitlines())
@@ -231,8 +239,8 @@ def _chords_in(rows: Sequence[ChartChord], bar: int) -> list[ChartChord]:
     return [ChartChord(bar, Fraction(0), earlier[-1] if earlier else NO_CHORD), *own]
 
 
-def _loop_length(by_bar: Sequence[Sequence[ChartChord]]) -> int:
-    """How many bars of a row of bars are a loop."""
+def _loop_length(by_bar: Sequence[Sequence[ChartChord]]) -> int | None:
+    """How many bars of a row of bars are a loop; None if there is none."""
     places = [Fraction(part, _PARTS) for part in range(_PARTS)]
     sounding = np.array(
         [
@@ -245,7 +253,7 @@ def _loop_length(by_bar: Sequence[Sequence[ChartChord]]) -> int:
         [(sounding[bars:] == sounding[:-bars]).mean() for bars in range(1, count // 2 + 1)]
     )
     if agreement.max(initial=0) < LEAST_AGREEMENT:
-        return count
+        return None
     return 1 + int(np.argmax(agreement >= agreement.max() - MORE_AGREEMENT))
 
 

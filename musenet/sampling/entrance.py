@@ -103,8 +103,12 @@ class EntranceProcessor:
         self._entered = np.zeros(self._until.shape, dtype=bool)
         if len(context.prompt):  # what is sampled anew may be a later stretch
             times = row_times(context.prompt, context.vocabulary)
-            here = context.prompt[(times >= config.begins[0]), INSTRUMENT]
-            self._entered[:] = np.isin(self._values, here)
+            here = times >= config.begins[0]
+            ends = times + self._lengths[context.prompt[:, DURATION]]
+            for index, value in enumerate(self._values):
+                sounding = here & (context.prompt[:, INSTRUMENT] == value)
+                self._entered[:, index] = sounding.any()
+                self._until[:, index] = ends[sounding].max(initial=0)
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
         """The logits of the wait and of the instrument, more likely to end a silence."""

@@ -24,7 +24,7 @@ import numpy as np
 
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.vocabulary import INSTRUMENT, Vocabulary
-from tokenizer.typing import Floats, Logits, Mask, Tokens
+from tokenizer.typing import Floats, Integers, Logits, Mask, Tokens
 
 from .histogram import Histogram
 from .processor import RowState, SamplerContext
@@ -39,6 +39,8 @@ class InstrumentBalance:
         instruments: requested programs: with a prompt each counts like an average instrument of
             it; without one the others become less likely.
         beginning: programs that share the notes evenly where the prompt has none of them.
+        even: programs that share the notes evenly whatever they did in the prompt, whose last
+            notes count as sampled.
         half_life: half-life of the recent shares, in notes.
         most: the highest probability λ.
         rested: the probability of an instrument that has rested too long, at strength 1.
@@ -50,6 +52,7 @@ class InstrumentBalance:
     strength: float = 1.0
     instruments: tuple[int, ...] = ()
     beginning: tuple[int, ...] = ()
+    even: tuple[int, ...] = ()
     half_life: float = 48
     most: float = 0.9
     rested: float = 0.2
@@ -70,7 +73,9 @@ class InstrumentBalanceProcessor:
         size = vocabulary.sizes[INSTRUMENT]
         played = prompt[vocabulary.is_note(prompt), INSTRUMENT]
         counts = np.bincount(played, minlength=size).astype(np.float64)
-        new = [program + 1 for program in config.beginning]
+        new = [program + 1 for program in (*config.beginning, *config.even)]
+        if config.even:
+            counts[:] = 0
         if not counts[new].any():
             counts[new] = 1
         present, asked = counts > 0, [program + 1 for program in config.instruments]
@@ -90,6 +95,10 @@ class InstrumentBalanceProcessor:
         self._rest, last = _rests(prompt, vocabulary, config)
         self._rest[counts == 0] = np.inf
         self._last = np.tile(last, (batch, 1))
+        if config.even and self._strength:
+            recent = played[np.isin(played, new)][-round(2 * config.half_life) :]
+            for value in recent:
+                self._count(np.full(batch, value), np.ones(batch, dtype=bool))
 
     @property
     def missing(self) -> Floats:
@@ -124,7 +133,11 @@ class InstrumentBalanceProcessor:
         note = state.written_note
         index = np.flatnonzero(note)
         self._last[index, state.rows[index, INSTRUMENT]] = state.time[index]
-        self._histogram.push(state.rows[:, INSTRUMENT, None], note[:, None])
+        self._count(state.rows[:, INSTRUMENT], note)
+
+    def _count(self, values: Integers, note: Mask) -> None:
+        """Count the instruments `(B,)` of rows that are sampled notes."""
+        self._histogram.push(values[:, None], note[:, None])
         gap = np.maximum(self._histogram.share - self._histogram.recent, 0.0)
         # The gaps sum to half the differences, so that λ is strength times their sum.
         total = gap.sum(axis=1, keepdims=True)

@@ -1,0 +1,1 @@
+"""Playing together over MIDI ports: an answer, a band beside a player, takes in a loop."""
