@@ -34,9 +34,9 @@ def test_a_port_that_is_none_is_said(name: str, ports: list[str], said: str) -> 
 
 def test_windows_has_no_virtual_ports(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    with pytest.raises(InputError, match="--out .* loopMIDI"):
+    with pytest.raises(InputError, match=r"--out .* loopMIDI"):
         open_output(None)
-    with pytest.raises(InputError, match="--in .* loopMIDI"):
+    with pytest.raises(InputError, match=r"--in .* loopMIDI"):
         open_input(None, print)
 
 
