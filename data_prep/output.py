@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.corpus.decide import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
-from data_prep.dataset.shards import ShardWriter, write_index
+from data_prep.dataset.shards import ENCODING, ShardWriter, write_index
 from data_prep.report.page import page
 from data_prep.report.report import DatasetReport
 from data_prep.sources.label import SPLITS, Metadata
 from data_prep.worker.worker import FileRecord
 from tokenizer import InputError, Tokenizer
+from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.files import write_text
 
 WORK = ".work"
@@ -58,6 +59,7 @@ class DatasetWriter:
 
     Attributes:
         report: of what has gone in.
+        encoding: that was learned for models of the dataset, if any.
     """
 
     def __init__(self, work: Path, decisions: Decisions, tokenizer: Tokenizer) -> None:
@@ -70,6 +72,7 @@ class DatasetWriter:
         self._tokenizer = tokenizer
         self._writer = ShardWriter(work / WHOLE)
         self._names: list[str] = []
+        self.encoding: LearnedTokenizer | None = None
 
     def add(self, record: FileRecord, metadata: Metadata) -> None:
         """Write a record's piece, or report why not."""
@@ -94,6 +97,8 @@ class DatasetWriter:
         shards = self._writer.close()
         plain = self.report.to_json()
         self._tokenizer.save(whole / "tokenizer.json")
+        if self.encoding is not None:
+            self.encoding.save(whole / ENCODING)
         write_text(whole / "report.json", json.dumps(plain, indent=1) + "\n")
         write_text(whole / "report.html", page(plain, "What is in this dataset"))
         write_index(whole, shards, self.report.total.pieces)
@@ -129,7 +134,8 @@ def piece_columns(record: FileRecord, metadata: Metadata, split: str, group: str
 
 def _move_into_place(whole: Path, folder: Path) -> None:
     """Move a finished dataset into place; `dataset.json` is removed first and written last."""
-    (folder / "dataset.json").unlink(missing_ok=True)
+    for name in ("dataset.json", ENCODING):
+        (folder / name).unlink(missing_ok=True)
     shutil.rmtree(folder / "tokens", ignore_errors=True)
     names = sorted(path.name for path in whole.iterdir() if path.name != "dataset.json")
     for name in [*names, "dataset.json"]:

@@ -2,6 +2,7 @@
 
     find ─▶ examine (read, clean, encode, fingerprint) ─▶ chunks on disk      in workers
     chunks ─▶ survey ─▶ duplicates, groups, splits, labels                    all files together
+    chunks ─▶ chords or merges, if an encoding is to be learned               training pieces
     chunks ─▶ shards, table, tokenizer, report                                one pass, in order
 
 The first line takes most of the time. Its chunks stay in the folder `.work` until the dataset is
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from data_prep.corpus.decide import Plan, Survey, accepted, decide
+from data_prep.corpus.learn import Learning
 from data_prep.corpus.sketch_store import SketchStore
 from data_prep.report.report import DatasetReport
 from data_prep.sources.find import Corpus, ManifestEntry, MidiFile, find_corpora, find_items
@@ -74,6 +76,7 @@ def prepare(
     exclude: Inputs = (),
     preprocessing: Preprocessing | None = None,
     plan: Plan | None = None,
+    learning: Learning | None = None,
     run: Run | None = None,
     overwrite: bool = False,
 ) -> DatasetReport:
@@ -85,6 +88,7 @@ def prepare(
         exclude: music whose near-duplicates are left out of the dataset.
         preprocessing: what is done to each file; by default the compound tokenizer, all rules.
         plan: how splits and labels are decided, given all files.
+        learning: an encoding to learn from the training split, if models are to be trained in it.
         run: engine, workers and limits.
         overwrite: whether a finished dataset in `out` is replaced.
 
@@ -96,7 +100,9 @@ def prepare(
     folder = Path(out)
     found, barred = find_corpora(inputs), find_corpora(exclude) if exclude else []
     try:
-        return _prepared(found, barred, folder, preprocessing, plan, run, overwrite=overwrite)
+        return _prepared(
+            found, barred, folder, preprocessing, plan, learning, run, overwrite=overwrite
+        )
     except (OSError, sqlite3.Error) as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(
@@ -110,6 +116,7 @@ def _prepared(
     folder: Path,
     preprocessing: Preprocessing,
     plan: Plan,
+    learning: Learning | None,
     run: Run,
     *,
     overwrite: bool,
@@ -125,7 +132,11 @@ def _prepared(
             for record in accepted(others):
                 survey.exclude(record)
             decisions = decide(survey, plan, work)
-        output = DatasetWriter(work, decisions, preprocessing.tokenizer.extended(decisions.labels))
+        tokenizer = preprocessing.tokenizer.extended(decisions.labels)
+        output = DatasetWriter(work, decisions, tokenizer)
+        if learning is not None:
+            run.progress("learning", 0)
+            output.encoding = learning.learned(tokenizer, chunks, decisions)
         output.report.unmatched_rows = unmatched
         for chunk in chunks:
             for record in read_chunk(chunk, tokens=True):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tokenizer.chords.symbols import parse_chord
     from tokenizer.encoding.compound import row_times
     from tokenizer.encoding.grid import Grid
+    from tokenizer.encoding.learned.chordwise import ChordwiseTokenizer
+    from tokenizer.encoding.learned.onsets import OnsetTokenizer
     from tokenizer.encoding.load import load
     from tokenizer.encoding.musenet import MuseNetTokenizer
     from tokenizer.encoding.structure import (
@@ -48,12 +50,14 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "COLUMNS": "encoding.structure",
+    "ChordwiseTokenizer": "encoding.learned.chordwise",
     "FIELDS": "encoding.vocabulary",
     "Grid": "encoding.grid",
     "InputError": "errors",
     "Labels": "labels",
     "MidiError": "errors",
     "MuseNetTokenizer": "encoding.musenet",
+    "OnsetTokenizer": "encoding.learned.onsets",
     "STRUCTURE_SIZES": "encoding.structure",
     "Score": "score.score",
     "StructureState": "encoding.structure",
@@ -89,11 +93,13 @@ __all__ = [
     "COLUMNS",
     "FIELDS",
     "STRUCTURE_SIZES",
+    "ChordwiseTokenizer",
     "Grid",
     "InputError",
     "Labels",
     "MidiError",
     "MuseNetTokenizer",
+    "OnsetTokenizer",
     "Score",
     "StructureState",
     "Tokenizer",

@@ -9,11 +9,13 @@ import numpy as np
 
 from data_prep.sources.label import SPLITS
 from tokenizer import InputError, Labels, Tokenizer
+from tokenizer.encoding.learned.learned import LearnedTokenizer
+from tokenizer.encoding.load import load
 from tokenizer.errors import unknown
 from tokenizer.theory import Key
 from tokenizer.typing import Ints, Tokens
 
-from .shards import open_shards, piece_table, read_index
+from .shards import ENCODING, open_shards, piece_table, read_index
 
 _LABELS = (
     "composer",
@@ -39,12 +41,27 @@ def splits_of(folder: str | os.PathLike[str]) -> tuple[str, ...]:
     return tuple(split for split in SPLITS if split in found)
 
 
+def dataset_encoding(folder: Path) -> LearnedTokenizer | None:
+    """The encoding that was learned for models of a dataset, or None for compound rows.
+
+    Raises:
+        InputError: if it is damaged.
+    """
+    if not (folder / ENCODING).exists():
+        return None
+    encoding = load(folder / ENCODING)
+    if not isinstance(encoding, LearnedTokenizer):
+        raise InputError(f"{folder / ENCODING} is of the {encoding.encoding} encoding, not learned")
+    return encoding
+
+
 class Pieces:
     """The pieces of one split, in the order of the table.
 
     Attributes:
         folder: the dataset.
         tokenizer: what its tokens mean.
+        encoding: what models read them in, where that was learned from the training split.
         lengths: rows of each piece, `(N,)`.
         notes: notes of each piece, `(N,)`.
         corpora: the corpus of each piece, by name.
@@ -64,6 +81,7 @@ class Pieces:
         self.folder, self._split = Path(folder), split
         index = read_index(self.folder)
         self.tokenizer = Tokenizer.load(self.folder / "tokenizer.json")
+        self.encoding = dataset_encoding(self.folder)
         table = piece_table(self.folder, _COLUMNS)
         table = table.filter(pyarrow.compute.equal(table["split"], split))
         if table.num_rows == 0:

@@ -4,6 +4,7 @@ dataset.json       format, version, token type, shards with their lengths and ha
 tokens/00000.bin   rows of five little-endian int16, piece after piece, no headers
 pieces.parquet     one row per piece: where its tokens are, and its metadata
 tokenizer.json     what the tokens mean
+encoding.json      what models are trained in, where that is an encoding learned from the pieces
 report.json        what came in, what was kept, and why the rest was not
 """
 
@@ -28,6 +29,7 @@ from tokenizer.typing import Tokens
 FORMAT = "musenet-dataset"
 VERSION = 1
 ROW_BYTES = 2 * len(FIELDS)
+ENCODING = "encoding.json"
 SHARD_ROWS = 64 << 20
 """Rows in a shard, at most (640 MB), unless one piece is longer."""
 
@@ -170,7 +172,8 @@ class Index:
 
 def write_index(folder: Path, shards: Iterable[Shard], pieces: int) -> None:
     """Write `dataset.json`, which makes a folder a dataset: last of all."""
-    names = ("pieces.parquet", "tokenizer.json", "report.json", "report.html")
+    names = ["pieces.parquet", "tokenizer.json", "report.json", "report.html"]
+    names += [ENCODING] if (folder / ENCODING).exists() else []
     index = Index(pieces, tuple(shards), {name: file_hash(folder / name) for name in names})
     write_text(folder / "dataset.json", to_json(index, indent=1) + "\n")
 

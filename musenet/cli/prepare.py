@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from data_prep.corpus.learn import Learning
     from data_prep.report.report import DatasetReport
     from tokenizer import Tokenizer
+    from tokenizer.encoding.learned.learned import LearnedTokenizer
 
 
 def prepare(
@@ -29,6 +31,18 @@ def prepare(
     tokenizer: Annotated[
         Path | None, typer.Option(help="tokenizer.json to use instead of the options below.")
     ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="What models are trained in: compound, chordwise or onsets.")
+    ] = "compound",
+    vocabulary: Annotated[
+        int, typer.Option(help="Chords (chordwise) or merges (onsets) to learn.")
+    ] = 8192,
+    volumes: Annotated[
+        int, typer.Option(help="Classes of volume of chordwise and onsets: 1, 2, 4, 8, 16 or 32.")
+    ] = 32,
+    durations: Annotated[
+        bool, typer.Option(help="Whether onsets tell how long notes last.")
+    ] = True,
     clock: Annotated[str, typer.Option(help="Time grid: beat or seconds.")] = "beat",
     pedal: Annotated[str, typer.Option(help="Sustain pedal: drop, durations or events.")] = "drop",
     tempo_changes: Annotated[
@@ -78,6 +92,7 @@ def prepare(
         label_pieces,
         PathPattern(path_labels) if path_labels else None,
     )
+    learning = _learning(encoding, chosen, vocabulary, volumes, durations)
     limits = Limits(workers) if workers else Limits()
     with ProgressDisplay("files") as progress:
         report = run_pipeline(
@@ -86,6 +101,7 @@ def prepare(
             exclude=exclude or (),
             preprocessing=Preprocessing(chosen, repair=repair),
             plan=plan,
+            learning=learning,
             run=Run(engine, limits, progress),
             overwrite=overwrite,
         )
@@ -105,6 +121,23 @@ def _tokenizer(clock: str, pedal: str, tempo_changes: bool) -> Tokenizer:
     return Tokenizer(
         Vocabulary.create(grid), _one_of("use of the pedal", pedal, pedals), tempo_changes
     )
+
+
+def _learning(
+    encoding: str, compound: Tokenizer, size: int, volumes: int, durations: bool
+) -> Learning | None:
+    """What is to be learned for an encoding; None for compound rows."""
+    from data_prep.corpus.learn import Learning
+    from tokenizer.encoding.learned.chordwise import ChordwiseTokenizer
+    from tokenizer.encoding.learned.onsets import OnsetTokenizer
+
+    known: dict[str, LearnedTokenizer | None] = {
+        "compound": None,
+        "chordwise": ChordwiseTokenizer(compound, volumes),
+        "onsets": OnsetTokenizer(compound, volumes, durations=durations),
+    }
+    chosen: LearnedTokenizer | None = _one_of("encoding of a dataset", encoding, known)
+    return None if chosen is None else Learning(chosen, size)
 
 
 def _one_of(kind: str, name: str, known: dict[str, Any]) -> Any:

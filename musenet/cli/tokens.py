@@ -19,7 +19,12 @@ def tokens(
     tokenizer: Annotated[
         Path | None, typer.Option(help="tokenizer.json of a dataset or a model.")
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Encoding: compound or musenet.")] = "compound",
+    encoding: Annotated[
+        str, typer.Option(help="Encoding: compound, musenet, chordwise or onsets.")
+    ] = "compound",
+    vocabulary: Annotated[
+        int, typer.Option(help="Chords or merges for chordwise and onsets to learn from this file.")
+    ] = 0,
     clock: Annotated[
         str | None, typer.Option(help="Time grid: beat or seconds.", show_default="the encoding's")
     ] = None,
@@ -35,6 +40,7 @@ def tokens(
 ) -> None:
     """Show the tokens of a file, and what encoding and decoding changes."""
     from tokenizer.encoding import load
+    from tokenizer.encoding.learned.learned import LearnedTokenizer
     from tokenizer.notation.read import read_music
 
     chosen = (
@@ -43,6 +49,8 @@ def tokens(
         else load.make(encoding, clock, pedal, tempo_changes)
     )
     score, _ = read_music(file, repair=repair)
+    if tokenizer is None and isinstance(chosen, LearnedTokenizer):
+        chosen = chosen.learned([chosen.compound.body(score)], vocabulary)
     rows = chosen.encode(score)
     changes = load.try_out(chosen, score)
     if as_json:
@@ -87,7 +95,7 @@ def detokenize(
             f"{file} contains no tokens; make some with 'musenet tokens SONG.mid --json'"
         ) from error
     tokenizer = load.from_json(description, str(file))
-    sizes = np.array(load.sizes(tokenizer))
+    sizes = np.array(tokenizer.sizes)
     if rows.ndim != 2 or rows.shape[1] != len(sizes):
         raise InputError(f"{file} is damaged: its tokens must be rows of {len(sizes)} numbers")
     wrong = np.flatnonzero(((rows < 0) | (rows >= sizes)).any(axis=1))

@@ -1,4 +1,4 @@
-"""The entry point for a tokenizer of either encoding: make, load, print tokens, round trip.
+"""The entry point for a tokenizer of any encoding: make, load, print tokens, round trip.
 
 How each encoding is written to its file and read back is in `saved`.
 """
@@ -14,17 +14,30 @@ from tokenizer.score.score import Score
 from tokenizer.typing import Tokens
 
 from .grid import Grid
+from .learned.chordwise import ChordwiseTokenizer
+from .learned.learned import LearnedTokenizer
+from .learned.onsets import OnsetTokenizer
 from .musenet import MuseNetTokenizer
 from .musenet_vocabulary import describe
 from .pretty import lines as compound_lines
-from .roundtrip import RoundTrip, musenet_round_trip, round_trip
+from .roundtrip import RoundTrip, learned_round_trip, musenet_round_trip, round_trip
 from .saved import read_json
 from .tokenizer import Pedal, Tokenizer
 from .vocabulary import Vocabulary
 
-AnyTokenizer = Tokenizer | MuseNetTokenizer
+AnyTokenizer = Tokenizer | MuseNetTokenizer | LearnedTokenizer
 
-ENCODINGS = ("compound", "musenet")
+LEARNED: dict[str, type[LearnedTokenizer]] = {
+    one.encoding: one for one in (ChordwiseTokenizer, OnsetTokenizer)
+}
+"""The encodings whose vocabulary is learned from music."""
+
+_KINDS: dict[str, type[AnyTokenizer]] = {
+    "compound": Tokenizer,
+    "musenet": MuseNetTokenizer,
+    **LEARNED,
+}
+ENCODINGS = tuple(_KINDS)
 CLOCKS = ("beat", "seconds")
 PEDALS: dict[str, Pedal] = {"drop": "drop", "durations": "durations", "events": "events"}
 _MUSENET_PEDALS: dict[str, Literal["drop", "durations"]] = {
@@ -42,10 +55,10 @@ def make(
     """A tokenizer without labels, by the names of its choices.
 
     Args:
-        encoding: `compound` or `musenet`.
+        encoding: `compound`, `musenet`, `chordwise` or `onsets`; the last two have learned nothing.
         clock: `beat` or `seconds`; by default the encoding's own.
-        pedal: `drop`, `durations`, or `events` (`compound` only).
-        tempo_changes: whether they are kept (`compound` only).
+        pedal: `drop`, `durations`, or `events` (not `musenet`).
+        tempo_changes: whether they are kept (not `musenet`).
 
     Raises:
         InputError: for an unknown name, or a choice that the encoding does not have.
@@ -58,16 +71,19 @@ def make(
         if given not in known:
             raise unknown(kind, given, known)
     grid = {"beat": Grid.beats, "seconds": Grid.seconds}
-    if encoding == "compound":
+    if encoding != "musenet":
         vocabulary = Vocabulary.create(grid[clock or "beat"]())
-        return Tokenizer(vocabulary, PEDALS[pedal], tempo_changes)
+        compound = Tokenizer(vocabulary, PEDALS[pedal], tempo_changes)
+        return LEARNED[encoding](compound) if encoding in LEARNED else compound
     if pedal == "events" or tempo_changes:
-        raise InputError("MuseNet's vocabulary has no pedal and no tempo; use compound for those")
+        raise InputError(
+            "MuseNet's vocabulary has no pedal and no tempo; use another encoding for those"
+        )
     return MuseNetTokenizer(grid[clock or "seconds"](), pedal=_MUSENET_PEDALS[pedal])
 
 
 def load(path: str | os.PathLike[str]) -> AnyTokenizer:
-    """Read a tokenizer of either encoding.
+    """Read a tokenizer of any encoding.
 
     Raises:
         InputError: if the file cannot be read, is no tokenizer, or is of another version.
@@ -76,21 +92,17 @@ def load(path: str | os.PathLike[str]) -> AnyTokenizer:
 
 
 def from_json(data: object, source: str) -> AnyTokenizer:
-    """The inverse of `to_json` for either encoding; `source` names the tokenizer in errors."""
-    if isinstance(data, dict) and data.get("encoding") == "musenet":
-        return MuseNetTokenizer.from_json(data, source)
-    return Tokenizer.from_json(data, source)
-
-
-def sizes(tokenizer: AnyTokenizer) -> tuple[int, ...]:
-    """How many values each field has."""
-    return tokenizer.vocabulary.sizes if isinstance(tokenizer, Tokenizer) else tokenizer.sizes
+    """The inverse of `to_json` for any encoding; `source` names the tokenizer in errors."""
+    encoding = data.get("encoding") if isinstance(data, dict) else None
+    return _KINDS.get(str(encoding), Tokenizer).from_json(data, source)
 
 
 def lines(tokens: Tokens, tokenizer: AnyTokenizer) -> Iterator[str]:
     """Tokens `(T, F)` as readable text, one line per row."""
     if isinstance(tokenizer, Tokenizer):
         return compound_lines(tokens, tokenizer)
+    if isinstance(tokenizer, LearnedTokenizer):
+        return tokenizer.lines(tokens)
     return (describe(token, tokenizer.styles) for token in tokens[:, 0].tolist())
 
 
@@ -98,4 +110,6 @@ def try_out(tokenizer: AnyTokenizer, score: Score) -> RoundTrip:
     """Encode and decode a score, and say what changed."""
     if isinstance(tokenizer, Tokenizer):
         return round_trip(tokenizer, score)
+    if isinstance(tokenizer, LearnedTokenizer):
+        return learned_round_trip(tokenizer, score)
     return musenet_round_trip(tokenizer, score)

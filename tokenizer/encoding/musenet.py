@@ -127,16 +127,6 @@ class MuseNetTokenizer(JsonTokenizer):
         """What a score says of itself."""
         return labels_of(score)
 
-    def encode(self, score: Score, labels: Labels | None = None) -> Tokens:
-        """A whole piece, `(T, 1)`: prefix, body and end.
-
-        Args:
-            score: the piece.
-            labels: what the prefix says; by default what the score says of itself.
-        """
-        prefix = self.prefix(self.labels(score) if labels is None else labels)
-        return np.concatenate([prefix, self.body(score), self.end()])
-
     def prefix(self, labels: Labels, *, start: bool = True) -> Tokens:
         """The rows `(P, 1)` of labels: start, composer and styles, instruments.
 

@@ -1,4 +1,4 @@
-"""What a tokenizer of either encoding keeps of a score, and what it drops or changes."""
+"""What a tokenizer of any encoding keeps of a score, and what it drops or changes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from tokenizer.score.pedals import sustained
 from tokenizer.score.score import Score
-from tokenizer.typing import Array, Steps
+from tokenizer.typing import Array, Steps, Tokens
 
 from .controls import unknown_meters
 from .grid import Grid
+from .learned.learned import LearnedTokenizer
 from .musenet import MuseNetTokenizer, longest_notes
 from .musenet_vocabulary import DRUM_KIT, INSTRUMENT_OF_PROGRAM
 from .tokenizer import Tokenizer
@@ -53,7 +54,21 @@ class RoundTrip:
 def round_trip(tokenizer: Tokenizer, score: Score) -> RoundTrip:
     """Encode and decode a score, and compare."""
     body = tokenizer.body(score)
-    again = tokenizer.decode(np.concatenate([tokenizer.prefix(tokenizer.labels(score)), body]))
+    prefix = tokenizer.prefix(tokenizer.labels(score))
+    return _compared(tokenizer, score, np.concatenate([prefix, body]), len(body))
+
+
+def learned_round_trip(tokenizer: LearnedTokenizer, score: Score) -> RoundTrip:
+    """Encode and decode a score by a learned encoding, and compare."""
+    prefix = tokenizer.prefix(tokenizer.labels(score))
+    body = np.concatenate([tokenizer.body(score), tokenizer.end()])
+    rows = tokenizer.rows_of(np.concatenate([prefix, body]))
+    return _compared(tokenizer.compound, score, rows, len(body) - 1)
+
+
+def _compared(tokenizer: Tokenizer, score: Score, rows: Tokens, tokens: int) -> RoundTrip:
+    """A score beside what compound rows `(T, 5)` say; `tokens` is how many its body took."""
+    again = tokenizer.decode(rows)
     before, after = _matched(tokenizer, score), again.notes
     step = tokenizer.vocabulary.grid.ticks_per_step
     longest = int(tokenizer.vocabulary.grid.durations[-1])
@@ -62,7 +77,7 @@ def round_trip(tokenizer: Tokenizer, score: Score) -> RoundTrip:
     whole = (duration > 0.5) & (before["duration"] <= longest)
     velocity = np.abs(before["velocity"].astype(int) - after["velocity"])
     return RoundTrip(
-        tokens=len(body),
+        tokens=tokens,
         onset_error=float(onset.max(initial=0)),
         duration_error=float((duration[whole] / before["duration"][whole]).max(initial=0)),
         velocity_error=int(velocity.max(initial=0)),

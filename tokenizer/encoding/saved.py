@@ -1,6 +1,6 @@
-"""The base class of both tokenizers: how they are saved to a versioned JSON file and loaded.
+"""The base class of all tokenizers: their one interface, and the versioned JSON file of each.
 
-The keys of the file depend on the encoding. `load` in the module beside reads a file of either.
+The keys of the file depend on the encoding. `load` in the module beside reads a file of any.
 """
 
 from __future__ import annotations
@@ -8,11 +8,17 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
 from tokenizer.errors import InputError
 from tokenizer.files import write_text
+from tokenizer.labels import Labels
+from tokenizer.score.score import Score
+from tokenizer.typing import Tokens
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -22,9 +28,52 @@ VERSION = 1
 
 
 class JsonTokenizer(ABC):
-    """A tokenizer that is saved as JSON; each encoding defines the fields that it needs."""
+    """A tokenizer: scores to tokens `(T, F)` and back, saved as JSON.
+
+    Attributes:
+        encoding: its name.
+    """
 
     encoding: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each of the F fields has."""
+
+    @abstractmethod
+    def labels(self, score: Score) -> Labels:
+        """What a score says of itself."""
+
+    @abstractmethod
+    def prefix(self, labels: Labels, *, start: bool = True) -> Tokens:
+        """The tokens `(P, F)` of labels; `start` says whether the piece begins here."""
+
+    @abstractmethod
+    def body(self, score: Score) -> Tokens:
+        """The music of a score, `(T, F)`, without prefix and end."""
+
+    @abstractmethod
+    def end(self) -> Tokens:
+        """The token `(1, F)` that closes a piece."""
+
+    @abstractmethod
+    def decode(self, tokens: Tokens) -> Score:
+        """The score of tokens `(T, F)`."""
+
+    @abstractmethod
+    def extended(self, labels: Iterable[str]) -> Self:
+        """The same tokenizer with more labels such as `composer:bach`; old ids stay."""
+
+    def encode(self, score: Score, labels: Labels | None = None) -> Tokens:
+        """A whole piece, `(T, F)`: prefix, body and end.
+
+        Args:
+            score: the piece.
+            labels: what the prefix says; by default what the score says of itself.
+        """
+        prefix = self.prefix(self.labels(score) if labels is None else labels)
+        return np.concatenate([prefix, self.body(score), self.end()])
 
     @abstractmethod
     def _fields(self) -> dict[str, Any]:

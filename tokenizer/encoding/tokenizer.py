@@ -77,6 +77,11 @@ class Tokenizer(JsonTokenizer):
         """24 steps per quarter note on the `beat` clock, with these labels known."""
         return cls(Vocabulary.create(Grid.beats(), composers=composers, styles=styles))
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each field has, padding included."""
+        return self.vocabulary.sizes
+
     def extended(self, labels: Iterable[str]) -> Tokenizer:
         """The same tokenizer with more labels such as `composer:bach`; old ids stay."""
         return replace(self, vocabulary=self.vocabulary.extended(labels))
@@ -87,16 +92,6 @@ class Tokenizer(JsonTokenizer):
         The tempo is the first one where tempo changes are kept, else the prevailing one.
         """
         return self.labels_of_batch(ScoreBatch.of([score]))[0]
-
-    def encode(self, score: Score, labels: Labels | None = None) -> Tokens:
-        """A whole piece, `(T, 5)`: prefix, body and end.
-
-        Args:
-            score: the piece.
-            labels: what the prefix says; by default what the score says of itself.
-        """
-        prefix = self.prefix(self.labels(score) if labels is None else labels)
-        return np.concatenate([prefix, self.body(score), self.end()])
 
     def encode_all(
         self, scores: Iterable[Score], labels: Iterable[Labels | None] | None = None

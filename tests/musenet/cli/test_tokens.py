@@ -43,7 +43,7 @@ def test_a_line_a_token_and_then_the_round_trip(song: Path) -> None:
     assert "notes                 3 of 3" in result.output
 
 
-@pytest.mark.parametrize("encoding", ["compound", "musenet"])
+@pytest.mark.parametrize("encoding", ["compound", "musenet", "chordwise", "onsets"])
 def test_json_goes_back_to_the_same_notes(song: Path, tmp_path: Path, encoding: str) -> None:
     result = RUNNER.invoke(app, ["tokens", str(song), "--json", "--encoding", encoding])
     saved = tmp_path / "tokens.json"
