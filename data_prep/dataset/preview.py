@@ -40,4 +40,4 @@ def window_scores(dataset: Dataset, count: int) -> Iterator[Preview]:
     if count < 1:
         raise InputError(f"cannot write {count} windows; ask for 1 or more")
     for k in range(count):
-        yield dataset.describe(k), dataset.tokenizer.decode(dataset[k].tokens)
+        yield dataset.describe(k), dataset.score(k)

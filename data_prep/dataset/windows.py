@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tokenizer import InputError, Labels, Tokenizer
+from tokenizer import InputError, Labels, Score, Tokenizer
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.holes import header_mask, predicted
 from tokenizer.encoding.structure import COLUMNS, ROLE, TIME, length_of, structure
@@ -240,6 +240,10 @@ class Dataset:
     def batch(self, k: int, size: int) -> Window:
         """Windows k·size … (k + 1)·size − 1."""
         return self._windows(range(k * size, (k + 1) * size))
+
+    def score(self, k: int) -> Score:
+        """The music of window k."""
+        return self.tokenizer.decode(self[k].tokens)
 
     def describe(self, k: int) -> list[str]:
         """What window k contains and how it was augmented, one line per passage."""

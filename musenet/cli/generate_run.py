@@ -42,7 +42,7 @@ def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outp
     given = None
     if prompt is not None and not folder:
         given = _read(prompt, options)
-    checkpoint = load_checkpoint(model)
+    checkpoint = load_checkpoint(model, learned=True)
     if prompt is None or not folder:
         make(checkpoint, given, options, outputs.unused(options.variations, prompt))
     elif refused := make_each(checkpoint, prompt, options, outputs):

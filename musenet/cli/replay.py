@@ -50,7 +50,7 @@ def replay(
     from musenet import __version__
     from musenet.model.checkpoint import load_checkpoint
 
-    checkpoint = load_checkpoint(weights or recipe.model)
+    checkpoint = load_checkpoint(weights or recipe.model, learned=True)
     if checkpoint.hash != recipe.weights:
         raise InputError(
             f"{file} was made with the weights {recipe.weights}, but {checkpoint.folder} contains "

@@ -22,6 +22,7 @@ import torch
 
 from musenet.model.likelihood import BITS, Batch, field_nats
 from musenet.model.transformer import Transformer
+from tokenizer.encoding.learned.learned import NOTES_BEGUN, LearnedTokenizer
 from tokenizer.encoding.structure import TIME, length_of, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
@@ -143,6 +144,40 @@ class PieceWindows:
         )
 
 
+class SpelledWindows:
+    """The windows of one piece in the ids of a learned encoding, `(W, 1)`: see `PieceWindows`.
+
+    Only the meter is known of the piece.
+    """
+
+    def __init__(self, piece: Piece, encoding: LearnedTokenizer) -> None:
+        meters = [_is_meter(encoding.vocabulary, v) for v in piece.prefix[:, 0].tolist()]
+        self._labels = encoding.spelled(piece.prefix[np.array(meters, dtype=bool)])
+        self._body = encoding.spelled(piece.body)
+        whole = np.concatenate([self._labels, self._body])
+        self._columns = encoding.window_columns(whole)[len(self._labels) :]
+        self._steps = encoding.steps_of_id
+        self._start = np.array([[encoding.vocabulary.start]], dtype=np.int16)
+
+    def spans(self, context: int) -> list[Span]:
+        """The windows of the piece."""
+        return spans(len(self._body), context, len(self._labels) + 1)
+
+    def arrays(self, span: Span) -> WindowArrays:
+        """Ids, structure and counted mask of a window: `(W, 1)`, `(W, 9)`, `(W, 1)`."""
+        opening = [] if span.start else [self._start]
+        prefix = np.concatenate([*opening, self._labels])
+        body, columns = (x[span.start : span.stop] for x in (self._body, self._columns))
+        before = np.zeros((len(prefix), columns.shape[1]), dtype=np.int32)
+        before[:, TIME] = columns[0, TIME] - self._steps[body[0, WAIT]]
+        counted = np.arange(len(prefix) + len(body)) >= len(prefix) + span.first - span.start
+        return (
+            np.concatenate([prefix, body]),
+            np.concatenate([before, columns]),
+            counted[:, None],
+        )
+
+
 def _is_meter(vocabulary: Vocabulary, value: int) -> bool:
     return vocabulary.name(value).startswith("time_signature:")
 
@@ -163,7 +198,7 @@ def batch_of(windows: Sequence[WindowArrays]) -> Batch:
 
 @dataclass(frozen=True)
 class Scores:
-    """Nats of each piece and field `(P, 5)`, and number of notes of each piece `(P,)`."""
+    """Nats of each piece and field `(P, F)`, and number of notes of each piece `(P,)`."""
 
     nats: Floats
     notes: Ints
@@ -177,7 +212,8 @@ class Scores:
     def per_field(self) -> dict[str, float]:
         """Bits per note of each field; they add up to `bits_per_note`."""
         bits = self.nats.sum(axis=0) * BITS / max(1, self.notes.sum())
-        return dict(zip(FIELDS, bits.tolist(), strict=True))
+        names = FIELDS if len(bits) == len(FIELDS) else ("token",)
+        return dict(zip(names, bits.tolist(), strict=True))
 
     def interval(self) -> Interval:
         """95 % of the bits per note of as many pieces drawn with replacement."""
@@ -235,7 +271,9 @@ _Job = tuple[int, WindowArrays]
 
 def count_notes(window: WindowArrays, vocabulary: Vocabulary) -> int:
     """Notes among the rows of a window that count."""
-    tokens, _, counted = window
+    tokens, columns, counted = window
+    if tokens.shape[1] == 1:
+        return int((columns[:, NOTES_BEGUN] * counted[:, 0]).sum())
     return int((vocabulary.is_note(tokens) & counted.any(axis=1)).sum())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.processor import ProcessorConfig
 from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError, unknown
@@ -53,6 +54,43 @@ def completed(
         options.completed(fresh=prompt is None, drums=drums, chords=chords),
         engine=resolve_engine(options.engine, checkpoint.network),
     )
+
+
+_FOR_ENCODINGS = frozenset(
+    (
+        *("bars", "length", "begin", "stop", "composer", "styles", "hear_as", "instruments"),
+        *("find_beats", "tempo", "meter", "key", "pedal", "temperature", "top_k", "top_p", "min_p"),
+        *("overlap", "seed", "seed_alone", "variations"),
+    )
+)
+"""The options that weights of a learned encoding heed; the sampling of ids has no others."""
+
+
+def for_encoding(options: GenerateOptions, encoding: LearnedTokenizer) -> GenerateOptions:
+    """A request to weights of a learned encoding, without the defaults that do nothing there.
+
+    Raises:
+        InputError: if it asks for what only weights of compound rows can do.
+    """
+    options = replace(
+        options,
+        keep_chords=options.keep_chords or False,
+        engine="eager" if options.engine == "auto" else options.engine,
+    )
+    usual = GenerateOptions(bars=options.bars, keep_chords=False, engine="eager")
+    asked = [
+        one.name
+        for one in fields(options)
+        if one.name not in _FOR_ENCODINGS and getattr(options, one.name) != getattr(usual, one.name)
+    ]
+    if any(len(shares) > 1 for asked_ in _blends(options).values() for shares in asked_):
+        asked.append("blends of labels")
+    if asked:
+        raise InputError(
+            f"these weights write the {encoding.encoding} encoding, which cannot heed "
+            f"{', '.join(asked).replace('_', ' ')}; leave that out, or take other weights"
+        )
+    return options
 
 
 def check_names(options: SharedOptions, vocabulary: Vocabulary) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from musenet.sampling.ending import EndingSampler
+from musenet.sampling.learned.token_sampler import TokenSampler
 from musenet.sampling.sampler import SampledRows, Sampler
 from musenet.sampling.segments import SegmentSampler
 from tokenizer.chords.chord import CHORDS
@@ -17,6 +18,8 @@ from tokenizer.score.bars import Bars
 from tokenizer.typing import Notes
 
 from .chords import TimedChords
+
+AnySampler = Sampler | EndingSampler | SegmentSampler | TokenSampler
 
 
 class Request(ABC):
@@ -29,7 +32,7 @@ class Request(ABC):
     bars: Bars
     _tokenizer: Tokenizer
     _clock: GridClock
-    _sampler: Sampler | EndingSampler | SegmentSampler
+    _sampler: AnySampler
     _sampled: list[SampledRows]
     _chords: TimedChords | None
     _finished: bool = False

@@ -17,6 +17,7 @@ from musenet.export.pedal import PedalHabit, add_pedals, pedal_habits
 from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import EndingSampler, ending_evidence
+from musenet.sampling.learned.token_sampler import TokenSampler
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, kept_rows, rows_of
 from musenet.sampling.segments import Segment, SegmentSampler
 from tokenizer.encoding.compound import row_times
@@ -34,6 +35,7 @@ from .conditions import (
     check_labels,
     completed,
     constraints,
+    for_encoding,
     labels,
     processors,
     sampled_model,
@@ -44,7 +46,7 @@ from .options import GenerateOptions
 from .parse import composers
 from .prompt import Prompt
 from .recipe import Recipe
-from .request import Request
+from .request import AnySampler, Request
 from .result import Result
 
 
@@ -64,6 +66,8 @@ class Continuation(Request):
         self, checkpoint: Checkpoint, prompt: Prompt | None, options: GenerateOptions
     ) -> None:
         self.fresh = prompt is None
+        if checkpoint.encoding is not None:
+            options = for_encoding(options, checkpoint.encoding)
         self.options = options = completed(options, prompt, checkpoint)
         self.prompt = blank_prompt(options) if prompt is None else prompt
         self._checkpoint = checkpoint
@@ -253,7 +257,7 @@ class Continuation(Request):
             return config
         return with_chords(config, self._chords, clock, vocabulary)
 
-    def _new_sampler(self) -> Sampler | EndingSampler | SegmentSampler:
+    def _new_sampler(self) -> AnySampler:
         config, vocabulary = self._config, self._tokenizer.vocabulary
         options = self.options
         score = self._ending_score if options.ending else None
@@ -261,6 +265,8 @@ class Continuation(Request):
             return SegmentSampler(
                 vocabulary, config, self._segments(config), options.distance, score
             )
+        if self._checkpoint.encoding is not None:
+            return TokenSampler(self._checkpoint.model, self._checkpoint.encoding, config)
         model = sampled_model(self._checkpoint, self._spans[0].options)
         if score is None:
             return Sampler(model, vocabulary, config)

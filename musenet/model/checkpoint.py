@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tokenizer import Tokenizer
+from tokenizer.encoding.learned.learned import LearnedTokenizer
+from tokenizer.encoding.load import load as load_tokenizer
 from tokenizer.errors import InputError
 from tokenizer.files import replacing_folder
 from tokenizer.typing import Float32s
@@ -56,6 +58,8 @@ class Checkpoint:
         training: the training record.
         hash: the first 12 hexadecimal digits of the SHA-256 of model.safetensors.
         folder: its location.
+        encoding: the learned encoding that it writes, whose rows are the tokenizer's; None if it
+            writes rows.
     """
 
     source: AnyModel
@@ -64,6 +68,7 @@ class Checkpoint:
     training: dict[str, Any]
     hash: str
     folder: Path
+    encoding: LearnedTokenizer | None = None
 
     def __repr__(self) -> str:
         parameters = sum(math.prod(shape) for shape in parameter_shapes(self.config).values())
@@ -134,6 +139,7 @@ def load_checkpoint(
     *,
     device: str | torch.device = "cpu",
     compute: torch.dtype | None = None,
+    learned: bool = False,
 ) -> Checkpoint:
     """Load a checkpoint folder, or a bundled model by its name.
 
@@ -142,6 +148,7 @@ def load_checkpoint(
             out a critic, `mini+FOLDER`.
         device: where the parameters go.
         compute: dtype of the matmuls; None computes in fp32.
+        learned: whether weights of a learned encoding will do, which write ids instead of rows.
 
     Raises:
         InputError: if there is none, or it is damaged or from another version.
@@ -169,6 +176,7 @@ def load_checkpoint(
             adapters, config, parameters, training, hash_
         )
         folder = folder.with_name("+".join([folder.name, *(path.name for path in adapters)]))
+    tokenizer, encoding = _tokenizers(checkpoint_folder(name_or_folder), learned=learned)
     network: AnyModel = (stored := StoredModel(config, parameters))
     if device != "cpu" or compute is not None:
         from .build import build
@@ -176,12 +184,27 @@ def load_checkpoint(
         network = build(stored, device, compute)
     return Checkpoint(
         source=network,
-        tokenizer=Tokenizer.load(checkpoint_folder(name_or_folder) / "tokenizer.json"),
+        tokenizer=tokenizer,
         config=config,
         training=training,
         hash=hash_,
         folder=folder,
+        encoding=encoding,
     )
+
+
+def _tokenizers(folder: Path, *, learned: bool) -> tuple[Tokenizer, LearnedTokenizer | None]:
+    """The tokenizer of a checkpoint's rows, and the encoding that it writes if that is another."""
+    file = folder / "tokenizer.json"
+    found = load_tokenizer(file)
+    if isinstance(found, LearnedTokenizer) and learned:
+        return found.compound, found
+    if isinstance(found, LearnedTokenizer):
+        raise InputError(
+            f"the weights in {folder} write the {found.encoding} encoding, which only `musenet "
+            "generate` can use; take weights of compound rows"
+        )
+    return Tokenizer.load(file), None
 
 
 def _adapted(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tokenizer.encoding.learned.learned import NOTES_BEGUN
 from tokenizer.encoding.vocabulary import INSTRUMENT
 
 from .transformer import Transformer
@@ -55,6 +56,8 @@ class Batch:
     @property
     def notes(self) -> int:
         """Number of notes that are predicted; given ones are not."""
+        if self.tokens.shape[-1] == 1:  # ids of a learned encoding, which begin several or none
+            return int((self.structure[:, 1:, NOTES_BEGUN] * self.counted[:, 1:, 0]).sum())
         return int(note_mask(self).sum())
 
     @property

@@ -18,6 +18,7 @@ from data_prep.dataset.augment import Augmentation
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.parts import Missing
+from data_prep.dataset.spelled import open_windows
 from data_prep.dataset.tasks import Tasks
 from data_prep.dataset.windows import Dataset, Dropout, Window
 from musenet.data import tensors
@@ -39,7 +40,7 @@ def training_windows(
 ) -> Dataset:
     """The windows that a run trains on: from all corpora by weight, augmented."""
     each = settings.label_dropout
-    return Dataset(
+    return open_windows(
         dataset,
         split,
         settings.context,

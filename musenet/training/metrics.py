@@ -63,7 +63,8 @@ class StepTotals:
 
     def add(self, nats: Sequence[float], notes: int, tokens: int, norm: float, clip: float) -> None:
         """Count one step, with the norm of its gradient and the largest that it may have."""
-        self.nats = [a + b for a, b in zip(self.nats, nats, strict=True)]
+        before = self.nats if self.steps else [0.0] * len(nats)
+        self.nats = [a + b for a, b in zip(before, nats, strict=True)]
         self.notes += notes
         self.tokens += tokens
         self.steps += 1
@@ -86,8 +87,9 @@ class StepTotals:
 
 
 def by_field(values: Sequence[float]) -> dict[str, float]:
-    """Values of the five fields under their names."""
-    return {name: round(value, 4) for name, value in zip(FIELDS, values, strict=True)}
+    """Values of the five fields under their names, or that of the one field of ids."""
+    names = FIELDS if len(values) == len(FIELDS) else ("token",)
+    return {name: round(value, 4) for name, value in zip(names, values, strict=True)}
 
 
 def describe_row(row: Mapping[str, Any]) -> str:
@@ -178,7 +180,7 @@ def write_curves(rows: Sequence[MetricsRow], file: Path) -> None:
             total.plot(_millions(part), [r["bits_per_note"] for r in part], label=name, **style)
     total.set(xlabel="million notes seen", ylabel="bits per note", title="in total")
     shown = validation or train
-    for name in FIELDS:
+    for name in shown[0]["per_field"]:
         values = [row["per_field"][name] for row in shown]
         fields.plot(_millions(shown), values, label=f"{name} ({values[-1]:.2f})", lw=1)
     fields.set(xlabel="million notes seen", title=f"by field, {shown[0]['kind']}")

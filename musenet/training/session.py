@@ -31,6 +31,7 @@ from musenet.generation.session import Continuation
 from musenet.model.adapter import AdapterRecord, save_adapter
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
+from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
@@ -95,6 +96,7 @@ class Session:
         state: the progress of the run.
         held_out: the windows that validations score.
         average: of the weights, which then stands for them wherever they are used.
+        encoding: the learned encoding that the model writes, if it does not write rows.
     """
 
     folder: Path
@@ -108,6 +110,7 @@ class Session:
     state: TrainingState
     held_out: Validation
     average: MovingAverage | None = None
+    encoding: LearnedTokenizer | None = None
 
     def __post_init__(self) -> None:
         """Open the training windows, which may be refused, then the journal."""
@@ -233,7 +236,7 @@ class Session:
             file = self.folder / "initial.json"
             if file.exists():
                 facts["initial"] = asdict(from_json(InitialWeights, file.read_bytes(), str(file)))
-            save_checkpoint(self.folder / name, model, self.tokenizer, facts)
+            save_checkpoint(self.folder / name, model, self.encoding or self.tokenizer, facts)
             if self.settings.lora:
                 self._write_adapter(name, facts)
         self.group.wait()
@@ -339,11 +342,18 @@ class Session:
         model = self._whole_model()
         if model is not None:
             file = self.folder / "samples" / f"{self.state.step:08d}.mid"
-            write_sample(model, self.tokenizer, file, seed=self.state.step)
+            write_sample(model, self.tokenizer, file, seed=self.state.step, encoding=self.encoding)
         self.group.wait()
 
 
-def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: int) -> None:
+def write_sample(
+    model: Transformer,
+    tokenizer: Tokenizer,
+    file: Path,
+    *,
+    seed: int,
+    encoding: LearnedTokenizer | None = None,
+) -> None:
     """Generate `SAMPLE_BARS` bars without a prompt: a MIDI file, and its piano roll as PNG."""
     loaded = Checkpoint(
         source=model,
@@ -352,6 +362,7 @@ def write_sample(model: Transformer, tokenizer: Tokenizer, file: Path, *, seed: 
         training={},
         hash="",
         folder=file.parent,
+        encoding=encoding,
     )
     continuation = Continuation(loaded, None, GenerateOptions(bars=SAMPLE_BARS, seed=seed))
     for _ in continuation.steps():

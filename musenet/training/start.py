@@ -10,12 +10,13 @@ from typing import Any
 
 import torch
 
-from data_prep.dataset.pieces import splits_of
+from data_prep.dataset.pieces import dataset_encoding, splits_of
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.config import ModelConfig, preset, vocabulary_entries
 from musenet.model.precision import device_of, matmul_dtype
 from musenet.model.transformer import Transformer
+from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.structure import STRUCTURE_SIZES
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
@@ -52,8 +53,13 @@ def start_run(
         )
     group = group or Group()
     share_of(settings, group)
-    tokenizer = dataset_tokenizer(dataset)
+    tokenizer, encoding = dataset_tokenizer(dataset), dataset_encoding(dataset)
     first = load_checkpoint(settings.initial) if settings.initial else None
+    if first is not None and encoding is not None:
+        raise InputError(
+            f"{dataset} is for models of the {encoding.encoding} encoding, which cannot begin with "
+            "weights of compound rows; leave out --initial, or prepare the data as compound"
+        )
     if first is not None:
         if settings.lora and tokenizer.vocabulary != first.tokenizer.vocabulary:
             raise InputError(
@@ -62,7 +68,7 @@ def start_run(
             )
         config = warm_start.grown_config(first, tokenizer, settings.context, settings.model)
     else:
-        config = model_config(settings, tokenizer)
+        config = model_config(settings, tokenizer, encoding)
     group.wait()
     session = _session(dataset, folder, settings, config, tokenizer, group, None, first)
     if group.is_first:
@@ -136,8 +142,10 @@ def _read_run(file: Path) -> tuple[Settings, str]:
     return settings_of(checked(record.settings, str(file))), record.dataset
 
 
-def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
-    """The preset for the tokenizer's vocabulary, with the settings' changes.
+def model_config(
+    settings: Settings, tokenizer: Tokenizer, encoding: LearnedTokenizer | None = None
+) -> ModelConfig:
+    """The preset for the tokenizer's vocabulary, or the encoding's, with the settings' changes.
 
     The model's context is that of its training windows, so that nobody uses a longer one than it
     was trained for, unless `model.context` is given.
@@ -145,7 +153,8 @@ def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     Raises:
         InputError: for an unknown entry, or a context longer than the model's.
     """
-    config = preset(settings.preset, tokenizer.vocabulary.sizes, STRUCTURE_SIZES)
+    sizes = tokenizer.sizes if encoding is None else encoding.sizes
+    config = preset(settings.preset, sizes, STRUCTURE_SIZES)
     known = [f.name for f in dataclasses.fields(ModelConfig)]
     for name in settings.model:
         if name not in known:
@@ -153,6 +162,7 @@ def model_config(settings: Settings, tokenizer: Tokenizer) -> ModelConfig:
     given = {
         "context": settings.context,
         **vocabulary_entries(tokenizer.vocabulary),
+        **({} if encoding is None else {"end_value": 0}),  # ids are not in order of time
         **settings.model,
     }
     changed = dataclasses.replace(config, **given)
@@ -178,13 +188,14 @@ def _session(
     memory.check_enough(config, settings, device_of(settings.device), group.size)
     if settings.threads:
         torch.set_num_threads(settings.threads)
-    has_some = "validation" in splits_of(dataset)
+    has_some, encoding = "validation" in splits_of(dataset), dataset_encoding(dataset)
     held_out = choose_windows(
         dataset_pieces(dataset, "validation") if has_some else (),
         tokenizer,
         context=settings.context,
         windows=settings.validate_windows,
         tasks=task_windows(dataset, settings) if has_some else {},
+        encoding=encoding,
     )
     torch.manual_seed(settings.seed)
     model = _model(config, settings, group, tokenizer.vocabulary, first)
@@ -214,6 +225,7 @@ def _session(
         state=state,
         held_out=held_out,
         average=average,
+        encoding=encoding,
     )
 
 

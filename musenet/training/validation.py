@@ -21,14 +21,16 @@ import torch
 from data_prep.dataset.augment import NO_AUGMENTATION
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.pieces import Pieces
+from data_prep.dataset.spelled import open_windows
 from data_prep.dataset.tasks import Tasks
-from data_prep.dataset.windows import Dataset, Dropout
+from data_prep.dataset.windows import Dropout
 from musenet.evaluation.likelihood import (
     Conditions,
     Piece,
     PieceWindows,
     Scores,
     Span,
+    SpelledWindows,
     WindowArrays,
     batch_nats,
     batch_of,
@@ -36,6 +38,7 @@ from musenet.evaluation.likelihood import (
 )
 from musenet.model.likelihood import BITS, Batch, field_nats
 from musenet.model.transformer import Transformer
+from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.tokenizer import Tokenizer
 
 from .batches import to_batch
@@ -73,15 +76,19 @@ def choose_windows(
     context: int,
     windows: int,
     tasks: Mapping[str, Sequence[Batch]] | None = None,
+    encoding: LearnedTokenizer | None = None,
 ) -> Validation:
-    """Choose `windows` windows of each corpus, or all it has; those of tasks are `task_windows`."""
+    """Choose `windows` windows of each corpus, or all it has; those of tasks are `task_windows`.
+
+    With an encoding they are windows of its ids.
+    """
     by_corpus: dict[str, list[Piece]] = {}
     for piece in pieces:
         by_corpus.setdefault(piece.source, []).append(piece)
     return Validation(
         tokenizer,
         {
-            corpus: _choose(found, tokenizer, context, windows)
+            corpus: _choose(found, tokenizer, context, windows, encoding)
             for corpus, found in sorted(by_corpus.items())
         },
         tasks or {},
@@ -130,7 +137,7 @@ def _task_batches(
     rows: Counter[str] = Counter()
     for corpus, length in zip(pieces.corpora, pieces.lengths.tolist(), strict=True):
         rows[corpus] += length
-    windows = Dataset(
+    windows = open_windows(
         dataset,
         split,
         settings.context,
@@ -158,11 +165,19 @@ def _bits(model: Transformer, batches: Sequence[Batch]) -> float:
 
 
 def _choose(
-    pieces: list[Piece], tokenizer: Tokenizer, context: int, windows: int
+    pieces: list[Piece],
+    tokenizer: Tokenizer,
+    context: int,
+    windows: int,
+    encoding: LearnedTokenizer | None,
 ) -> list[WindowArrays]:
     """Windows from as many pieces as possible, several per piece only if there are too few."""
     generator = np.random.default_rng(_SEED)
-    cut = [PieceWindows(piece, tokenizer, Conditions()) for piece in pieces]
+    cut: list[PieceWindows | SpelledWindows]
+    if encoding is None:
+        cut = [PieceWindows(piece, tokenizer, Conditions()) for piece in pieces]
+    else:
+        cut = [SpelledWindows(piece, encoding) for piece in pieces]
     left = [_shuffled(one.spans(context), generator) for one in cut]
     chosen: list[WindowArrays] = []
     order = generator.permutation(len(pieces)).tolist()

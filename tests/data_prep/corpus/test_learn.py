@@ -26,10 +26,10 @@ CHORDS = Learning(ChordwiseTokenizer(Tokenizer.default(), volumes=1), 200)
 
 
 def made(
-    corpus: Path, out: Path, learning: Learning | None, workers: int = 2, **more: bool
+    corpus: Path, out: Path, learning: Learning | None, workers: int = 2, overwrite: bool = False
 ) -> None:
     run = Run("threads", Limits(workers))
-    prepare([corpus], out, plan=PLAN, learning=learning, run=run, **more)
+    prepare([corpus], out, plan=PLAN, learning=learning, run=run, overwrite=overwrite)
 
 
 def hashes(folder: Path) -> dict[str, str]:

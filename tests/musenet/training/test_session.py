@@ -13,10 +13,16 @@ from typing import Any
 import pytest
 import torch
 
+from data_prep.dataset.pieces import Pieces
+from musenet.generation.options import GenerateOptions
+from musenet.generation.session import Continuation
+from musenet.model.checkpoint import load_checkpoint
 from musenet.training import checkpoints, metrics
 from musenet.training.settings import Settings
-from musenet.training.start import start_run
+from musenet.training.start import resume_run, start_run
+from tests.musenet.training.conftest import write_dataset
 from tokenizer import read
+from tokenizer.encoding import load
 from tokenizer.errors import InputError
 
 Small = Callable[..., Settings]
@@ -39,6 +45,37 @@ def test_sampled_music_comes_with_a_piano_roll_and_changes_nothing(
     )
     for name, tensor in silent.items():
         assert torch.equal(tensor, sampled[name]), name
+
+
+@pytest.mark.parametrize("encoding", ["chordwise", "onsets"])
+def test_a_model_of_a_learned_encoding_is_trained_resumed_and_sampled(
+    tmp_path: Path, small: Small, encoding: str
+) -> None:
+    """With a head of one field: its bits are per note, as those of compound rows are."""
+    data = write_dataset(tmp_path / "data")
+    pieces = Pieces(data, "train")
+    bodies = [pieces.tokens(piece) for piece in range(len(pieces))]
+    plain = load.LEARNED[encoding](pieces.tokenizer, volumes=1)
+    plain.learned(bodies, 200 if encoding == "chordwise" else 0).save(data / "encoding.json")
+    run = tmp_path / "run"
+    start_run(data, run, small(steps=30)).train()
+    resume_run(run, data, {"steps": 60}).train()
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    bits = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
+    assert list(rows[-1]["per_field"]) == ["token"]
+    assert bits[-1] < 0.8 * rows[0]["bits_per_note"]
+    with pytest.raises(InputError, match=f"write the {encoding} encoding"):
+        load_checkpoint(run / "best")
+    checkpoint = load_checkpoint(run / "best", learned=True)
+    assert checkpoint.encoding == load.load(data / "encoding.json")
+    continuation = Continuation(checkpoint, None, GenerateOptions(bars=4, seed=3))
+    for _ in continuation.steps():
+        pass
+    (result,) = continuation.results()
+    assert 0 < result.notes == len(result.score.notes)
+    assert result.score.notes["start"].max() < 4 * 4 * result.score.ticks_per_quarter
+    with pytest.raises(InputError, match="cannot heed form"):
+        Continuation(checkpoint, None, GenerateOptions(form="A B"))
 
 
 def test_tensorboard_holds_the_metrics(dataset: Path, tmp_path: Path, small: Small) -> None:

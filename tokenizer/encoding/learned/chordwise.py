@@ -13,7 +13,7 @@ that the compound encoding keeps, but for loudness where there are fewer than 32
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +23,7 @@ import numpy as np
 from tokenizer.encoding.vocabulary import WAIT
 from tokenizer.typing import Ints, Tokens
 
-from .learned import LearnedTokenizer, Spelled, frequent_keys
+from .learned import SIGN_CLASS, LearnedTokenizer, Spelled, frequent_keys
 from .slices import (
     HELD,
     SHORT,
@@ -111,6 +111,25 @@ class ChordwiseTokenizer(LearnedTokenizer):
             loud = f" {int(symbols.velocities[volume])}" if self.volumes > 1 else ""
             said.append(f"{('', '+', '!')[kind]}{key_words(key)}{loud}")
         return f"chord {', '.join(said) or 'of nothing'}"
+
+    def _class_of_learned(self, token: int, end: int) -> int:  # noqa: ARG002 (a chord is whole)
+        return LEARNED
+
+    def _following(self, before: int) -> Collection[int]:
+        on, off, later, short = (SIGN_CLASS + sign for sign in (ON, OFF, LATER, SHORT_NOTE))
+        change = {TIME, CONTROL, INSTRUMENT, BEGIN, END, later}
+        loud = {LOUDNESS} if self.volumes > 1 else {*change, short}
+        return {
+            CONTROL: {*change, LEARNED},
+            TIME: {*change, LEARNED},
+            LEARNED: {TIME, CONTROL},
+            INSTRUMENT: {PITCH},
+            PITCH: {on, off},
+            later: {later, END, INSTRUMENT},
+            BEGIN: loud,
+            on: loud,
+            LOUDNESS: {*change, short},
+        }.get(before, change)
 
     @cached_property
     def _id_of_chord(self) -> dict[Chord, int]:

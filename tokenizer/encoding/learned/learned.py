@@ -10,7 +10,7 @@ loses. Music that is changed, cut or stored as rows can be spelled afterwards.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,18 +19,24 @@ import numpy as np
 
 from tokenizer.encoding.compound import Events, encode_events, note_rows, row_times
 from tokenizer.encoding.saved import JsonTokenizer
-from tokenizer.encoding.structure import StructureState, structure
+from tokenizer.encoding.structure import COLUMNS, StructureState, structure
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import FIELDS, WAIT, Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels
 from tokenizer.score.score import Score
-from tokenizer.typing import Integers, Ints, Steps, Structure, Tokens
+from tokenizer.typing import Integers, Ints, Mask, Steps, Structure, Tokens
 
-from .symbols import KEYS, PITCHES, Symbols, keys_in, parsed_keys
+from .symbols import CONTROL, KEYS, PITCHES, Symbols, keys_in, parsed_keys
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+SIGN_CLASS = 100
+"""The class of the first sign, in the grammar of symbols; that of other symbols is their kind."""
+
+NOTES_BEGUN = len(COLUMNS)
+"""The column behind the structure with the notes that begin with each id, in windows of ids."""
 
 MOST_KEYS = 4096
 """How many keys may have ids of their own: the most frequent."""
@@ -210,6 +216,18 @@ class LearnedTokenizer(JsonTokenizer):
         whole = rows if before is None else np.concatenate([before, rows])
         return structure(whole, self.vocabulary, length, start=begin, meter=meter)[last]
 
+    def window_columns(
+        self,
+        tokens: Tokens,
+        length: int | None = None,
+        *,
+        before: Tokens | None = None,
+        meter: tuple[int, int] | None = None,
+    ) -> Structure:
+        """The structure `(N, 9)` of tokens, and the notes that begin with each: see `structure`."""
+        columns = self.structure(tokens, length, before=before, meter=meter)
+        return np.concatenate([columns, self.notes_begun(tokens).astype(np.int32)], axis=1)
+
     def pseudo_rows(self, ids: Integers) -> tuple[Tokens, Ints]:
         """Compound rows `(R, 5)` with the times and the count of notes of ids `(N,)`.
 
@@ -268,6 +286,42 @@ class LearnedTokenizer(JsonTokenizer):
             raise InputError("ids stand for different numbers of rows; push one piece at a time")
         found = [state.push(row[None]) for row in rows]
         return found[int(last[0])]
+
+    def allowed_after(self, token: int) -> Mask:
+        """Which ids may follow one in music, `(size,)`; of controls that is the end alone."""
+        return self._allowed[self._last[token]]
+
+    @cached_property
+    def _allowed(self) -> dict[int, Mask]:
+        """The ids that may follow each class of symbols."""
+        symbols, first = self.symbols, self._classes(0)
+        control = symbols.values == self.vocabulary.end
+        masks = {}
+        for before in np.unique(self._last).tolist():
+            mask = np.isin(first, [*self._following(before)])
+            masks[before] = np.where(symbols.kinds == CONTROL, mask & control, mask)
+        return masks
+
+    @cached_property
+    def _last(self) -> Ints:
+        return self._classes(-1)
+
+    def _classes(self, end: int) -> Ints:
+        """The class of the first (0) or last (−1) symbol of every id."""
+        symbols = self.symbols
+        kinds = symbols.kinds.copy()
+        kinds[symbols.sign : symbols.loudness] = np.arange(len(symbols.signs)) + SIGN_CLASS
+        for token in range(symbols.base, symbols.later):
+            kinds[token] = self._class_of_learned(token, end)
+        return kinds
+
+    @abstractmethod
+    def _class_of_learned(self, token: int, end: int) -> int:
+        """The class of the first (0) or last (−1) symbol of a learned id."""
+
+    @abstractmethod
+    def _following(self, before: int) -> Collection[int]:
+        """The classes of symbols that may follow one of a class."""
 
     @abstractmethod
     def described(self, token: int) -> str:

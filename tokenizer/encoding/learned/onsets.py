@@ -11,7 +11,7 @@ starts of notes, and tried further compressing that using a byte pair encoding s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -26,7 +26,7 @@ from tokenizer.typing import Ints, Steps, Tokens
 
 from .bpe import Merge, Merger, learn_merges, taken_apart
 from .learned import LearnedTokenizer, Spelled, frequent_keys
-from .symbols import BEGIN, CONTROL, DURATION, INSTRUMENT, LOUDNESS, PITCH, PITCHES, Symbols
+from .symbols import BEGIN, CONTROL, DURATION, INSTRUMENT, LOUDNESS, PITCH, PITCHES, TIME, Symbols
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -86,6 +86,18 @@ class OnsetTokenizer(LearnedTokenizer):
             [token] if token < symbols.base or token >= symbols.later else self.learned_parts(token)
         )
         return ", ".join(map(symbols.described, parts))
+
+    def _class_of_learned(self, token: int, end: int) -> int:
+        return int(self.symbols.kinds[self.learned_parts(token)[end]])
+
+    def _following(self, before: int) -> Collection[int]:
+        event = {TIME, CONTROL, INSTRUMENT, BEGIN}
+        loud = {LOUDNESS} if self.volumes > 1 else event
+        if before == INSTRUMENT:
+            return {PITCH}
+        if before in (BEGIN, PITCH):
+            return {DURATION} if self.durations else loud
+        return loud if before == DURATION else event
 
     @cached_property
     def _parts(self) -> list[tuple[int, ...]]:
