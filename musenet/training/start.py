@@ -58,7 +58,7 @@ def start_run(
     if first is not None and encoding is not None:
         raise InputError(
             f"{dataset} is for models of the {encoding.encoding} encoding, which cannot begin with "
-            "weights of compound rows; leave out --initial, or prepare the data as compound"
+            "weights of compound rows; leave out `initial`, or prepare the data as compound"
         )
     if first is not None:
         if settings.lora and tokenizer.vocabulary != first.tokenizer.vocabulary:
