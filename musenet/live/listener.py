@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -88,7 +89,7 @@ class Listener:
     def keys(self, since: float = 0.0) -> list[Key]:
         """The keys pressed at a moment or later, in order."""
         with self._lock:
-            return [key for key in self._keys if key.begin >= since]
+            return self._keys[bisect_left(self._keys, since, key=lambda key: key.begin) :]
 
     @property
     def held(self) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from .transport import Transport
 
 _LATE = 0.1  # seconds after which a note is not begun any more
 _PEDAL, _NOTES_OFF = 64, 123  # controllers
+_KEPT = 2048  # notes that were played last, which may be asked for
 _NAP = 0.05  # seconds after which the sender looks again although nobody has called it
 
 Told = Callable[[float, Any], None]
@@ -61,7 +63,7 @@ class Performer:
         self._plan: list[LiveNote] = []  # a heap
         self._ends: list[tuple[float, int, int]] = []  # a heap of beats, channels and pitches
         self._sounding: dict[tuple[int, int], LiveNote] = {}
-        self._played: list[LiveNote] = []
+        self._played: deque[LiveNote] = deque(maxlen=_KEPT)
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="performer", daemon=True)
         self.late: list[float] = []
@@ -90,10 +92,15 @@ class Performer:
         self.add(notes)
 
     def notes(self, before: float) -> list[LiveNote]:
-        """The notes that were played, or are planned, and begin before a beat."""
+        """The notes that were played lately, or are planned, and begin before a beat."""
         with self._changed:
             both = [*self._played, *self._plan]
         return sorted(note for note in both if note.begin < before)
+
+    @property
+    def count(self) -> int:
+        """How many notes were played."""
+        return len(self.late)
 
     @property
     def is_silent(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import threading
 from collections.abc import Iterator
@@ -129,7 +128,7 @@ def plays_along(stage: Stage, model: tuple[str, Checkpoint], tree: Path) -> Iter
                 yield f"beat {written.begin:g} was {written.gap:.2f} beats late"
     finally:
         stage.performer.silence()
-        played = len(stage.performer.notes(math.inf))
+        played = stage.performer.count
         if played and stage.listener.keys():
             record = TreeRecord(model, tree)
             asked = AccompanyOptions(

@@ -15,6 +15,7 @@ from .performer import OutputPort, Performer
 from .recorder import Recorder
 from .transport import ClockFollower, Transport
 
+_BEATS = 256  # that are listened to
 _BEAT_EARLY = 0.15  # seconds by which the first note may come before its beat
 
 
@@ -68,8 +69,9 @@ class Stage:
         self.listener.hear(seconds, message)
 
     def heard(self) -> list[LiveNote]:
-        """The player's notes since beats are counted."""
-        since = self._begin - _BEAT_EARLY
+        """The player's notes since beats are counted, the last bars of them."""
+        late = self.transport.seconds(self.transport.beat(time.perf_counter()) - _BEATS)
+        since = max(self._begin - _BEAT_EARLY, late)
         return self.listener.notes(self.transport, self.options.hear_as, since)
 
     def count(self, seconds: float, tempo: float, *, count_in: int = 0) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from musenet.decoding.engines import resolve_engine
 from musenet.editing.fill import check_roles
 from musenet.generation.chords import (
+    TimedChords,
     chart_chords,
     check_chords,
     chord_events,
@@ -85,6 +86,7 @@ class Writer:
         self.bar = 4 * numerator / denominator
         meter = np.array([(0, numerator, denominator)], TIME_SIGNATURES)
         self._score = Score(ticks_per_quarter=_QUARTER, time_signatures=meter)
+        self._bars = Bars(meter, _QUARTER)
         self._blank = blank(DEFAULT_TEMPO, options.meter, None)
         self._knows_chords = knows_chords(vocabulary)
         self._seeds = count(options.seed)
@@ -156,43 +158,50 @@ class Writer:
         if not self._knows_chords:
             return no_events()
         since, last = round(max(first, 0.0) * _QUARTER), round(end * _QUARTER)
-        bars = Bars(self._score.time_signatures, _QUARTER)
+        timed: TimedChords | None
         if self._options.chords is not None:
-            timed = chart_chords(self._options.chords, bars, 0, last)
+            timed = chart_chords(self._options.chords, self._bars, 0, last)
         else:
-            played = self._played(heard)
-            line = bars.tick(bars.number(round(max(begin, 0.0) * _QUARTER)))
-            if not len(played.notes) or played.notes["start"][0] >= line:
-                return no_events()
-            prompt = replace(self._blank, score=played, music=played, boundary=line)
-            if not chords_of(prompt).before(line).numbers.any():
-                return no_events()
-            timed = kept_chords(prompt, last, whole=False)
-        if last <= since or not len(timed.ticks):
+            timed = self._heard_chords(heard, begin, last)
+        if timed is None or last <= since or not len(timed.ticks):
             return no_events()
         clock = GridClock(self._score, self._vocabulary.grid)
         events = chord_events(timed.since(since).before(last), clock, self._vocabulary)
         moved = round(first * self._vocabulary.grid.resolution)
         return replace(events, control_times=events.control_times - moved)
 
-    def _played(self, heard: Sequence[LiveNote]) -> Score:
-        """The player's notes as a score, those before beat 0 left out."""
-        notes = np.array(
-            [
-                (
-                    round(note.begin * _QUARTER),
-                    max(round((note.end - note.begin) * _QUARTER), 1),
-                    note.pitch,
-                    note.velocity,
-                    note.program,
-                    0,
-                )
-                for note in heard
-                if note.begin >= 0 and note.program != DRUMS
-            ],
-            NOTES,
+    def _heard_chords(
+        self, heard: Sequence[LiveNote], begin: float, last: int
+    ) -> TimedChords | None:
+        """The chords of the player's last bars and their loop up to a tick, or None."""
+        line = self._bars.tick(self._bars.number(round(max(begin, 0.0) * _QUARTER)))
+        first = next((note.begin for note in heard if note.begin >= 0), begin)
+        origin = self._bars.tick(self._bars.number(round(max(first, 0.0) * _QUARTER)))
+        played = self._played(heard)
+        if not len(played.notes) or played.notes["start"][0] >= line:
+            return None
+        prompt = replace(
+            self._blank,
+            score=played,
+            music=self._played(heard, origin),
+            origin=origin,
+            boundary=line,
         )
-        return replace(self._score, notes=notes)
+        sounding = chords_of(prompt).before(line).numbers.any()
+        return kept_chords(prompt, last, whole=False) if sounding else None
+
+    def _played(self, heard: Sequence[LiveNote], origin: int = 0) -> Score:
+        """The player's notes, drums left out, as a score whose tick 0 is at `origin`."""
+        rows = [
+            (
+                round(note.begin * _QUARTER) - origin,
+                max(round((note.end - note.begin) * _QUARTER), 1),
+                *(note.pitch, note.velocity, note.program, 0),
+            )
+            for note in heard
+            if note.begin >= 0 and note.program != DRUMS
+        ]
+        return replace(self._score, notes=np.array(rows, NOTES))
 
     def _music(
         self, given: Events, written: Events, chords: Events, stop: int, *, beside: bool

@@ -12,6 +12,7 @@ from musenet.live.options import LiveOptions
 from musenet.live.writer import Writer
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.sampling import sampler
+from tokenizer.chords.chord import CHORDS
 from tokenizer.errors import InputError
 
 TUNE = [LiveNote(b, b + 0.9, 60 + int(b) % 5, 80, 0) for b in np.arange(0.0, 40.0)]
@@ -103,3 +104,24 @@ def test_what_the_weights_do_not_know_is_refused(tiny: Checkpoint) -> None:
 def test_options_out_of_range_are_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         LiveOptions(**given)
+
+
+def test_what_was_played_long_ago_costs_nothing_and_the_loop_is_found() -> None:
+    """The chords of the last bars, in whatever bar they begin, are looped into the future."""
+    checkpoint = load_checkpoint("mini")
+    writer = Writer(checkpoint, LiveOptions(seed=1), (33,))
+    roots = {0: 48, 1: 53, 2: 55, 3: 48}
+    heard = [
+        LiveNote(4.0 * bar, 4.0 * bar + 3.9, roots[bar % 4] + third, 80, 0)
+        for bar in range(20, 30)
+        for third in (0, 4, 7)
+    ]
+    timed = writer._heard_chords(heard, 120.0, 136 * 480)
+    assert timed is not None
+    at = {
+        int(tick) // 1920: CHORDS[number].symbol
+        for tick, number in zip(timed.ticks, timed.numbers, strict=True)
+    }
+    assert {bar: at[bar] for bar in (21, 22, 29, 30, 31, 33)} == {
+        **{21: "F", 22: "G", 29: "F", 30: "G", 31: "C", 33: "F"}
+    }
