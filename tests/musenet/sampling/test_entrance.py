@@ -138,3 +138,15 @@ def test_a_wait_that_a_given_row_cuts_off_gains_nothing() -> None:
         cut = replace(state(7), room=np.array([room]))
         wait = made().apply(WAIT, logits, allowed, cut)[0]
         assert np.flatnonzero(wait).tolist() == [*range(1, 1 + gaining)]
+
+
+def test_silence_goes_on_from_what_was_written_before() -> None:
+    """Music that is sampled on and on begins no new silence each time."""
+    written = prompt((0, BASS), (3, BASS), (3, PIANO))  # each a quarter long
+    context = SamplerContext(written, Constraints(), VOCABULARY, 1)
+    config = Entrance((BASS, PIANO), (0,), patience=4, growth=1, most=8)
+    assert not changes(config.build(context), INSTRUMENT, 8).any()
+    assert changes(config.build(context), INSTRUMENT, 10)[[BASS + 1, PIANO + 1]].tolist() == [2, 2]
+    # what was played before a hole says nothing of the silence in it
+    later = replace(config, begins=(5 * QUARTER,)).build(context)
+    assert changes(later, INSTRUMENT, 10)[[BASS + 1, PIANO + 1]].tolist() == [1, 1]

@@ -192,3 +192,14 @@ def test_parts_that_begin_share_the_notes_where_nothing_says_otherwise() -> None
     for each in (one, other):
         pushed(each, 0, 20)
     assert (one.missing == other.missing).all()
+
+
+def test_even_shares_hold_whatever_was_written_before() -> None:
+    """Forty-eight notes of drums, a half-life, make half of what is remembered drums alone."""
+    context = SamplerContext(rows(*[128] * 48), Constraints(), VOCABULARY, 1)
+    state = InstrumentBalance(even=(128, 33)).build(context)
+    missing = state.missing[0, 1:]
+    assert missing[[128, 33]] == pytest.approx([0, 0.25], abs=0.01)
+    assert missing.sum() == pytest.approx(0.25, abs=0.01)
+    pushed(state, 33, 400)
+    assert state.missing[0, 1:][[128, 33]] == pytest.approx([0.5, 0], abs=0.01)
