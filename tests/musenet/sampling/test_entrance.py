@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from musenet.sampling.constraints import Constraints
 from musenet.sampling.entrance import Entrance, EntranceProcessor
@@ -145,8 +146,9 @@ def test_silence_goes_on_from_what_was_written_before() -> None:
     written = prompt((0, BASS), (3, BASS), (3, PIANO))  # each a quarter long
     context = SamplerContext(written, Constraints(), VOCABULARY, 1)
     config = Entrance((BASS, PIANO), (0,), patience=4, growth=1, most=8)
-    assert not changes(config.build(context), INSTRUMENT, 8).any()
-    assert changes(config.build(context), INSTRUMENT, 10)[[BASS + 1, PIANO + 1]].tolist() == [2, 2]
+    both = [BASS + 1, PIANO + 1]
+    assert changes(config.build(context), INSTRUMENT, 8)[both] == pytest.approx([0, 0], abs=0.1)
+    assert changes(config.build(context), INSTRUMENT, 10)[both] == pytest.approx([2, 2], abs=0.1)
     # what was played before a hole says nothing of the silence in it
     later = replace(config, begins=(5 * QUARTER,)).build(context)
-    assert changes(later, INSTRUMENT, 10)[[BASS + 1, PIANO + 1]].tolist() == [1, 1]
+    assert changes(later, INSTRUMENT, 10)[both] == pytest.approx([1, 1], abs=0.1)
