@@ -32,8 +32,8 @@ from musenet.evaluation.bootstrap import bootstrap
 from musenet.evaluation.generated import decoded
 from musenet.evaluation.inputs import find_pieces
 from musenet.generation.held_out import HeldOut, held_out
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer import Score
 from tokenizer.chords.beats import OTHER_BEAT
 from tokenizer.chords.chart import ChartChord, chart

@@ -39,13 +39,13 @@ sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the p
 
 from benchmarks.editing_figures import BASSES, Band, band, outside_changed, similar  # noqa: E402
 from musenet.editing.fill import Fill, Take  # noqa: E402
-from musenet.editing.fill_options import AccompanyOptions, FillOptions  # noqa: E402
 from musenet.editing.piece import Piece, piece_of, read_piece  # noqa: E402
 from musenet.evaluation.bootstrap import bootstrap  # noqa: E402
 from musenet.evaluation.critic import log_odds  # noqa: E402
 from musenet.evaluation.likelihood import Conditions  # noqa: E402
 from musenet.evaluation.note_bits import note_bits  # noqa: E402
 from musenet.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
+from musenet.options.fill_options import AccompanyOptions, FillOptions  # noqa: E402
 from tokenizer.errors import InputError  # noqa: E402
 from tokenizer.instruments import DRUMS  # noqa: E402
 from tokenizer.midi.read import read, to_bytes  # noqa: E402

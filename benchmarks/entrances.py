@@ -24,9 +24,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import load_checkpoint
+from musenet.options.generate_options import GenerateOptions
 
 REQUESTS: tuple[tuple[str, str], ...] = (
     ("rock", "electric guitar,electric bass,drums"),

@@ -36,8 +36,6 @@ import symusic
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-from musenet.generation.options import GenerateOptions  # noqa: E402
-from musenet.generation.parse import Place  # noqa: E402
 from musenet.generation.prompt import Prompt, read_prompt  # noqa: E402
 from musenet.generation.reranking import (  # noqa: E402
     RARE,
@@ -47,6 +45,8 @@ from musenet.generation.reranking import (  # noqa: E402
 from musenet.generation.result import Result  # noqa: E402
 from musenet.generation.session import Continuation  # noqa: E402
 from musenet.model.checkpoint import Checkpoint, load_checkpoint  # noqa: E402
+from musenet.options.generate_options import GenerateOptions  # noqa: E402
+from musenet.options.parse import Place  # noqa: E402
 from musenet.sampling.ending import Chord, last_chord  # noqa: E402
 from tokenizer import read  # noqa: E402
 

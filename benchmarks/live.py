@@ -27,11 +27,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from musenet.live.answer import Answer
 from musenet.live.band import Band, Written
-from musenet.live.options import LiveOptions
 from musenet.live.session import performance
 from musenet.live.stage import Stage
 from musenet.live.writer import Writer
 from musenet.model.checkpoint import load_checkpoint
+from musenet.options.live_options import LiveOptions
 
 SCALES = ((60, 62, 64, 67, 69), (57, 60, 62, 64, 67), (62, 65, 67, 69, 72))
 PLAYERS = (128, 33, 0, 25, 48)  # drums, bass, piano, guitar, strings

@@ -32,12 +32,12 @@ from musenet.evaluation.generated import decoded
 from musenet.evaluation.inputs import find_pieces
 from musenet.evaluation.parts_kept import MIN_NOTES, PartsKept, mean_figures, parts_kept
 from musenet.generation.held_out import held_out
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer import Score
 from tokenizer.instruments import family_of
 from tokenizer.score.score import DRUMS, Track

@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from benchmarks.parts_kept import Case, continued, pieces_of
 from musenet.evaluation.parts_kept import PartsKept, mean_figures, parts_kept
 from musenet.evaluation.statistics import compare_statistics, statistics_of
-from musenet.generation.keywords import Keywords
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.keywords import Keywords
 from musenet.sampling.constraints import MOST_NOTES
 from tokenizer import Score
 

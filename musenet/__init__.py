@@ -12,26 +12,26 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from musenet.api import FilledSong, Model, Note, Song, Songs, load
     from musenet.data import WindowDataset, WindowStream
-    from musenet.editing.fill_options import AccompanyOptions, FillOptions
     from musenet.editing.piece import read_piece
     from musenet.evaluation.note_bits import NoteBits
-    from musenet.generation.options import GenerateOptions
     from musenet.generation.prompt import read_prompt
     from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
     from musenet.model.config import ModelConfig, preset
     from musenet.model.portable import export_onnx, export_program
     from musenet.model.transformer import Transformer
+    from musenet.options.fill_options import AccompanyOptions, FillOptions
+    from musenet.options.generate_options import GenerateOptions
     from musenet.training.settings import Settings
     from musenet.training.start import resume_run, start_run
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "AccompanyOptions": "editing.fill_options",
+    "AccompanyOptions": "options.fill_options",
     "Checkpoint": "model.checkpoint",
-    "FillOptions": "editing.fill_options",
+    "FillOptions": "options.fill_options",
     "FilledSong": "api",
-    "GenerateOptions": "generation.options",
+    "GenerateOptions": "options.generate_options",
     "Model": "api",
     "ModelConfig": "model.config",
     "Note": "api",

@@ -19,13 +19,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from musenet.editing.fill import Fill, Take
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.piece import Piece, read_piece
-from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 from tokenizer.midi.read import read
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     import torch
     from typing_extensions import Unpack
 
-    from musenet.editing.fill_keywords import AccompanyKeywords, FillKeywords
     from musenet.evaluation.note_bits import NoteBits
-    from musenet.generation.keywords import Keywords
+    from musenet.options.fill_keywords import AccompanyKeywords, FillKeywords
+    from musenet.options.keywords import Keywords
 
 AnySong = str | os.PathLike[str] | Score | Piece
 AnyMusic = str | os.PathLike[str] | Score | Tokens

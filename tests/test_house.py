@@ -46,6 +46,7 @@ ROOMS = {
             "sampling",
             "export",
             "evaluation",
+            "options",
             "generation",
             "editing",
         ),
@@ -63,8 +64,7 @@ MOST_FILES = {
     "musenet/studio": 17,
     "musenet/training": 20,
     "musenet/cli": 20,
-    "musenet/live": 15,
-    "musenet/generation": 19,
+    "musenet/live": 14,
     "tokenizer/encoding": 14,
 }
 MOST_FILES_ELSEWHERE = 13

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import mido
 
-from musenet.generation.parse import Place
+from musenet.options.parse import Place
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 from tokenizer.midi.read import read

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.options import GenerateOptions
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError
 
 from .generate import best_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
+from musenet.options.fill_options import AccompanyOptions, FillOptions
 from tokenizer.errors import InputError
 
 from .generate import best_of

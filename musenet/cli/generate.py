@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from musenet.generation.options import GenerateOptions
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError, unknown
 
 from .options import Candidates, Force, Keep, Weights, takes

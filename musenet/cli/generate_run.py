@@ -9,13 +9,13 @@ from pathlib import Path
 
 from musenet.export import audio, piano_roll
 from musenet.export.music_files import MUSIC_SUFFIXES, save_music
-from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs, numbered, stem_name
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.reranking import ranked, table
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.encoding.controls import unknown_meters
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes

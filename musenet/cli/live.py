@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from musenet.live.options import LiveOptions
+from musenet.options.live_options import LiveOptions
 from tokenizer.errors import InputError, unknown
 
 from .options import Weights, takes

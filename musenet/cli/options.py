@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from musenet.generation.knob import Knob, from_keywords, knobs, range_of
+from musenet.options.knob import Knob, from_keywords, knobs, range_of
 
 Figures = Annotated[
     Path | None,

@@ -22,9 +22,10 @@ from musenet.export.retiming import found_beats
 from musenet.generation.chords import knows_chords
 from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, sampled_model
 from musenet.generation.request import Request
-from musenet.generation.shared_options import NATURAL
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import knows_roles
+from musenet.options.fill_options import FillOptions
+from musenet.options.shared_options import NATURAL
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -43,7 +44,6 @@ from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
-from .fill_options import FillOptions
 from .fill_recipe import FillRecipe
 from .hole_chords import chords_of_song, chords_with_holes
 from .holed import HoledPiece

@@ -11,11 +11,11 @@ from musenet.export.recipe_event import drop_last_recipe
 from musenet.export.replace_notes import Edit, undo
 from musenet.generation.prompt import read_file
 from musenet.generation.recipe import Recipe, recipe_in
+from musenet.options.fill_options import FillOptions
 from tokenizer import records
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 
-from .fill_options import FillOptions
 from .piece import Piece
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from musenet.generation.chords import TimedChords, chart_chords, check_chords
+from musenet.options.fill_options import FillOptions
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.score.chords import file_chords, score_chords
 
-from .fill_options import FillOptions
 from .piece import Piece
 
 

@@ -17,6 +17,7 @@ from musenet.export.parts import name_of
 from musenet.export.replace_notes import without_notes
 from musenet.generation.chords import TimedChords, chord_events
 from musenet.generation.prompt import tick_of
+from musenet.options.fill_options import FillOptions
 from musenet.sampling.given import Stretch
 from tokenizer.encoding.compound import Events, row_times
 from tokenizer.encoding.grid import GridClock
@@ -37,7 +38,6 @@ from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Array, Ints, Tokens
 
-from .fill_options import FillOptions
 from .kept_notes import order_of, replacements_of, rhythm_of, row_order
 from .piece import Piece
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from musenet.options.generate_options import GenerateOptions
 from musenet.sampling.given import Stretch
 from musenet.sampling.sampler import SamplerConfig
 from tokenizer.chords.chart import ChartChord, chart, nearest, parse_chart
@@ -27,7 +28,6 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.chords import chart_ticks, file_chords, score_chart, score_chords
 from tokenizer.typing import Ints, Ticks, Tokens
 
-from .options import GenerateOptions
 from .prompt import Prompt, between
 
 MORE_AGREEMENT = 0.05

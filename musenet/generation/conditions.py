@@ -10,6 +10,10 @@ from musenet.decoding.engines import resolve_engine
 from musenet.export.parts import free_channels
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.stored import AnyModel
+from musenet.options import parse
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.shared_options import SharedOptions
+from musenet.options.timeline import Change
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -24,12 +28,8 @@ from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
 
-from . import parse
 from .chords import chords_of, knows_chords
-from .options import GenerateOptions
 from .prompt import Prompt, blank
-from .shared_options import SharedOptions
-from .timeline import Change
 
 DEFAULT_TEMPO = 100.0
 

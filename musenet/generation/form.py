@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
@@ -16,7 +17,6 @@ from tokenizer.typing import Notes, Steps, Tokens
 
 from .chords import TimedChords
 from .conditions import changed
-from .options import GenerateOptions
 from .prompt import Prompt
 
 DEFAULT_BARS = 8
@@ -48,7 +48,7 @@ def sections(form: str, prompt: Prompt, *, fresh: bool) -> tuple[Section, ...]:
     lacks of a longer section is written. Sections without a length are as long as the first.
 
     Args:
-        form: see `musenet.generation.timeline.parse_form`.
+        form: see `musenet.options.timeline.parse_form`.
         prompt: what the piece begins with, with nothing in it if `fresh`.
         fresh: whether there is no prompt.
 

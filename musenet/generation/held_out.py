@@ -17,11 +17,11 @@ from musenet.evaluation.similarity import (
     similarity_error,
 )
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 
-from .options import GenerateOptions
-from .parse import Place
 from .prompt import read_prompt
 from .session import Continuation
 

@@ -20,6 +20,7 @@ from musenet.export.hearing import Hearing, as_heard, hear
 from musenet.export.music_files import is_musicxml
 from musenet.export.parts import Part, named, one_part_a_track, places_of
 from musenet.export.retiming import Retiming, found_beats
+from musenet.options.parse import Place
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi import events
 from tokenizer.midi.read import read, to_bytes
@@ -27,8 +28,6 @@ from tokenizer.notation.read import read_musicxml
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import TEMPOS, TIME_SIGNATURES, Score
 from tokenizer.theory import Key
-
-from .parse import Place
 
 MOST_NOTES = 200_000
 

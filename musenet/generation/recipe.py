@@ -16,13 +16,13 @@ from musenet.export.hearing import as_heard, hear
 from musenet.export.parts import places_of
 from musenet.export.recipe_event import drop_last_recipe, is_recipe, recipe_text
 from musenet.export.retiming import Retiming
+from musenet.options.generate_options import GenerateOptions
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 from tokenizer.midi.read import read
 
-from .options import GenerateOptions
 from .prompt import Prompt, between, read_file
 
 

@@ -16,6 +16,8 @@ from musenet.export import merge, piano_roll
 from musenet.export.pedal import PedalHabit, add_pedals, pedal_habits
 from musenet.export.recipe_event import recipe_event
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import composers
 from musenet.sampling.ending import EndingSampler, ending_evidence
 from musenet.sampling.learned.token_sampler import TokenSampler
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig, kept_rows, rows_of
@@ -42,8 +44,6 @@ from .conditions import (
     wanted,
 )
 from .form import as_before, markers, sections, spans, with_returning_chords
-from .options import GenerateOptions
-from .parse import composers
 from .prompt import Prompt
 from .recipe import Recipe
 from .request import AnySampler, Request

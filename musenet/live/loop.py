@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from musenet.generation.options import GenerateOptions
 from musenet.generation.request import Request
-from musenet.generation.shared_options import MOST_VARIATIONS
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.shared_options import MOST_VARIATIONS
 from musenet.tree.grow import grow
 from musenet.tree.tree import Node, Tree
 from tokenizer.errors import InputError

@@ -9,9 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from musenet.editing.fill_options import AccompanyOptions
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import AccompanyOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.live_options import BAND, LiveOptions
 from musenet.tree.file import read_tree, write_tree
 from musenet.tree.tree import Tree
 from tokenizer.files import write_bytes
@@ -19,7 +20,6 @@ from tokenizer.files import write_bytes
 from .answer import Answer
 from .band import Band
 from .loop import Loop
-from .options import BAND, LiveOptions
 from .ports import open_input, open_output
 from .stage import Stage
 from .tree_record import TreeRecord

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from musenet.options.live_options import LiveOptions
 from tokenizer.errors import InputError
 
 from .listener import Key, Listener
 from .notes import LiveNote
-from .options import LiveOptions
 from .performer import OutputPort, Performer
 from .recorder import Recorder
 from .transport import ClockFollower, Transport

@@ -12,10 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from musenet.options.live_options import FASTEST, SLOWEST
 from tokenizer.errors import InputError
-
-SLOWEST, FASTEST = 20.0, 400.0
-"""Quarter notes per minute that are taken for a tempo."""
 
 TAPS = 4
 _EVEN = 0.25  # of a beat, by which taps may differ

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from musenet import __version__
-from musenet.editing.fill_options import FillOptions
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import FillOptions
+from musenet.options.generate_options import GenerateOptions
 from musenet.tree.file import write_tree
 from musenet.tree.tree import ACCOMPANIMENT, CONTINUATION, Growth, Node, Tree
 from tokenizer.midi.read import read

@@ -26,8 +26,9 @@ from musenet.generation.chords import (
 )
 from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, sampled_model
 from musenet.generation.prompt import blank
-from musenet.generation.shared_options import NATURAL, UNDER
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.live_options import LiveOptions
+from musenet.options.shared_options import NATURAL, UNDER
 from musenet.sampling.constraints import usual_for
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.filters import FieldFilter
@@ -49,7 +50,6 @@ from tokenizer.score.score import NOTES, TIME_SIGNATURES, Score
 from tokenizer.typing import Ints, Tokens
 
 from .notes import LiveNote, events_of_notes
-from .options import LiveOptions
 
 _BARS, _NOTES = 16, 320  # of what was played that are read at most
 _QUARTER = 480  # ticks

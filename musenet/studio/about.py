@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from musenet import __version__
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.export import audio
-from musenet.generation.knob import Knob, knobs
-from musenet.generation.options import GenerateOptions
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.knob import Knob, knobs
 from tokenizer.errors import InputError, unknown
 from tokenizer.instruments import PROGRAM_NAMES, family_of
 from tokenizer.labels import composer_name

@@ -8,9 +8,9 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.knob import from_json_values, knobs
-from musenet.generation.options import GenerateOptions
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.knob import from_json_values, knobs
 from musenet.tree.tree import Node
 from tokenizer.chords.chart import parse_chart
 from tokenizer.errors import InputError, unknown

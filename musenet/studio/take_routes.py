@@ -21,7 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message
 
-from musenet.generation.knob import from_texts
+from musenet.options.knob import from_texts
 from musenet.tree.tree import Node
 from tokenizer.errors import InputError, unknown
 

@@ -26,11 +26,11 @@ import torch
 
 from data_prep.dataset.windows import Dataset
 from musenet.export import piano_roll
-from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
 from musenet.model.adapter import AdapterRecord, save_adapter
 from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError

@@ -15,10 +15,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from musenet.editing.fill_options import FillOptions
 from musenet.editing.fill_recipe import BEFORE
-from musenet.generation.options import GenerateOptions
 from musenet.generation.recipe import options_in
+from musenet.options.fill_options import FillOptions
+from musenet.options.generate_options import GenerateOptions
 from tokenizer import records
 from tokenizer.errors import InputError
 from tokenizer.files import write_text

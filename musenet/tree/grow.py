@@ -10,17 +10,17 @@ from dataclasses import replace
 
 from musenet import __version__
 from musenet.editing.fill import Fill
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.fill_ranking import ranked_takes
 from musenet.editing.piece import piece_of
 from musenet.export.recipe_event import same_music
-from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, prompt_of
 from musenet.generation.request import Request
 from musenet.generation.reranking import ranked
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError
 from tokenizer.score.bars import Bars
 

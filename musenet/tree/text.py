@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from musenet.editing.fill_options import FillOptions
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place, composers
 from musenet.generation.prompt import boundary_of
+from musenet.options.fill_options import FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place, composers
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import composer_name
 from tokenizer.midi.read import read

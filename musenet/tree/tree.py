@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from musenet.editing.fill_options import FillOptions
-from musenet.generation.options import GenerateOptions
+from musenet.options.fill_options import FillOptions
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError, unknown
 
 CONTINUATION, FILL, ACCOMPANIMENT = "continuation", "fill", "accompaniment"

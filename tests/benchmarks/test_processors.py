@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from benchmarks.processors import SETTINGS
-from musenet.generation.options import GenerateOptions
+from musenet.options.generate_options import GenerateOptions
 
 
 def test_every_setting_changes_what_it_names() -> None:

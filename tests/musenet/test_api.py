@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from musenet.api import Model, Song, generate, load, notes
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
 from tokenizer.score.score import Score

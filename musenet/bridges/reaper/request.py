@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from musenet.bridges.song import ClipNote, ClipTrack, Song, changes, ticks
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.knob import from_texts
-from musenet.generation.options import GenerateOptions
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.knob import from_texts
 from musenet.studio.actions import ACTIONS, options_from
 from musenet.tree.tree import Node
 from tokenizer.errors import InputError

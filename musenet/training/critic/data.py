@@ -17,11 +17,11 @@ import numpy as np
 
 from data_prep.dataset.pieces import Pieces
 from musenet.evaluation.critic import as_written
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer.encoding.compound import row_times
 from tokenizer.errors import InputError
 from tokenizer.labels import Labels

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from musenet.bridges.song import TICKS, Changes, ClipNote, ClipTrack, Song, changes
-from musenet.generation.parse import Place
+from musenet.options.parse import Place
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 from tokenizer.midi.read import read

@@ -13,11 +13,11 @@ import pytest
 from musenet.cli.generate_run import make, make_each
 from musenet.export import audio
 from musenet.generation import prompt, result
-from musenet.generation.options import GenerateOptions
 from musenet.generation.outputs import Outputs
-from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer.errors import InputError
 from tokenizer.midi import events
 from tokenizer.midi.read import read

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from musenet.cli.start import STOPPED, deferred
-from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import read_prompt
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.midi.read import read
 
 ROOT = Path(__file__).parents[3]

@@ -12,10 +12,10 @@ import pytest
 
 from musenet.api import fill, generate
 from musenet.cli.main import main
-from musenet.editing.fill_options import FillOptions
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.tree import grow
 from musenet.tree.file import read_tree, write_tree
 from musenet.tree.tree import Node

@@ -18,13 +18,13 @@ import numpy as np
 import pytest
 
 from musenet.editing.fill import Fill, Take
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
 from musenet.editing.piece import Piece, read_piece
 from musenet.export.recipe_event import RECIPE, drop_last_recipe, same_music
-from musenet.generation.parse import Place
-from musenet.generation.shared_options import NATURAL
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.parse import Place
+from musenet.options.shared_options import NATURAL
 from tokenizer import records
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary

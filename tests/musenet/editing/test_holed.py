@@ -14,11 +14,11 @@ import pytest
 
 from musenet.decoding.eager import EagerDecoder
 from musenet.editing.fill import Fill
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
 from musenet.editing.piece import Piece
-from musenet.generation.parse import Place
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.parse import Place
 from tokenizer.chords.symbols import parse_chord
 from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.holes import header_mask

@@ -10,10 +10,10 @@ import mido
 import pytest
 
 from musenet.editing.fill import Fill, Take
-from musenet.editing.fill_options import FillOptions
 from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
 from musenet.editing.piece import Piece, read_piece
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import FillOptions
 from tokenizer.errors import InputError
 
 PROMPTS = sorted((Path(__file__).parents[3] / "examples" / "prompts").glob("*.mid"))

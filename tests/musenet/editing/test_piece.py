@@ -9,10 +9,10 @@ import mido
 import pytest
 
 from musenet.editing.fill import Fill, Take
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
 from musenet.editing.fill_recipe import FillRecipe, read_recipe, unfilled
 from musenet.editing.piece import piece_of, read_piece
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import AccompanyOptions, FillOptions
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 

@@ -15,13 +15,13 @@ import pytest
 
 from musenet.editing.fill_recipe import read_recipe
 from musenet.generation.adherence import adherence
-from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, prompt_in
 from musenet.generation.reranking import new_music
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 

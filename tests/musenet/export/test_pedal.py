@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from musenet.export.pedal import pedal_events, pedal_habits
-from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import read_prompt
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.midi.events import Event, File
 from tokenizer.score.bars import Bars
 from tokenizer.score.columns import NOTES, TIME_SIGNATURES

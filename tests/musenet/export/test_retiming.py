@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from musenet.editing.fill_recipe import read_recipe
 from musenet.export.retiming import Retiming, found_beats
-from musenet.generation.options import GenerateOptions
 from musenet.generation.prompt import read_prompt
 from musenet.generation.recipe import Recipe, prompt_in
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.midi.read import read
 
 EXAMPLES = Path(__file__).parents[3] / "examples"

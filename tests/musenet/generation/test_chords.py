@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from musenet.generation.chords import chart_chords, chords_of, kept_chords
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import prompt_in
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.sampling.sampler import roles_of
 from tokenizer.chords.chord import CHORDS
 from tokenizer.chords.symbols import parse_chord

@@ -15,14 +15,14 @@ from musenet.decoding import int8
 from musenet.editing.fill_recipe import read_recipe
 from musenet.export.recipe_event import recipe_event, recipe_text
 from musenet.generation.form import markers
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, prompt_in
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
-from musenet.generation.timeline import parse_changes
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
+from musenet.options.timeline import parse_changes
 from musenet.sampling.segments import SegmentSampler
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read

@@ -7,8 +7,8 @@ import pytest
 
 from musenet.generation import held_out as module
 from musenet.generation.held_out import HeldOut, held_out, similarity_figures
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
 from tokenizer.score.score import NOTES, TIME_SIGNATURES, Score, Track
 
 QUARTER, BAR = 24, 72

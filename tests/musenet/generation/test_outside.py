@@ -19,12 +19,12 @@ import pretty_midi
 import pytest
 import symusic
 
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer.score.score import DRUMS, Score
 
 PROMPTS = Path(__file__).parents[3] / "examples" / "prompts"

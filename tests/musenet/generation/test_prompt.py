@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musenet.generation.parse import Place
 from musenet.generation.prompt import blank, boundary_of, read_prompt
+from musenet.options.parse import Place
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi.read import read, to_bytes, write
 from tokenizer.score.score import NOTES, TEMPOS, TIME_SIGNATURES, Score, Track

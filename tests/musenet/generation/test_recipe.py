@@ -13,13 +13,13 @@ import pytest
 from musenet.decoding.engines import resolve_engine
 from musenet.editing.fill_recipe import read_recipe
 from musenet.export.recipe_event import MAKER, RECIPE, recipe_event, recipe_text, same_music
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, options_in, prompt_in
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.sampling.filters import FieldFilter
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError

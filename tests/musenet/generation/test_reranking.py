@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import read_prompt
 from musenet.generation.reranking import (
     RARE,
@@ -26,6 +24,8 @@ from musenet.generation.reranking import (
 )
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read
 from tokenizer.score.bars import Bars

@@ -19,13 +19,13 @@ import pytest
 
 from musenet.decoding.engines import resolve_engine
 from musenet.export.recipe_event import MAKER, recipe_event, recipe_text
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.prompt import Prompt, read_prompt
 from musenet.generation.recipe import Recipe, options_in
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.sampling import ending
 from musenet.sampling.ending import ending_evidence
 from musenet.sampling.style_penalty import StylePenalty, StylePenaltyProcessor

@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from musenet.cli.main import app
 from musenet.live.band import Band
 from musenet.live.notes import LiveNote
-from musenet.live.options import LiveOptions
 from musenet.live.session import answers, loops, performance, plays_along
 from musenet.live.stage import Stage
 from musenet.live.writer import Writer
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.live_options import LiveOptions
 from musenet.tree.file import read_tree, write_tree
 from musenet.tree.tree import Node, Tree
 from tokenizer.errors import InputError

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from musenet.live.notes import LiveNote
-from musenet.live.options import LiveOptions
 from musenet.live.writer import Writer
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options.live_options import LiveOptions
 from musenet.sampling import sampler
 from tokenizer.chords.chord import CHORDS
 from tokenizer.errors import InputError

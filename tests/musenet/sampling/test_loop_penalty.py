@@ -10,10 +10,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.heads import CascadeHead
+from musenet.options.generate_options import GenerateOptions
 from musenet.sampling.constraints import Constraints
 from musenet.sampling.filters import FieldFilter, draw
 from musenet.sampling.loop_penalty import LoopPenalty, LoopPenaltyProcessor, longest_runs

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.knob import knobs
-from musenet.generation.options import GenerateOptions
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.knob import knobs
 from musenet.studio.actions import Actions, TreeSource, options_from
 from musenet.studio.jobs import Job
 from musenet.studio.models import Weights

@@ -23,8 +23,8 @@ import numpy as np
 import pytest
 
 from musenet.api import generate
-from musenet.generation.options import GenerateOptions
 from musenet.generation.request import Request
+from musenet.options.generate_options import GenerateOptions
 from musenet.studio.jobs import Jobs
 from musenet.studio.models import Weights
 from musenet.studio.workspace import Workspace

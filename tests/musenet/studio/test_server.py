@@ -20,8 +20,8 @@ import pytest
 
 from musenet.api import generate
 from musenet.cli.main import main
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import load_checkpoint
+from musenet.options.generate_options import GenerateOptions
 from musenet.studio.server import open_workspace
 from musenet.tree.file import read_tree
 from tokenizer.errors import InputError

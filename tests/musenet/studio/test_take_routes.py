@@ -11,8 +11,8 @@ import mido
 import pytest
 
 from musenet.api import generate
-from musenet.generation.options import GenerateOptions
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
 from musenet.studio.app import make_app
 from musenet.studio.jobs import Jobs
 from musenet.studio.models import Weights

@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from data_prep.dataset.pieces import Pieces
-from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import load_checkpoint
+from musenet.options.generate_options import GenerateOptions
 from musenet.training import checkpoints, metrics
 from musenet.training.settings import Settings
 from musenet.training.start import resume_run, start_run

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.tree import file
 from musenet.tree.file import from_text, read_tree, to_text
 from musenet.tree.tree import Node, Tree

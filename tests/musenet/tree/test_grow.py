@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from musenet.api import generate
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
 from musenet.generation.request import Request
 from musenet.model.checkpoint import Checkpoint
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.tree import grow as tree_growth
 from musenet.tree.grow import changed, grow, model_for
 from musenet.tree.tree import Node, Tree

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.tree.file import from_text, read_tree, to_text, write_tree
 from musenet.tree.text import described, drawn
 from musenet.tree.tree import Growth, Node, Tree

@@ -8,9 +8,9 @@ import pytest
 
 from musenet.bridges.reaper.request import FIRST_LINE, answer, parse
 from musenet.bridges.song import ClipNote, ClipTrack, Song
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 from musenet.tree.tree import Growth, Node
 from tokenizer.errors import InputError
 

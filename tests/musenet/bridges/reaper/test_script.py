@@ -14,9 +14,9 @@ import pytest
 from musenet.bridges.reaper.install import SCRIPT, script
 from musenet.bridges.reaper.request import parse
 from musenet.bridges.song import ClipNote, ClipTrack
-from musenet.editing.fill_options import FillOptions
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
+from musenet.options.fill_options import FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.parse import Place
 
 lua54 = pytest.importorskip("lupa.lua54", reason="lupa is missing")
 

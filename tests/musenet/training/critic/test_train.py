@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from data_prep.dataset.pieces import Pieces
 from musenet.cli.main import app
 from musenet.evaluation.critic import WARM_UP, as_written, log_odds
-from musenet.generation.options import GenerateOptions
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
+from musenet.options.generate_options import GenerateOptions
 from musenet.training.critic import train as critics
 from musenet.training.critic.data import VARIATIONS, Groups, RealMusic, Sample
 from musenet.training.critic.metrics import Answers, area, figures, with_section

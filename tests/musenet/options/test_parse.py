@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from musenet.generation import parse
-from musenet.generation.parse import Place
+from musenet.options import parse
+from musenet.options.parse import Place
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
 from tokenizer.theory import Key

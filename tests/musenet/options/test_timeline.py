@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from musenet.generation.options import GenerateOptions
-from musenet.generation.timeline import Change, ends_anew, parse_changes, parse_form
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.timeline import Change, ends_anew, parse_changes, parse_form
 from tokenizer.errors import InputError
 from tokenizer.theory import Key
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import mido
 import pytest
 
-from musenet.generation import parse
-from musenet.generation.chart_files import chart_of_file
+from musenet.options import parse
+from musenet.options.chart_files import chart_of_file
 from tokenizer.chords.chart import parse_chart
 from tokenizer.errors import InputError
 from tokenizer.midi.read import read

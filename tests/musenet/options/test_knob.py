@@ -10,8 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from musenet.cli.options import takes
-from musenet.generation.knob import Knob, check_ranges, from_keywords, keywords, knobs
-from musenet.generation.options import GenerateOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.knob import Knob, check_ranges, from_keywords, keywords, knobs
 from tokenizer import records
 from tokenizer.errors import InputError
 

@@ -7,13 +7,13 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from musenet.editing.fill_keywords import AccompanyKeywords, FillKeywords
-from musenet.editing.fill_options import AccompanyOptions, FillOptions
-from musenet.generation.keywords import Keywords
-from musenet.generation.knob import keywords, knobs
-from musenet.generation.options import GenerateOptions
-from musenet.generation.parse import Place
-from musenet.generation.timeline import Change
+from musenet.options.fill_keywords import AccompanyKeywords, FillKeywords
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from musenet.options.generate_options import GenerateOptions
+from musenet.options.keywords import Keywords
+from musenet.options.knob import keywords, knobs
+from musenet.options.parse import Place
+from musenet.options.timeline import Change
 from musenet.sampling.filters import FieldFilter
 from tokenizer import records
 from tokenizer.encoding.vocabulary import FIELDS

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from musenet.generation.keywords import SharedKeywords
-from musenet.generation.parse import BarRanges, Names, Place
+from .keywords import SharedKeywords
+from .parse import BarRanges, Names, Place
 
 
 class FillKeywords(SharedKeywords, total=False):

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated
 
-from musenet.generation import parse
-from musenet.generation.knob import Knob, from_keywords
-from musenet.generation.parse import BarRanges, Names, Place
-from musenet.generation.shared_options import (
+from musenet.sampling.instrument_balance import InstrumentBalance
+from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.errors import InputError
+
+from . import parse
+from .knob import Knob, from_keywords
+from .parse import BarRanges, Names, Place
+from .shared_options import (
     BAND,
     CHORD_GUIDANCE,
     INSIDE,
@@ -38,10 +43,6 @@ from musenet.generation.shared_options import (
     VariationsKnob,
     stated_filters,
 )
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
-from musenet.sampling.style_penalty import StylePenalty
-from tokenizer.errors import InputError
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -1,14 +1,17 @@
-"""The options of `musenet live`, each declared once; see `musenet.generation.knob`."""
+"""The options of `musenet live`, each declared once; see `musenet.options.knob`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated
 
-from musenet.generation import parse
-from musenet.generation.knob import Knob, check_ranges
-from musenet.generation.parse import Names
-from musenet.generation.shared_options import (
+from tokenizer.errors import InputError
+from tokenizer.instruments import DRUMS
+
+from . import parse
+from .knob import Knob, check_ranges
+from .parse import Names
+from .shared_options import (
     CHORD_GUIDANCE,
     NATURAL,
     ChordGuidanceKnob,
@@ -26,11 +29,9 @@ from musenet.generation.shared_options import (
     TopPKnob,
     UnisonsKnob,
 )
-from tokenizer.errors import InputError
-from tokenizer.instruments import DRUMS
 
-from .transport import FASTEST, SLOWEST
-
+SLOWEST, FASTEST = 20.0, 400.0
+"""Quarter notes per minute that are taken for a tempo."""
 BAND = (DRUMS, 33, 0)
 """Who plays along unless others are named: drums, electric bass, piano."""
 _TIME, _PLAYERS, _LOOP = "Time", "Players", "Loop"
