@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import mido
@@ -149,6 +149,21 @@ def changes(song: Song, data: bytes) -> Changes:
             added.append(ClipNote(track, start / TICKS, end / TICKS, *rest))
     gone = sorted(name for names in left.values() for name in names)
     return Changes(tuple(gone), tuple(added), tuple(_new_tracks(data, len(song.tracks))))
+
+
+def together(song: Song, takes: Sequence[Changes]) -> tuple[list[ClipTrack], list[Changes]]:
+    """The new tracks of several takes, those of one name and program once, and the takes with them.
+
+    A take in which an instrument stays silent has no track for it.
+    """
+    known, first = list[ClipTrack](), len(song.tracks)
+    found = []
+    for take in takes:
+        known += [track for track in take.tracks if track not in known]
+        places = [*range(first), *(first + known.index(track) for track in take.tracks)]
+        added = tuple(note._replace(track=places[note.track]) for note in take.added)
+        found.append(replace(take, added=added))
+    return known, found
 
 
 def _names(song: Song) -> list[int]:

@@ -180,7 +180,79 @@ def _made(
     )
 
 
-bridge = typer.Typer(no_args_is_help=True, help="Continue, fill and accompany inside of REAPER.")
+bridge = typer.Typer(
+    no_args_is_help=True, help="Continue, fill and accompany inside of REAPER and Ableton Live."
+)
+ableton = typer.Typer(
+    no_args_is_help=True,
+    help="Continue, fill or accompany the selected clip of Ableton Live, into slots that are free.",
+)
+bridge.add_typer(ableton, name="ableton")
+
+Scene = Annotated[bool, typer.Option("--scene", help="Hear the other MIDI clips of the scene too.")]
+Port = Annotated[int, typer.Option(help="Port that AbletonOSC listens on.", min=1, max=65535)]
+ReplyPort = Annotated[int, typer.Option(help="Port that it answers on.", min=1, max=65535)]
+
+
+@ableton.command("continue")
+@takes(GenerateOptions)
+def ableton_continue(
+    options: GenerateOptions,
+    weights: Weights = "mini",
+    scene: Scene = False,
+    port: Port = 11000,
+    reply_port: ReplyPort = 11001,
+) -> None:
+    """Continue the selected clip: each take becomes a clip in a free slot of its track."""
+    _into_live(options, weights, port, reply_port, scene=scene)
+
+
+@ableton.command("fill")
+@takes(FillOptions)
+def ableton_fill(
+    options: FillOptions,
+    weights: Weights = "mini",
+    scene: Scene = False,
+    port: Port = 11000,
+    reply_port: ReplyPort = 11001,
+) -> None:
+    """Write some bars of the selected clip anew, in copies of it."""
+    _into_live(options, weights, port, reply_port, scene=scene)
+
+
+@ableton.command("accompany")
+@takes(AccompanyOptions)
+def ableton_accompany(
+    options: AccompanyOptions,
+    weights: Weights = "mini",
+    scene: Scene = False,
+    port: Port = 11000,
+    reply_port: ReplyPort = 11001,
+) -> None:
+    """Write parts under the selected clip, on new tracks."""
+    _into_live(options, weights, port, reply_port, scene=scene)
+
+
+def _into_live(options: _Options, weights: str, port: int, reply_port: int, *, scene: bool) -> None:
+    """Make takes of the selected clip and say where they are.
+
+    Raises:
+        InputError: if Live does not answer, or the request cannot be met.
+    """
+    from musenet.bridges.ableton.live_set import LiveSet
+    from musenet.bridges.ableton.osc import connected
+    from musenet.bridges.ableton.takes import read_clips, write_takes
+
+    from .progress import watched
+
+    with connected(port, reply_port) as osc:
+        live = LiveSet(osc)
+        asked = read_clips(live, options, scene=scene)
+        from musenet.model.checkpoint import load_checkpoint
+
+        for made in write_takes(live, asked, (weights, load_checkpoint(weights)), watched):
+            print(f"{made.name}: {made.notes:,} notes on {made.track}, scene {made.scene}")
+    print(f"(seed {options.seed})")
 
 
 @bridge.command()

@@ -41,7 +41,7 @@ COMMANDS = {
         "studio",
         "Continue, fill and accompany MIDI for other programs on this machine, over HTTP.",
     ),
-    "bridge": ("bridge", "Continue, fill and accompany inside of REAPER."),
+    "bridge": ("bridge", "Continue, fill and accompany inside of REAPER and Ableton Live."),
     "watch": (
         "bridge",
         "Continue, fill or accompany each file that is dropped into a folder.",

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from musenet.bridges.song import ClipNote, ClipTrack, Song, changes, ticks
+from musenet.bridges.song import ClipNote, ClipTrack, Song, changes, ticks, together
 from musenet.options.fill_options import AccompanyOptions, FillOptions
 from musenet.options.generate_options import GenerateOptions
 from musenet.options.knob import from_texts
@@ -140,25 +140,18 @@ def answer(request: ReaperRequest, grown: Sequence[Node]) -> str:
     def line(*fields: object) -> None:
         lines.append("\t".join(str(field) for field in fields))
 
-    song, known = request.song, list[ClipTrack]()
-    takes = []
-    for node in grown:
-        new = changes(song, node.data)
-        # Takes may have other new tracks each: those of one name and program are the same.
-        known += [track for track in new.tracks if track not in known]
-        places = {len(song.tracks) + n: known.index(t) for n, t in enumerate(new.tracks)}
-        takes.append((new, {n: len(song.tracks) + place for n, place in places.items()}))
+    song = request.song
+    tracks, takes = together(song, [changes(song, node.data) for node in grown])
     if grown:
         line("span", *(f"{quarter:.6f}" for quarter in _span(grown[0])))
-    for number, track in enumerate(known, len(song.tracks)):
+    for number, track in enumerate(tracks, len(song.tracks)):
         line("track", number, " ".join(track.name.split()) or "MuseNet")
-    for number, (new, places) in enumerate(takes, 1):
+    for number, new in enumerate(takes, 1):
         line("take", f"MuseNet {request.action} {number}")
         for index in new.removed:
             line("remove", index)
-        for track_number, start, end, *rest in new.added:
-            track_number = places.get(track_number, track_number)
-            line("add", track_number, f"{start:.6f}", f"{end:.6f}", *rest)
+        for own, start, end, *rest in new.added:
+            line("add", own, f"{start:.6f}", f"{end:.6f}", *rest)
     return "\n".join(lines) + "\n"
 
 
