@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from tokenizer.instruments import DRUMS
+from tokenizer.instruments import DRUMS, name
 from tokenizer.midi.smf import DRUM_CHANNEL
 from tokenizer.midi.write import MELODIC_CHANNELS
 
@@ -96,6 +96,13 @@ class Performer:
         with self._changed:
             both = [*self._played, *self._plan]
         return sorted(note for note in both if note.begin < before)
+
+    @property
+    def channels(self) -> str:
+        """The channels of the instruments in words, counted from 1."""
+        with self._changed:
+            pairs = sorted(self._channels.items(), key=lambda pair: pair[1])
+        return ", ".join(f"{name(program)} {channel + 1}" for program, channel in pairs)
 
     @property
     def count(self) -> int:

@@ -97,6 +97,7 @@ def answers(stage: Stage, model: tuple[str, Checkpoint], tree: Path) -> Iterator
     stage.performer.start(players)
     record = TreeRecord(model, tree)
     task = GenerateOptions(composer=options.composer, styles=options.styles, seed=options.seed)
+    yield f"channels: {stage.performer.channels}"
     yield "play; the answer comes when you stop"
     for answered in mode.run():
         begin = recorder.beat(answered.begin)
@@ -112,6 +113,7 @@ def plays_along(stage: Stage, model: tuple[str, Checkpoint], tree: Path) -> Iter
     players = options.instruments or BAND
     mode = Band(stage, Writer(model[1], options, players))
     stage.performer.start(players)
+    yield f"channels: {stage.performer.channels}"
     if options.clock:
         yield "waiting for MIDI clock"
     elif options.tempo is None:

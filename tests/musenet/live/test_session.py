@@ -101,7 +101,7 @@ def test_an_answer_comes_after_the_phrase_and_stops_at_the_next_key(
     running = Performance(
         options, tmp_path / "live.mid", lambda stage: answers(stage, ("tiny", tiny), tree)
     )
-    until(lambda: running.said)
+    until(lambda: running.said[1:])
     for pitch in (60, 62, 64, 65, 67, 69, 71, 72) * 4:
         player.press(pitch)
     assert not player.notes()
@@ -112,10 +112,10 @@ def test_an_answer_comes_after_the_phrase_and_stops_at_the_next_key(
     time.sleep(0.3)
     assert len(player.notes()) == count
     player.keys.send(mido.Message("note_off", note=48))
-    until(lambda: len(running.said) >= 3)
+    until(lambda: len(running.said) >= 4)
     running.end()
     assert not player.sounding()
-    assert "until you played again" in running.said[1]
+    assert "until you played again" in running.said[2]
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "live.mid"))
     names = {instrument.name: len(instrument.notes) for instrument in midi.instruments}
     assert names["You"] == 33
@@ -134,7 +134,7 @@ def test_the_band_plays_beside_the_player_and_leaves_nothing_sounding(
     running = Performance(
         options, tmp_path / "live.mid", lambda stage: plays_along(stage, ("tiny", tiny), tree)
     )
-    until(lambda: running.said)
+    until(lambda: running.said[1:])
     assert not player.notes()
     for pitch in (60, 64, 67, 72) * 8:
         player.press(pitch)
@@ -143,7 +143,8 @@ def test_the_band_plays_beside_the_player_and_leaves_nothing_sounding(
     running.end()
     assert not player.sounding()
     assert {channel for channel, _ in player.notes()} <= {0, 9}
-    assert "240 BPM" in running.said[1]
+    assert running.said[0] == "channels: Electric Bass (finger) 1, Drums 10"
+    assert "240 BPM" in running.said[2]
     player_alone, whole = read_tree(tree).nodes.values()
     assert {track.name for track in read(player_alone.data).tracks} == {"You"}
     assert whole.parent == player_alone.number
@@ -158,7 +159,7 @@ def test_four_taps_count_the_band_in(
     running = Performance(
         options, tmp_path / "live.mid", lambda stage: plays_along(stage, ("tiny", tiny), tree)
     )
-    until(lambda: running.said)
+    until(lambda: running.said[1:])
     begun = time.perf_counter()
     for beat in range(4):
         time.sleep(max(begun + beat * 0.25 - time.perf_counter(), 0))
@@ -180,7 +181,7 @@ def test_midi_clock_leads_the_band_and_its_stop_silences_it(
     running = Performance(
         options, tmp_path / "live.mid", lambda stage: plays_along(stage, ("tiny", tiny), tree)
     )
-    until(lambda: running.said)
+    until(lambda: running.said[1:])
     player.keys.send(mido.Message("start"))
     begun, count = time.perf_counter(), 0
     while not player.notes():
@@ -226,7 +227,7 @@ def test_a_port_that_fails_ends_it_with_a_sentence_and_keeps_what_was_played(
     running = Performance(
         options, tmp_path / "live.mid", lambda stage: plays_along(stage, ("tiny", tiny), tree)
     )
-    until(lambda: running.said)
+    until(lambda: running.said[1:])
     player.press(60)
     until(player.notes)
 
