@@ -25,6 +25,8 @@ TICKS = 960
 """Ticks of a quarter note, as many as workstations have."""
 
 MOST_QUARTERS = 100_000
+_DENOMINATORS = (1, 2, 4, 8, 16, 32, 64)
+_SLOWEST, _FASTEST = 4, 10_000
 
 
 class ClipNote(NamedTuple):
@@ -72,6 +74,14 @@ class Song:
                 raise InputError(f"{tuple(note)} is no note of the song; MIDI cannot hold it")
         if not 0 <= self.end <= MOST_QUARTERS:
             raise InputError(f"the song ends at quarter note {self.end:g}; 0 to {MOST_QUARTERS:,}")
+        for _, numerator, denominator in self.meters:
+            if not (1 <= numerator <= 255 and denominator in _DENOMINATORS):
+                raise InputError(f"a MIDI file cannot hold the meter {numerator}/{denominator}")
+        for _, bpm in self.tempos:
+            if not _SLOWEST <= bpm <= _FASTEST:
+                raise InputError(
+                    f"the tempo {bpm:g} is outside {_SLOWEST} to {_FASTEST} quarters a minute"
+                )
 
     def to_midi(self) -> bytes:
         """A type 1 file: a conductor track, then one track for each of the song's."""

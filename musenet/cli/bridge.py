@@ -136,6 +136,8 @@ def _watch(
                     said = _made(path, out, options, model, keep)
                 except InputError as error:
                     said = f"{path.name} is left: {error}"
+                except OSError as error:  # it has gone again, or the writer does not share it
+                    said = f"{path.name} is left: {error.strerror or error}"
                 print(said, flush=True)
             time.sleep(_LOOK_SECONDS)
     except KeyboardInterrupt:

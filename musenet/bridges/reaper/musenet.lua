@@ -407,6 +407,9 @@ local function write_takes(song, found)
       fail("An item was removed while music was made.")
     end
   end
+  local changes = 0
+  for _, take in ipairs(found.takes) do changes = changes + #take.removed + #take.added end
+  if changes == 0 then fail("No note was written. Ask again: without a seed there is other music each time.") end
   for _, each in ipairs(found.tracks) do
     local index = reaper.CountTracks(0)
     reaper.InsertTrackAtIndex(index, true)

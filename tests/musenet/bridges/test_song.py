@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from dataclasses import replace
+from typing import Any
 
 import mido
 import pytest
@@ -73,6 +75,21 @@ def test_places_are_bars_where_they_are() -> None:
     assert song.place(6.0) == Place(bar=3)
     assert song.place(6.0, end=True) == Place(bar=2)
     assert song.place(7.0) == Place(seconds=3.5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "words"),
+    [
+        ("meters", ((0.0, 4, 5),), "the meter 4/5"),
+        ("meters", ((0.0, 0, 4),), "the meter 0/4"),
+        ("tempos", ((0.0, 0.0),), "the tempo 0 "),
+        ("tempos", ((0.0, float("inf")),), "the tempo inf"),
+        ("end", -1.0, "ends at quarter note -1"),
+    ],
+)
+def test_meters_and_tempos_that_midi_lacks(kind: str, value: Any, words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        replace(Song(TRACKS, (), end=4.0), **{kind: value})
 
 
 @pytest.mark.parametrize(

@@ -267,3 +267,22 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_hundreds_of_requests_of_which_a_third_hang_up(start: Callable[..., Server]) -> None:
+    server, music = start(serve=True), FOLK.read_bytes()
+
+    def one(number: int) -> int:
+        path = f"continue?bars=1&seed={number}"
+        if number % 3:
+            return len(server("POST", path, content=music)["takes"])
+        headers = {"Accept": "text/event-stream"}
+        with server.client.stream("POST", path, content=music, headers=headers) as stream:
+            next(stream.iter_lines())
+        return 0
+
+    with ThreadPoolExecutor(40) as pool:
+        assert sum(pool.map(one, range(300))) == 200
+    wait_until(lambda: server("GET", "jobs") == [])
+    assert server.stop() in (0, 130, -signal.SIGINT)

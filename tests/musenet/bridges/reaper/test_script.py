@@ -336,6 +336,15 @@ def test_what_goes_wrong_in_the_middle_changes_nothing(reaper: Reaper) -> None:
     assert len(reaper.project.undo) == 0
 
 
+def test_takes_without_notes_are_said(reaper: Reaper) -> None:
+    before = reaper.lines
+    reaper.answer = lambda command: "ok\nspan\t16.0\t24.0\ntake\tMuseNet continue 1\n"
+    reaper.run(CONTINUE)
+    (said,) = reaper.boxes
+    assert said.startswith("No note was written.")
+    assert reaper.lines == before
+
+
 def test_an_item_that_went_away_meanwhile(reaper: Reaper) -> None:
     def answer(command: str) -> str:
         reaper.project.tracks[1]["items"][1].gone = True
