@@ -51,13 +51,16 @@ class SpelledDataset(Dataset):
         """The music of window k."""
         return self._encoding.decode(self[k].tokens)
 
-    def _windows(self, numbers: range) -> Window:
-        shape = (len(numbers), self.context + 1)
-        windows = Window(
+    def _empty(self, size: int) -> Window:
+        shape = (size, self.context + 1)
+        return Window(
             np.zeros((*shape, 1), dtype=np.int16),
             np.zeros((*shape, NOTES_BEGUN + 1), dtype=np.int32),
             np.zeros((*shape, 1), dtype=bool),
         )
+
+    def _windows(self, numbers: range) -> Window:
+        windows = self._empty(len(numbers))
         for place, k in enumerate(numbers):
             music, _ = self._filled(k, windows, place)
             windows.counted[place, :, 0] = music

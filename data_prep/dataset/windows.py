@@ -247,13 +247,22 @@ class Dataset:
 
     def describe(self, k: int) -> list[str]:
         """What window k contains and how it was augmented, one line per passage."""
-        _, placed = self._filled(k, _empty_windows(1, self.context), 0)
+        _, placed = self._filled(k, self._empty(1), 0)
         return [
             f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} {s}" for s in placed
         ]
 
+    def _empty(self, size: int) -> Window:
+        """B windows of padding."""
+        shape = (size, self.context + 1)
+        return Window(
+            np.zeros((*shape, len(FIELDS)), dtype=np.int16),
+            np.zeros((*shape, len(COLUMNS)), dtype=np.int32),
+            np.zeros((*shape, len(FIELDS)), dtype=bool),
+        )
+
     def _windows(self, numbers: range) -> Window:
-        windows = _empty_windows(len(numbers), self.context)
+        windows = self._empty(len(numbers))
         music = np.zeros(windows.tokens.shape[:2], dtype=bool)
         for place, k in enumerate(numbers):
             music[place], _ = self._filled(k, windows, place)
@@ -369,16 +378,6 @@ class Dataset:
         body, vocabulary = self.pieces.tokens(passage.piece), self.tokenizer.vocabulary
         times, meter = row_times(body, vocabulary), labels.time_signature
         return looped(body, times, passage.start, room, self._loops, vocabulary, meter, random)
-
-
-def _empty_windows(size: int, context: int) -> Window:
-    """B windows of padding."""
-    shape = (size, context + 1)
-    return Window(
-        np.zeros((*shape, len(FIELDS)), dtype=np.int16),
-        np.zeros((*shape, len(COLUMNS)), dtype=np.int32),
-        np.zeros((*shape, len(FIELDS)), dtype=bool),
-    )
 
 
 def _with_texture(labels: Labels, tokens: Tokens, vocabulary: Vocabulary) -> Labels:

@@ -24,6 +24,7 @@ def info(
     from rich.console import Console
     from rich.table import Table
 
+    from data_prep.dataset.pieces import dataset_encoding
     from data_prep.dataset.shards import read_index
 
     index = read_index(folder)
@@ -49,6 +50,8 @@ def info(
         f"and {len(labels) - composers} styles; report: {folder / 'report.html'}",
         soft_wrap=True,
     )
+    if encoding := dataset_encoding(folder):
+        console.print(f"models read {encoding!r}", soft_wrap=True, markup=False)
 
 
 @dataset.command()

@@ -153,6 +153,8 @@ def _say(report: DatasetReport, out: Path) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from data_prep.dataset.pieces import dataset_encoding
+
     table = Table("split", "pieces", "notes", "tokens", "hours")
     for column in table.columns[1:]:
         column.justify = "right"
@@ -169,4 +171,6 @@ def _say(report: DatasetReport, out: Path) -> None:
     for corpus, names in sorted(report.unmatched_rows.items()):
         rows = f"{len(names):,} rows of the manifest of {corpus} match no file: {names[0]}, for one"
         console.print(rows, soft_wrap=True, markup=False)
+    if encoding := dataset_encoding(out):
+        console.print(f"models read {encoding!r}", soft_wrap=True, markup=False)
     console.print(f"Details: {out}/report.json", soft_wrap=True)

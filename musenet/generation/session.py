@@ -143,6 +143,8 @@ class Continuation(Request):
     @property
     def beyond_context(self) -> int:
         """How many of the prompt's first notes do not fit into the model's context."""
+        if isinstance(self._sampler, TokenSampler):
+            return self._sampler.unread_notes
         context = self._checkpoint.network.context_rows
         early = self._config.prompt[: len(self._config.prompt) - kept_rows(self._config, context)]
         return int(self._tokenizer.vocabulary.is_note(early).sum())

@@ -40,7 +40,7 @@ def _said(row: list[int], tokenizer: Tokenizer) -> str:
     grid = vocabulary.grid
     first, program, pitch, duration, velocity = row
     if first >= vocabulary.first_control:
-        return _control(vocabulary.name(first))
+        return control_words(vocabulary.name(first))
     if program == 0:
         return f"wait {_length(int(vocabulary.steps[first]), grid.beat, grid.is_beat)}"
     steps = int(grid.durations[duration - 1])
@@ -50,7 +50,8 @@ def _said(row: list[int], tokenizer: Tokenizer) -> str:
     )
 
 
-def _control(control: str) -> str:
+def control_words(control: str) -> str:
+    """A control in words: "instrument Violin"."""
     kind, _, value = control.partition(":")
     if kind == "instrument":
         value = name(int(value))

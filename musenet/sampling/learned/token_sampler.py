@@ -46,6 +46,12 @@ class TokenSampler:
         self._prefix = encoding.spelled(config.prefix)
         self._prompt = encoding.spelled(config.prompt, cut=True)
 
+    @property
+    def unread_notes(self) -> int:
+        """How many of the prompt's first notes do not fit into the model's context."""
+        early = len(self._prompt) - room(self._model, self._prefix)
+        return int(self._encoding.notes_begun(self._prompt[: max(0, early)]).sum())
+
     def sample(self) -> Iterator[SampledRows]:
         """Yield row after row of one variation, then of the next."""
         count = len(self._config.variations)
@@ -121,13 +127,12 @@ class _Line:
             if self._decoder.position < self._model.context_rows:
                 self._decoder.advance(self._tokens[-1][None], columns)
             else:
-                room = self._model.context_rows - len(self._later)
-                self._read(max(1, int(room * self._config.overlap)), self._later)
+                most = self._model.context_rows - len(self._later)
+                self._read(max(1, int(most * self._config.overlap)), self._later)
 
     def _read(self, most: int, prefix: Tokens) -> None:
         """Start the cache with a prefix and the last ids, three quarters of the context at most."""
-        room = max(1, self._model.context_rows * 3 // 4 - len(prefix))
-        kept = min(most, room, len(self._tokens) - len(self._prefix))
+        kept = min(most, room(self._model, prefix), len(self._tokens) - len(self._prefix))
         tokens = [*prefix, *self._tokens[len(self._tokens) - kept :]]
         columns = np.array(
             [*self._columns[: len(prefix)], *self._columns[len(self._columns) - kept :]]
@@ -151,6 +156,11 @@ class _Line:
             allowed[encoding.vocabulary.end] = False
         passing = allowed & (encoding.steps_of_id > 0)
         return passing if self._at_once >= MOST_AT_ONCE and passing.any() else allowed
+
+
+def room(model: Transformer, prefix: Tokens) -> int:
+    """How many ids are read behind a prefix: a quarter of the context is for new ones."""
+    return max(1, model.context_rows * 3 // 4 - len(prefix))
 
 
 def _nothing(_first: Ints) -> Structure:

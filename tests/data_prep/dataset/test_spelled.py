@@ -48,6 +48,7 @@ def test_a_window_is_a_passage_of_a_piece(
     for k in range(12):
         tokens, columns, counted = windows[k]
         assert tokens.shape == (65, 1)
+        assert windows.describe(k)[0].endswith("unchanged")
         music = tokens[counted[:, 0]]
         rows = learned.rows_of(music)
         note = vocabulary.is_note(rows)

@@ -57,7 +57,7 @@ SIGNS = ("on", "off", "the one after", "short")
 `the one after` before an ending passes over one note of the key that began earlier; `short` behind
 a beginning makes it a note of no steps."""
 
-MOST_COUNTED = 500_000
+MOST_COUNTED = 200_000
 """How many different chords are counted at a time; beyond that the rarest are forgotten."""
 
 

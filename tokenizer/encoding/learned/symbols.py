@@ -17,6 +17,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tokenizer.encoding.pretty import control_words
 from tokenizer.encoding.vocabulary import VELOCITIES, VELOCITY_BINS, WAIT, Vocabulary
 from tokenizer.errors import InputError
 from tokenizer.instruments import name
@@ -215,7 +216,7 @@ class Symbols:
         if kind == TIME:
             return f"wait {int(self.steps[token])}"
         if kind == CONTROL:
-            return self.vocabulary.name(int(self.values[token])).replace(":", " ", 1)
+            return control_words(self.vocabulary.name(int(self.values[token])))
         if kind == INSTRUMENT:
             return name(token - self.instrument)
         if kind == PITCH:

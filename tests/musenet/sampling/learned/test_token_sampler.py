@@ -83,6 +83,16 @@ def test_the_rows_lie_in_the_span_and_follow_from_seed_and_number(name: str) -> 
     assert not np.array_equal(rows_of(sampled, 0), rows_of(sampled, 1))
 
 
+def test_notes_of_a_prompt_that_does_not_fit_are_counted() -> None:
+    encoding = ENCODINGS["onsets"]
+    model = model_of(encoding)  # reads 48 of 64 ids, the prefix of two among them
+    ids = len(encoding.spelled(PROMPT))
+    unread = TokenSampler(model, encoding, CONFIG).unread_notes
+    assert unread == int(encoding.notes_begun(encoding.spelled(PROMPT))[: ids - 46].sum()) > 0
+    short = replace(CONFIG, prompt=PROMPT[:4])
+    assert TokenSampler(model, encoding, short).unread_notes == 0
+
+
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_what_music_spells_is_allowed_and_little_else(name: str) -> None:
     """The grammar never forbids what `spelled` writes, and forbids most of what is no music."""

@@ -1,0 +1,433 @@
+"""Encodings on one budget: compound, MuseNet's three, and MidiTok's REMI and TSD.
+
+    python benchmarks/encodings.py FOLDER… [--minutes 10] [--out figures.json] [--picture plot.png]
+
+FOLDER holds MIDI files, at any depth; where it has folders `train` and `test` those are the split,
+else every tenth file is held out. The corpora of the table are those that `jsb.py` and
+`nottingham.py` name. All encodings get the same music: starts and durations on the compound grid
+(24 steps a quarter), every note of one loudness. Vocabularies are learned from the training pieces
+in all the keys that they are trained in. MidiTok's time signatures cost nothing here.
+
+For each encoding one small Transformer of the same shape reads tokens alone, without the structure
+that ours can have besides; the compound head predicts field after field. Minutes are CPU time of
+one thread, the nets take turns of seconds. Bits per note are all bits of the held-out pieces over
+their notes, so encodings of any number of tokens compare; what an encoding loses it need not
+predict, and stands beside. MidiTok (`pip install miditok`) joins where it is installed.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ |= {"OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+import argparse
+import json
+import math
+import sys
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from musenet.evaluation.likelihood import spans
+from musenet.model.config import ModelConfig
+from musenet.model.likelihood import BITS
+from musenet.model.transformer import Transformer
+from tokenizer import (
+    ChordwiseTokenizer,
+    InputError,
+    MuseNetTokenizer,
+    OnsetTokenizer,
+    Score,
+    Tokenizer,
+    read,
+)
+from tokenizer.encoding.grid import Grid
+from tokenizer.encoding.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, VELOCITY
+from tokenizer.interop import from_symusic, to_symusic
+from tokenizer.typing import Mask, Tokens
+
+COMPOUND = Tokenizer.default()
+LOUDNESS = 21  # field value of velocity 82
+KEYS = (0, -3, 2, 5)
+CONTEXT, BATCH, SLICE = 256, 4, 3.0
+
+
+@dataclass
+class Encoding:
+    """A way from scores on the grid to tokens `(N, F)` and back."""
+
+    name: str
+    encode: Callable[[Score], Tokens]
+    decode: Callable[[Tokens], Score]
+    sizes: tuple[int, ...]
+    counted: Callable[[Tokens], Mask]
+    programs: np.ndarray = field(default_factory=lambda: np.arange(129))
+
+
+@dataclass
+class Corpus:
+    """Compound rows `(T, 5)` of the pieces of a folder."""
+
+    name: str
+    train: list[Tokens]
+    test: list[Tokens]
+
+
+@dataclass
+class Figures:
+    """A row of the table."""
+
+    corpus: str
+    encoding: str
+    ids: int
+    tokens_per_note: float
+    lost: float
+    durations_changed: float
+    encoded_per_second: float
+    decoded_per_second: float
+    parameters: int = 0
+    tokens_seen: int = 0
+    bits_per_note: float = math.nan
+    interval: tuple[float, float] = (math.nan, math.nan)
+
+
+def corpus(folder: Path, most: int) -> Corpus:
+    """The pieces of a folder on the grid, every note of one loudness."""
+    train, test = folder / "train", folder / "test"
+    if train.is_dir() and test.is_dir():
+        paths = [sorted(train.rglob("*.mid")), sorted(test.rglob("*.mid"))]
+    else:
+        found = sorted(folder.rglob("*.mid"))
+        paths = [[p for i, p in enumerate(found) if i % 10], found[::10]]
+    if not all(paths):
+        raise InputError(f"{folder} has no MIDI files to train on and to hold out")
+    name = folder.parent.name if folder.name in ("midi", "MIDI") else folder.name
+    return Corpus(name, *([*_rows(some[:most])] for some in paths))
+
+
+def _rows(paths: Sequence[Path]) -> Iterator[Tokens]:
+    for path in paths:
+        try:
+            rows = COMPOUND.encode(read(path))
+        except InputError as error:
+            print(error, file=sys.stderr)
+            continue
+        rows[COMPOUND.vocabulary.is_note(rows), VELOCITY] = LOUDNESS
+        kept = COMPOUND.vocabulary.is_control(rows) & COMPOUND.vocabulary.opens[rows[:, 0]]
+        meter = [COMPOUND.vocabulary.name(v).startswith("time_sig") for v in rows[kept, 0]]
+        yield np.concatenate([rows[kept][np.array(meter, dtype=bool)][:1], rows[~kept]])
+
+
+def in_key(rows: Tokens, semitones: int) -> Tokens:
+    """A piece transposed, but for drums; what would leave the range of pitches stays."""
+    rows = rows.copy()
+    moved = rows[:, PITCH] + semitones
+    pitched = COMPOUND.vocabulary.is_note(rows) & (rows[:, INSTRUMENT] < 129)
+    rows[:, PITCH] = np.where(pitched & (moved > 0) & (moved <= 128), moved, rows[:, PITCH])
+    return rows
+
+
+def encodings(bodies: Sequence[Tokens], merges: Sequence[int], chords: int) -> Iterator[Encoding]:
+    """All of them; those that learn do so from compound rows."""
+    vocabulary = COMPOUND.vocabulary
+    yield Encoding("compound", COMPOUND.body, COMPOUND.decode, COMPOUND.sizes, vocabulary.counted)
+    served = MuseNetTokenizer(Grid.beats())
+    yield Encoding(
+        "musenet", served.body, served.decode, served.sizes, _all, PROGRAMS[INSTRUMENT_OF_PROGRAM]
+    )
+    learned: list[tuple[str, ChordwiseTokenizer | OnsetTokenizer]] = [
+        (f"chordwise, {chords:,} chords", ChordwiseTokenizer(COMPOUND, 1).learned(bodies, chords))
+    ]
+    for count in merges:
+        name = f"onsets, {count:,} merges"
+        learned.append((name, OnsetTokenizer(COMPOUND, 1).learned(bodies, count)))
+    for name, one in learned:
+        yield Encoding(name, one.body, one.decode, one.sizes, _all)
+    yield from peers()
+
+
+def peers() -> Iterator[Encoding]:
+    """MidiTok's, with the grid of the compound encoding; nothing where it is not installed."""
+    try:
+        import miditok
+    except ImportError:
+        print("MidiTok is not installed: REMI and TSD are left out", file=sys.stderr)
+        return
+    config = {
+        "beat_res": {(0, 8): 24, (8, 64): 3},  # has every duration of the compound grid
+        "use_programs": True,
+        "use_velocities": False,
+        "use_time_signatures": True,
+        "pitch_range": (0, 127),
+    }
+    for name in ("REMI", "TSD"):
+        peer = getattr(miditok, name)(miditok.TokenizerConfig(**config))
+        meters = [i for token, i in peer.vocab.items() if token.startswith("TimeSig")]
+
+        def encode(score: Score, peer: Any = peer) -> Tokens:
+            return np.array(peer.encode(to_symusic(score)).ids, dtype=np.int16)[:, None]
+
+        def decode(tokens: Tokens, peer: Any = peer) -> Score:
+            return from_symusic(peer.decode(tokens[:, 0].tolist()))
+
+        def counted(tokens: Tokens, meters: Any = meters) -> Mask:
+            return ~np.isin(tokens, meters)
+
+        yield Encoding(f"MidiTok {name}", encode, decode, (len(peer),), counted)
+
+
+def _all(tokens: Tokens) -> Mask:
+    return np.ones(tokens.shape, dtype=bool)
+
+
+def measured(encoding: Encoding, corpus_: Corpus) -> Figures:
+    """Tokens, losses and speed on the held-out pieces."""
+    scores = [COMPOUND.decode(rows) for rows in corpus_.test]
+    notes = sum(len(score.notes) for score in scores)
+    took, tokens = timed(lambda: [encoding.encode(score) for score in scores])
+    back, again = timed(lambda: [encoding.decode(each) for each in tokens])
+    lost = changed = 0
+    for before, after in zip(scores, again, strict=True):
+        gone, other = differences(before, after, encoding.programs)
+        lost, changed = lost + gone, changed + other
+    return Figures(
+        corpus_.name,
+        encoding.name,
+        max(encoding.sizes),
+        sum(map(len, tokens)) / notes,
+        lost / notes,
+        changed / notes,
+        notes / took,
+        notes / back,
+    )
+
+
+def differences(before: Score, after: Score, programs: np.ndarray) -> tuple[int, int]:
+    """How many notes did not come back at their place, and how many others with other lengths."""
+    placed = [_placed(before, programs), _placed(after, np.arange(129))]
+    starts = [Counter(note[:3] for note in notes) for notes in placed]
+    whole = [Counter(notes) for notes in placed]
+    lost = sum((starts[0] - starts[1]).values())
+    return lost, sum((whole[0] - whole[1]).values()) - lost
+
+
+def _placed(score: Score, programs: np.ndarray) -> list[tuple[int, int, int, int]]:
+    """Start, instrument, pitch and duration of the notes in steps."""
+    grid, notes = COMPOUND.vocabulary.grid, score.notes
+    start = grid.steps(score, notes["start"])
+    end = grid.steps(score, notes["start"].astype(np.int64) + notes["duration"])
+    columns = (start, programs[notes["program"]], notes["pitch"], end - start)
+    return list(zip(*(column.tolist() for column in columns), strict=True))
+
+
+def timed(call: Callable[[], Any]) -> tuple[float, Any]:
+    """CPU seconds of a call, and what it gave."""
+    begin = time.process_time()
+    result = call()
+    return max(time.process_time() - begin, 1e-9), result
+
+
+class Net:
+    """One net under way: an encoding of a corpus, and the CPU seconds that it has had."""
+
+    def __init__(
+        self,
+        encoding: Encoding,
+        corpus_: Corpus,
+        figures: Figures,
+        seed: int,
+        layers: int,
+        width: int,
+    ) -> None:
+        torch.manual_seed(seed)
+        self.figures = figures
+        self.spent = 0.0
+        self._encoding = encoding
+        self._closing = max(encoding.sizes[0], 1)  # the id that opens and closes every piece
+        sizes = (self._closing + 1, *encoding.sizes[1:])
+        config = ModelConfig(
+            sizes, (1,), layers=layers, heads=4, width=width, context=CONTEXT, patterns=("dense",),
+            known_columns=1,
+        )  # fmt: skip
+        self.model = Transformer(config)
+        figures.parameters = sum(p.numel() for p in self.model.parameters())
+        self._optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=2e-3, betas=(0.9, 0.95), weight_decay=0.01
+        )
+        self._random = np.random.default_rng(seed)
+        self._train = [self._piece(in_key(rows, key)) for key in KEYS for rows in corpus_.train]
+        self._test = [self._piece(rows) for rows in corpus_.test]
+        self._notes = [int(COMPOUND.vocabulary.is_note(rows).sum()) for rows in corpus_.test]
+        lengths = np.array([len(tokens) for tokens, _ in self._train], dtype=float)
+        self._chance = lengths / lengths.sum()
+
+    def _piece(self, rows: Tokens) -> tuple[Tokens, Mask]:
+        """Tokens between two closing ones, and which of their fields are predicted."""
+        tokens = self._encoding.encode(COMPOUND.decode(rows))
+        edge = np.zeros((1, tokens.shape[1]), dtype=tokens.dtype)
+        edge[0, 0] = self._closing
+        known = np.zeros_like(edge, dtype=bool)
+        ends = known.copy()
+        ends[0, 0] = True
+        counted = np.concatenate([known, self._encoding.counted(tokens), ends])
+        return np.concatenate([edge, tokens, edge]), counted
+
+    def train(self, seconds: float, limit: float) -> None:
+        """Go on for some CPU seconds of `limit`, over which the rate warms up and falls."""
+        stop = min(self.spent + seconds, limit)
+        while self.spent < stop:
+            begin = time.process_time()
+            done = self.spent / limit
+            rate = min(1.0, 20 * done + 0.05) * 0.5 * (1 + math.cos(math.pi * done))
+            self._optimizer.param_groups[0]["lr"] = 2e-3 * rate
+            self._step()
+            self.spent += time.process_time() - begin
+
+    def _step(self) -> None:
+        drawn = [self._window() for _ in range(BATCH)]
+        nats, count = self._nats(drawn)
+        self._optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(nats.sum() / max(1, count))
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self._optimizer.step()
+        self.figures.tokens_seen += sum(len(tokens) - 1 for tokens, _ in drawn)
+
+    def _window(self) -> tuple[Tokens, Mask]:
+        tokens, counted = self._train[self._random.choice(len(self._train), p=self._chance)]
+        start = int(self._random.integers(-CONTEXT // 2, max(1, len(tokens) - CONTEXT // 2)))
+        start = max(0, min(start, len(tokens) - CONTEXT - 1))
+        return tokens[start : start + CONTEXT + 1], counted[start : start + CONTEXT + 1]
+
+    def _nats(self, windows: Sequence[tuple[Tokens, Mask]]) -> tuple[torch.Tensor, int]:
+        """Nats of each window `(B,)`, and how many tokens are predicted."""
+        longest = max(len(tokens) for tokens, _ in windows)
+        fields = windows[0][0].shape[1]
+        tokens = np.zeros((len(windows), longest, fields), dtype=np.int64)
+        counted = np.zeros(tokens.shape, dtype=bool)
+        for place, (ids, mask) in enumerate(windows):
+            tokens[place, : len(ids)], counted[place, : len(ids)] = ids, mask
+        structure = torch.zeros((len(windows), longest, 1), dtype=torch.long)
+        predicted = torch.from_numpy(counted[:, 1:])
+        nats = self.model.nll(torch.from_numpy(tokens), structure) * predicted
+        return nats.sum((1, 2)), int(predicted.any(-1).sum())
+
+    def score(self) -> None:
+        """Bits per note of the held-out pieces, with 95 % of a bootstrap over pieces."""
+        nats = np.zeros(len(self._test))
+        with torch.no_grad():
+            for place, (tokens, counted) in enumerate(self._test):
+                for span in spans(len(tokens), CONTEXT, 0):
+                    mask = counted[span.start : span.stop].copy()
+                    mask[: span.first - span.start] = False
+                    nats[place] += float(self._nats([(tokens[span.start : span.stop], mask)])[0][0])
+        bits, notes = nats * BITS, np.array(self._notes)
+        drawn = np.random.default_rng(0).integers(0, len(bits), (1000, len(bits)))
+        ratios = np.sort(bits[drawn].sum(1) / notes[drawn].sum(1))
+        self.figures.bits_per_note = float(bits.sum() / notes.sum())
+        self.figures.interval = float(ratios[25]), float(ratios[974])
+
+
+def table(rows: Sequence[Figures], minutes: float) -> Table:
+    """The figures, a line an encoding."""
+    shown = Table(
+        *("corpus", "encoding", "ids", "tokens/note", "notes in 4,096", "notes lost"),
+        *("durations changed", "encode, notes/s", "decode, notes/s", "parameters"),
+        *("tokens seen", f"bits/note after {minutes:g} min", "95 %"),
+    )
+    for row in rows:
+        low, high = row.interval
+        shown.add_row(
+            row.corpus,
+            row.encoding,
+            f"{row.ids:,}",
+            f"{row.tokens_per_note:.2f}",
+            f"{4096 / row.tokens_per_note:,.0f}",
+            f"{100 * row.lost:.2f} %",
+            f"{100 * row.durations_changed:.2f} %",
+            f"{row.encoded_per_second:,.0f}",
+            f"{row.decoded_per_second:,.0f}",
+            f"{row.parameters / 1e6:.2f} M",
+            f"{row.tokens_seen:,}",
+            f"{row.bits_per_note:.2f}",
+            f"{low:.2f} to {high:.2f}",
+        )
+    return shown
+
+
+def picture(rows: Sequence[Figures], file: Path, minutes: float) -> None:
+    """Bits per note over tokens per note, a panel a corpus."""
+    from matplotlib.figure import Figure
+
+    names = list(dict.fromkeys(row.corpus for row in rows))
+    figure = Figure(figsize=(5.2 * len(names), 4), layout="constrained")
+    for place, name in enumerate(names):
+        axes = figure.add_subplot(1, len(names), place + 1)
+        for row in (row for row in rows if row.corpus == name):
+            spread = [[row.bits_per_note - row.interval[0]], [row.interval[1] - row.bits_per_note]]
+            axes.errorbar(row.tokens_per_note, row.bits_per_note, spread, fmt="o", capsize=2)
+            axes.annotate(
+                row.encoding, (row.tokens_per_note, row.bits_per_note),
+                xytext=(5, 4), textcoords="offset points", fontsize=8,
+            )  # fmt: skip
+        axes.set(title=name, xlabel="tokens per note", ylabel=f"bits per note, {minutes:g} CPU min")
+        axes.margins(x=0.25)
+        axes.grid(alpha=0.3)
+    figure.savefig(file, dpi=120)
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--minutes", type=float, default=10.0, help="CPU minutes for each net")
+    parser.add_argument("--pieces", type=int, default=300, help="at most, of each split")
+    parser.add_argument("--merges", type=int, nargs="*", default=[0, 1000, 8000])
+    parser.add_argument("--chords", type=int, default=8000)
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--width", type=int, default=128)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, help="JSON file for the figures")
+    parser.add_argument("--picture", type=Path, help="picture of them")
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", module="miditok")
+    torch.set_num_threads(1)
+    nets: list[Net] = []
+    for folder in options.folders:
+        music = corpus(folder, options.pieces)
+        bodies = [in_key(rows, key) for key in KEYS for rows in music.train]
+        for encoding in encodings(bodies, options.merges, options.chords):
+            figures = measured(encoding, music)
+            nets.append(Net(encoding, music, figures, options.seed, options.layers, options.width))
+            print(f"{music.name}: {encoding.name}, {figures.tokens_per_note:.2f} tokens a note")
+    limit = 60 * options.minutes
+    while any(net.spent < limit for net in nets):
+        for net in nets:
+            net.train(SLICE, limit)
+    for net in nets:
+        net.score()
+        figures = net.figures
+        print(f"{figures.corpus}: {figures.encoding}, {figures.bits_per_note:.2f} bits a note")
+    rows = [net.figures for net in nets]
+    Console(width=200).print(table(rows, options.minutes))
+    if options.out:
+        whole = {"minutes": options.minutes, "rows": [asdict(row) for row in rows]}
+        options.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    if options.picture:
+        picture(rows, options.picture, options.minutes)
+
+
+if __name__ == "__main__":
+    main()
