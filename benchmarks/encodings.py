@@ -104,8 +104,8 @@ class Figures:
     interval: tuple[float, float] = (math.nan, math.nan)
 
 
-def corpus(folder: Path, most: int) -> Corpus:
-    """The pieces of a folder on the grid, every note of one loudness."""
+def corpus(folder: Path, most: int, held_out: int) -> Corpus:
+    """The pieces of a folder on the grid, every note of one loudness; at most so many of each."""
     train, test = folder / "train", folder / "test"
     if train.is_dir() and test.is_dir():
         paths = [sorted(train.rglob("*.mid")), sorted(test.rglob("*.mid"))]
@@ -115,7 +115,7 @@ def corpus(folder: Path, most: int) -> Corpus:
     if not all(paths):
         raise InputError(f"{folder} has no MIDI files to train on and to hold out")
     name = folder.parent.name if folder.name in ("midi", "MIDI") else folder.name
-    return Corpus(name, *([*_rows(some[:most])] for some in paths))
+    return Corpus(name, [*_rows(paths[0][:most])], [*_rows(paths[1][:held_out])])
 
 
 def _rows(paths: Sequence[Path]) -> Iterator[Tokens]:
@@ -393,7 +393,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", type=Path, nargs="+")
     parser.add_argument("--minutes", type=float, default=10.0, help="CPU minutes for each net")
-    parser.add_argument("--pieces", type=int, default=300, help="at most, of each split")
+    parser.add_argument("--pieces", type=int, default=300, help="to train on, at most")
+    parser.add_argument("--held-out", type=int, default=100, help="pieces to score, at most")
     parser.add_argument("--merges", type=int, nargs="*", default=[0, 1000, 8000])
     parser.add_argument("--chords", type=int, default=8000)
     parser.add_argument("--layers", type=int, default=3)
@@ -406,7 +407,7 @@ def main() -> None:
     torch.set_num_threads(1)
     nets: list[Net] = []
     for folder in options.folders:
-        music = corpus(folder, options.pieces)
+        music = corpus(folder, options.pieces, options.held_out)
         bodies = [in_key(rows, key) for key in KEYS for rows in music.train]
         for encoding in encodings(bodies, options.merges, options.chords):
             figures = measured(encoding, music)

@@ -37,7 +37,7 @@ def music(tmp_path: Path) -> Corpus:
         for number in range(count):
             notes = [(i, 1 + i % 2, 60 + (i * (number + 2)) % 12) for i in range(20)]
             write(score(*notes), tmp_path / "tunes" / split / f"{number}.mid")
-    return corpus(tmp_path / "tunes", 10)
+    return corpus(tmp_path / "tunes", 10, 10)
 
 
 def test_pieces_are_on_the_grid_and_of_one_loudness(music: Corpus) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tokenizer import Grid, Tokenizer, Vocabulary, read, write
+from tokenizer import ChordwiseTokenizer, Grid, Tokenizer, Vocabulary, read, write
 from tokenizer.score.score import NOTES, Score, Track
 
 PAGE = Path(__file__).parents[2] / "docs" / "tokenizer.md"
@@ -70,3 +70,20 @@ def test_the_tables_velocities() -> None:
     tokenizer = Tokenizer(Vocabulary.create(Grid.beats()))
     after = tokenizer.decode(tokenizer.encode(Score(480, (Track("", 0),), notes))).notes
     assert np.abs(after["velocity"].astype(int) - np.arange(1, 128)).max() == 2
+
+
+@pytest.mark.parametrize(
+    ("volumes", "error"), [(32, 2), (16, 6), (8, 10), (4, 18), (2, 34), (1, 81)]
+)
+def test_the_tables_volumes(volumes: int, error: int) -> None:
+    """The table of the learned encodings: how far a velocity is from its class's; 82 with one."""
+    velocity = np.arange(1, 128)
+    notes = np.zeros(127, dtype=NOTES)
+    notes["start"], notes["duration"], notes["pitch"] = 480 * np.arange(127), 480, 60
+    notes["velocity"] = velocity
+    tokenizer = ChordwiseTokenizer(Tokenizer.default(), volumes)
+    score = Score(480, (Track("Piano", 0),), notes)
+    again = tokenizer.decode(tokenizer.encode(score)).notes["velocity"].astype(int)
+    assert np.abs(again - velocity).max() == error
+    if volumes == 1:
+        assert set(again.tolist()) == {82}

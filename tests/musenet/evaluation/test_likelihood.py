@@ -15,12 +15,14 @@ from musenet.evaluation.likelihood import (
     PieceWindows,
     Scores,
     Span,
+    SpelledWindows,
+    count_notes,
     score,
     spans,
     summary,
 )
 from musenet.model.transformer import Transformer
-from tokenizer import Labels, Tokenizer
+from tokenizer import ChordwiseTokenizer, Labels, OnsetTokenizer, Tokenizer
 from tokenizer.encoding.structure import structure
 
 
@@ -44,6 +46,25 @@ def piece(tokenizer: Tokenizer, rows: int, seed: int, source: str = "here") -> P
     body = np.concatenate([body, tokenizer.end()])
     labels = Labels(instruments=(0, 40), tempo=90.0, time_signature=(3, 4))
     return Piece(f"{source}/{seed}", source, tokenizer.prefix(labels), body)
+
+
+@pytest.mark.parametrize("encoding", [ChordwiseTokenizer, OnsetTokenizer])
+def test_windows_of_ids_count_every_id_once_and_every_note(
+    tokenizer: Tokenizer, encoding: type[ChordwiseTokenizer] | type[OnsetTokenizer]
+) -> None:
+    music = piece(tokenizer, 90, 3)
+    one = encoding(tokenizer)
+    windows = SpelledWindows(music, one)
+    found = [windows.arrays(span) for span in windows.spans(64)]
+    counted = np.concatenate([tokens[mask[:, 0]] for tokens, _, mask in found])
+    assert np.array_equal(counted, one.spelled(music.body))
+    notes = int(tokenizer.vocabulary.is_note(music.body).sum())
+    assert sum(count_notes(window, tokenizer.vocabulary) for window in found) == notes
+    first = one.rows_of(found[0][0])
+    assert [tokenizer.vocabulary.name(v) for v in first[:2, 0]] == ["start", "time_signature:3/4"]
+    columns = np.concatenate([columns[mask[:, 0]] for _, columns, mask in found])
+    whole = one.structure(np.concatenate([one.spelled(first[1:2]), counted]))
+    assert np.array_equal(columns[:, :-1], whole[1:])
 
 
 @pytest.mark.parametrize("rows", [1, 9, 10, 11, 57, 200])
