@@ -32,7 +32,7 @@ def command(weights: str) -> str:
     if Path(weights).is_dir():
         weights = str(Path(weights).resolve())  # REAPER starts programs in another folder
     words = [sys.executable, "-m", "musenet.cli.start", "bridge", "run", "--weights", weights]
-    # REAPER splits it at blanks outside of double quotes, on every system.
+    # REAPER starts it without a shell; a word with blanks stands in double quotes.
     return " ".join(f'"{word}"' if " " in word else word for word in words)
 
 

@@ -373,7 +373,7 @@ def test_the_installed_script_is_lua_and_runs_the_program(reaper: Reaper) -> Non
 
 
 @pytest.mark.slow
-def test_the_real_program_fills_and_continues(reaper: Reaper) -> None:
+def test_the_real_program_fills_continues_and_accompanies(reaper: Reaper) -> None:
     def answer(command: str) -> None:
         subprocess.run(shlex.split(command), check=True, cwd=ROOT, timeout=300)
 
@@ -395,8 +395,15 @@ def test_the_real_program_fills_and_continues(reaper: Reaper) -> None:
     reaper.run(CONTINUE, script().decode(), values="1\n2\n\n\n\n7")
     assert reaper.boxes == []
     assert " item 24-32 selected" in lines_of(reaper, "Bass")
+    reaper.run(ACCOMPANY, script().decode(), values="2\nflute, drums\n\n\n7")
+    assert reaper.boxes == []
+    tracks = [line for line in reaper.lines if line.startswith("track ")]
+    assert len(tracks) > 2  # beside the bass and the piano
+    for track in tracks[2:]:
+        lines = lines_of(reaper, track.removeprefix("track "))
+        assert lines[0] == " item 24-32 selected"
+        assert any(line.startswith("   note ") for line in lines)
     assert [step.label for step in reaper.project.undo.values()] == [
-        "MuseNet: fill",
-        "MuseNet: continue",
+        f"MuseNet: {action}" for action in ("fill", "continue", "accompany")
     ]
     assert reaper.files == []
