@@ -46,7 +46,7 @@ COMMANDS = {
         "bridge",
         "Continue, fill or accompany each file that is dropped into a folder.",
     ),
-    "live": ("live", "Play together over MIDI ports: an answer, a band, or takes in a loop."),
+    "live": ("live", "Play together over MIDI ports, until Ctrl-C."),
     "train": ("train", "Train a model on a dataset; Ctrl-C saves, and --resume continues."),
     "finetune": (
         "train",
