@@ -107,8 +107,14 @@ def _listening(found: Evaluation, count: int, seed: int) -> dict[str, Any]:
     from musenet.evaluation.holes import hole_costs, holes_table
     from musenet.evaluation.listening import MOST_ROWS, copy_gains, listening_table
     from musenet.generation.held_out import held_out, similarity_figures
+    from tokenizer.errors import InputError
 
     checkpoint, done = found.checkpoint, 0
+    if checkpoint.encoding is not None:
+        raise InputError(
+            f"these weights write the {checkpoint.encoding.encoding} encoding, whose listening is "
+            "not measured; leave out --listening"
+        )
     with ProgressDisplay("pieces") as progress:
 
         def continued(pieces: int) -> None:

@@ -185,11 +185,11 @@ def names(kind: str, model: str) -> list[str]:
         from tokenizer.instruments import PROGRAM_NAMES
 
         return [f"{number:3d}  {name}" for number, name in enumerate(PROGRAM_NAMES)]
+    from musenet.model.checkpoint import tokenizers_of
     from musenet.model.config import checkpoint_folder
-    from tokenizer.encoding.tokenizer import Tokenizer
     from tokenizer.labels import composer_name
 
-    vocabulary = Tokenizer.load(checkpoint_folder(model) / "tokenizer.json").vocabulary
+    vocabulary = tokenizers_of(checkpoint_folder(model), learned=True)[0].vocabulary
     if kind == "styles":
         return sorted(vocabulary.names("style"))
     return sorted(f"{name:24s} {composer_name(name)}" for name in vocabulary.names("composer"))

@@ -233,6 +233,7 @@ def score(
     batch: int = 8,
     conditions: Conditions | None = None,
     progress: Callable[[int], None] | None = None,
+    encoding: LearnedTokenizer | None = None,
 ) -> Scores:
     """Score pieces under a model.
 
@@ -240,18 +241,25 @@ def score(
         model: the model, on its device.
         tokenizer: of the model.
         pieces: the pieces to score.
-        context: context length in rows; at most that of the model.
+        context: context length in rows or ids; at most that of the model.
         batch: windows per batch.
         conditions: what the model knows besides the notes; by default only the meter.
         progress: called with the number of windows done.
+        encoding: the learned encoding that the model writes; of a piece it knows only the meter.
     """
-    nats = np.zeros((len(pieces), len(FIELDS)))
+    nats = np.zeros((len(pieces), len(FIELDS) if encoding is None else 1))
     notes = np.zeros(len(pieces), dtype=np.int64)
     known = conditions or Conditions()
+
+    def cut(piece: Piece) -> PieceWindows | SpelledWindows:
+        if encoding is None:
+            return PieceWindows(piece, tokenizer, known)
+        return SpelledWindows(piece, encoding)
+
     jobs = (
         (index, windows.arrays(span))
         for index, piece in enumerate(pieces)
-        for windows in [PieceWindows(piece, tokenizer, known)]
+        for windows in [cut(piece)]
         for span in windows.spans(context)
     )
     vocabulary = tokenizer.vocabulary

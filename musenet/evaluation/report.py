@@ -87,7 +87,12 @@ def evaluate(
     """
     device = device_of(request.device)
     compute = matmul_dtype(request.precision, device)
-    loaded = load_checkpoint(request.weights, device=device, compute=compute)
+    loaded = load_checkpoint(request.weights, device=device, compute=compute, learned=True)
+    if loaded.encoding is not None and request.labels:
+        raise InputError(
+            f"these weights write the {loaded.encoding.encoding} encoding, which is scored with "
+            "the meter alone; leave out --labels"
+        )
     found = find_pieces(request.paths, loaded.tokenizer, request.split)
     context = request.context or trained_context(loaded.training, loaded.config.context)
     if context > loaded.config.context:
@@ -103,6 +108,7 @@ def evaluate(
         batch=request.batch,
         conditions=Conditions(labels=request.labels),
         progress=progress,
+        encoding=loaded.encoding,
     )
     figures = {
         **summary(found.pieces, scores),

@@ -176,7 +176,7 @@ def load_checkpoint(
             adapters, config, parameters, training, hash_
         )
         folder = folder.with_name("+".join([folder.name, *(path.name for path in adapters)]))
-    tokenizer, encoding = _tokenizers(checkpoint_folder(name_or_folder), learned=learned)
+    tokenizer, encoding = tokenizers_of(checkpoint_folder(name_or_folder), learned=learned)
     network: AnyModel = (stored := StoredModel(config, parameters))
     if device != "cpu" or compute is not None:
         from .build import build
@@ -193,8 +193,12 @@ def load_checkpoint(
     )
 
 
-def _tokenizers(folder: Path, *, learned: bool) -> tuple[Tokenizer, LearnedTokenizer | None]:
-    """The tokenizer of a checkpoint's rows, and the encoding that it writes if that is another."""
+def tokenizers_of(folder: Path, *, learned: bool) -> tuple[Tokenizer, LearnedTokenizer | None]:
+    """The tokenizer of a checkpoint's rows, and the encoding that it writes if that is another.
+
+    Raises:
+        InputError: if it is a learned one where none will do.
+    """
     file = folder / "tokenizer.json"
     found = load_tokenizer(file)
     if isinstance(found, LearnedTokenizer) and learned:
@@ -202,7 +206,7 @@ def _tokenizers(folder: Path, *, learned: bool) -> tuple[Tokenizer, LearnedToken
     if isinstance(found, LearnedTokenizer):
         raise InputError(
             f"the weights in {folder} write the {found.encoding} encoding, which only `musenet "
-            "generate` can use; take weights of compound rows"
+            "generate` and `musenet evaluate` can use; take weights of compound rows"
         )
     return Tokenizer.load(file), None
 

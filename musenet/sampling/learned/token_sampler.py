@@ -76,9 +76,15 @@ class TokenSampler:
         return int(times[-1]) if len(times) else 0
 
     def _rows(self, new: Tokens) -> Tokens:
-        """The compound rows of what new ids `(N, 1)` begin, from the prompt's last row on."""
-        vocabulary, config = self._encoding.vocabulary, self._config
-        whole = self._encoding.rows_of(np.concatenate([self._prompt, new]))
+        """The compound rows of what new ids `(N, 1)` begin, from the prompt's last row on.
+
+        What still sounds at the end of the span ends there.
+        """
+        encoding, config = self._encoding, self._config
+        vocabulary, told = encoding.vocabulary, np.concatenate([self._prompt, new])
+        left = config.until - int(encoding.steps_of_id[told].sum())
+        waits = np.array(encoding.symbols.waits(max(0, left)), dtype=np.int16)
+        whole = encoding.rows_of(np.concatenate([told, waits[:, None]]))
         events = events_of(whole, row_times(whole, vocabulary), vocabulary)
         made = between(events, config.not_before, config.until)
         return woven(no_events(), made, self._last(), vocabulary)[0]
@@ -117,7 +123,7 @@ class _Line:
         while True:
             token = int(self._decoder.sample(self._choose, _nothing)[0, 0])
             before = int(self._state.time[0])
-            columns = self._encoding.push(self._state, np.array([token]))
+            columns = self._encoding.push(self._state, token)
             time = int(self._state.time[0])
             self._at_once = 0 if time > before else self._at_once + 1
             if time >= self._config.until or token == self._encoding.vocabulary.end:

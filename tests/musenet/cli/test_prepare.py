@@ -46,6 +46,26 @@ def run(*arguments: object) -> str:
     return result.output
 
 
+@pytest.mark.parametrize("encoding", ["chordwise", "onsets"])
+def test_an_encoding_is_learned_and_told(folder: Path, tmp_path: Path, encoding: str) -> None:
+    options = ["--engine", "threads", "--workers", 1, "--encoding", encoding, "--volumes", 1]
+    size = 40 if encoding == "chordwise" else 0  # merges need a library
+    said = run("prepare", folder, "--out", tmp_path / "data", "--vocabulary", size, *options)
+    assert f"{encoding}: 24 steps a quarter" in said
+    assert f"{encoding}: 24 steps a quarter" in run("dataset", "info", tmp_path / "data")
+    assert "no damage found" in run("dataset", "verify", tmp_path / "data")
+    run("dataset", "sample", tmp_path / "data", "--out", tmp_path / "heard", "--count", 2)
+    assert len(list((tmp_path / "heard").glob("*.mid"))) == 2
+
+
+def test_an_encoding_that_no_dataset_has_is_answered_with_the_known(
+    folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match="chordwise, onsets"):
+        run("prepare", folder, "--out", tmp_path / "data", "--encoding", "musenet")
+    assert not (tmp_path / "data").exists()
+
+
 def test_from_a_folder_to_music_again(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "data"
     options = ["--engine", "threads", "--workers", 2, "--label-pieces", 1]

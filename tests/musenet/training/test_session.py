@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from data_prep.dataset.pieces import Pieces
+from musenet.evaluation.report import EvaluationRequest, evaluate
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import load_checkpoint
 from musenet.options.generate_options import GenerateOptions
@@ -68,6 +69,9 @@ def test_a_model_of_a_learned_encoding_is_trained_resumed_and_sampled(
         load_checkpoint(run / "best")
     checkpoint = load_checkpoint(run / "best", learned=True)
     assert checkpoint.encoding == load.load(data / "encoding.json")
+    found = evaluate(EvaluationRequest((data,), str(run / "best"), "validation"))
+    assert found.figures["bits_per_note"] < 0.8 * rows[0]["bits_per_note"]
+    assert found.figures["notes"] == Pieces(data, "validation").notes.sum()
     continuation = Continuation(checkpoint, None, GenerateOptions(bars=4, seed=3))
     for _ in continuation.steps():
         pass

@@ -276,16 +276,10 @@ class LearnedTokenizer(JsonTokenizer):
         passed = np.concatenate([[0], np.cumsum(self.vocabulary.steps[rows[:, WAIT]])])
         return passed[bounds[1:]] - passed[bounds[:-1]]
 
-    def push(self, state: StructureState, ids: Integers) -> Structure:
-        """Go on by an id for each of B pieces `(B,)`: their structure `(B, 8)`.
-
-        `state` is of as many pieces, and goes through the pseudo-rows of one id after another.
-        """
-        rows, last = self.pseudo_rows(ids)
-        if len(ids) != 1:
-            raise InputError("ids stand for different numbers of rows; push one piece at a time")
-        found = [state.push(row[None]) for row in rows]
-        return found[int(last[0])]
+    def push(self, state: StructureState, token: int) -> Structure:
+        """Go on by an id: its structure `(1, 8)`. The state is of one piece."""
+        rows, _ = self.pseudo_rows(np.array([token]))
+        return [state.push(row[None]) for row in rows][-1]
 
     def allowed_after(self, token: int) -> Mask:
         """Which ids may follow one in music, `(size,)`; of controls that is the end alone."""

@@ -83,6 +83,24 @@ def test_the_rows_lie_in_the_span_and_follow_from_seed_and_number(name: str) -> 
     assert not np.array_equal(rows_of(sampled, 0), rows_of(sampled, 1))
 
 
+def test_what_sounds_at_the_end_of_the_span_ends_there() -> None:
+    """Ids that begin a chord and never end it, in place of those that a model would draw."""
+    encoding = ENCODINGS["chordwise"]
+    body = COMPOUND.body(
+        Score(
+            480, (Track("", 0),), np.array([(0, 1, 40, 80, 0, 0), (0, 9600, 50, 80, 0, 0)], NOTES)
+        )
+    )
+    sampler = TokenSampler(model_of(encoding), encoding, replace(CONFIG, until=588))
+    wait = encoding.symbols.waits(
+        CONFIG.not_before - int(row_times(PROMPT, COMPOUND.vocabulary)[-1])
+    )
+    ids = [*wait, *encoding.spelled(body, cut=True)[:, 0].tolist()]
+    rows = sampler._rows(np.array(ids, dtype=np.int16)[:, None])
+    durations = COMPOUND.vocabulary.grid.durations[rows[COMPOUND.vocabulary.is_note(rows), 3] - 1]
+    assert durations.tolist() == [0, 288]
+
+
 def test_notes_of_a_prompt_that_does_not_fit_are_counted() -> None:
     encoding = ENCODINGS["onsets"]
     model = model_of(encoding)  # reads 48 of 64 ids, the prefix of two among them

@@ -104,7 +104,7 @@ def test_structure_is_that_of_the_rows_where_each_token_leaves_off(data: st.Data
     merged = with_merges(tokenizer, body)
     state = StructureState(compound.vocabulary, 1, 5000)
     ids = merged.spelled(body)
-    pushed = [merged.push(state, token)[0] for token in ids]
+    pushed = [merged.push(state, token)[0] for token in ids[:, 0].tolist()]
     assert np.array_equal(np.array(pushed).reshape(-1, 8), merged.structure(ids, 5000))
 
 
