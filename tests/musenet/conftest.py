@@ -151,3 +151,11 @@ def tiny(folder: Path) -> Checkpoint:
     checkpoint = load_checkpoint(folder)
     enliven(checkpoint.model)
     return checkpoint
+
+
+@pytest.fixture(scope="module")
+def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the tiny model, so that another process can load it."""
+    path = tmp_path_factory.mktemp("lively") / "tiny"
+    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
+    return path

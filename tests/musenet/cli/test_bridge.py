@@ -14,18 +14,10 @@ import mido
 import pytest
 
 from musenet.cli.main import main
-from musenet.model.checkpoint import Checkpoint, save_checkpoint
 
 ROOT = Path(__file__).parents[3]
 FOLK = ROOT / "examples" / "prompts" / "folk.mid"
 SECONDS = 120
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("lively") / "tiny"
-    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
-    return path
 
 
 class Watch:

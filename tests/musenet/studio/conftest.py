@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from musenet.model.checkpoint import Checkpoint, save_checkpoint
+from musenet.model.checkpoint import Checkpoint
 from musenet.studio.jobs import Jobs
 from musenet.studio.models import Weights
 from musenet.studio.workspace import Workspace
@@ -178,11 +178,3 @@ def studio(open_studio: Callable[..., Studio]) -> Studio:
     found = open_studio()
     found("POST", "prompts", content=FOLK.read_bytes(), headers={"X-Name": "folk.mid"})
     return found
-
-
-@pytest.fixture(scope="module")
-def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the tiny model, so that another process can load it."""
-    path = tmp_path_factory.mktemp("lively") / "tiny"
-    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
-    return path

@@ -12,7 +12,7 @@ from musenet.bridges.ableton.live_set import LiveSet
 from musenet.bridges.ableton.osc import connected
 from musenet.bridges.ableton.takes import Options, Written, read_clips, write_takes
 from musenet.cli.main import main
-from musenet.model.checkpoint import Checkpoint, save_checkpoint
+from musenet.model.checkpoint import Checkpoint
 from musenet.options.fill_options import AccompanyOptions, FillOptions
 from musenet.options.generate_options import GenerateOptions
 
@@ -78,11 +78,10 @@ def test_parts_come_on_tracks_of_their_own_beside_the_clip(
 
 
 def test_the_command_says_where_the_takes_are(
-    live: Live, tiny: Checkpoint, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    live: Live, lively: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    save_checkpoint(tmp_path / "tiny", tiny.model, tiny.tokenizer, {})
     ports = ["--port", str(live.port), "--reply-port", str(live.reply_port)]
-    weights = ["--weights", str(tmp_path / "tiny")]
+    weights = ["--weights", str(lively)]
     with pytest.raises(SystemExit) as stop:
         main(["bridge", "ableton", "continue", "--bars", "1", "--seed", "4", *ports, *weights])
     assert not stop.value.code

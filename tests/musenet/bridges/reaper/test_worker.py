@@ -13,7 +13,6 @@ import pytest
 from musenet.bridges.reaper import worker
 from musenet.bridges.reaper.request import FIRST_LINE
 from musenet.bridges.reaper.worker import Worker
-from musenet.model.checkpoint import Checkpoint, save_checkpoint
 from tokenizer.errors import InputError
 
 REQUEST = f"""{FIRST_LINE}
@@ -27,13 +26,6 @@ track\t0\tselected\tLead
 """ + "".join(f"note\t0\t{n}.0\t{n + 1}.0\t0\t{60 + n % 5}\t80\n" for n in range(16))
 
 
-@pytest.fixture(scope="module")
-def lively(tiny: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp("lively") / "tiny"
-    save_checkpoint(path, tiny.model, tiny.tokenizer, {})
-    return str(path)
-
-
 def request(folder: Path, text: str) -> Path:
     path = folder / "A1.request.txt"
     path.write_text(text, encoding="utf-8")
@@ -44,8 +36,8 @@ def answered(folder: Path) -> str:
     return (folder / "A1.answer.txt").read_text(encoding="utf-8")
 
 
-def test_takes_and_their_files(tmp_path: Path, lively: str) -> None:
-    Worker(request(tmp_path, REQUEST.replace("BARS", "2"))).run(lively)
+def test_takes_and_their_files(tmp_path: Path, lively: Path) -> None:
+    Worker(request(tmp_path, REQUEST.replace("BARS", "2"))).run(str(lively))
     said = answered(tmp_path)
     assert said.startswith("ok\nspan\t16.000000\t24.000000\n")
     assert re.findall(r"^take\t(.*)$", said, re.MULTILINE) == [
@@ -73,39 +65,39 @@ def test_takes_and_their_files(tmp_path: Path, lively: str) -> None:
         (re.sub("note.*\n", "", REQUEST).replace("BARS", "2"), "no notes"),
     ],
 )
-def test_what_is_wrong_is_the_answer(tmp_path: Path, lively: str, text: str, words: str) -> None:
-    Worker(request(tmp_path, text)).run(lively)
+def test_what_is_wrong_is_the_answer(tmp_path: Path, lively: Path, text: str, words: str) -> None:
+    Worker(request(tmp_path, text)).run(str(lively))
     said = answered(tmp_path)
     assert re.fullmatch("error\t[^\n]+\n", said)
     assert words in said
 
 
 def test_weights_that_are_missing_and_other_errors(
-    tmp_path: Path, lively: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lively: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = request(tmp_path, REQUEST.replace("BARS", "2"))
     Worker(path).run("missing")
     assert answered(tmp_path).startswith("error\t")
     monkeypatch.setattr(worker, "grow_any", lambda *_: 1 / 0)
-    Worker(path).run(lively)
+    Worker(path).run(str(lively))
     assert "MuseNet met an error of its own: ZeroDivisionError" in answered(tmp_path)
 
 
-def test_it_is_stopped_by_a_file(tmp_path: Path, lively: str) -> None:
+def test_it_is_stopped_by_a_file(tmp_path: Path, lively: Path) -> None:
     path = request(tmp_path, REQUEST.replace("BARS", "10000"))
     (tmp_path / "A1.cancel.txt").touch()
-    Worker(path).run(lively)
+    Worker(path).run(str(lively))
     assert answered(tmp_path) == "cancelled\n"
 
 
 def test_signs_of_life_come_while_it_works(
-    tmp_path: Path, lively: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, lively: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
     monkeypatch.setattr(worker, "grow_any", lambda *_: go_on.wait(60) and [])
     monkeypatch.setattr(worker, "_SIGN_SECONDS", 0.01)
     path = request(tmp_path, REQUEST.replace("BARS", "2"))
-    thread = threading.Thread(target=Worker(path).run, args=[lively])
+    thread = threading.Thread(target=Worker(path).run, args=[str(lively)])
     thread.start()
     seen: set[str] = set()
     end = time.monotonic() + 60
