@@ -20,7 +20,7 @@ from .conftest import FOLK, Studio
 def test_a_take_has_the_bytes_of_the_command_line(
     studio: Studio, tiny: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generate_run, "load_checkpoint", lambda name: tiny)
+    monkeypatch.setattr(generate_run, "load_checkpoint", lambda name, **_: tiny)
     shutil.copy(FOLK, tmp_path / "folk.mid")
     words = "--bars 2 --seed 7 --variations 2 --tempo 90 --temperature pitch=0.9 --end"
     with pytest.raises(SystemExit) as stop:
