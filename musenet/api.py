@@ -253,6 +253,7 @@ class Model:
         """
         from musenet.evaluation.note_bits import piece_logits
 
+        self.checkpoint.need_rows()
         tokenizer = self.checkpoint.tokenizer
         tokens = music if isinstance(music, np.ndarray) else tokenizer.encode(_score(music))
         return piece_logits(self.checkpoint.model, tokenizer, tokens)
@@ -276,6 +277,7 @@ class Model:
         from musenet.evaluation.note_bits import note_bits
 
         score, checkpoint = _score(music), self.checkpoint
+        checkpoint.need_rows()
         said = checkpoint.tokenizer.labels(score)
         known = Conditions(labels=labels, length=length)
         return note_bits(checkpoint.model, checkpoint.tokenizer, score, said, known)
@@ -301,7 +303,7 @@ def load(
     """
     if is_repository(name_or_folder):
         name_or_folder = download(os.fspath(name_or_folder))
-    return Model(load_checkpoint(name_or_folder, device=device, compute=compute))
+    return Model(load_checkpoint(name_or_folder, device=device, compute=compute, learned=True))
 
 
 def generate(
@@ -335,6 +337,7 @@ def fill(checkpoint: Checkpoint, song: AnySong, options: FillOptions) -> list[Fi
     Raises:
         InputError: if the song cannot be read or the request cannot be met.
     """
+    checkpoint.need_rows()
     piece = song if isinstance(song, Piece) else read_piece(song)
     request = Fill(checkpoint, piece, options)
     for _ in request.steps():

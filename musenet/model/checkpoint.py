@@ -74,6 +74,15 @@ class Checkpoint:
         parameters = sum(math.prod(shape) for shape in parameter_shapes(self.config).values())
         return f"<Checkpoint {self.folder.name} ({self.hash}): {parameters / 1e6:.2f} M parameters>"
 
+    def need_rows(self) -> None:
+        """Refuse weights of a learned encoding, for what needs those of compound rows.
+
+        Raises:
+            InputError: if these are such.
+        """
+        if self.encoding is not None:
+            raise _writes_ids(self.folder, self.encoding)
+
     @cached_property
     def model(self) -> Transformer:
         """The model in PyTorch, which this imports."""
@@ -204,11 +213,15 @@ def tokenizers_of(folder: Path, *, learned: bool) -> tuple[Tokenizer, LearnedTok
     if isinstance(found, LearnedTokenizer) and learned:
         return found.compound, found
     if isinstance(found, LearnedTokenizer):
-        raise InputError(
-            f"the weights in {folder} write the {found.encoding} encoding, which only `musenet "
-            "generate` and `musenet evaluate` can use; take weights of compound rows"
-        )
+        raise _writes_ids(folder, found)
     return Tokenizer.load(file), None
+
+
+def _writes_ids(folder: Path, encoding: LearnedTokenizer) -> InputError:
+    return InputError(
+        f"the weights in {folder} write the {encoding.encoding} encoding, which can only be "
+        "generated from and evaluated; take weights of compound rows"
+    )
 
 
 def _adapted(

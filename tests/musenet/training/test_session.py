@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+import musenet
 from data_prep.dataset.pieces import Pieces
 from musenet.evaluation.report import EvaluationRequest, evaluate
 from musenet.generation.session import Continuation
@@ -78,6 +79,9 @@ def test_a_model_of_a_learned_encoding_is_trained_resumed_and_sampled(
     (result,) = continuation.results()
     assert 0 < result.notes == len(result.score.notes)
     assert result.score.notes["start"].max() < 4 * 4 * result.score.ticks_per_quarter
+    assert len(musenet.load(run / "best").generate(bars=4, seed=3)[0].score.notes) == result.notes
+    with pytest.raises(InputError, match=f"write the {encoding} encoding"):
+        musenet.load(run / "best").score(result.score)
     with pytest.raises(InputError, match="cannot heed form"):
         Continuation(checkpoint, None, GenerateOptions(form="A B"))
 
