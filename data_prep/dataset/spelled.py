@@ -79,7 +79,7 @@ class SpelledDataset(Dataset):
         knows_length = random.random() >= self._dropout.length and not drawn.placed.loop
         length = length_of(drawn.body, self.tokenizer.vocabulary) if knows_length else None
         before = drawn.body[: drawn.start]
-        ids = encoding.spelled(drawn.music.tokens, cut=True)[: room - len(prefix)]
+        ids = self._spelled(drawn.music.tokens, room - len(prefix))
         begin, end = len(prefix), len(prefix) + len(ids)
         tokens[:begin], tokens[begin:end] = prefix, ids
         meter = drawn.labels.time_signature
@@ -88,6 +88,15 @@ class SpelledDataset(Dataset):
         return drawn.placed._replace(
             stop=drawn.start + len(drawn.music.tokens), prefix=begin, rows=end - begin
         )
+
+    def _spelled(self, rows: Tokens, room: int) -> Tokens:
+        """The first `room` ids of rows; few rows are spelled that do not fit."""
+        count = max(room, 1)
+        while True:
+            ids = self._encoding.spelled(rows[:count], cut=True)
+            if len(ids) >= room or count >= len(rows):
+                return ids[:room]
+            count *= 2
 
 
 def _begin_time(encoding: LearnedTokenizer, columns: Structure, ids: Tokens) -> int:
