@@ -1,18 +1,22 @@
 """Encodings on one budget: compound, MuseNet's three, and MidiTok's REMI and TSD.
 
-    python benchmarks/encodings.py FOLDER… [--minutes 10] [--out figures.json] [--picture plot.png]
+    python benchmarks/encodings.py [FOLDER…] [--minutes 10] [--out figures.json] [--picture a.png]
 
 FOLDER holds MIDI files, at any depth; where it has folders `train` and `test` those are the split,
-else every tenth file is held out. The corpora of the table are those that `jsb.py` and
-`nottingham.py` name. All encodings get the same music: starts and durations on the compound grid
-(24 steps a quarter), every note of one loudness. Vocabularies are learned from the training pieces
-in all the keys that they are trained in. MidiTok's time signatures cost nothing here.
+else every tenth file is held out. Without one, the prompts in examples/ are used for some seconds:
+enough for the script to run, too little for conclusions. The corpora of the table are
+github.com/czhuang/JSB-Chorales-dataset as MIDI and github.com/jukedeck/nottingham-dataset.
+
+All encodings get the same music: starts and durations on the compound grid (24 steps a quarter),
+every note of one loudness. Vocabularies are learned from the training pieces in all the keys that
+they are trained in. MidiTok's time signatures cost nothing here.
 
 For each encoding one small Transformer of the same shape reads tokens alone, without the structure
 that ours can have besides; the compound head predicts field after field. Minutes are CPU time of
 one thread, the nets take turns of seconds. Bits per note are all bits of the held-out pieces over
 their notes, so encodings of any number of tokens compare; what an encoding loses it need not
-predict, and stands beside. MidiTok (`pip install miditok`) joins where it is installed.
+predict, and stands beside. MidiTok (`pip install miditok`) and merges (`pip install tokenizers`)
+join where they are installed.
 """
 
 from __future__ import annotations
@@ -59,6 +63,7 @@ from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, VELOCITY
 from tokenizer.interop import from_symusic, to_symusic
 from tokenizer.typing import Mask, Tokens
 
+PROMPTS = Path(__file__).resolve().parents[1] / "examples" / "prompts"
 COMPOUND = Tokenizer.default()
 LOUDNESS = 21  # field value of velocity 82
 KEYS = (0, -3, 2, 5)
@@ -153,7 +158,10 @@ def encodings(bodies: Sequence[Tokens], merges: Sequence[int], chords: int) -> I
     ]
     for count in merges:
         name = f"onsets, {count:,} merges"
-        learned.append((name, OnsetTokenizer(COMPOUND, 1).learned(bodies, count)))
+        try:
+            learned.append((name, OnsetTokenizer(COMPOUND, 1).learned(bodies, count)))
+        except InputError as error:
+            print(f"{name}: {error}", file=sys.stderr)
     for name, one in learned:
         yield Encoding(name, one.body, one.decode, one.sizes, _all)
     yield from peers()
@@ -391,8 +399,8 @@ def picture(rows: Sequence[Figures], file: Path, minutes: float) -> None:
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folders", type=Path, nargs="+")
-    parser.add_argument("--minutes", type=float, default=10.0, help="CPU minutes for each net")
+    parser.add_argument("folders", type=Path, nargs="*")
+    parser.add_argument("--minutes", type=float, help="CPU minutes for each net")
     parser.add_argument("--pieces", type=int, default=300, help="to train on, at most")
     parser.add_argument("--held-out", type=int, default=100, help="pieces to score, at most")
     parser.add_argument("--merges", type=int, nargs="*", default=[0, 1000, 8000])
@@ -405,15 +413,18 @@ def main() -> None:
     options = parser.parse_args()
     warnings.filterwarnings("ignore", module="miditok")
     torch.set_num_threads(1)
+    minutes = options.minutes
+    if minutes is None:
+        minutes = 10.0 if options.folders else 0.05
     nets: list[Net] = []
-    for folder in options.folders:
+    for folder in options.folders or [PROMPTS]:
         music = corpus(folder, options.pieces, options.held_out)
         bodies = [in_key(rows, key) for key in KEYS for rows in music.train]
         for encoding in encodings(bodies, options.merges, options.chords):
             figures = measured(encoding, music)
             nets.append(Net(encoding, music, figures, options.seed, options.layers, options.width))
             print(f"{music.name}: {encoding.name}, {figures.tokens_per_note:.2f} tokens a note")
-    limit = 60 * options.minutes
+    limit = 60 * minutes
     while any(net.spent < limit for net in nets):
         for net in nets:
             net.train(SLICE, limit)
@@ -422,13 +433,17 @@ def main() -> None:
         figures = net.figures
         print(f"{figures.corpus}: {figures.encoding}, {figures.bits_per_note:.2f} bits a note")
     rows = [net.figures for net in nets]
-    Console(width=200).print(table(rows, options.minutes))
+    Console(width=200).print(table(rows, minutes))
     if options.out:
-        whole = {"minutes": options.minutes, "rows": [asdict(row) for row in rows]}
+        whole = {"minutes": minutes, "rows": [asdict(row) for row in rows]}
         options.out.write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
     if options.picture:
-        picture(rows, options.picture, options.minutes)
+        picture(rows, options.picture, minutes)
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
