@@ -114,12 +114,15 @@ def free_channels(file: File) -> list[int]:
 def one_part_a_track(file: File) -> File:
     """Split a file of type 0 into one with a track for each channel with notes.
 
-    Other files stay as they are. Events without a channel stay first.
+    Other files stay as they are, also those of type 0 that have several tracks all the same. Events
+    without a channel stay first.
     """
-    sounding = channels_with_notes(file.tracks[0]) if file.kind == 0 else []
-    if not sounding:
+    if file.kind != 0 or len(file.tracks) != 1:
         return file
     (track,) = file.tracks
+    sounding = channels_with_notes(track)
+    if not sounding:
+        return file
     others = {event.channel for event in track} - set(sounding)
     tracks = [[event for event in track if event.channel in others]]
     tracks += [[e for e in track if e.channel == channel] for channel in sounding]

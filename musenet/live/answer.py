@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .listener import Key
-from .notes import LiveNote
 from .stage import Stage
 from .tempo import phrase_tempo
 from .writer import Writer
@@ -45,6 +44,7 @@ class Answer:
     def __init__(self, stage: Stage, writer: Writer) -> None:
         self._stage, self._writer = stage, writer
         self._since = 0.0  # the moment since which keys are of the present phrase
+        self._heard: float | None = None  # the moment up to which the phrase was heard
         self._answering = False
         stage.on_key(self._interrupt)
 
@@ -68,8 +68,8 @@ class Answer:
     def _phrase(self) -> list[Key] | None:
         """The player's phrase, once it is over."""
         stage = self._stage
+        last = self._heard = stage.listener.last
         keys = stage.listener.keys(self._since)
-        last = stage.listener.last
         if not keys or last is None or stage.listener.held:
             return None
         if stage.options.tempo is not None and not stage.transport.is_running:
@@ -93,15 +93,19 @@ class Answer:
     def _answer(self, keys: list[Key]) -> Answered | None:
         stage = self._stage
         transport, performer = stage.transport, stage.performer
-        last = max(key.begin if key.end is None else key.end for key in keys)
+        last = _last(keys)
         length = max(1, round(transport.beat(last) - transport.beat(keys[0].begin)))
         begin = math.ceil(transport.beat(time.perf_counter() + _READY))
-        self._since, self._answering = last, True
-        heard = stage.heard()
-        count = 0
+        silences = performer.silences
+        self._answering = True
+        if stage.listener.last != self._heard:  # the phrase goes on after all
+            self._answering = False
+            return None
+        self._since = last
+        moved, count = 0.0, 0
         first: float | None = None
         for note in self._writer.write(
-            heard,
+            stage.heard(),
             performer.notes(begin),
             begin,
             begin + length,
@@ -110,8 +114,11 @@ class Answer:
         ):
             if not self._answering:
                 break
-            performer.add([_within(note, begin + length)])
-            first = note.begin if first is None else first
+            if first is None:  # on a slow machine it begins some beats later, as a whole
+                moved = max(math.ceil(transport.beat(time.perf_counter()) - note.begin), 0)
+                first = note.begin + moved
+            end = min(note.end, begin + length) + moved
+            performer.add([note._replace(begin=note.begin + moved, end=end)], silences)
             count += 1
         while self._answering and stage.goes_on() and not performer.is_silent:
             time.sleep(_NAP)
@@ -123,6 +130,6 @@ class Answer:
         return Answered(moment, moment - last, count, interrupted)
 
 
-def _within(note: LiveNote, end: float) -> LiveNote:
-    """A note that ends by a beat."""
-    return note._replace(end=min(note.end, end))
+def _last(keys: list[Key]) -> float:
+    """The moment of the last press or release."""
+    return max(key.begin if key.end is None else key.end for key in keys)

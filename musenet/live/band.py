@@ -101,9 +101,9 @@ class Band:
 
     def _write(self, begin: float, end: float, *, anew: bool) -> Written:
         stage = self._stage
-        started = time.perf_counter()
+        started, silences = time.perf_counter(), stage.performer.silences
         new = list(self._notes(begin, end))
-        stage.performer.replace(begin, new)
+        stage.performer.replace(begin, new, silences)
         finished = time.perf_counter()
         self._took.append(finished - started)
         gap = 0.0 if anew else max(stage.transport.beat(finished) - begin, 0.0)

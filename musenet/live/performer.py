@@ -47,6 +47,7 @@ class Performer:
     Attributes:
         late: how many seconds after its moment each note was sent.
         missed: how many notes came too late to be sent.
+        silences: how often it was silenced.
         error: what the port said when it failed, or None.
     """
 
@@ -68,6 +69,7 @@ class Performer:
         self._thread = threading.Thread(target=self._run, name="performer", daemon=True)
         self.late: list[float] = []
         self.missed = 0
+        self.silences = 0
         self.error: str | None = None
 
     def start(self, programs: Iterable[int] = ()) -> None:
@@ -77,19 +79,30 @@ class Performer:
                 self._channel(program)
         self._thread.start()
 
-    def add(self, notes: Iterable[LiveNote]) -> None:
-        """Plan more notes."""
+    def add(self, notes: Iterable[LiveNote], silences: int | None = None) -> None:
+        """Plan more notes.
+
+        Args:
+            notes: in any order.
+            silences: how often the performer had been silenced when they were begun to be
+                written; they are left out if it has been silenced since.
+        """
         with self._changed:
+            if silences not in (None, self.silences):
+                return
             for note in notes:
                 heapq.heappush(self._plan, note)
             self._changed.notify()
 
-    def replace(self, beat: float, notes: Iterable[LiveNote]) -> None:
-        """Plan notes in place of all that begin at a beat or later and have not sounded."""
+    def replace(self, beat: float, notes: Iterable[LiveNote], silences: int | None = None) -> None:
+        """Plan notes in place of all that begin at a beat or later and have not sounded.
+
+        The arguments are those of `add`.
+        """
         with self._changed:
             self._plan = [note for note in self._plan if note.begin < beat]
             heapq.heapify(self._plan)
-        self.add(notes)
+            self.add(notes, silences)
 
     def notes(self, before: float) -> list[LiveNote]:
         """The notes that were played lately, or are planned, and begin before a beat."""
@@ -118,6 +131,7 @@ class Performer:
     def silence(self) -> None:
         """End what sounds now, and forget what was planned."""
         with self._changed:
+            self.silences += 1
             self._plan.clear()
             self._ends.clear()
             now = self._transport.beat(time.perf_counter()) if self._transport.is_running else 0.0

@@ -29,7 +29,12 @@ from musenet.generation.prompt import blank
 from musenet.model.checkpoint import Checkpoint
 from musenet.options.live_options import LiveOptions
 from musenet.options.shared_options import NATURAL, UNDER
-from musenet.sampling.constraints import usual_for
+from musenet.sampling.constraints import (
+    Constraints,
+    implied_by_prompt,
+    max_polyphony,
+    usual_for,
+)
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.filters import FieldFilter
 from musenet.sampling.given import Stretch
@@ -52,6 +57,7 @@ from tokenizer.typing import Ints, Tokens
 from .notes import LiveNote, events_of_notes
 
 _BARS, _NOTES = 16, 320  # of what was played that are read at most
+_LEGATO = 0.25  # beats by which notes of a melody may overlap
 _QUARTER = 480  # ticks
 
 
@@ -125,6 +131,7 @@ class Writer:
             Stretch(start, stop, between(chords, start, stop)),
             self._labels(heard, tempo, beginning=first <= 0),
             UNDER if beside else NATURAL,
+            self._limits(None if beside else heard),
         )
         for new in Sampler(self._model, self._vocabulary, config).sample():
             if not (new.live[0] and new.written[0] and self._vocabulary.is_note(new.rows)[0]):
@@ -228,6 +235,19 @@ class Writer:
         )
         return self._tokenizer.prefix(labels, start=beginning)
 
+    def _limits(self, phrase: Sequence[LiveNote] | None) -> Constraints:
+        """Who may play, and how many notes at once: as in a phrase where one is answered."""
+        limits = replace(self._options.constraints(), programs=self.players)
+        if not phrase:
+            return usual_for(limits, len(self.players) + 1)
+        # The ends of a melody that is played legato overlap.
+        apart = [note._replace(end=max(note.end - _LEGATO, note.begin)) for note in phrase]
+        notes = self._played(apart).notes
+        if not len(notes):
+            return usual_for(limits, len(self.players))
+        limits = replace(limits, polyphony=limits.polyphony or max_polyphony(notes))
+        return implied_by_prompt(limits, notes, _QUARTER)
+
     def _config(
         self,
         music: tuple[Tokens, Ints],
@@ -235,10 +255,10 @@ class Writer:
         stretch: Stretch,
         prefix: Tokens,
         filters: tuple[FieldFilter, ...],
+        limits: Constraints,
     ) -> SamplerConfig:
         options, players = self._options, self.players
         guided = bool(self._vocabulary.chords[music[0][:, WAIT]].any())
-        limits = replace(options.constraints(), programs=players)
         return SamplerConfig(
             prefix=prefix,
             prompt=music[0],
@@ -246,7 +266,7 @@ class Writer:
             not_before=span[0],
             until=span[1],
             filters=options.filters(filters),
-            constraints=usual_for(limits, len(players) + 1),
+            constraints=limits,
             seed=next(self._seeds),
             variations=(1,),
             processors=(

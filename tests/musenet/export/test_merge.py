@@ -213,6 +213,12 @@ def test_tracks_of_one_channel_stay_as_they_are() -> None:
     assert parts.one_part_a_track(quartet()) == quartet()
 
 
+def test_a_file_of_type_0_with_several_tracks_keeps_them() -> None:
+    file = quartet()
+    wrong = File(file.division, file.tracks, file.end, 0)
+    assert parts.one_part_a_track(wrong) == wrong
+
+
 def test_cut_keeps_what_sounds_to_its_end() -> None:
     file = quartet()
     file.tracks[1] = track("Violin I", 0, 40, *note(0, 960, 0, 76), *note(480, 600, 0, 79))

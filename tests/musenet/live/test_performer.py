@@ -116,6 +116,18 @@ def test_silence_is_immediate(performer: Performer, port: Port, until: Until) ->
     assert performer.is_silent
 
 
+def test_what_was_begun_before_a_silence_comes_no_more(
+    performer: Performer, port: Port, until: Until
+) -> None:
+    begun = performer.silences
+    performer.silence()
+    performer.add([note(0.5, 60)], begun)
+    performer.replace(0.0, [note(0.5, 61)], begun)
+    performer.add([note(0.5, 62)], performer.silences)
+    until(lambda: port.notes("note_off"))
+    assert port.notes("note_on") == [(1, 62)]
+
+
 def test_closing_ends_everything(port: Port, transport: Transport, until: Until) -> None:
     performer = Performer(port, transport)
     performer.start([0, 128])
@@ -129,8 +141,13 @@ def test_closing_ends_everything(port: Port, transport: Transport, until: Until)
 
 
 def test_a_note_that_comes_too_late_is_left_out(
-    port: Port, transport: Transport, performer: Performer, until: Until
+    port: Port,
+    transport: Transport,
+    performer: Performer,
+    until: Until,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("musenet.live.performer._LATE", 0.2)
     until(lambda: transport.beat(time.perf_counter()) > 2)
     performer.add([note(1, 60), note(transport.beat(time.perf_counter()) + 0.5, 62)])
     until(lambda: port.notes("note_on"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from musenet.live.notes import LiveNote
 from musenet.live.session import answers, loops, performance, plays_along
 from musenet.live.stage import Stage
 from musenet.live.writer import Writer
-from musenet.model.checkpoint import Checkpoint
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.options.live_options import LiveOptions
 from musenet.tree.file import read_tree, write_tree
 from musenet.tree.tree import Node, Tree
@@ -44,10 +44,12 @@ class Player:
     def hear(self, message: Any) -> None:
         self.heard.append((time.perf_counter(), message))
 
-    def press(self, pitch: int, length: float = 0.05) -> None:
-        self.keys.send(mido.Message("note_on", note=pitch, velocity=80))
-        time.sleep(length)
-        self.keys.send(mido.Message("note_off", note=pitch))
+    def press(self, *pitches: int) -> None:
+        for pitch in pitches:
+            self.keys.send(mido.Message("note_on", note=pitch, velocity=80))
+        time.sleep(0.05)
+        for pitch in pitches:
+            self.keys.send(mido.Message("note_off", note=pitch))
 
     def notes(self, kind: str = "note_on") -> list[tuple[int, int]]:
         return [(m.channel, m.note) for _, m in list(self.heard) if m.type == kind]
@@ -93,37 +95,50 @@ class Performance:
         assert not self._thread.is_alive()
 
 
+def played(stage: Stage, begin: float, pitches: Sequence[int], gap: float) -> None:
+    """A phrase that was played from a moment in the past on, with the last key released last."""
+    for place, pitch in enumerate(pitches):
+        message = mido.Message("note_on", note=pitch, velocity=80)
+        stage.recorder.heard(begin + place * gap, message)
+        stage.listener.hear(begin + place * gap, message)
+    for place, pitch in enumerate(pitches):
+        message = mido.Message("note_off", note=pitch)
+        stage.recorder.heard(begin + (place + 0.8) * gap, message)
+        stage.listener.hear(begin + (place + 0.8) * gap, message)
+
+
 def test_an_answer_comes_after_the_phrase_and_stops_at_the_next_key(
-    tiny: Checkpoint, tmp_path: Path, player: Player, until: Until
+    tmp_path: Path, player: Player, until: Until
 ) -> None:
-    options = LiveOptions(tempo=FAST, seed=2)
+    options = LiveOptions(tempo=120.0, seed=2)
     tree = tmp_path / "live.tree.json"
-    running = Performance(
-        options, tmp_path / "live.mid", lambda stage: answers(stage, ("tiny", tiny), tree)
-    )
+    mini = ("mini", load_checkpoint("mini"))
+    running = Performance(options, tmp_path / "live.mid", lambda stage: answers(stage, mini, tree))
     until(lambda: running.said[1:])
-    for pitch in (60, 62, 64, 65, 67, 69, 71, 72) * 4:
-        player.press(pitch)
+    assert running.stage is not None
+    scale = (60, 62, 64, 65, 67, 69, 71, 72, 74, 76, 77, 79, 81, 83, 84, 48)
     assert not player.notes()
+    played(running.stage, time.perf_counter() - 10, scale, 0.5)
     until(player.notes)
     player.keys.send(mido.Message("note_on", note=48, velocity=90))
     assert not player.sounding()  # at once, before anything else can happen
     count = len(player.notes())
-    time.sleep(0.3)
+    time.sleep(0.6)
     assert len(player.notes()) == count
     player.keys.send(mido.Message("note_off", note=48))
-    until(lambda: len(running.said) >= 4)
+    until(lambda: len(running.said) >= 3)
     running.end()
     assert not player.sounding()
     assert "until you played again" in running.said[2]
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "live.mid"))
     names = {instrument.name: len(instrument.notes) for instrument in midi.instruments}
-    assert names["You"] == 33
+    assert names["You"] == 17
     assert names["Acoustic Grand Piano"] == len(player.notes())
-    nodes = list(read_tree(tree).nodes.values())
-    assert [node.parent for node in nodes] == [None, 1, 2, 3]
-    assert [node.growth is None for node in nodes] == [True, False, True, False]
-    assert len(read(nodes[0].data).notes) == 32
+    first, second = list(read_tree(tree).nodes.values())[:2]
+    assert (first.parent, second.parent) == (None, 1)
+    assert first.growth is None
+    assert second.growth is not None
+    assert len(read(first.data).notes) == 16
 
 
 def test_the_band_plays_beside_the_player_and_leaves_nothing_sounding(

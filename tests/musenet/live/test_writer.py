@@ -125,3 +125,17 @@ def test_what_was_played_long_ago_costs_nothing_and_the_loop_is_found() -> None:
     assert {bar: at[bar] for bar in (21, 22, 29, 30, 31, 33)} == {
         **{21: "F", 22: "G", 29: "F", 30: "G", 31: "C", 33: "F"}
     }
+
+
+def test_a_melody_is_answered_by_a_melody_and_chords_by_chords() -> None:
+    checkpoint = load_checkpoint("mini")
+    legato = [LiveNote(b, b + 1.2, 60 + int(b) % 5, 80, 0) for b in np.arange(0.0, 16.0)]
+    chords = [note._replace(pitch=note.pitch + up) for note in legato for up in (0, 7, 15)]
+    for phrase, voices in ((legato, 1), (legato[:6], 1), (chords, 4)):
+        writer = Writer(checkpoint, LiveOptions(seed=2), (0,))
+        answer = list(writer.write(phrase, [], 16, 32, 120, beside=False))
+        at_once = max(
+            sum(other.begin <= note.begin < other.end for other in answer) for note in answer
+        )
+        assert at_once <= voices
+    assert at_once > 1
