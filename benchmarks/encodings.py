@@ -391,7 +391,7 @@ def picture(rows: Sequence[Figures], file: Path, minutes: float) -> None:
                 xytext=(5, 4), textcoords="offset points", fontsize=8,
             )  # fmt: skip
         axes.set(title=name, xlabel="tokens per note", ylabel=f"bits per note, {minutes:g} CPU min")
-        axes.margins(x=0.25)
+        axes.margins(x=0.35)
         axes.grid(alpha=0.3)
     figure.savefig(file, dpi=120)
 
