@@ -160,17 +160,8 @@ class Loop:
         made = {child.growth.options.variations[0] for child in children if child.growth}
         request = GenerateOptions(
             bars=options.bars,
-            composer=options.composer,
-            styles=options.styles,
-            chords=options.chords,
-            chord_guidance=options.chord_guidance,
-            scale=options.scale,
-            temperature=options.temperature,
-            top_k=options.top_k,
-            top_p=options.top_p,
-            min_p=options.min_p,
-            seed=options.seed,
-            engine=options.engine,
+            instruments=options.instruments,
+            **options.shared(),
             variations=(next(k for k in range(1, MOST_VARIATIONS + 1) if k not in made),),
         )
         grown = grow(node, self._model, request, self._watch)

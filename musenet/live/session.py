@@ -96,7 +96,7 @@ def answers(stage: Stage, model: tuple[str, Checkpoint], tree: Path) -> Iterator
     mode = Answer(stage, Writer(model[1], options, players))
     stage.performer.start(players)
     record = TreeRecord(model, tree)
-    task = GenerateOptions(composer=options.composer, styles=options.styles, seed=options.seed)
+    task = GenerateOptions(instruments=options.instruments, **options.shared())
     yield f"channels: {stage.performer.channels}"
     yield "play; the answer comes when you stop"
     for answered in mode.run():
@@ -133,12 +133,7 @@ def plays_along(stage: Stage, model: tuple[str, Checkpoint], tree: Path) -> Iter
         played = stage.performer.count
         if played and stage.listener.keys():
             record = TreeRecord(model, tree)
-            asked = AccompanyOptions(
-                instruments=players,
-                composer=options.composer,
-                styles=options.styles,
-                seed=options.seed,
-            )
+            asked = AccompanyOptions(instruments=players, **options.shared())
             record.played(recorder.data(heard_alone=True))
             record.made(recorder.data(), asked.as_fill(), 0.0, played)
 

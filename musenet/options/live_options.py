@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 
 from . import parse
-from .knob import Knob, check_ranges
+from .knob import Knob, check_ranges, knobs
 from .parse import Names
 from .shared_options import (
     CHORD_GUIDANCE,
@@ -34,6 +34,7 @@ SLOWEST, FASTEST = 20.0, 400.0
 """Quarter notes per minute that are taken for a tempo."""
 BAND = (DRUMS, 33, 0)
 """Who plays along unless others are named: drums, electric bass, piano."""
+_SHARED = frozenset(SharedOptions.__annotations__)
 _TIME, _PLAYERS, _LOOP = "Time", "Players", "Loop"
 
 
@@ -149,3 +150,7 @@ class LiveOptions(SharedOptions):
             raise InputError("--clock and --tempo exclude each other; give one of them")
         self.filters(NATURAL)
         self.constraints()
+
+    def shared(self) -> dict[str, Any]:
+        """What other requests have too, as keywords of their options."""
+        return {name: getattr(self, name) for name in knobs(type(self)) if name in _SHARED}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections import Counter
@@ -271,6 +272,43 @@ def test_an_error_in_the_middle_ends_all_notes(
     with pytest.raises(ZeroDivisionError):
         fail()
     assert not player.sounding()
+
+
+def test_ctrl_c_ends_all_notes_and_keeps_the_recording(
+    tmp_path: Path, player: Player, until: Until
+) -> None:
+    options = LiveOptions(tempo=60.0)
+
+    def sound_on() -> None:
+        with performance(options, "keys", "synth", tmp_path / "live.mid") as stage:
+            stage.count(time.perf_counter(), 60.0)
+            stage.performer.start((0,))
+            stage.performer.add([LiveNote(0.0, 99.0, pitch, 80, 0) for pitch in (60, 64, 67)])
+            until(lambda: len(player.sounding()) == 3)
+            signal.raise_signal(signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        sound_on()
+    assert not player.sounding()
+    assert signal.getsignal(signal.SIGINT) is before
+    assert len(read((tmp_path / "live.mid").read_bytes()).notes) == 3
+
+
+def test_a_loop_grows_with_the_options_that_were_given(tiny: Checkpoint, tmp_path: Path) -> None:
+    path = tmp_path / "song.tree.json"
+    data = (ROOT / "examples/prompts/folk.mid").read_bytes()
+    write_tree(Tree().joined([Node(0, None, "folk", data)]), path)
+    options = LiveOptions(bars=1, takes=1, polyphony=3, unisons=False, composer="bach")
+    file = tmp_path / "live.mid"
+    with performance(options, "keys", "synth", file) as stage:
+        for sentence in loops(stage, ("tiny", tiny), path, None):
+            if "is ready" in sentence:
+                stage.end()
+    growth = read_tree(path).nodes[2].growth
+    assert growth is not None
+    asked = growth.options
+    assert (asked.polyphony, asked.unisons, asked.composer) == (3, False, "bach")
 
 
 def invoke(*arguments: str) -> Any:
