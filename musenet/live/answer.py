@@ -46,7 +46,7 @@ class Answer:
         self._since = 0.0  # the moment since which keys are of the present phrase
         self._heard: float | None = None  # the moment up to which the phrase was heard
         self._answering = False
-        stage.on_key(self._interrupt)
+        stage.listener.on_key = self._interrupt
 
     def run(self) -> Iterator[Answered]:
         """Answer phrase after phrase until the stage is left."""

@@ -57,7 +57,7 @@ class Band:
         if bars is None:  # a chart says what the first bar would
             bars = 0 if stage.options.chords is not None else 1
         self._listens = bars * writer.bar
-        stage.on_key(self._tap)
+        stage.listener.on_key = self._tap
 
     def run(self) -> Iterator[Written]:
         """Write on and on until the stage is left."""

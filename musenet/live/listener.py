@@ -38,20 +38,16 @@ class Key(NamedTuple):
 class Listener:
     """Collects the keys that are pressed; `hear` may be called by another thread.
 
-    Args:
-        pressed: is called with each key at once, before anything else.
-
     Attributes:
-        news: set when something was played.
+        on_key: is called with each key that is pressed, at once, before anything else; or None.
     """
 
-    def __init__(self, pressed: Callable[[Key], None] | None = None) -> None:
+    def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pressed = pressed
+        self.on_key: Callable[[Key], None] | None = None
         self._keys: list[Key] = []
         self._held: dict[tuple[int, int], int] = {}
         self._last: float | None = None
-        self.news = threading.Event()
 
     def hear(self, seconds: float, message: Any) -> None:
         """A message of mido at a moment."""
@@ -64,7 +60,6 @@ class Listener:
         elif message.type in ("note_on", "note_off"):
             with self._lock:
                 self._release(seconds, (message.channel, message.note))
-        self.news.set()
 
     def notes(self, transport: Transport, program: int, since: float = 0.0) -> list[LiveNote]:
         """The keys as notes in beats; those that are still held end now.
@@ -103,8 +98,8 @@ class Listener:
 
     def _press(self, seconds: float, message: Any) -> None:
         key = Key(seconds, None, message.note, message.velocity, message.channel)
-        if self._pressed is not None:
-            self._pressed(key)
+        if self.on_key is not None:
+            self.on_key(key)
         with self._lock:
             self._release(seconds, (message.channel, message.note))
             self._held[message.channel, message.note] = len(self._keys)

@@ -70,7 +70,7 @@ class Loop:
         self._said: list[str] = []
         self._error: Exception | None = None
         self._grower = threading.Thread(target=self._grow_all, name="grower", daemon=True)
-        stage.on_key(self._pick)
+        stage.listener.on_key = self._pick
 
     def run(self) -> Iterator[str]:
         """Play on and on until the stage is left; yields sentences about what happens."""

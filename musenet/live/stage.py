@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from musenet.options.live_options import LiveOptions
 from tokenizer.errors import InputError
 
-from .listener import Key, Listener
+from .listener import Listener
 from .notes import LiveNote
 from .performer import OutputPort, Performer
 from .recorder import Recorder
@@ -39,9 +38,8 @@ class Stage:
         self.transport = Transport()
         self.recorder = Recorder(self.transport, options.meter)
         self.performer = Performer(port, self.transport, self.recorder.sent)
-        self.listener = Listener(self._pressed)
+        self.listener = Listener()
         self._clock = ClockFollower(self.transport)
-        self._on_key: Callable[[Key], None] | None = None
         self._begin = 0.0
         self.first_beat = 0.0
         self._ended = False
@@ -55,10 +53,6 @@ class Stage:
     def paused(self) -> bool:
         """Whether the MIDI clock that is followed has been stopped."""
         return self._clock.stopped
-
-    def on_key(self, pressed: Callable[[Key], None]) -> None:
-        """Call a function with each key that is pressed, at once, in the port's thread."""
-        self._on_key = pressed
 
     def receive(self, message: Any) -> None:
         """A message of the player's port."""
@@ -95,10 +89,6 @@ class Stage:
     def end(self) -> None:
         """End the performance, from any thread."""
         self._ended = True
-
-    def _pressed(self, key: Key) -> None:
-        if self._on_key is not None:
-            self._on_key(key)
 
     def _follow(self, seconds: float, message: Any) -> None:
         """Follow MIDI clock."""

@@ -18,7 +18,8 @@ def message(kind: str, note: int, channel: int = 0, velocity: int = 90) -> mido.
 
 def test_keys_begin_and_end() -> None:
     pressed: list[Key] = []
-    listener = Listener(pressed.append)
+    listener = Listener()
+    listener.on_key = pressed.append
     listener.hear(1.0, message("note_on", 60))
     listener.hear(1.2, message("note_on", 64))
     listener.hear(1.5, message("note_off", 60))
