@@ -65,7 +65,7 @@ class Settings:
         ending_weight: weight of the last two bars of a piece in the gradient, in windows that
             know the length of the piece.
         disguise: share of windows with other instruments at other volumes.
-        loops: share of windows in which a figure of a few bars is repeated.
+        loops: share of windows in which figures of a few bars are repeated and return.
         missing: share of windows in which some instruments are left out.
         fill: share of windows with holes to fill: bars, instruments, or both.
         accompany: share of windows in which some parts are given throughout.

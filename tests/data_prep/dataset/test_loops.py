@@ -38,7 +38,7 @@ def melody(bars: int, meter: tuple[int, int], seed: int = 0) -> Tokens:
 def test_a_figure_of_whole_bars_comes_back_exactly(meter: tuple[int, int], bars: int) -> None:
     body = melody(40, meter)
     times = row_times(body, VOCABULARY)
-    loops = Loops(rate=1.0, bars=(bars,), exact=1.0)
+    loops = Loops(rate=1.0, bars=(bars,), rounds=(300, 300), exact=1.0)
     for seed in range(10):
         random = np.random.default_rng(seed)
         found = looped(body, times, 80, 300, loops, VOCABULARY, meter, random)
@@ -61,7 +61,7 @@ def test_a_figure_of_whole_bars_comes_back_exactly(meter: tuple[int, int], bars:
 def test_changes_leave_the_first_time_whole_and_stay_few() -> None:
     body = melody(40, (4, 4))
     times = row_times(body, VOCABULARY)
-    loops = Loops(rate=1.0, bars=(2,), exact=0.0, change=0.1)
+    loops = Loops(rate=1.0, bars=(2,), rounds=(300, 300), exact=0.0, change=0.1)
     for seed in range(20):
         random = np.random.default_rng(seed)
         found = looped(body, times, 0, 256, loops, VOCABULARY, (4, 4), random)
@@ -97,7 +97,7 @@ def test_a_figure_never_crosses_a_change_of_meter() -> None:
     for seed in range(40):
         random = np.random.default_rng(seed)
         start = int(random.integers(len(body)))
-        loops = Loops(rate=1.0, bars=(2,), exact=1.0)
+        loops = Loops(rate=1.0, bars=(2,), rounds=(200, 200), exact=1.0)
         found = looped(body, times, start, 200, loops, VOCABULARY, (4, 4), random)
         if found is None:
             continue
@@ -107,3 +107,23 @@ def test_a_figure_never_crosses_a_change_of_meter() -> None:
         inside = [whole[i : i + period] == pitches[:period] for i in range(len(whole))]
         place = inside.index(True)
         assert (place < len(first)) == (period == 16)
+
+
+def test_sections_follow_and_return_as_in_a_song() -> None:
+    body = melody(64, (4, 4))
+    times = row_times(body, VOCABULARY)
+    loops = Loops(rate=1.0, bars=(1, 2), rounds=(2, 4), returns=0.5, exact=1.0)
+    returned = 0
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        found = looped(body, times, 80, 400, loops, VOCABULARY, (4, 4), random)
+        assert found is not None and len(found) == 400
+        bars = [tuple(map(tuple, bar[:, 1:].tolist())) for bar in found.reshape(50, 8, 5)]
+        whole = {
+            tuple(map(tuple, body[at : at + 8, 1:].tolist())) for at in range(0, len(body), 8)
+        }
+        assert set(bars) <= whole  # every bar is one of the piece's
+        assert 2 < len(set(bars)) < 25
+        last = {bar: at for at, bar in enumerate(bars)}
+        returned += any(b - a > 8 for a, b in ((bars.index(bar), last[bar]) for bar in last))
+    assert returned > 10
