@@ -117,11 +117,10 @@ def test_sections_follow_and_return_as_in_a_song() -> None:
     for seed in range(20):
         random = np.random.default_rng(seed)
         found = looped(body, times, 80, 400, loops, VOCABULARY, (4, 4), random)
-        assert found is not None and len(found) == 400
+        assert found is not None
+        assert len(found) == 400
         bars = [tuple(map(tuple, bar[:, 1:].tolist())) for bar in found.reshape(50, 8, 5)]
-        whole = {
-            tuple(map(tuple, body[at : at + 8, 1:].tolist())) for at in range(0, len(body), 8)
-        }
+        whole = {tuple(map(tuple, body[at : at + 8, 1:].tolist())) for at in range(0, len(body), 8)}
         assert set(bars) <= whole  # every bar is one of the piece's
         assert 2 < len(set(bars)) < 25
         last = {bar: at for at, bar in enumerate(bars)}
