@@ -24,8 +24,9 @@ from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_nam
 from musenet.generation.request import Request
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import knows_roles
+from musenet.model.stored import is_cascade
 from musenet.options.fill_options import FillOptions
-from musenet.options.shared_options import NATURAL
+from musenet.options.shared_options import MOST_VARIATIONS, NATURAL
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
@@ -33,7 +34,9 @@ from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.replacements import Refill
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
 from musenet.sampling.style_penalty import StylePenalty
+from tokenizer.encoding.compound import row_times
 from tokenizer.encoding.grid import GridClock
+from tokenizer.encoding.holes import events_of
 from tokenizer.encoding.vocabulary import PITCH
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
@@ -44,6 +47,7 @@ from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
+from .drafts import Draft, smoothest
 from .fill_recipe import FillRecipe
 from .hole_chords import chords_of_song, chords_with_holes
 from .holed import HoledPiece
@@ -107,15 +111,16 @@ class Fill(Request):
         engine = resolve_engine(options.engine, checkpoint.network)
         chords = options.keep_chords is None and knows_chords(tokenizer.vocabulary)
         chords = chords and bool(chords_of_song(piece).numbers.any())
-        self.options = options = options.completed(
-            engine, drums=DRUMS in playing, new=new, chords=chords
-        )
+        options = options.completed(engine, drums=DRUMS in playing, new=new, chords=chords)
+        if not is_cascade(checkpoint.config):
+            options = replace(options, drafts=1)
+        self.options = options
         self.piece, self.bars = piece, piece.bars
         self._chords = chords_with_holes(options, piece, self.holed.holes, tokenizer.vocabulary)
         self._checkpoint, self._tokenizer = checkpoint, tokenizer
         self._clock = GridClock(piece.score, tokenizer.vocabulary.grid)
-        model = sampled_model(checkpoint, options)
-        self._sampler = Sampler(model, tokenizer.vocabulary, self._config())
+        self._model = sampled_model(checkpoint, options)
+        self._sampler = Sampler(self._model, tokenizer.vocabulary, self._config())
         self._sampled: list[SampledRows] = []
         self._off_beat = bool(found_beats(piece.score)[1])
 
@@ -154,13 +159,18 @@ class Fill(Request):
         """The first tick of the first hole, and the first after the last one."""
         return self.holes[0][0], self.holes[-1][1]
 
+    def latest(self) -> Notes:
+        """The notes of the last step, of the first draft of each variation."""
+        notes = super().latest()
+        return notes[notes["track"] < len(self.options.variations)]
+
     def results(self) -> list[Take]:
-        """The variations."""
+        """The variations, each in its smoothest draft; in the first if it was stopped early."""
         return [self._take(index) for index in range(len(self.options.variations))]
 
     def _take(self, index: int) -> Take:
         holed, piece = self.holed, self.piece
-        rows, times = self._rows(index)
+        rows, times = self._smoothest(index)
         if self.options.keep_rhythm:
             file, edit, notes = repitched(piece.file, holed.gone, rows[:, PITCH] - 1)
         elif self.options.keep_pitches:
@@ -190,8 +200,27 @@ class Fill(Request):
             recipe=recipe,
         )
 
-    def _rows(self, index: int) -> tuple[Tokens, Steps]:
-        """The rows `(N, 5)` of the notes that a variation writes, and their times in steps."""
+    def _smoothest(self, index: int) -> tuple[Tokens, Steps]:
+        """The new notes of a variation in the draft that joins best: see `_written`."""
+        lanes = range(index, len(self._lanes), len(self.options.variations))
+        if len(lanes) == 1 or not self._finished:
+            return self._written(index)
+        vocabulary = self._tokenizer.vocabulary
+        body = self._tokenizer.body(self.holed.given)
+        stands = events_of(body, row_times(body, vocabulary), vocabulary)
+        found = [self._written(lane) for lane in lanes]
+        best = smoothest(
+            self._model,
+            self.options.engine,
+            vocabulary,
+            self._prefix,
+            [Draft.of(stands, *written, vocabulary) for written in found],
+            [(self._clock.step(begin), self._clock.step(end)) for begin, end in self.holes],
+        )
+        return found[best]
+
+    def _written(self, index: int) -> tuple[Tokens, Steps]:
+        """The rows `(N, 5)` of the notes that a lane writes, and their times in steps."""
         vocabulary = self._tokenizer.vocabulary
         lanes = [
             (one.rows[index], one.times[index])
@@ -211,13 +240,23 @@ class Fill(Request):
             notes["start"][inside] = np.clip(notes["start"][inside], begin, end - 1)
         return notes
 
+    @cached_property
+    def _lanes(self) -> tuple[int, ...]:
+        """The numbers that seed each lane: all variations, then all in another draft, and so on."""
+        drafts = range(self.options.drafts or 1)
+        return tuple(v + MOST_VARIATIONS * d for d in drafts for v in self.options.variations)
+
+    @cached_property
+    def _prefix(self) -> Tokens:
+        return self._tokenizer.prefix(self._labels())
+
     def _config(self) -> SamplerConfig:
         options, tokenizer = self.options, self._tokenizer
         prompt, roles, stretches = self.holed.stretches(tokenizer, self._chords)
         # With a distance the parts go on playing, in the notes that stand.
         entering = self.holed.programs if options.distance is None else ()
         return SamplerConfig(
-            prefix=tokenizer.prefix(self._labels()),
+            prefix=self._prefix,
             prompt=prompt,
             roles=roles,
             not_before=stretches[0].begin,
@@ -225,7 +264,7 @@ class Fill(Request):
             filters=options.filters(NATURAL),  # all are stated by now
             constraints=self._constraints(),
             seed=options.seed_for(self.piece.digest),
-            variations=options.variations,
+            variations=self._lanes,
             processors=(
                 InstrumentBalance(options.instrument_balance, beginning=self.holed.programs),
                 StylePenalty(options.style_penalty, keep_key=options.chords is None),

@@ -19,6 +19,7 @@ class FillKeywords(SharedKeywords, total=False):
     keep_rhythm: bool
     keep_pitches: bool
     distance: float | None
+    drafts: int | None
 
 
 class AccompanyKeywords(SharedKeywords, total=False):

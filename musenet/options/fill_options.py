@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .fill_keywords import AccompanyKeywords, FillKeywords
 
 _HOLE, _PARTS = "Hole", "Parts"
+_DRAFTS, _MOST_LANES = 4, 16  # of a variation, and of all of them by default
 
 
 @dataclass(frozen=True)
@@ -189,6 +190,18 @@ class FillOptions(EditOptions):
         ),
     ] = None
 
+    drafts: Annotated[
+        int | None,
+        Knob(
+            "Drafts of each variation; the one is kept whose edges join the music around best.",
+            _HOLE,
+            low=1,
+            high=16,
+            typed=int,
+            shown="4, less from five variations on; 1 for whole songs",
+        ),
+    ] = None
+
     def __post_init__(self) -> None:
         """Reject contradictory or out-of-range options."""
         if self.bars and (self.begin or self.stop):
@@ -234,9 +247,12 @@ class FillOptions(EditOptions):
             chords: whether the song has chords.
         """
         written = stated_filters(self.filters(UNDER if new else BAND if drums else INSIDE))
+        whole = not self.bars and self.begin == Place(bar=1) and self.stop is None
         if self.keep_chords is None:
-            whole = not self.bars and self.begin == Place(bar=1) and self.stop is None
             written["keep_chords"] = chords and self.chords is None and (drums or whole)
+        if self.drafts is None:
+            most = 1 if whole else _DRAFTS
+            written["drafts"] = max(1, min(most, _MOST_LANES // len(self.variations)))
         return replace(self, engine=engine, **written)
 
 

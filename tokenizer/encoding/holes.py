@@ -21,8 +21,12 @@ from .compound import Events, encode_events, marked
 from .structure import GIVEN, WRITTEN
 from .vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
 
-MOST_AFTER = 128
-"""Notes that are told at most of the music after a hole."""
+MOST_AFTER = 32
+"""Notes that are told at most of the music after a hole.
+
+More push the music before the hole out of what layers with a window see, and its first notes cost
+more bits.
+"""
 
 
 def no_events() -> Events:
