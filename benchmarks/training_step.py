@@ -72,6 +72,7 @@ def main() -> None:
     )
     configs = {
         "row, column, previous_row": sparse,
+        "local, dense, local": replace(sparse, patterns=("local", "dense", "local")),
         "dense": replace(sparse, patterns=("dense",)),
         "dense, one field": replace(
             sparse, patterns=("dense",), field_sizes=(VOCABULARY,), head="parallel"

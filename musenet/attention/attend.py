@@ -23,11 +23,14 @@ from .decompose import PatternPart, parts
 from .local_attention import local_attention
 from .lse_merge import TorchKernel, merged_attention, spread_heads
 from .patterns import mask
+from .sparse_attention import sparse_attention
 
 BACKENDS = ("auto", "xformers", "sdpa", "reference")
 
 # Above this, SDPA's tiling beats whole blocks of weights on CPU.
 _SHORT_BLOCK = 256
+# Above this, merging parts costs no more than scores of all far keys, half of which are not seen.
+_MOST_AT_ONCE = 2048
 
 
 def attend(
@@ -65,11 +68,13 @@ def attend(
             F.pad(x, (0, 0, 0, 0, 0, padding)) for x in (q_BTHD, k_BTGD, v_BTGD)
         )
     pieces = parts(pattern, length + padding, row_length)
-    short = q_BTHD.device.type == "cpu" and row_length <= _SHORT_BLOCK
+    short = q_BTHD.device.type == "cpu" and backend == "sdpa" and row_length <= _SHORT_BLOCK
     if not pieces:
         out_BTHD = torch.zeros_like(q_BTHD)
-    elif pattern == "local" and short and backend == "sdpa":
+    elif pattern == "local" and short:
         out_BTHD = local_attention(q_BTHD, k_BTGD, v_BTGD, row_length)
+    elif pattern in ("strided", "fixed") and short and length <= _MOST_AT_ONCE:
+        out_BTHD = sparse_attention(q_BTHD, k_BTGD, v_BTGD, pattern, row_length)
     elif len(pieces) == 1 and q_BTHD.device.type != "meta":
         out_BTHD = _single(q_BTHD, k_BTGD, v_BTGD, pieces[0], row_length, backend)
     else:
