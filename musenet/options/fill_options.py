@@ -198,7 +198,7 @@ class FillOptions(EditOptions):
             low=1,
             high=16,
             typed=int,
-            shown="4, less from five variations on; 1 for whole songs",
+            shown="4, fewer from five variations on; 1 for whole songs",
         ),
     ] = None
 
