@@ -34,7 +34,7 @@ from musenet.sampling.loop_penalty import LoopPenalty
 from musenet.sampling.replacements import Refill
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
 from musenet.sampling.style_penalty import StylePenalty
-from tokenizer.encoding.compound import row_times
+from tokenizer.encoding.compound import Events, row_times
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.holes import events_of
 from tokenizer.encoding.vocabulary import PITCH
@@ -206,15 +206,13 @@ class Fill(Request):
         if len(lanes) == 1 or not self._finished:
             return self._written(index)
         vocabulary = self._tokenizer.vocabulary
-        body = self._tokenizer.body(self.holed.given)
-        stands = events_of(body, row_times(body, vocabulary), vocabulary)
         found = [self._written(lane) for lane in lanes]
         best = smoothest(
             self._model,
             self.options.engine,
             vocabulary,
             self._prefix,
-            [Draft.of(stands, *written, vocabulary) for written in found],
+            [Draft.of(self._stands, *written, vocabulary) for written in found],
             [(self._clock.step(begin), self._clock.step(end)) for begin, end in self.holes],
         )
         return found[best]
@@ -249,6 +247,12 @@ class Fill(Request):
     @cached_property
     def _prefix(self) -> Tokens:
         return self._tokenizer.prefix(self._labels())
+
+    @cached_property
+    def _stands(self) -> Events:
+        """The music that stays, on the grid."""
+        body, vocabulary = self._tokenizer.body(self.holed.given), self._tokenizer.vocabulary
+        return events_of(body, row_times(body, vocabulary), vocabulary)
 
     def _config(self) -> SamplerConfig:
         options, tokenizer = self.options, self._tokenizer
