@@ -22,13 +22,12 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.shapes import trained
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer, find_pieces
 from musenet.evaluation.likelihood import Piece, score
 from musenet.model.checkpoint import load_checkpoint
 from musenet.model.precision import matmul_dtype
-from musenet.training.checkpoints import snapshot_steps
 from musenet.training.settings import Settings, from_toml, settings_of
-from musenet.training.start import resume_run, start_run
 from tokenizer.malloc import keep_freed_memory
 
 NETS = ("without", "with")
@@ -42,18 +41,6 @@ def settings(net: str, asked: argparse.Namespace) -> Settings:
     if net == "with":
         return found
     return replace(found, weights={**found.weights, asked.bands: _NEVER})
-
-
-def trained(net: str, asked: argparse.Namespace) -> Path:
-    """The folder of a net's finished run; trains what is missing."""
-    folder: Path = asked.runs / net
-    if snapshot_steps(folder):
-        session = resume_run(folder, asked.dataset, {})
-    else:
-        session = start_run(asked.dataset, folder, settings(net, asked))
-    if session.train():
-        raise KeyboardInterrupt
-    return folder / "last"
 
 
 def bits(folder: Path, pieces: Sequence[Piece]) -> tuple[float, int]:
@@ -78,9 +65,9 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     if asked.only:
-        trained(asked.only, asked)
+        trained(asked.runs / asked.only, asked.dataset, settings(asked.only, asked))
         return
-    folders = [trained(net, asked) for net in NETS]
+    folders = [trained(asked.runs / net, asked.dataset, settings(net, asked)) for net in NETS]
     tokenizer = dataset_tokenizer(asked.dataset)
     corpora: dict[str, list[Piece]] = {}
     for piece in dataset_pieces(asked.dataset, "test"):

@@ -82,13 +82,12 @@ class Learned:
     copied: Mapping[str, tuple[float, float]]
 
 
-def trained(name: str, asked: argparse.Namespace) -> Path:
-    """The folder of the finished run of a shape; trains what is missing."""
-    folder: Path = asked.runs / name
+def trained(folder: Path, dataset: Path, settings: Settings) -> Path:
+    """The weights of a finished run in a folder; trains what is missing."""
     if snapshot_steps(folder):
-        session = resume_run(folder, asked.dataset, {})
+        session = resume_run(folder, dataset, {})
     else:
-        session = start_run(asked.dataset, folder, settings(name, asked))
+        session = start_run(dataset, folder, settings)
     if session.train():
         raise KeyboardInterrupt
     return folder / "last"
@@ -246,7 +245,10 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
-    folders = {name: trained(name, asked) for name in asked.only}
+    folders = {
+        name: trained(asked.runs / name, asked.dataset, settings(name, asked))
+        for name in asked.only
+    }
     tokenizer = dataset_tokenizer(asked.dataset)
     pieces = dataset_pieces(asked.dataset, "validation")
     found = {
