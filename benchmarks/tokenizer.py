@@ -1,12 +1,13 @@
 """Tokenizers side by side on the same files: speed, tokens per note, and what survives.
 
-    python benchmarks/tokenizer.py FOLDER [--files 60] [--rounds 5]
+    python benchmarks/tokenizer.py FOLDER [--files 60] [--rounds 5] [--reading]
 
 FOLDER holds MIDI files, at any depth. Peers (MidiTok's TSD, REMI and Octuple) join where MidiTok
 is installed (`pip install miditok`). One thread; CPU time; in each round every method takes its
 turn on all files, in a new random order; its time is the median of the rounds. Our compound tokens
 and our reader run twice: file by file, as the peers do, and in bulk (`read_all`, `encode_all`,
-`decode_all`). Files that any method refuses are left out for all and counted.
+`decode_all`). Files that any method refuses are left out for all and counted. With `--reading`,
+only reading into scores is timed, beside symusic.
 """
 
 from __future__ import annotations
@@ -308,6 +309,17 @@ def show(
     console.print(table)
 
 
+def compared() -> tuple[list[Method], list[Method]]:
+    """Our tokenizers and their peers, file by file, and ours in bulk."""
+    methods = list(ours())
+    warnings.simplefilter("ignore")
+    try:
+        methods += peers()
+    except ImportError:
+        print("MidiTok is not installed, so it is left out: pip install miditok")
+    return methods, list(in_bulk())
+
+
 def main() -> None:
     """Parse the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -315,18 +327,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=60, help="how many, drawn at random")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--reading", action="store_true", help="time the readers only")
     chosen = parser.parse_args()
     paths = sorted(p for p in chosen.folder.rglob("*") if p.suffix.lower() in (".mid", ".midi"))
     if not paths:
         sys.exit(f"there are no MIDI files in {chosen.folder}")
     paths = random.Random(chosen.seed).sample(paths, min(chosen.files, len(paths)))
-    methods = list(ours())
-    warnings.simplefilter("ignore")
-    try:
-        methods += peers()
-    except ImportError:
-        print("MidiTok is not installed, so it is left out: pip install miditok")
-    bulk = list(in_bulk())
+    methods, bulk = ([], []) if chosen.reading else compared()
     readers = [
         Reader("symusic, .numpy()", each(symusic_alone)),
         Reader("read into a Score", each(read)),

@@ -1,15 +1,15 @@
 """Reading a MIDI file into a score, and writing one.
 
-A file of which `fast_path` shows that every byte is sound goes through symusic, whose notes become
-those of the score; every other file is parsed byte by byte with `tokenizer.midi.smf`. Both paths
-give the same score, at once: nothing of a score is read later, and it does not hold its file.
+The events of files in which every byte is sound become columns, many files at a time, in
+`table_scores`; every other file is parsed byte by byte with `smf`. Both give the same score, at
+once: nothing of a score is read later, and it does not hold its file.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Literal, overload
+from typing import Literal, NamedTuple, overload
 
 from tokenizer import files
 from tokenizer.errors import InputError, MidiError, unknown
@@ -19,12 +19,12 @@ from tokenizer.score.score import Score
 from . import repair, smf, to_score
 from .layout import Layout, layout_of, unwrapped
 from .repair import Report
-from .symusic_reader import Parsed, parse, scores_of
+from .sound_files import SoundFile, sound_file
+from .table_scores import scores_of
 from .write import score_to_bytes
 
 Programs = Literal["track", "channel"]
 Source = str | os.PathLike[str] | bytes
-Opened = Parsed | Score | InputError
 
 LARGEST_FILE = 16 * 2**20  # the longest opera has under 2 MB
 
@@ -44,7 +44,7 @@ def read(source: Source, *, repair: bool = False, programs: Programs = "track") 
         InputError: for a file that cannot be opened.
     """
     _check(programs)
-    return _or_raise(_scores([_opened(source, repair, programs)])[0])
+    return _or_raise(next(_scores([_opened(source, programs)], repair, programs)))
 
 
 @overload
@@ -130,25 +130,45 @@ def _or_raise(found: Score | InputError) -> Score:
 def _results(
     sources: Iterable[Source], salvage: bool, programs: Programs
 ) -> Iterator[Score | InputError]:
-    opened = (_opened(source, salvage, programs) for source in sources)
-    for batch in batches(opened, lambda file: file.size if isinstance(file, Parsed) else 0):
-        yield from _scores(batch)
+    opened = (_opened(source, programs) for source in sources)
+    for batch in batches(opened, _size):
+        yield from _scores(batch, salvage, programs)
 
 
-def _opened(source: Source, salvage: bool, programs: Programs) -> Opened:
-    """What symusic reads of a file, or where that will not do, its score or why there is none."""
+class _Opened(NamedTuple):
+    """A file's bytes and name, and its chunks if they are sound."""
+
+    data: bytes
+    name: str | None
+    sound: SoundFile | None
+
+
+def _opened(source: Source, programs: Programs) -> _Opened | InputError:
+    """What a file holds, or why it cannot be read."""
     try:
         data, name = _bytes_of(source)
     except InputError as error:
         return error
-    parsed = parse(data) if programs == "track" else None
-    return parsed or _score_or_error(data, name, salvage, programs)
+    return _Opened(data, name, sound_file(data) if programs == "track" else None)
 
 
-def _scores(batch: Sequence[Opened]) -> list[Score | InputError]:
+def _size(file: _Opened | InputError) -> int:
+    """About as many notes as a file has."""
+    return 0 if isinstance(file, InputError) else len(file.data) >> 3
+
+
+def _scores(
+    batch: Sequence[_Opened | InputError], salvage: bool, programs: Programs
+) -> Iterator[Score | InputError]:
     """The results of opened files."""
-    scores = iter(scores_of([file for file in batch if isinstance(file, Parsed)]))
-    return [next(scores) if isinstance(file, Parsed) else file for file in batch]
+    sound = [f.sound for f in batch if not isinstance(f, InputError) and f.sound is not None]
+    scores = iter(scores_of(sound))
+    for file in batch:
+        if isinstance(file, InputError):
+            yield file
+        else:
+            score = None if file.sound is None else next(scores)
+            yield score or _score_or_error(file.data, file.name, salvage, programs)
 
 
 def _score_or_error(

@@ -65,22 +65,6 @@ def assembled(layout: Layout, parsed: list[smf.Events], by_channel: bool) -> Sco
     return Score.trusted(ticks_per_quarter, tracks, known)
 
 
-def non_note_columns(
-    parsed: list[smf.Events], places: Sequence[Place], notes: Array
-) -> dict[str, Array]:
-    """Every column but the notes, of a file whose notes are known and whose ticks are the score's.
-
-    Args:
-        parsed: the file's tracks.
-        places: what each track of the score is.
-        notes: the score's.
-    """
-    times = [_Times(0, 1)] * len(parsed)
-    numbers = {place: number for number, place in enumerate(places)}
-    stated = {kind: _column(kind, _timed(parsed, times, kind)) for kind in columns.GLOBAL}
-    return stated | _rest(parsed, times, numbers, notes)
-
-
 def text_of(data: bytes) -> str:
     """A text of a MIDI file: UTF-8, or Latin-1 where it is no UTF-8."""
     try:

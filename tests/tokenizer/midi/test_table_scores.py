@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tokenizer import MidiError, Score, read, read_all, read_reporting, to_bytes
-from tokenizer.midi.fast_path import scan
+from tokenizer.midi.sound_files import sound_file
+from tokenizer.midi.table_scores import scores_of
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 REAL = sorted((FIXTURES / "midi").glob("*.mid"))
@@ -34,6 +36,16 @@ def verdict_of(way: Callable[[], Score]) -> Verdict:
         return way()
     except MidiError as error:
         return error.reason, error.offset
+
+
+def byte_by_byte(data: bytes) -> Score:
+    return read_reporting(data)[0]
+
+
+def is_read_together(data: bytes) -> bool:
+    """Whether a file needs no reading byte by byte."""
+    sound = sound_file(data)
+    return sound is not None and scores_of([sound])[0] is not None
 
 
 def assert_one_verdict(data: bytes) -> None:
@@ -92,7 +104,7 @@ def test_data_bytes_above_127_are_found_in_every_message(
         bad[place] = 0xE7
         event = bytes((0, status, *good, 0, *bad)) if running else bytes((0, status, *bad))
         data = file_of(before + event + NOTE + END)
-        assert scan(data) is None
+        assert not is_read_together(data)
         assert_one_verdict(data)
 
 
@@ -162,7 +174,84 @@ SOUND_TRACKS = st.lists(st.tuples(DELTAS, SOUND).map(b"".join), max_size=40).map
 @given(st.lists(SOUND_TRACKS, min_size=1, max_size=4))
 def test_sound_events_are_read_fast_and_exactly(tracks: list[bytes]) -> None:
     data = file_of(*tracks)
-    assert scan(data) is not None
+    assert is_read_together(data)
+    assert_one_verdict(data)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.lists(TRACKS, min_size=1, max_size=3)), max_size=8))
+def test_files_read_together_do_not_touch_each_other(music: list[tuple[bool, list[bytes]]]) -> None:
+    files = [file_of(*tracks) for _, tracks in music]
+    files = [REAL[0].read_bytes() if real else f for (real, _), f in zip(music, files, strict=True)]
+    together = list(read_all(files, errors="return"))
+    for data, found in zip(files, together, strict=True):
+        alone = verdict_of(partial(byte_by_byte, data))
+        if isinstance(alone, Score):
+            assert found == alone
+        else:
+            assert isinstance(found, MidiError)
+            assert (found.reason, found.offset) == alone
+
+
+def test_all_real_files_together_are_as_byte_by_byte() -> None:
+    for path, score in zip(REAL, read_all(REAL), strict=True):
+        assert score == read_reporting(path)[0], path.name
+
+
+@pytest.mark.parametrize("tracks", [1, 31, 32, 40])
+def test_notes_of_many_places_are_paired(tracks: int) -> None:
+    """Up to 640 channels: the keys of notes are then too long for 16 bits."""
+    track = b"".join(
+        bytes((0, 0x90 | channel, 60 + channel, 64, 9, 0x80 | channel, 60 + channel, 0))
+        for channel in range(16)
+    )
+    data = file_of(*[track + END] * tracks)
+    assert is_read_together(data)
+    assert len(read(data).notes) == 16 * tracks
+    assert_one_verdict(data)
+
+
+def test_late_notes_of_many_files_are_sorted() -> None:
+    """Starts of 31 bits and the numbers of files do not fit into 16 bits together."""
+    late = b"\xff\xff\xff\x7f" * 4 + b"\xff\xff\x7f\x91\x40\x40"
+    music = [
+        NOTE * number
+        + late.replace(b"\xff\xff\xff\x7f", b"\xff\xff\xff\x7f\xb0\x07\x40")
+        + b"\x05\x81\x40\x40"
+        + NOTE
+        + END
+        for number in range(40)
+    ]
+    files = [file_of(track) for track in music]
+    assert all(map(is_read_together, files))
+    for data, score in zip(files, read_all(files), strict=True):
+        assert score == read_reporting(data)[0]
+
+
+@pytest.mark.parametrize("count", [1, 3, 40, 300])
+def test_tempos_few_and_many_are_alike(count: int) -> None:
+    tempo = b"\x83\x10\xff\x51\x03\x07\xff"  # 0xFF in a body begins no event
+    tempos = b"".join(tempo + bytes((number % 256,)) for number in range(count))
+    data = file_of(tempos + b"\x00\xff\x51\x03\x00\x00\x00" + END, NOTE + tempo + b"\x01" + END)
+    assert is_read_together(data)
+    assert_one_verdict(data)
+
+
+def test_texts_and_messages_of_two_byte_lengths() -> None:
+    text = "Łódź ".encode() * 40
+    length = bytes((0x80 | len(text) >> 7, len(text) & 127))
+    lyric = b"\x00\xff\x05" + length + text
+    exclusive = b"\x00\xf0" + length + b"\x7e" * (len(text) - 1) + b"\xf7"
+    data = file_of(lyric + exclusive + NOTE + END)
+    assert is_read_together(data)
+    assert read(data).lyrics["text"].tolist() == [text.decode()]
+    assert_one_verdict(data)
+
+
+def test_a_status_of_one_data_byte_may_be_left_out() -> None:
+    pressure = b"\x00\xd1\x05" + b"\x10\x06" * 9
+    data = file_of(NOTE + pressure + NOTE + END, NOTE + b"\x00\xc0\x05\x00\x06" + NOTE + END)
+    assert is_read_together(data)
     assert_one_verdict(data)
 
 
@@ -175,8 +264,8 @@ def test_running_status_after_a_meta_event_loses_nothing(event: bytes) -> None:
 
 def test_long_deltas_cannot_overflow() -> None:
     long = b"\xff\xff\x7f\x90\x3c\x40\x60\x80\x3c\x40"  # almost 2**21 ticks of rest
-    assert scan(file_of(long * 200 + END)) is not None
-    assert scan(file_of(long * 1100 + END)) is None
+    assert is_read_together(file_of(long * 200 + END))
+    assert not is_read_together(file_of(long * 1100 + END))
     assert_one_verdict(file_of(long * 1100 + END))
 
 
