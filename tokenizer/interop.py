@@ -245,8 +245,17 @@ def from_symusic(score: symusic.types.Score) -> Score:
 
 
 def to_symusic(score: Score) -> symusic.types.Score:
-    """Make a `symusic.Score` in ticks, with a track for each of the score's."""
-    import symusic
+    """Make a `symusic.Score` in ticks, with a track for each of the score's.
+
+    Raises:
+        InputError: if symusic is not installed.
+    """
+    try:
+        import symusic
+    except ImportError as error:
+        raise InputError(
+            "symusic is not installed; install it with: pip install 'musenet[symusic]'"
+        ) from error
 
     core: Any = symusic.core  # its stubs know from_numpy of fewer columns than it has
     result = symusic.Score(score.ticks_per_quarter)

@@ -226,3 +226,9 @@ def test_what_midi_cannot_say_of_nested_unisons_is_which_ends_first() -> None:
     assert interop.from_miditoolkit(interop.to_miditoolkit(score)).notes.tolist() == notes.tolist()
     assert interop.from_pretty_midi(interop.to_pretty_midi(score)).notes.tolist() == notes.tolist()
     assert "which of two notes of a key ends first" in str(interop.__doc__)
+
+
+def test_without_symusic_the_adapter_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "symusic", None)
+    with pytest.raises(InputError, match="pip install 'musenet\\[symusic\\]'"):
+        interop.to_symusic(read(REAL[0]))

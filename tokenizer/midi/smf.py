@@ -1,8 +1,8 @@
 """The events of one track of a Standard MIDI File, byte by byte.
 
 Every byte is checked: what breaks the format raises `MidiError` with its offset, and what is odd
-but unambiguous is noted in words. `tokenizer.midi.read` uses it for files that symusic does not
-read exactly, `tokenizer.midi.repair` to keep what came before the damage.
+but unambiguous is noted in words. `tokenizer.midi.read` uses it for files that are not
+read in one pass, `tokenizer.midi.repair` to keep what came before the damage.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """From a score to the bytes of a type-1 MIDI file.
 
-symusic's writer knows 15 channels and no ports, so that two instruments share a channel in larger
-scores; this one uses as many ports as it takes.
+Scores of more instruments than a port has channels take as many ports as they need.
 Of two notes of a key where one lies inside the other, MIDI cannot say which ends first.
 The events of a track are rows of a byte matrix; sorting and flattening it is NumPy's work.
 """
