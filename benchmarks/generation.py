@@ -3,6 +3,7 @@
     python benchmarks/generation.py [--weights mini] [--pieces 1000] [--only speed,pieces] [--quick]
 
     speed       each example prompt alone, and in eight variations at once
+    share       rows per CPU second beside those of the bare network, which chooses the likeliest
     orchestra   four minutes of ten-instrument music, as a command of its own: time and peak memory
     first       from pressing Enter to the first note in a growing file
     pieces      many different requests: faults found by three libraries, instrument constraints,
@@ -36,6 +37,8 @@ import symusic
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
+from benchmarks.decoding import decoding  # noqa: E402
+from musenet.decoding.engines import make_decoder  # noqa: E402
 from musenet.generation.prompt import Prompt, read_prompt  # noqa: E402
 from musenet.generation.reranking import (  # noqa: E402
     RARE,
@@ -51,6 +54,7 @@ from musenet.sampling.ending import Chord, last_chord  # noqa: E402
 from tokenizer import read  # noqa: E402
 
 PROMPTS = ROOT / "examples" / "prompts"
+STEPS = 60  # of the bare network
 
 
 def made(
@@ -91,6 +95,43 @@ def speed(model: Checkpoint, bars: int) -> None:
         print(
             f"{path.stem:16s} {rate:8.0f} {music(one) / took:12.1f} {rates:15.0f} "
             f"{rates / rate:6.2f} {gain:10.2f}"
+        )
+
+
+def share(model: Checkpoint, bars: int, rounds: int = 5) -> None:
+    """Generation with all defaults beside the bare int8 network, in turns; medians of CPU time.
+
+    The network runs at the position that the music has reached in the middle, first with one
+    sequence for each variation, then with as many as guidance by chords takes.
+    """
+    print(
+        f"{'prompt':10s} {'variations':>10s} {'rows/s':>8s} {'network':>8s} {'share':>6s} "
+        f"{'sequences':>10s} {'network':>8s} {'share':>6s}"
+    )
+    for name, count in ((name, count) for name in ("pop", "piano") for count in (1, 8)):
+        prompt = read_prompt(PROMPTS / f"{name}.mid")
+        options = GenerateOptions(bars=bars, seed=1, variations=tuple(range(1, count + 1)))
+        continuation, *_ = made(model, prompt, replace(options, bars=1))
+        sequences = count * (1 if continuation.options.keep_chords is not True else 2)
+        rates: dict[int, list[float]] = {0: [], count: [], sequences: []}
+        for _ in range(rounds):
+            continuation = Continuation(model, prompt, options)
+            steps = continuation.steps()
+            next(steps)
+            worked, rows = time.process_time(), sum(1 for _ in steps)
+            live = sum(len(continuation.rows(index)) for index in range(count)) - count
+            rates[0].append(live / (time.process_time() - worked))
+            position = len(continuation.piece(0)) - rows // 2
+            for batch in {count, sequences}:
+                network = make_decoder(model.network, batch, "int8")
+                run = decoding(network, batch, position, STEPS)
+                worked = time.process_time()
+                run()
+                rates[batch].append(count * STEPS / (time.process_time() - worked))
+        rate, bare, guided = (median(rates[key]) for key in (0, count, sequences))
+        print(
+            f"{name:10s} {count:10d} {rate:8.0f} {bare:8.0f} {rate / bare:6.0%} "
+            f"{sequences:10d} {guided:8.0f} {rate / guided:6.0%}"
         )
 
 
@@ -242,12 +283,14 @@ def main() -> None:
     )
     parser.add_argument("--weights", default="mini")
     parser.add_argument("--pieces", type=int, default=100)
-    parser.add_argument("--only", default="speed,orchestra,first,pieces,asked")
+    parser.add_argument("--only", default="speed,share,orchestra,first,pieces,asked")
     parser.add_argument("--quick", action="store_true")
     arguments = parser.parse_args()
     parts = arguments.only.split(",")
     if "speed" in parts:
         speed(load_checkpoint(arguments.weights), 4 if arguments.quick else 16)
+    if "share" in parts:
+        share(load_checkpoint(arguments.weights), 4 if arguments.quick else 8)
     if "orchestra" in parts:
         orchestra(arguments.weights, 20 if arguments.quick else 240)
     if "first" in parts:

@@ -20,7 +20,7 @@ from musenet.attention.kv_cache import LayerCache
 from musenet.model.heads import CascadeHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
-from tokenizer.typing import Integers, Ints
+from tokenizer.typing import Integers, Ints, Mask
 
 from .decode_step import DecodeStep
 from .decoder import Choose, InFlight, Peek, is_fixed_shape
@@ -113,6 +113,9 @@ class GraphDecoder:
         self._place.fill_(self._cache.position)
         self._trunk()
         self._cache.position += 1
+
+    def drop(self, ended: Mask) -> None:
+        """See `Decoder.drop`; this one computes them all the same."""
 
     @inference
     def sample(self, choose: Choose, peek: Peek) -> Ints:

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from musenet.model.config import ModelConfig
 from musenet.model.stored import is_cascade
-from tokenizer.typing import Integers, Ints, Logits
+from tokenizer.typing import Integers, Ints, Logits, Mask
 
 PATTERNS = ("row", "column", "previous_row", "local", "dense")
 """Attention patterns for which one position reads a single block of the cache."""
@@ -55,6 +55,12 @@ class Decoder(Protocol):
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """Append one row to each sequence."""
+
+    def drop(self, ended: Mask) -> None:
+        """Compute some sequences `[B]` no more, if that saves anything.
+
+        Called before `advance`. From then on what is sampled for them means nothing.
+        """
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """Sample the next row of each sequence, [B, F], field by field."""

@@ -14,7 +14,7 @@ from torch import Tensor
 from musenet.model.heads import FieldsHead
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
-from tokenizer.typing import Integers, Ints
+from tokenizer.typing import Integers, Ints, Mask
 
 from .decode_step import DecodeStep
 from .decoder import Choose, InFlight, Peek, has_decode_step
@@ -84,6 +84,9 @@ class DelayedDecoder:
             self._cache.position = min(self._cache.position, self._order.step(row, 0))
             self._next_step = self._order.step(row + 1, 0)
         self.position += 1
+
+    def drop(self, ended: Mask) -> None:
+        """See `Decoder.drop`; this one computes them all the same."""
 
     @inference
     def sample(self, choose: Choose, peek: Peek) -> Ints:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from musenet.model.transformer import Transformer
-from tokenizer.typing import Integers, Ints
+from tokenizer.typing import Integers, Ints, Mask
 
 from .decode_step import DecodeStep
 from .decoder import Choose, InFlight, Peek, has_decode_step
@@ -68,6 +68,9 @@ class EagerDecoder:
         turn = model.by_head(rotation, columns[:, None])[:, 0]
         self._state = self._step(rows, columns, turn, cache)
         cache.position += 1
+
+    def drop(self, ended: Mask) -> None:
+        """See `Decoder.drop`; this one computes them all the same."""
 
     @inference
     def sample(self, choose: Choose, peek: Peek) -> Ints:

@@ -54,6 +54,8 @@ class GuidedDecoder:
     def in_flight(self) -> InFlight:
         """See `Decoder`."""
         both = self._decoder.in_flight
+        if not both.before:
+            return both
         first = both.next_first
         return InFlight(
             tuple(rows[:: self._copies] for rows in both.before),
@@ -82,15 +84,19 @@ class GuidedDecoder:
             own[guide.labels[own[..., WAIT]]] = 0
         return copied
 
+    def drop(self, ended: Mask) -> None:
+        """See `Decoder.drop`."""
+        self._decoder.drop(ended.repeat(self._copies))
+
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `Decoder.sample`."""
 
         def chosen(field: int, logits: Logits, rows: Ints) -> Ints:
-            whole = logits[:: self._copies]
-            guided = whole.copy()
+            whole = guided = logits[:: self._copies]
             for place, guide in enumerate(self._guides, 1):
                 if field in guide.fields:
-                    guided += (guide.strength - 1) * (whole - logits[place :: self._copies])
+                    more = (guide.strength - 1) * (whole - logits[place :: self._copies])
+                    guided = guided + more
             return choose(field, guided, rows[:: self._copies]).repeat(self._copies)
 
         def peeked(first: Ints) -> Integers:

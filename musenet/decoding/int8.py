@@ -17,10 +17,10 @@ import numpy as np
 from musenet.model.config import ModelConfig
 from musenet.model.stored import AnyModel, StoredModel, is_cascade, parameters_of
 from tokenizer.errors import InputError
-from tokenizer.typing import Array, Float32s, Integers, Ints
+from tokenizer.typing import Array, Float32s, Integers, Ints, Mask
 
 from .decoder import Choose, InFlight, Peek, is_fixed_shape
-from .int8_cache import LayerKeys, as_value
+from .int8_cache import PatternKeys, as_value
 from .int8_reader import Reader
 from .int8_turns import Turns, head_scales
 
@@ -60,25 +60,28 @@ class Int8Decoder:
             raise InputError(reason)
         self._config = config = model.config
         self._batch = batch
+        self._lanes = np.arange(batch)  # the sequences that are computed
         self.position = 0
-        self._layers = [LayerKeys(config, pattern, batch) for pattern in config.layer_patterns]
+        patterns = dict.fromkeys(config.layer_patterns)
+        self._keys = [PatternKeys(config, pattern, batch) for pattern in patterns]
         self._prepared = _prepared(model)
         self._feed()
 
     def _feed(self) -> None:
         """Bind every array that the graphs read and write."""
-        config, batch, graphs = self._config, self._batch, self._prepared.graphs
-        width, layers = config.width, self._layers
+        config, batch, graphs = self._config, len(self._lanes), self._prepared.graphs
+        width, layers = config.width, config.layers
         self._features = len(config.structure_sizes)
         columns = len(config.field_sizes) + self._features
         self._turns = Turns(config, self._prepared.scales, batch)
         self._offsets = offsets((*config.field_sizes, *config.structure_sizes))
         self._values = np.zeros((batch, columns), np.int64)
         zeros = {"middle": np.full(batch, 128, np.uint8), "bottom": np.zeros(batch, np.uint8)}
-        self._masked = {keys.pattern: keys for keys in layers if keys.mask}
-        self._seen = {name: np.zeros(k.largest, np.float32) for name, k in self._masked.items()}
-        new = np.zeros((batch, len(layers) * 2 * config.groups, 1, config.head_width), np.float32)
-        self._new = new.reshape(batch, len(layers), 2, config.groups, config.head_width)
+        masked = [keys for keys in self._keys if keys.mask]
+        self._seen = [(keys, np.zeros(keys.largest, np.float32)) for keys in masked]
+        new = np.zeros((batch, layers * 2 * config.groups, 1, config.head_width), np.float32)
+        by_layer = new.reshape(batch, layers, 2, config.groups, config.head_width)
+        self._new_LB2GC = by_layer.swapaxes(0, 1)
         self._logits = [np.zeros((batch, size), np.float32) for size in config.field_sizes]
         states = [np.zeros((batch, width), np.float32) for _ in config.field_sizes]
         self._trunk = _Bound(
@@ -105,60 +108,81 @@ class Int8Decoder:
 
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.start`."""
-        for keys in self._layers:
+        for keys in self._keys:
             keys.clear(rows_NTF.shape[1])
+        sequences = self._lanes % len(rows_NTF)
         if rows_NTF.shape[1] > 1:
-            for lane in range(len(rows_NTF)):
-                mine = slice(lane, None, len(rows_NTF))
-                self._read(rows_NTF[lane, :-1], columns_NTS[lane, :-1], mine)
+            for number in np.unique(sequences):
+                mine = np.flatnonzero(sequences == number)
+                self._read(rows_NTF[number, :-1], columns_NTS[number, :-1], mine)
         self.position = rows_NTF.shape[1] - 1
-        sequences = np.arange(self._batch) % len(rows_NTF)
-        self.advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
+        self._advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
-    def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: slice) -> None:
+    def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: Ints) -> None:
         """Read the first rows of some sequences, which are the same for all of them."""
         values = np.concatenate([rows_TF, columns_TS[:, : self._features]], axis=1) + self._offsets
         read = self._prepared.reader.read(values, columns_TS[:, -1:])
-        for keys, (k_GTC, v_GTC) in zip(self._layers, read, strict=True):
-            keys.fill(k_GTC, v_GTC, lanes)
+        for keys in self._keys:
+            for layer in keys.layers:
+                keys.fill(layer, *read[layer], lanes)
+
+    def drop(self, ended: Mask) -> None:
+        """See `musenet.decoding.decoder.Decoder.drop`."""
+        left = np.flatnonzero(~ended[self._lanes])
+        if 0 < len(left) < len(self._lanes):
+            self._lanes = self._lanes[left]
+            for keys in self._keys:
+                keys.select(left)
+            self._feed()
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""
+        self._advance(rows_BF[self._lanes], columns_BS[self._lanes])
+
+    def _advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
+        """Append one row to each sequence that is computed."""
         fields = rows_BF.shape[1]
         self._values[:, :fields] = rows_BF
         self._values[:, fields:] = columns_BS[:, : self._features]
         self._values += self._offsets
         self._turns.turn(self.position, columns_BS[:, -1:])
-        for index, keys in enumerate(self._layers):
-            slot = keys.read(self.position)
-            if slot is not None:
-                self._trunk.bind(f"keys{index}", slot.keys)
-                self._trunk.bind(f"values{index}", slot.values)
-        for pattern, keys in self._masked.items():
-            seen = self._seen[pattern][: keys.capacity]
+        for keys in self._keys:
+            for layer, slot in zip(keys.layers, keys.read(self.position), strict=False):
+                self._trunk.bind(f"keys{layer}", slot.keys)
+                self._trunk.bind(f"values{layer}", slot.values)
+        for keys, largest in self._seen:
+            seen = largest[: keys.capacity]
             if keys.is_new:
-                self._trunk.bind(f"seen_{pattern}", as_value(seen))
-                self._trunk.bind(f"sizes_{pattern}", as_value(np.array([keys.capacity, 1])))
+                self._trunk.bind(f"seen_{keys.pattern}", as_value(seen))
+                self._trunk.bind(f"sizes_{keys.pattern}", as_value(np.array([keys.capacity, 1])))
                 keys.is_new = False
             keys.hide(seen, self.position)
         self._trunk.run()
-        for index, keys in enumerate(self._layers):
-            keys.put(self._new[:, index, 0], self._new[:, index, 1], self.position)
+        for keys in self._keys:
+            keys.put(self._new_LB2GC[keys.layers], self.position)
         self.position += 1
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         """See `musenet.decoding.decoder.Decoder.sample`."""
         rows = np.zeros((self._batch, len(self._logits)), np.int64)
-        rows[:, 0] = choose(0, self._logits[0], rows)
+        rows[:, 0] = choose(0, self._of_all(self._logits[0]), rows)
         for field, bound in enumerate(self._fields, 1):
             given = self._given[field - 1]
-            given[:, 0] = rows[:, field - 1]
+            given[:, 0] = rows[self._lanes, field - 1]
             if field == 1:
-                known = peek(rows[:, 0])[:, : len(self._known)]
+                known = peek(rows[:, 0])[self._lanes, : len(self._known)]
                 np.add(known, self._known, out=given[:, 1:])
             bound.run()
-            rows[:, field] = choose(field, self._logits[field], rows)
+            rows[:, field] = choose(field, self._of_all(self._logits[field]), rows)
         return rows
+
+    def _of_all(self, logits: Float32s) -> Float32s:
+        """Logits of the sequences that are computed as those of all, zeros for the others."""
+        if len(logits) == self._batch:
+            return logits
+        whole = np.zeros((self._batch, logits.shape[1]), np.float32)
+        whole[self._lanes] = logits
+        return whole
 
 
 class _Bound:

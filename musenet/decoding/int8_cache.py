@@ -1,7 +1,8 @@
 """Keys and values of the int8 decoder, in the arrays that its graphs read: nothing is copied.
 
-A layer's buffer is divided into slots; each step writes one and reads one. Shape suffixes: B batch,
-G key-value heads, C channels of a head, S positions of a slot.
+The layers of a pattern share a buffer, so that the rows of all of them are written at once. Each
+layer's part is divided into slots; each step writes one and reads one. Shape suffixes: L layers,
+B batch, G key-value heads, C channels of a head, S positions of a slot.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import numpy as np
 
 from musenet.attention.patterns import kept
 from musenet.model.config import ModelConfig
-from tokenizer.typing import Array, Float32s
+from tokenizer.typing import Array, Float32s, Ints
 
-_GROWTH = 256  # positions by which the buffer of a dense layer grows
+_GROWTH = 64  # the buffer of a dense layer has a multiple of so many positions
 
 
 class Slot(NamedTuple):
@@ -24,37 +25,46 @@ class Slot(NamedTuple):
     values: Any
 
 
-class LayerKeys:
-    """Keys and values [slots, B, G, S, C] of one layer.
+class PatternKeys:
+    """Keys and values [L, slots, B, G, S, C] of all layers with one pattern.
 
     A slot contains what one step can read: `column` has one per column, `previous_row` two, one of
-    which is written while the other is read. That of a `dense` layer grows with the sequence, so
+    which is written while the other is read. That of `dense` layers grows with the sequence, so
     that a step reads little more than there is.
 
     Attributes:
+        layers: their numbers.
         capacity: S, which grows in `dense` layers up to `largest`.
         is_new: whether S has changed since this was last set to False.
     """
 
     def __init__(self, config: ModelConfig, pattern: str, batch: int) -> None:
         self.pattern, self._length = pattern, config.row_length
+        self.layers = [i for i, each in enumerate(config.layer_patterns) if each == pattern]
         self.largest = capacity(pattern, config.row_length, config.context)
         self.mask = pattern != "previous_row"
         count = {"column": self._length, "previous_row": 2}.get(pattern, 1)
-        self._shape = (count, batch, config.groups)
+        self._shape = (len(self.layers), count, batch, config.groups)
         self._channels = config.head_width
         self._allocate(1)
 
     def _allocate(self, positions: int) -> None:
         """New buffers, of zeros, for at least some positions."""
         self.capacity = self.largest
-        if self.pattern == "dense":
-            self.capacity = min(self.largest, -(-positions // _GROWTH) * _GROWTH)
+        if self.pattern == "dense":  # an eighth more, so that long ones are seldom copied
+            room = -(-(positions + positions // 8) // _GROWTH) * _GROWTH
+            self.capacity = min(self.largest, room)
         shape = (*self._shape, self.capacity, self._channels)
-        self._keys, self._values = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        self._use(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+
+    def _use(self, keys: Float32s, values: Float32s) -> None:
+        """Read from and write to these buffers from now on."""
+        self._keys, self._values = keys, values
         self._slots = [
-            Slot(as_value(keys), as_value(values))
-            for keys, values in zip(self._keys, self._values, strict=True)
+            [Slot(as_value(k), as_value(v)) for k, v in zip(keys, values, strict=True)]
+            for keys, values in zip(
+                self._keys.swapaxes(0, 1), self._values.swapaxes(0, 1), strict=True
+            )
         ]
         self._bound: int | None = None
         self.is_new = True
@@ -63,16 +73,22 @@ class LayerKeys:
         """Clear all slots to zero, with room for some positions."""
         self._allocate(positions)
 
-    def fill(self, k_GTC: Float32s, v_GTC: Float32s, lanes: slice) -> None:
-        """Write the keys and values of the first positions of some sequences."""
+    def select(self, lanes: Ints) -> None:
+        """Keep some sequences alone, in this order."""
+        self._shape = (*self._shape[:2], len(lanes), self._shape[3])
+        self._use(self._keys.take(lanes, axis=2), self._values.take(lanes, axis=2))
+
+    def fill(self, layer: int, k_GTC: Float32s, v_GTC: Float32s, lanes: Ints) -> None:
+        """Write the keys and values of a layer for the first positions of some sequences."""
         slots, places = self._slots_of(np.arange(k_GTC.shape[1]))
-        for new_GTC, kept_here in ((k_GTC, self._keys), (v_GTC, self._values)):
-            for lane in range(kept_here.shape[1])[lanes]:
+        place = self.layers.index(layer)
+        for new_GTC, kept_here in ((k_GTC, self._keys[place]), (v_GTC, self._values[place])):
+            for lane in lanes:
                 # Of positions that share a place, the last one stays.
                 kept_here[slots, lane, :, places] = new_GTC.transpose(1, 0, 2)
 
-    def read(self, position: int) -> Slot | None:
-        """The slot that a position reads, or None if it is that of the position before."""
+    def read(self, position: int) -> list[Slot]:
+        """The slots of all layers that a position reads; none if those of the one before."""
         if self.capacity <= position < self.largest:
             self._grow(position + 1)
         row, column = divmod(position, self._length)
@@ -82,21 +98,21 @@ class LayerKeys:
         elif self.pattern == "previous_row":
             number = (row - 1) % 2
         if number == self._bound:
-            return None
+            return []
         self._bound = number
         return self._slots[number]
 
     def _grow(self, positions: int) -> None:
         keys, values = self._keys, self._values
         self._allocate(positions)
-        self._keys[..., : keys.shape[3], :] = keys
-        self._values[..., : keys.shape[3], :] = values
+        self._keys[..., : keys.shape[4], :] = keys
+        self._values[..., : keys.shape[4], :] = values
 
-    def put(self, k_BGC: Float32s, v_BGC: Float32s, position: int) -> None:
+    def put(self, new_LB2GC: Float32s, position: int) -> None:
         """Write the keys and values of a position."""
         slot, place = self._slots_of(position)
-        self._keys[slot, :, :, place] = k_BGC
-        self._values[slot, :, :, place] = v_BGC
+        self._keys[:, slot, :, :, place] = new_LB2GC[:, :, 0]
+        self._values[:, slot, :, :, place] = new_LB2GC[:, :, 1]
 
     def _slots_of(self, position: Any) -> tuple[Any, Any]:
         """The slot that a position is written to and the place there, of one or of an array."""

@@ -26,16 +26,15 @@ class Turns:
     def __init__(self, config: ModelConfig, scales: Float32s, rows: int) -> None:
         pairs, heads = config.head_width // 2, config.heads + config.groups
         angles = np.arange(config.context)[:, None] * index_rates(pairs)
-        self._by_index = np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+        self._by_index = np.stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
         timed = config.positions == "rotary_time"
         self._rates = time_rates(pairs, config.steps_per_quarter) if timed else None
-        self._timed = (
-            slice(config.heads // 2, config.heads),
-            slice(config.heads + config.groups // 2, heads),
-        )
-        self._scales = scales
-        self._turn = np.zeros((2, rows, heads, pairs), np.float32)
-        self._scaled = np.zeros((len(scales), *self._turn.shape), np.float32)
+        self._is_timed = np.zeros((heads, 1), dtype=bool)
+        self._is_timed[config.heads // 2 : config.heads] = True
+        self._is_timed[config.heads + config.groups // 2 :] = True
+        self._by_time = np.zeros((2, rows, 1, pairs), np.float32)
+        self._scales = scales[:, None, None, :, None]
+        self._scaled = np.zeros((len(scales), 2, rows, heads, pairs), np.float32)
         self.inputs: dict[str, Array] = {"turned_by": np.arange(rows * heads).reshape(rows, -1)}
         for layer, pair in enumerate(self._scaled):
             for name, table in zip(("cosine", "sine"), pair, strict=True):
@@ -43,16 +42,14 @@ class Turns:
 
     def turn(self, position: int | slice, time_B1: Integers) -> None:
         """Fill the inputs for rows at one position, or at one each, and at their times."""
-        by_time: tuple[Array, Array] | None = None
+        turn = self._by_index[:, position]
+        turn = turn[:, None, None] if isinstance(position, int) else turn[:, :, None]
         if self._rates is not None:
             angles = (time_B1 * self._rates)[:, None]
-            by_time = np.cos(angles), np.sin(angles)
-        for part, table in enumerate(self._by_index):
-            self._turn[part] = table[position][..., None, :]
-            if by_time is not None:
-                for heads in self._timed:
-                    self._turn[part][:, heads] = by_time[part]
-        np.multiply(self._turn, self._scales[:, None, None, :, None], out=self._scaled)
+            np.cos(angles, out=self._by_time[0], casting="same_kind")
+            np.sin(angles, out=self._by_time[1], casting="same_kind")
+            turn = np.where(self._is_timed, self._by_time, turn)
+        np.multiply(turn, self._scales, out=self._scaled)
 
 
 def head_scales(config: ModelConfig, parameters: Mapping[str, Float32s]) -> Float32s:

@@ -99,7 +99,7 @@ class EntranceProcessor:
         self._values = np.array([program + 1 for program in config.instruments], dtype=np.int64)
         self._begins = np.array(config.begins, dtype=np.int64)
         self._lengths = np.concatenate([[0], grid.durations])
-        self._until = np.zeros((context.batch, len(self._values)), dtype=np.int64)
+        self._until = np.full((context.batch, len(self._values)), config.begins[0])
         self._entered = np.zeros(self._until.shape, dtype=bool)
         if len(context.prompt):  # what is sampled anew may be a later stretch
             times = row_times(context.prompt, context.vocabulary)
@@ -108,11 +108,14 @@ class EntranceProcessor:
             for index, value in enumerate(self._values):
                 sounding = here & (context.prompt[:, INSTRUMENT] == value)
                 self._entered[:, index] = sounding.any()
-                self._until[:, index] = ends[sounding].max(initial=0)
+                self._until[:, index] = ends[sounding].max(initial=config.begins[0])
+        self._settle()
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
         """The logits of the wait and of the instrument, more likely to end a silence."""
         if field not in (WAIT, INSTRUMENT) or not len(self._values) or not self._config.strength:
+            return logits
+        if (state.time <= self._patient_until).all():
             return logits
         more = self._more(state)
         if not more.any():
@@ -131,16 +134,23 @@ class EntranceProcessor:
     def push(self, state: RowState) -> None:
         """Note how long each instrument sounds."""
         written = state.written_note[:, None] & (state.rows[:, INSTRUMENT, None] == self._values)
-        ends = state.time + self._lengths[state.rows[:, DURATION]]
-        self._until = np.where(written, np.maximum(self._until, ends[:, None]), self._until)
+        ends = state.time + self._lengths.take(state.rows[:, DURATION])
+        np.maximum(self._until, written * ends[:, None], out=self._until)
         self._entered |= written
+        self._settle()
+
+    def _settle(self) -> None:
+        """Update the patience `(B, I)` with each instrument, and the step `(B,)` it lasts to."""
+        config = self._config
+        again = config.patience if config.again is None else config.again
+        self._patience = np.where(self._entered, again, config.patience)
+        over = self._until + self._patience * self._quarter
+        self._patient_until = over.min(axis=1, initial=np.inf)
 
     def _more(self, state: RowState) -> Floats:
         """The nats `(B, I)` by which each instrument becomes more likely."""
         config = self._config
         hole = self._begins[np.maximum(self._begins.searchsorted(state.time, side="right") - 1, 0)]
         silent = (state.time[:, None] - np.maximum(self._until, hole[:, None])) / self._quarter
-        again = config.patience if config.again is None else config.again
-        patience = np.where(self._entered, again, config.patience)
-        more: Floats = np.clip((silent - patience) * config.growth, 0.0, config.most)
+        more: Floats = np.clip((silent - self._patience) * config.growth, 0.0, config.most)
         return config.strength * more

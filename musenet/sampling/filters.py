@@ -8,6 +8,7 @@ al. 2018, arXiv:1805.04833), top-p (Holtzman et al. 2020, arXiv:1904.09751).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,7 +80,7 @@ def draw(
     Raises:
         InputError: if the logits are not finite.
     """
-    cumulative = _weights(logits, allowed, how).cumsum(axis=1)
+    cumulative = np.add.accumulate(_weights(logits, allowed, how), axis=1)
     # A value without weight is never chosen: its cumulative sum is that of the value before.
     target = uniform[:, None] * cumulative[:, -1:]
     return (cumulative > target).argmax(axis=1)
@@ -88,8 +89,8 @@ def draw(
 def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
     """The result of `filtered`, unnormalised."""
     z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
-    top = z.max(axis=1, keepdims=True)
-    if not np.isfinite(top).all():
+    top = np.maximum.reduce(z, axis=1, keepdims=True)
+    if not math.isfinite(np.add.reduce(top, axis=None)):
         raise InputError(
             "the model's output is not finite: its weights are damaged; download them again"
         )
@@ -104,25 +105,25 @@ def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
     if how.min_p > 0:
         p[p < how.min_p] = 0.0
     if 0 < how.top_k < p.shape[1] or how.top_p < 1:
-        p = _keep_top(p, how.top_k, how.top_p)
+        _keep_top(p, how.top_k, how.top_p)
     return p
 
 
-def _keep_top(p: Floats, top_k: int, top_p: float) -> Floats:
+def _keep_top(p: Floats, top_k: int, top_p: float) -> None:
     """Keep the k most likely values, then the smallest set with mass top_p; ties by value."""
-    ranked = np.sort(-p, axis=1)  # negative, so that the most likely come first
+    falling = -p  # negative, so that the most likely come first
+    ranked = np.sort(falling, axis=1)
     if 0 < top_k < p.shape[1]:
         ranked[:, top_k:] = 0.0
-    before = ranked.cumsum(axis=1)
+    before = np.add.accumulate(ranked, axis=1)
     enough = top_p * before[:, -1:]
     before -= ranked
     inside = before > enough
-    least = np.where(inside, ranked, -np.inf).max(axis=1, keepdims=True)
-    kept = p >= -least
+    least = np.maximum.reduce(np.where(inside, ranked, -np.inf), axis=1, keepdims=True)
+    kept = falling <= least
     if np.count_nonzero(kept) == np.count_nonzero(inside):
-        return np.where(kept, p, 0.0)
+        p *= kept
+        return
     # Of the values tied with the last one kept, the first are kept.
     ranked[~inside] = 0.0
-    result = np.empty_like(p)
-    np.put_along_axis(result, np.argsort(-p, axis=1, kind="stable"), -ranked, axis=1)
-    return result
+    np.put_along_axis(p, np.argsort(falling, axis=1, kind="stable"), -ranked, axis=1)

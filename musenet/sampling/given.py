@@ -13,6 +13,7 @@ from __future__ import annotations
 import copy
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -131,6 +132,11 @@ class Decision:
     kept: dict[int, dict[int, int]]
     players: dict[int, list[int]]
 
+    @cached_property
+    def restricts(self) -> bool:
+        """Whether anything about the rows is settled."""
+        return bool(self.kept or self.players or self.fed.any())
+
     @property
     def written(self) -> Mask:
         """`(B,)`, of which continuations the row is written, with all fields or the pitch alone."""
@@ -143,6 +149,8 @@ class Decision:
 
         Rows `(B, 5)` hold the fields before it.
         """
+        if not self.restricts:
+            return
         for lane, pitches in self.kept.items():
             if field in (INSTRUMENT, PITCH):
                 allowed[lane] = False
@@ -186,6 +194,8 @@ class GivenRows:
     Attributes:
         decided: the decisions for rows that are drawn and not yet pushed, in order.
         told: whether the last row of each was of a header, `(B,)`: not of the music yet.
+        begins: the first step `(B,)` of the stretch that each continuation is in.
+        next_times: the steps `(B,)` of the next given rows of each continuation's stretch.
     """
 
     def __init__(
@@ -201,7 +211,17 @@ class GivenRows:
         self._event = [0] * batch
         self._queues: list[deque[_Row]] = [deque() for _ in range(batch)]
         self.decided: deque[Decision] = deque()
-        self.told: Mask = np.zeros(batch, dtype=bool)
+        self._none = np.zeros(batch, dtype=bool)
+        self.told: Mask = self._none
+        self._reaches = vocabulary.steps.copy()
+        self._reaches[vocabulary.end] = _NEVER
+        self._all_drawn = Decision(
+            self._none, np.zeros((batch, 5), np.int16), np.full(batch, WRITTEN), {}, {}, {}, {}
+        )
+        self._plain = all(
+            stretch.rhythm is stretch.order is stretch.replaced is None for stretch in stretches
+        )
+        self._update_next()
 
     def __deepcopy__(self, memo: dict[int, object]) -> GivenRows:
         """A copy that is fed on its own; what is given is shared."""
@@ -214,15 +234,15 @@ class GivenRows:
         other.decided = self.decided.copy()
         return other
 
-    @property
-    def begins(self) -> Steps:
-        """The first step `(B,)` of the stretch that each continuation is in."""
-        return np.array([self._stretches[k].begin for k in self._stretch])
-
-    @property
-    def next_times(self) -> Steps:
-        """The steps `(B,)` of the next given rows of each continuation's stretch."""
-        return np.array([self._next_time(lane) for lane in range(len(self._stretch))])
+    def _update_next(self) -> None:
+        """Update what comes next, after rows were fed."""
+        lanes, last = range(len(self._stretch)), len(self._stretches) - 1
+        self.begins: Steps = np.array([self._stretches[k].begin for k in self._stretch])
+        self.next_times: Steps = np.array([self._next_time(lane) for lane in lanes])
+        ends = [_NEVER if k == last else self._stretches[k].end for k in self._stretch]
+        queued = [bool(queue) for queue in self._queues]
+        # The first step at which a row may be fed.
+        self._due = np.where(queued, -1, np.minimum(self.next_times, ends))
 
     def _next_time(self, lane: int) -> int:
         times, at = self._events[self._stretch[lane]][0], self._event[lane]
@@ -245,6 +265,8 @@ class GivenRows:
 
     def narrow_waits(self, time: Steps, allowed: Mask) -> None:
         """Restrict field 0 `(B, V)`, drawn at `time` `(B,)`, to what leaves room, in place."""
+        if self._plain:
+            return
         for lane, now in enumerate(time.tolist()):
             stretch = self.stretch_of(lane)
             if stretch.order is not None:
@@ -256,6 +278,8 @@ class GivenRows:
 
     def decide(self, first: Integers, time: Steps) -> Decision:
         """Which rows are fed, where field 0 was drawn as `first` `(B,)` at `time` `(B,)`."""
+        if self._plain and (time + self._reaches.take(first) < self._due).all():
+            return self._all_drawn
         rows = np.zeros((len(first), 5), dtype=np.int16)
         roles = np.full(len(first), WRITTEN)
         fed = np.zeros(len(first), dtype=bool)
@@ -291,6 +315,9 @@ class GivenRows:
             Their roles `(B,)`.
         """
         decision = self.decided.popleft()
+        if decision is self._all_drawn:
+            self.told = self._none
+            return decision.roles
         for lane, queue in decision.openings.items():
             self._stretch[lane] += 1
             self._event[lane] = 0
@@ -313,6 +340,7 @@ class GivenRows:
                 if lane in decision.pitches:
                     self._pitches[lane].append(int(rows[lane, PITCH]))
                 self._event[lane] += 1
+        self._update_next()
         return decision.roles
 
     def _next(self, lane: int, value: int, now: int) -> _Row | None:

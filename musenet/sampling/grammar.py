@@ -108,7 +108,7 @@ class Grammar:
         if field == PITCH:
             return self._pitches(rows)
         table = self._durations_of if field == DURATION else self._velocities_of
-        return table[rows[:, INSTRUMENT]]
+        return table.take(rows[:, INSTRUMENT], axis=0)
 
     def room_after(self, rows: Integers) -> Mask:
         """The pitches `(B, 129)` of the last rows above which another simultaneous note fits."""
@@ -144,11 +144,12 @@ class Grammar:
 
     def _push_given(self, state: RowState, written: Mask, moved: Mask) -> None:
         """Remember the given notes of the current time: none is written a second time."""
+        rows, given = state.rows, state.note & ~written
         if self._given_now is None:
+            if not given.any():
+                return
             self._given_now = np.zeros((len(moved), PROGRAMS + 1, 129), dtype=bool)
         self._given_now[moved] = False
-        rows = state.rows
-        given = np.flatnonzero(state.note & ~written)
         self._given_now[given, rows[given, INSTRUMENT], rows[given, PITCH]] = True
 
     def _update_usable(self) -> None:
@@ -163,18 +164,19 @@ class Grammar:
     def _first_field(self, time: Steps) -> Mask:
         """Waits after which a note may start; rests; the end if it is allowed."""
         count = self._wait_count
-        mask = self._first[self._after_short_rest]
+        mask = self._first.take(self._after_short_rest, axis=0)
         waits, rests = mask[:, self._waits], mask[:, self._rests]
         waits &= np.arange(count) >= (self._earliest() - time)[:, None]
         waits[:, 0] &= self._lowest <= self._top
-        missing = (self.not_before - time)[:, None]
-        if (missing > 0).any():
-            units = np.arange(1, REST_UNITS + 1)
+        if not (time >= self.not_before).all():
+            units, missing = np.arange(1, REST_UNITS + 1), (self.not_before - time)[:, None]
             rests &= (units * count + count - 1 >= missing) | (units == REST_UNITS)
         if self._may_end_at is not None:
             mask[:, self._end] = time >= self._may_end_at
-        # If no wait is long enough, a rest is allowed even after another.
-        mask[~mask.any(axis=1), self._rests] = True
+        some = mask.any(axis=1)
+        if not some.all():
+            # If no wait is long enough, a rest is allowed even after another.
+            mask[~some, self._rests] = True
         return mask
 
     def _earliest(self) -> Steps | int:
@@ -206,12 +208,13 @@ class Grammar:
     def _pitches(self, rows: Integers) -> Mask:
         """Pitches that the instrument can play, above its last one at this time."""
         instrument, now = rows[:, INSTRUMENT], rows[:, WAIT] == 1
-        mask = self._pitches_of[instrument]
+        mask = self._pitches_of.take(instrument, axis=0)
         above = np.where(now & (instrument == self._program + 1), self._pitch + 1, -1)
         mask &= np.arange(129) > above[:, None]
         if self._given_now is not None:
-            given = self._given_now[np.arange(len(rows)), instrument]
-            mask = self._narrowed(mask, ~(given & now[:, None]), "notes that are given")
+            given = self._given_now[np.arange(len(rows)), instrument] & now[:, None]
+            if given.any():
+                mask = self._narrowed(mask, ~given, "notes that are given")
         if not self._constraints.unisons:
             free = np.ones_like(mask)
             free[:, 1:] = ~(self._sounded & now[:, None])

@@ -48,16 +48,16 @@ class Histogram:
         # As if the prompt had lasted for ever: the recent shares always sum to 1.
         self.share[lanes] = self.recent[lanes] = counts / np.maximum(1.0, total)
 
-    def count(self, classes: Integers, counted: Mask) -> None:
+    def count(self, columns: Integers, counted: Mask) -> None:
         """Count a note for `settle`; same arguments as `push`."""
-        self._counts[self._lanes, self.first + classes] += counted
+        self._counts[self._lanes, columns] += counted
 
-    def push(self, classes: Integers, counted: Mask) -> None:
+    def push(self, columns: Integers, counted: Mask) -> None:
         """Add a note to the recent ones of each continuation.
 
         Args:
-            classes: the note's class in each group, `(B, groups)`.
+            columns: that of the note's class in each group, `(B, groups)`.
             counted: which groups count it, `(B, groups)`.
         """
-        self.recent *= np.where(counted, self._keep, 1.0)[:, self.group]
-        self.recent[self._lanes, self.first + classes] += np.where(counted, 1.0 - self._keep, 0.0)
+        self.recent *= np.where(counted, self._keep, 1.0).take(self.group, axis=1)
+        self.recent[self._lanes, columns] += np.where(counted, 1.0 - self._keep, 0.0)

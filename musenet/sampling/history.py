@@ -9,7 +9,7 @@ until its duration is sampled.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -44,6 +44,7 @@ class History:
     processors: list[Processor]
     given: GivenRows | None = None
     written: Mask | None = None
+    _drawn: RowState | None = None
 
     def push(self, rows: Tokens) -> Structure:
         """Advance by one row `(B, 5)` each; returns the structure of the rows."""
@@ -53,7 +54,7 @@ class History:
         self.written = written
         state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)
         if self.given:
-            state = replace(state, note=state.note & ~self.given.told)
+            state = state._replace(note=state.note & ~self.given.told)
             self.grammar.not_before = self.given.begins
         self.grammar.push(state)
         for processor in self.processors:
@@ -71,7 +72,11 @@ class History:
             rows: `(B, 5)` up to this field.
             next_first: field 0 `(B,)` of the next row, if it has been sampled already.
         """
-        state = self._state(rows)
+        # Once its instrument is known, neither the time of a row nor whether it is a note changes.
+        if field > PITCH and self._drawn is not None and self._drawn.rows is rows:
+            state = self._drawn
+        else:
+            state = self._drawn = self._state(rows)
         allowed = self.grammar.allowed(field, state)
         if field == PITCH and next_first is not None:
             # A note already started at the same time needs a pitch or an instrument above.
@@ -81,7 +86,7 @@ class History:
             self.given.decided[0].narrow(field, allowed, rows)
         elif self.given:
             self.given.narrow_waits(state.time, allowed)
-            state = replace(state, room=self.given.next_times - state.time)
+            state = state._replace(room=self.given.next_times - state.time)
         logits = logits[:, : allowed.shape[1]]
         for processor in self.processors:
             logits = processor.apply(field, logits, allowed, state)
@@ -104,5 +109,5 @@ class History:
         return later
 
     def _state(self, rows: Integers) -> RowState:
-        time = self.structure.time + self.vocabulary.steps[rows[:, WAIT]]
+        time = self.structure.time + self.vocabulary.steps.take(rows[:, WAIT])
         return RowState.of(rows, time, self.vocabulary)

@@ -112,8 +112,9 @@ class InstrumentBalanceProcessor:
         if self._strength == 0:
             return logits - self._unasked if self._unasked.any() else logits
         z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
-        p = np.exp(z - z.max(axis=1, keepdims=True))
-        p /= p.sum(axis=1, keepdims=True)
+        z -= np.maximum.reduce(z, axis=1, keepdims=True)
+        p = np.exp(z, out=z)
+        p /= np.add.reduce(p, axis=1, keepdims=True)
         chance = self._missing
         rested = state.time[:, None] - self._last > self._rest
         if rested.any():
@@ -122,9 +123,9 @@ class InstrumentBalanceProcessor:
             chance *= most / np.maximum(most, chance.sum(axis=1, keepdims=True))
         chance = chance * allowed
         # A row that is not a note allows only 0 and stays unchanged.
-        p = p * (1 - chance.sum(axis=1, keepdims=True)) + chance
-        with np.errstate(divide="ignore"):
-            return np.log(p)
+        p *= 1 - np.add.reduce(chance, axis=1, keepdims=True)
+        p += chance
+        return np.log(p, out=np.full_like(p, -np.inf), where=p > 0)
 
     def push(self, state: RowState) -> None:
         """Count the instruments of rows that are sampled notes: given ones ask for no company."""
@@ -138,9 +139,10 @@ class InstrumentBalanceProcessor:
     def _count(self, values: Integers, note: Mask) -> None:
         """Count the instruments `(B,)` of rows that are sampled notes."""
         self._histogram.push(values[:, None], note[:, None])
-        gap = np.maximum(self._histogram.share - self._histogram.recent, 0.0)
+        gap = self._histogram.share - self._histogram.recent
+        np.maximum(gap, 0.0, out=gap)
         # The gaps sum to half the differences, so that λ is strength times their sum.
-        total = gap.sum(axis=1, keepdims=True)
+        total = np.add.reduce(gap, axis=1, keepdims=True)
         chance = np.minimum(self._strength * total, self._config.most)
         self._missing = gap * (chance / np.maximum(total, 1e-12))
 

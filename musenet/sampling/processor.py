@@ -7,7 +7,7 @@ sampled row. Its strength and constants are one frozen dataclass, which builds i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.typing import Integers, Logits, Mask, Steps, Tokens
@@ -15,8 +15,7 @@ from tokenizer.typing import Integers, Logits, Mask, Steps, Tokens
 from .constraints import Constraints
 
 
-@dataclass(frozen=True)
-class RowState:
+class RowState(NamedTuple):
     """The rows being sampled, one per continuation, or just sampled.
 
     Attributes:

@@ -186,9 +186,11 @@ class Sampler:
             if self._history.given:
                 # The header of a later hole passes over what is to be written.
                 over &= ~self._history.given.told
-            live = live & ~over & (new[:, WAIT] != self._vocabulary.end)
+            before, live = live, live & ~over & (new[:, WAIT] != self._vocabulary.end)
             if not live.any():
                 return
+            if (live != before).any():
+                self._decoder.drop(~live)
             yield SampledRows(new, times, live, written)
             self._advance(new, columns)
 

@@ -23,9 +23,7 @@ then only one thing is known: how often instruments in real music repeat a pitch
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 
@@ -47,6 +45,8 @@ from .processor import RowState, SamplerContext
 
 _DRUMS_VALUE = DRUMS + 1
 _LAST, _BEFORE = 0, 1
+_NO_WAIT = 1  # the value of a wait of no steps
+_REPEATED, _REPEATED_GROUP = 0, 3  # the feature among those of the pitch, and among all
 
 
 @dataclass(frozen=True)
@@ -93,19 +93,17 @@ class Feature:
     """One classification of notes, with classes from 1; class 0 is never penalised.
 
     Attributes:
-        field: the field whose logits are penalised.
+        field: the field whose values have classes, and whose logits are penalised.
         prompt: counts of the classes in the prompt, `(C,)`.
-        classes_of_value: the classes of the field's first values, `(B, V)` or `(V,)`, given the
-            fields before.
-        classes_of_row: the classes `(B,)` of notes.
-        counted: which rows it counts, `(B,)`.
+        table: the classes `(K, V)` of the field's first values, by the place in the beat of the
+            row before for the wait, and by instrument for the other fields.
+        pitched: whether it counts pitched notes alone.
     """
 
     field: int
     prompt: Ints
-    classes_of_value: Callable[[RowState], Integers]
-    classes_of_row: Callable[[RowState], Integers]
-    counted: Callable[[RowState], Mask]
+    table: Ints
+    pitched: bool = False
 
 
 class StylePenaltyProcessor:
@@ -116,27 +114,41 @@ class StylePenaltyProcessor:
         note = vocabulary.is_note(context.prompt)
         notes, times = context.prompt[note], row_times(context.prompt, vocabulary)[note]
         prompt = RowState.of(notes, times, vocabulary)
-        self._config = config
+        self._config, self._beat = config, vocabulary.grid.beat
         self._repeated = RepeatedPitches(prompt, vocabulary, batch, config.repeats)
-        self._features = _features(config, prompt, vocabulary, self._repeated)
+        features = _features(config, prompt, vocabulary, self._repeated)
         self._opening = np.full(batch, 0 if note.any() else config.opening)
-        self._histogram = Histogram([f.prompt for f in self._features], batch, config.half_life)
+        self._histogram = Histogram([f.prompt for f in features], batch, config.half_life)
         first = self._histogram.first
-        self._width = len(self._histogram.group)
-        self._column = first + (np.arange(batch) * self._width)[:, None]  # in the flat array
-        self._penalty = np.zeros((batch, self._width))
+        self._lanes = np.arange(batch)
+        self._offset = (self._lanes * len(self._histogram.group))[:, None, None]
+        # The columns (K, features, V) of the histogram, for each field.
+        self._columns = {
+            field: np.stack(
+                [
+                    f.table + begin
+                    for f, begin in zip(features, first, strict=True)
+                    if f.field == field
+                ],
+                axis=1,
+            )
+            for field in sorted({f.field for f in features})
+        }
+        self._pitched = np.array([f.pitched for f in features])
+        self._penalty = np.zeros((batch, len(self._histogram.group)))
         self._settle()
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
         """The logits `(B, V)` of a field minus the penalties of the classes of its values."""
-        penalties = [
-            self._penalty.take(self._column[:, index, None] + feature.classes_of_value(state))
-            for index, feature in enumerate(self._features)
-            if feature.field == field
-        ]
-        if not penalties or self._config.strength == 0:
+        if field not in self._columns or self._config.strength == 0:
             return logits
-        penalty = reduce(np.add, penalties)
+        if field == WAIT:
+            columns = self._columns[WAIT].take(state.time % self._beat, axis=0)
+        else:
+            columns = self._columns[field].take(state.rows[:, INSTRUMENT], axis=0)
+        if field == PITCH:
+            columns[:, _REPEATED] += self._repeated.before(state)
+        penalty = np.add.reduce(self._penalty.take(columns + self._offset), axis=1)
         logits = logits.astype(np.float64)
         logits[:, : penalty.shape[1]] -= penalty
         return logits
@@ -145,25 +157,33 @@ class StylePenaltyProcessor:
         """Count the classes of rows that are notes."""
         if self._config.strength == 0:
             return
-        classes = np.stack([f.classes_of_row(state) for f in self._features], axis=1)
-        counted = np.stack([f.counted(state) for f in self._features], axis=1)
-        self._repeated.push(state)
+        rows, pitched = state.rows, _pitched(state)
+        instruments, before = rows[:, INSTRUMENT], self._repeated.before(state)
+        found = [self._columns[WAIT][state.time % self._beat, :, _NO_WAIT]]
+        for field in (VELOCITY, DURATION, PITCH):
+            found.append(self._columns[field][instruments, :, rows[:, field]])
+        found[-1][:, _REPEATED] += before[self._lanes, rows[:, PITCH]]
+        columns = np.concatenate(found, axis=1)
+        counted = np.where(self._pitched, pitched[:, None], state.note[:, None])
+        counted[:, _REPEATED_GROUP] &= before.any(axis=1)
+        self._repeated.push(state, pitched)
         if self._opening.any():
-            self._open(classes, counted, state.note)
-        self._histogram.push(classes, counted)
-        config, histogram = self._config, self._histogram
-        excess = (histogram.recent + config.floor) / (histogram.share + config.floor)
-        self._penalty = self._nats * np.log(np.maximum(excess, 1.0))
+            self._open(columns, counted, state.note)
+        self._histogram.push(columns, counted)
+        excess = (self._histogram.recent + self._config.floor) / self._floored
+        np.log(np.maximum(excess, 1.0, out=excess), out=excess)
+        self._penalty = np.multiply(self._nats, excess, out=excess)
 
     def _settle(self) -> None:
         """Compute how much an e-fold excess of each class costs, in nats."""
         config, total = self._config, self._histogram.total
         self._nats = config.strength * config.nats * total / (total + config.enough)
         self._nats[:, self._histogram.first] = 0.0
+        self._floored = self._histogram.share + config.floor
 
-    def _open(self, classes: Integers, counted: Mask, note: Mask) -> None:
+    def _open(self, columns: Integers, counted: Mask, note: Mask) -> None:
         """Count a note of the opening; after the last one the opening replaces the prompt."""
-        self._histogram.count(classes, counted & (self._opening > 0)[:, None])
+        self._histogram.count(columns, counted & (self._opening > 0)[:, None])
         last = note & (self._opening == 1)
         self._opening = np.maximum(self._opening - note, 0)
         if last.any():
@@ -184,6 +204,7 @@ class RepeatedPitches:
 
     Attributes:
         prompt: counts of the classes among notes after an instrument's first onset.
+        table: the classes `(130, 129)` of pitches that are not repeated; 0 for drums.
     """
 
     MOVED, REPEATED = 1, 2
@@ -204,6 +225,7 @@ class RepeatedPitches:
         repeated = np.isin(played - pitches, played)[onset > first[by]]
         counts = np.bincount(self.MOVED + repeated.astype(np.int64), minlength=3)
         self.prompt = counts if len(prompt.rows) else np.array([0, *usual])
+        self.table = _for_pitched(np.full(pitches, self.MOVED))[:, 1:]
         self._lanes = np.arange(batch)
         self._onsets = np.zeros((batch, 2, instruments, pitches), dtype=bool)
         self._time = np.full((batch, instruments), -1, dtype=np.int64)
@@ -218,22 +240,9 @@ class RepeatedPitches:
         again = state.time <= self._time[self._lanes, instruments]
         return self._onsets[self._lanes, again.astype(np.int64), instruments]
 
-    def classes_of_value(self, state: RowState) -> Ints:
-        """The classes `(B, 129)` of pitches; 0 for drums."""
-        pitched = state.rows[:, INSTRUMENT] != _DRUMS_VALUE
-        return (self.MOVED + self.before(state)) * pitched[:, None]
-
-    def classes_of_row(self, state: RowState) -> Ints:
-        """The classes `(B,)` of notes."""
-        return self.classes_of_value(state)[self._lanes, state.rows[:, PITCH]]
-
-    def counted(self, state: RowState) -> Mask:
-        """Which rows `(B,)` are notes after an onset of their pitched instrument."""
-        return _pitched(state) & self.before(state).any(axis=1)
-
-    def push(self, state: RowState) -> None:
-        """Advance by one row in each piece."""
-        lanes = np.flatnonzero(_pitched(state))
+    def push(self, state: RowState, pitched: Mask) -> None:
+        """Advance by one row in each piece; `pitched` `(B,)` says which are pitched notes."""
+        lanes = np.flatnonzero(pitched)
         by, times = state.rows[lanes, INSTRUMENT], state.time[lanes]
         new = times > self._time[lanes, by]
         if new.any():
@@ -246,60 +255,44 @@ class RepeatedPitches:
 def _features(
     config: StylePenalty, prompt: RowState, vocabulary: Vocabulary, repeated: RepeatedPitches
 ) -> list[Feature]:
-    """All features, with the counts of their classes in the prompt."""
+    """All features in the order of their fields, with the counts of their classes in the prompt."""
     found = [
         _place_in_beat(prompt, vocabulary),
         _velocity(prompt, config),
         _duration(prompt, vocabulary, config),
+        Feature(PITCH, repeated.prompt, repeated.table, pitched=True),
         _pitch_class(prompt, vocabulary),
-        Feature(
-            PITCH,
-            repeated.prompt,
-            repeated.classes_of_value,
-            repeated.classes_of_row,
-            repeated.counted,
-        ),
         _register(prompt, vocabulary, config),
     ]
-    return found if config.keep_key else [*found[:3], *found[4:]]
+    return found if config.keep_key else [*found[:4], *found[5:]]
 
 
 def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
     """The steps since the last beat; a rest has none."""
     beat, waits = vocabulary.grid.beat, np.arange(vocabulary.grid.wait_count)
     places = 1 + (np.arange(beat)[:, None] + waits) % beat
-    table = np.pad(places, ((0, 0), (1, 0)))
-
-    def of_row(state: RowState) -> Ints:
-        return 1 + state.time % beat
-
-    counts = np.bincount(of_row(prompt), minlength=1 + beat)
-    return Feature(WAIT, counts, lambda state: table[state.time % beat], of_row, _note)
+    counts = np.bincount(1 + prompt.time % beat, minlength=1 + beat)
+    return Feature(WAIT, counts, np.pad(places, ((0, 0), (1, 0))))
 
 
 def _velocity(prompt: RowState, config: StylePenalty) -> Feature:
     """Velocity classes."""
     classes = 1 + np.arange(VELOCITY_BINS) * config.velocities // VELOCITY_BINS
-    table = np.concatenate([[0], classes])
-
-    def of_row(state: RowState) -> Ints:
-        return table[state.rows[:, VELOCITY]]
-
-    counts = np.bincount(of_row(prompt), minlength=1 + config.velocities)
-    return Feature(VELOCITY, counts, lambda _: table, of_row, _note)
+    table = np.tile(np.concatenate([[0], classes]), (_DRUMS_VALUE + 1, 1))
+    return _by_instrument(VELOCITY, prompt, table)
 
 
 def _duration(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
     """Duration classes on a logarithmic scale; the shortest is half a step."""
     octaves = np.log2(np.maximum(vocabulary.grid.durations, 0.5) / 0.5)
     classes = 1 + np.rint(config.durations * octaves).astype(np.int64)
-    return _by_instrument(DURATION, prompt, _for_pitched(classes), _pitched)
+    return _by_instrument(DURATION, prompt, _for_pitched(classes), pitched=True)
 
 
 def _pitch_class(prompt: RowState, vocabulary: Vocabulary) -> Feature:
     """Pitch classes; C is 1."""
     classes = 1 + np.arange(vocabulary.sizes[PITCH] - 1) % 12
-    return _by_instrument(PITCH, prompt, _for_pitched(classes), _pitched)
+    return _by_instrument(PITCH, prompt, _for_pitched(classes), pitched=True)
 
 
 def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
@@ -309,32 +302,20 @@ def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) ->
     for instrument in np.unique(prompt.rows[:, INSTRUMENT]):
         classes = pitches if instrument == _DRUMS_VALUE else pitches // config.register
         table[instrument, 1:] = table.max() + 1 + classes
-    return _by_instrument(PITCH, prompt, table, _note)
+    return _by_instrument(PITCH, prompt, table)
 
 
-def _by_instrument(
-    field: int, prompt: RowState, table: Ints, counted: Callable[[RowState], Mask]
-) -> Feature:
+def _by_instrument(field: int, prompt: RowState, table: Ints, *, pitched: bool = False) -> Feature:
     """A feature with a table of classes by instrument and value of its field."""
-
-    def of_value(state: RowState) -> Ints:
-        return table[state.rows[:, INSTRUMENT]]
-
-    def of_row(state: RowState) -> Ints:
-        return table[state.rows[:, INSTRUMENT], state.rows[:, field]]
-
-    counts = np.bincount(of_row(prompt)[counted(prompt)], minlength=1 + int(table.max()))
-    return Feature(field, counts, of_value, of_row, counted)
+    rows = prompt.rows[_pitched(prompt)] if pitched else prompt.rows
+    counts = np.bincount(table[rows[:, INSTRUMENT], rows[:, field]], minlength=1 + int(table.max()))
+    return Feature(field, counts, table, pitched)
 
 
 def _for_pitched(classes: Ints) -> Ints:
     """The classes of a field's values from 1 on, by instrument; 0 for drums."""
     instruments = np.arange(_DRUMS_VALUE + 1)
     return np.outer(instruments != _DRUMS_VALUE, np.concatenate([[0], classes]))
-
-
-def _note(state: RowState) -> Mask:
-    return state.note
 
 
 def _pitched(state: RowState) -> Mask:

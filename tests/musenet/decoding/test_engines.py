@@ -180,6 +180,32 @@ def test_int8_reads_many_rows_at_once_as_it_reads_one_by_one(
 
 
 @needs_int8
+@NETWORKS
+@torch.inference_mode()
+def test_int8_goes_on_with_some_sequences_as_if_none_had_been_dropped(
+    config: ModelConfig, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(int8_cache, "_GROWTH", 16)
+    model, (tokens, structure) = opened(config), rows(40, 5)
+    whole = logits(make_decoder(model, 5, "int8"), tokens, structure, 9)
+    made, recorder = make_decoder(model, 5, "int8"), Recorder(5)
+    gone = {14: [1], 20: [0, 3], 27: [2]}
+    for anew in range(2):  # a window that is filled anew leaves out the same ones
+        ended = np.isin(np.arange(5), [0, 1, 2, 3] if anew else [])
+        recorder.seen.clear()
+        made.start(tokens[:, :9], structure[:, :9])
+        for i in range(9, 40):
+            recorder.forced, recorder.columns = tokens[:, i], structure[:, i]
+            made.sample(recorder.choose, recorder.peek)
+            for field, found in enumerate(recorder.seen[-len(FIELDS) :]):
+                assert np.array_equal(found[~ended], whole[field][~ended, i - 9])
+            if not anew and i in gone:
+                ended[gone[i]] = True
+                made.drop(ended)
+            made.advance(tokens[:, i], structure[:, i])
+
+
+@needs_int8
 def test_a_stored_model_is_decoded_as_the_module_is(opened: Opened) -> None:
     model, (tokens, structure) = opened(TIMED_LOCAL), rows(30, 2)
     stored = StoredModel(TIMED_LOCAL, {n: a.copy() for n, a in parameters_of(model).items()})

@@ -36,7 +36,7 @@ from tokenizer.encoding.structure import GIVEN, ROLE, STRUCTURE_SIZES, WRITTEN, 
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import WAIT, Vocabulary
 from tokenizer.labels import Labels
-from tokenizer.typing import Integers, Ints, Tokens
+from tokenizer.typing import Integers, Ints, Mask, Tokens
 
 BAR = 96
 TOKENIZER = Tokenizer.default()
@@ -87,6 +87,9 @@ class Process:
     def advance(self, rows: Integers, columns: Integers) -> None:
         """Remember whether a note was written."""
         self._after_note = ((rows[:, 1] > 0) & (columns[:, ROLE] == WRITTEN)).astype(np.int64)
+
+    def drop(self, ended: Mask) -> None:
+        """Every sequence goes on."""
 
     def sample(self, choose: Choose, peek: Peek) -> Ints:
         rows = np.zeros((self._batch, 5), np.int64)

@@ -31,7 +31,7 @@ def test_groups_are_each_what_the_definition_says() -> None:
     new: list[list[list[int]]] = [[[], []], [[], []]]
     for _ in range(60):
         classes, counted = random.integers(1, 4, (2, 2)), random.random((2, 2)) < 0.6
-        histogram.push(classes, counted)
+        histogram.push(histogram.first + classes, counted)
         for lane, group in zip(*np.nonzero(counted), strict=True):
             new[lane][group].append(int(classes[lane, group]))
     for lane in range(2):

@@ -298,17 +298,17 @@ def test_a_prompts_repeated_pitches_are_those_of_a_search() -> None:
         assert counts[1:].all()
 
 
-def test_what_would_repeat_is_what_then_counts_as_repeated() -> None:
+def test_what_repeats_is_what_a_search_finds() -> None:
     rows, times = music(120, 7)
     repeated = RepeatedPitches(state_of(rows[:40], *times[:40]), VOCABULARY, 2, (39, 11))
     counted = []
     for row, time in zip(rows[40:], times[40:], strict=True):
         state = state_of(np.repeat(row[None], 2, axis=0), time, time)
-        would = repeated.classes_of_value(state)[:, row[PITCH]]
-        classes = repeated.classes_of_row(state)
-        assert would.tolist() == classes.tolist() == [classes[0]] * 2
-        assert repeated.counted(state).all()
-        repeated.push(state)
+        before = repeated.before(state)
+        classes = repeated.table[row[INSTRUMENT], row[PITCH]] + before[:, row[PITCH]]
+        assert classes.tolist() == [classes[0]] * 2
+        assert before.any(axis=1).all()
+        repeated.push(state, np.ones(2, bool))
         counted.append(int(classes[0]))
     assert counted == searched(rows, times)[-80:]
 
