@@ -54,9 +54,9 @@ class GuidedDecoder:
     def in_flight(self) -> InFlight:
         """See `Decoder`."""
         both = self._decoder.in_flight
-        if not both.before:
-            return both
         first = both.next_first
+        if not both.before and first is None:
+            return both
         return InFlight(
             tuple(rows[:: self._copies] for rows in both.before),
             both.drawn,

@@ -130,9 +130,12 @@ class Int8Decoder:
         """See `musenet.decoding.decoder.Decoder.drop`."""
         left = np.flatnonzero(~ended[self._lanes])
         if 0 < len(left) < len(self._lanes):
-            self._lanes = self._lanes[left]
+            # Those at the end move to the places of those that are dropped.
+            kept = np.arange(len(left))
+            kept[~np.isin(kept, left)] = left[left >= len(left)]
+            self._lanes = self._lanes[kept]
             for keys in self._keys:
-                keys.select(left)
+                keys.select(kept)
             self._feed()
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:

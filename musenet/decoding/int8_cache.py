@@ -51,8 +51,8 @@ class PatternKeys:
     def _allocate(self, positions: int) -> None:
         """New buffers, of zeros, for at least some positions."""
         self.capacity = self.largest
-        if self.pattern == "dense":  # an eighth more, so that long ones are seldom copied
-            room = -(-(positions + positions // 8) // _GROWTH) * _GROWTH
+        if self.pattern == "dense":  # a quarter more, so that long ones are seldom copied
+            room = -(-(positions + positions // 4) // _GROWTH) * _GROWTH
             self.capacity = min(self.largest, room)
         shape = (*self._shape, self.capacity, self._channels)
         self._use(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
@@ -74,9 +74,13 @@ class PatternKeys:
         self._allocate(positions)
 
     def select(self, lanes: Ints) -> None:
-        """Keep some sequences alone, in this order."""
+        """Keep some sequences alone, the first of them where they are: only others are copied."""
         self._shape = (*self._shape[:2], len(lanes), self._shape[3])
-        self._use(self._keys.take(lanes, axis=2), self._values.take(lanes, axis=2))
+        for buffer in (self._keys, self._values):
+            for place, lane in enumerate(lanes.tolist()):
+                if place != lane:
+                    buffer[:, :, place] = buffer[:, :, lane]
+        self._use(self._keys[:, :, : len(lanes)], self._values[:, :, : len(lanes)])
 
     def fill(self, layer: int, k_GTC: Float32s, v_GTC: Float32s, lanes: Ints) -> None:
         """Write the keys and values of a layer for the first positions of some sequences."""

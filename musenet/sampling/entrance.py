@@ -144,7 +144,7 @@ class EntranceProcessor:
         config = self._config
         again = config.patience if config.again is None else config.again
         self._patience = np.where(self._entered, again, config.patience)
-        over = self._until + self._patience * self._quarter
+        over = self._until + self._patience * float(self._quarter)
         self._patient_until = over.min(axis=1, initial=np.inf)
 
     def _more(self, state: RowState) -> Floats:

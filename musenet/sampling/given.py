@@ -13,7 +13,6 @@ from __future__ import annotations
 import copy
 from collections import deque
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from tokenizer.encoding.structure import GIVEN, WRITTEN
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Integers, Ints, Mask, Steps, Tokens
 
-from .kept_pitches import PitchOrder, Progress
+from .kept_pitches import PitchOrder, Progress, bar
 from .replacements import Replaced, Replacements
 
 _NEVER = 1 << 60
@@ -132,11 +131,6 @@ class Decision:
     kept: dict[int, dict[int, int]]
     players: dict[int, list[int]]
 
-    @cached_property
-    def restricts(self) -> bool:
-        """Whether anything about the rows is settled."""
-        return bool(self.kept or self.players or self.fed.any())
-
     @property
     def written(self) -> Mask:
         """`(B,)`, of which continuations the row is written, with all fields or the pitch alone."""
@@ -149,7 +143,7 @@ class Decision:
 
         Rows `(B, 5)` hold the fields before it.
         """
-        if not self.restricts:
+        if not (self.kept or self.players or self.fed.any()):
             return
         for lane, pitches in self.kept.items():
             if field in (INSTRUMENT, PITCH):
@@ -164,18 +158,9 @@ class Decision:
         if field == PITCH:
             fixed[list(self.pitches)] = False
             for lane, (barred, above) in self.pitches.items():
-                _bar(allowed[lane], barred, above)
+                bar(allowed[lane], barred, above)
         allowed[fixed] = False
         allowed[fixed, self.rows[fixed, field]] = True
-
-
-def _bar(allowed: Mask, barred: tuple[int, ...], above: int) -> None:
-    """Take pitches, and then the highest ones, out of a mask `(V,)`, as far as any are left."""
-    free = allowed.copy()
-    free[list(barred)] = False
-    left = np.flatnonzero(free if free.any() else allowed)
-    allowed[:] = False
-    allowed[left[: max(1, len(left) - above)]] = True
 
 
 _Row = tuple[Tokens, int, bool]
@@ -218,8 +203,8 @@ class GivenRows:
         self._all_drawn = Decision(
             self._none, np.zeros((batch, 5), np.int16), np.full(batch, WRITTEN), {}, {}, {}, {}
         )
-        self._plain = all(
-            stretch.rhythm is stretch.order is stretch.replaced is None for stretch in stretches
+        self._plain = not any(
+            stretch.rhythm or stretch.order or stretch.replaced for stretch in stretches
         )
         self._update_next()
 
@@ -240,8 +225,8 @@ class GivenRows:
         self.begins: Steps = np.array([self._stretches[k].begin for k in self._stretch])
         self.next_times: Steps = np.array([self._next_time(lane) for lane in lanes])
         ends = [_NEVER if k == last else self._stretches[k].end for k in self._stretch]
-        queued = [bool(queue) for queue in self._queues]
         # The first step at which a row may be fed.
+        queued = [len(queue) > 0 for queue in self._queues]
         self._due = np.where(queued, -1, np.minimum(self.next_times, ends))
 
     def _next_time(self, lane: int) -> int:

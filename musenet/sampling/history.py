@@ -44,7 +44,6 @@ class History:
     processors: list[Processor]
     given: GivenRows | None = None
     written: Mask | None = None
-    _drawn: RowState | None = None
 
     def push(self, rows: Tokens) -> Structure:
         """Advance by one row `(B, 5)` each; returns the structure of the rows."""
@@ -72,11 +71,7 @@ class History:
             rows: `(B, 5)` up to this field.
             next_first: field 0 `(B,)` of the next row, if it has been sampled already.
         """
-        # Once its instrument is known, neither the time of a row nor whether it is a note changes.
-        if field > PITCH and self._drawn is not None and self._drawn.rows is rows:
-            state = self._drawn
-        else:
-            state = self._drawn = self._state(rows)
+        state = self._state(rows)
         allowed = self.grammar.allowed(field, state)
         if field == PITCH and next_first is not None:
             # A note already started at the same time needs a pitch or an instrument above.

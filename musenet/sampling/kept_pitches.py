@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+
 from tokenizer.encoding.grid import REST_UNITS
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, Vocabulary
 from tokenizer.typing import Mask, Tokens
@@ -115,3 +117,12 @@ class Progress:
             allowed[:] = both
         elif free.any():
             allowed[:] = free
+
+
+def bar(allowed: Mask, barred: tuple[int, ...], above: int) -> None:
+    """Take pitches, and then the highest ones, out of a mask `(V,)`, as far as any are left."""
+    free = allowed.copy()
+    free[list(barred)] = False
+    left = np.flatnonzero(free if free.any() else allowed)
+    allowed[:] = False
+    allowed[left[: max(1, len(left) - above)]] = True

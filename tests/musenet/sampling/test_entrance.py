@@ -136,7 +136,7 @@ def test_a_wait_that_a_given_row_cuts_off_gains_nothing() -> None:
     logits = np.zeros((1, VOCABULARY.sizes[WAIT]), dtype=np.float32)
     allowed = np.ones(logits.shape, dtype=bool)
     for room, gaining in ((QUARTER // 4, QUARTER // 4), (0, 1), (4 * QUARTER, QUARTER)):
-        cut = replace(state(7), room=np.array([room]))
+        cut = state(7)._replace(room=np.array([room]))
         wait = made().apply(WAIT, logits, allowed, cut)[0]
         assert np.flatnonzero(wait).tolist() == [*range(1, 1 + gaining)]
 
