@@ -2,6 +2,7 @@
 
     python benchmarks/parts_kept.py PROMPT.mid… --weights mini --seeds 3 --bars 8
     python benchmarks/parts_kept.py DATASET --pieces 20
+    python benchmarks/parts_kept.py PROMPT.mid… --temperatures 0.85 0.95 1
 
 A MIDI file is a prompt. A dataset, archive or folder gives pieces for at least three instruments,
 drums among them: eight bars of each, after the first eight, are a prompt, and the bars that follow
@@ -10,7 +11,7 @@ are its true continuation. The figures are those of `musenet.evaluation.parts_ke
     prompt looped      the prompt again: 1.00
     same song          bars 5–8 of a prompt after its bars 1–4
     true continuation  how the piece goes on
-    MODEL              the default options of `generate`
+    MODEL              the default options of `generate`, and these at other temperatures
     other songs        the beginning of another prompt, on the parts of the same instruments or
                        of their families
 """
@@ -19,7 +20,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -140,7 +141,11 @@ def borrowed(case: Case, other: Case, bars: int) -> PartsKept:
 
 
 def rows_of(
-    cases: Sequence[Case], checkpoint: Checkpoint, name: str, seeds: int, bars: int
+    cases: Sequence[Case],
+    checkpoint: Checkpoint,
+    settings: Mapping[str, GenerateOptions],
+    seeds: int,
+    bars: int,
 ) -> Iterator[tuple[str, list[list[PartsKept]]]]:
     """The rows of a table: a name, and the figures of each case, several where there are seeds."""
     yield "prompt looped", [[looped(case)] for case in cases]
@@ -154,14 +159,14 @@ def rows_of(
     real = [(case.real, case.prompt.boundary) for case in cases if case.real is not None]
     if real:
         yield "true continuation", [[parts_kept(score, end, bars)] for score, end in real]
-    made = []
-    for case in cases:
-        results = [
-            continued(checkpoint, case, GenerateOptions(bars=bars, seed=seed))
-            for seed in range(seeds)
-        ]
-        made.append([parts_kept(result.score, result.boundary, bars) for result in results])
-    yield name, made
+    for name, options in settings.items():
+        made = []
+        for case in cases:
+            results = [
+                continued(checkpoint, case, replace(options, seed=seed)) for seed in range(seeds)
+            ]
+            made.append([parts_kept(result.score, result.boundary, bars) for result in results])
+        yield name, made
     if len(cases) > 1:
         others = [*cases[1:], cases[0]]
         pairs = zip(cases, others, strict=True)
@@ -197,14 +202,19 @@ def main() -> None:
     parser.add_argument("--bars", type=int, default=8, help="bars of each continuation")
     parser.add_argument("--pieces", type=int, default=20, help="pieces of datasets and archives")
     parser.add_argument("--split", default="test", help="of datasets")
+    parser.add_argument("--temperatures", type=float, nargs="*", default=[])
     asked = parser.parse_args()
     checkpoint = load_checkpoint(asked.weights)
+    plain, name = GenerateOptions(bars=asked.bars), checkpoint.folder.name
+    settings = {name: plain} | {
+        f"temperature {value:g}": replace(plain, temperature=value) for value in asked.temperatures
+    }
     found = {
         "prompts": prompts(asked.paths),
         "pieces": pieces_of(asked.paths, checkpoint, asked.split, asked.pieces, asked.bars),
     }
     for kind, cases in found.items():
-        rows = rows_of(cases, checkpoint, checkpoint.folder.name, asked.seeds, asked.bars)
+        rows = rows_of(cases, checkpoint, settings, asked.seeds, asked.bars)
         for number, (name, kept) in enumerate(rows if cases else ()):
             if number == 0:
                 print(f"{len(cases)} {kind}\n{header(kept[0][0])}")
