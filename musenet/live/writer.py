@@ -28,7 +28,7 @@ from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_nam
 from musenet.generation.prompt import blank
 from musenet.model.checkpoint import Checkpoint
 from musenet.options.live_options import LiveOptions
-from musenet.options.shared_options import NATURAL, UNDER
+from musenet.options.shared_options import BAND, NATURAL
 from musenet.sampling.constraints import (
     Constraints,
     implied_by_prompt,
@@ -130,7 +130,7 @@ class Writer:
             (start, stop),
             Stretch(start, stop, between(chords, start, stop)),
             self._labels(heard, tempo, beginning=first <= 0),
-            UNDER if beside else NATURAL,
+            BAND if beside else NATURAL,
             self._limits(None if beside else heard),
         )
         for new in Sampler(self._model, self._vocabulary, config).sample():

@@ -17,7 +17,6 @@ from .shared_options import (
     BAND,
     CHORD_GUIDANCE,
     INSIDE,
-    UNDER,
     BalanceKnob,
     ChordGuidanceKnob,
     ChordsKnob,
@@ -246,7 +245,7 @@ class FillOptions(EditOptions):
             new: whether a part is written that the song does not have.
             chords: whether the song has chords.
         """
-        written = stated_filters(self.filters(UNDER if new else BAND if drums else INSIDE))
+        written = stated_filters(self.filters(BAND if new or drums else INSIDE))
         whole = not self.bars and self.begin == Place(bar=1) and self.stop is None
         if self.keep_chords is None:
             written["keep_chords"] = chords and self.chords is None and (drums or whole)

@@ -26,9 +26,7 @@ NATURAL: tuple[FieldFilter, ...] = tuple(
 )
 """The default filters beside a user's music: only the least likely values are cut off."""
 BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in NATURAL)
-"""The default filters beside drums: a band keeps to its patterns."""
-UNDER: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.7) for how in NATURAL)
-"""The default filters for parts that a song does not have: no bars of theirs set an example."""
+"""The default filters beside drums and for new parts: a band keeps to its patterns."""
 INSIDE: tuple[FieldFilter, ...] = (
     *BAND[:-1],
     replace(BAND[-1], temperature=0.6),
