@@ -70,8 +70,8 @@ USUAL: dict[str, Usual] = {
 }
 """From sixteen bars of 400 pieces of ten corpora; density and polyphony are base-2 logarithms."""
 
-RARE: dict[str, float] = {"silence": 4.0, "loop": 12.0, "runaway": 2.0}
-"""The 99th percentile of real passages; see `signs` for the units."""
+RARE: dict[str, float] = {"silence": 4.0, "loop": 3.0, "runaway": 2.0}
+"""The 99th percentile of real passages of pitched instruments; see `signs` for the units."""
 
 _MEASURES: dict[str, Callable[[statistics.BarGrid], float]] = {
     "entropy": statistics.pitch_class_entropy,
