@@ -448,6 +448,6 @@ def test_defaults_of_sampling_follow_the_song_and_the_parts() -> None:
 
     assert temperatures() == [0.85, 0.85, 0.85, 0.85, 0.6]
     assert temperatures(drums=True) == [0.85] * 5
-    assert temperatures(drums=True, new=True) == temperatures(new=True) == [0.7] * 5
+    assert temperatures(drums=True, new=True) == temperatures(new=True) == [0.85] * 5
     warm = FillOptions(bars=((1, 2),), temperature=1.1).completed("int8", new=True)
     assert [how.temperature for how in warm.filters(NATURAL)] == [1.1] * 5
