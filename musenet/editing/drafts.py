@@ -108,7 +108,8 @@ def edge_bits(
         new: whether new notes alone count.
     """
     at = [int(np.searchsorted(row_times(one.rows, vocabulary), edge)) for one in drafts]
-    reads = min(*at, _REACH, model.context_rows - len(prefix) - _MOST_ROWS)
+    room = max(0, model.context_rows - len(prefix) - _MOST_ROWS)
+    reads = min(*at, _REACH, room)
     if any(place > reads for place in at):
         prefix = prefix[prefix[:, WAIT] != vocabulary.start]
     windows = [
