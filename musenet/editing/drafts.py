@@ -156,8 +156,8 @@ def _window(
     found[0][:ahead] = prefix
     if len(rows):
         found[1][:ahead, TIME] = columns[0, TIME] - vocabulary.steps[rows[0, WAIT]]
-    for own, part in zip(found, (rows, columns, notes[:, None]), strict=True):
-        own[ahead : ahead + len(rows)] = part
+    span = slice(ahead, ahead + len(rows))
+    found[0][span], found[1][span], found[2][span] = rows, columns, notes[:, None]
     return found
 
 
