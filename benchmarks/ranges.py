@@ -8,8 +8,10 @@ deviation of every measure, the standard deviation of its change from the first 
 second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
 `musenet.sampling.loop_penalty` would penalise, how many repeat a pitch
 (`musenet.sampling.style_penalty`), and by number of instruments how many notes start within a
-quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). Last come the
-chords with which whole pieces close, beside four others of each (`musenet.sampling.ending`).
+quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). By family, in
+pieces with three instruments or more: how many notes per quarter a part plays, and how long they
+are (`musenet.editing.usual_parts`). Last come the chords with which whole pieces close, beside four
+others of each (`musenet.sampling.ending`).
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
+from musenet.editing.usual_parts import part_measures  # noqa: E402
 from musenet.generation.reranking import measures, signs  # noqa: E402
 from musenet.sampling.constraints import max_polyphony, starts_within  # noqa: E402
 from musenet.sampling.ending import Chord, chord_at, last_chord  # noqa: E402
@@ -35,13 +38,15 @@ from musenet.sampling.processor import RowState  # noqa: E402
 from musenet.sampling.style_penalty import RepeatedPitches  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
 from tokenizer.encoding.compound import row_times  # noqa: E402
-from tokenizer.instruments import DRUMS  # noqa: E402
+from tokenizer.instruments import DRUMS, family_of  # noqa: E402
 from tokenizer.score.bars import Bars  # noqa: E402
 from tokenizer.theory import estimate_key, pitch_class_weights  # noqa: E402
-from tokenizer.typing import Ints  # noqa: E402
+from tokenizer.typing import Floats, Ints  # noqa: E402
 
 BARS = 16
 FEWEST_NOTES = 16
+FEWEST_INSTRUMENTS = 3
+FEWEST_PARTS = 30
 
 
 def pieces(folder: Path, generator: random.Random) -> Iterator[Score]:
@@ -92,6 +97,32 @@ def fullest(score: Score) -> tuple[int, int, int]:
     starts = score.notes["start"].astype(np.int64)
     in_a_quarter = int(starts_within(starts, score.ticks_per_quarter).max())
     return len(np.unique(score.notes["program"])), in_a_quarter, max_polyphony(score.notes)
+
+
+def parts(both: tuple[Score, Score]) -> Iterator[tuple[str, Floats]]:
+    """Of each part of the first passage its family, and its measures in both passages `(2, 2)`."""
+    programs = np.unique(both[0].notes["program"])
+    for number in programs.tolist() if len(programs) >= FEWEST_INSTRUMENTS else ():
+        measured = []
+        for passage in both:
+            held = passage.notes["duration"][passage.notes["program"] == number]
+            quarter = passage.ticks_per_quarter
+            played = part_measures(held, passage.end / quarter, quarter)
+            measured.append(played if len(held) else (np.nan, np.nan))
+        yield family_of(number), np.array(measured)
+
+
+def print_parts(found: list[tuple[str, Floats]]) -> None:
+    """Mean, spread and change of density and length, by family and of all parts."""
+    print(f"\n{'family':22s} {'parts':>6s} {'density':>24s} {'length':>24s}")
+    families = {"all": np.array([one for _, one in found])}
+    families |= {f: np.array([one for own, one in found if own == f]) for f, _ in found}
+    for family, both in families.items():
+        if len(both) >= FEWEST_PARTS:
+            mean, spread = both[:, 0].mean(axis=0), both[:, 0].std(axis=0)
+            change = np.nanstd(both[:, 1] - both[:, 0], axis=0)
+            figures = "".join(f"{mean[k]:10.2f}{spread[k]:8.2f}{change[k]:7.2f}" for k in (0, 1))
+            print(f"{family:22s} {len(both):6d}{figures}")
 
 
 def closing(score: Score, generator: random.Random) -> tuple[Chord, list[Chord]] | None:
@@ -169,6 +200,7 @@ def main() -> None:
             name = f"{fewest}" if fewest == most else f"{fewest} to {most}"
             figures = np.median(quarter[of]), np.percentile(at_once[of], 90)
             print(f"{name:12s} {of.sum():8d} {figures[0]:20.0f} {figures[1]:16.0f}")
+    print_parts([part for both in found for part in parts(both)])
     print_closing([both for both in chords if both is not None])
 
 

@@ -1,4 +1,4 @@
-"""Drafts of a fill: of several, the one is kept whose edges surprise the model least.
+"""Drafts of a fill: how little the edges of each surprise the model.
 
 In a hole the model writes for what stands around it. How well that joins is what it expects when
 it reads from left to right, as any music: the bits of the first notes after each edge of a hole.
@@ -59,15 +59,15 @@ class Draft:
         return cls(whole, new)
 
 
-def smoothest(
+def joins(
     model: AnyModel,
     engine: str,
     vocabulary: Vocabulary,
     prefix: Tokens,
     drafts: Sequence[Draft],
     holes: Sequence[tuple[int, int]],
-) -> int:
-    """The index of the draft whose edges cost the fewest bits.
+) -> Floats:
+    """How well drafts join what stands around, `(B,)` nats: minus those of a note at each edge.
 
     Args:
         model: that reads them.
@@ -82,8 +82,8 @@ def smoothest(
         for edge, new in ((begin, True), (end, False)):
             bits = edge_bits(model, engine, vocabulary, prefix, drafts, edge, new=new)
             # A draft that is silent after an edge is no better there than the worst.
-            total += np.where(np.isnan(bits), np.nanmax(bits, initial=0.0), bits)
-    return int(total.argmin())
+            total -= np.where(np.isnan(bits), np.nanmax(bits, initial=0.0), bits) * np.log(2)
+    return total
 
 
 def edge_bits(

@@ -22,6 +22,7 @@ from musenet.export.retiming import found_beats
 from musenet.generation.chords import knows_chords
 from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, sampled_model
 from musenet.generation.request import Request
+from musenet.generation.reranking import Finding
 from musenet.model.checkpoint import Checkpoint
 from musenet.model.config import knows_roles
 from musenet.model.stored import is_cascade
@@ -47,12 +48,13 @@ from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
-from .drafts import Draft, smoothest
+from .drafts import Draft, joins
 from .fill_recipe import FillRecipe
 from .hole_chords import chords_of_song, chords_with_holes
 from .holed import HoledPiece
 from .kept_notes import owners
 from .piece import Piece
+from .usual_parts import WrittenParts
 
 MOST_INSTRUMENTS = 129
 
@@ -165,12 +167,12 @@ class Fill(Request):
         return notes[notes["track"] < len(self.options.variations)]
 
     def results(self) -> list[Take]:
-        """The variations, each in its smoothest draft; in the first if it was stopped early."""
+        """The variations, each in its best draft; in the first if it was stopped early."""
         return [self._take(index) for index in range(len(self.options.variations))]
 
     def _take(self, index: int) -> Take:
         holed, piece = self.holed, self.piece
-        rows, times = self._smoothest(index)
+        rows, times = self._best(index)
         if self.options.keep_rhythm:
             file, edit, notes = repitched(piece.file, holed.gone, rows[:, PITCH] - 1)
         elif self.options.keep_pitches:
@@ -200,14 +202,17 @@ class Fill(Request):
             recipe=recipe,
         )
 
-    def _smoothest(self, index: int) -> tuple[Tokens, Steps]:
-        """The new notes of a variation in the draft that joins best: see `_written`."""
+    def _best(self, index: int) -> tuple[Tokens, Steps]:
+        """The new notes of a variation (see `_written`) in the draft that fits best.
+
+        What counts is how it joins the music around, and whether its parts play what is usual.
+        """
         lanes = range(index, len(self._lanes), len(self.options.variations))
         if len(lanes) == 1 or not self._finished:
             return self._written(index)
         vocabulary = self._tokenizer.vocabulary
         found = [self._written(lane) for lane in lanes]
-        best = smoothest(
+        fit = joins(
             self._model,
             self.options.engine,
             vocabulary,
@@ -215,7 +220,14 @@ class Fill(Request):
             [Draft.of(self._stands, *written, vocabulary) for written in found],
             [(self._clock.step(begin), self._clock.step(end)) for begin, end in self.holes],
         )
-        return found[best]
+        parts = [self.found_in_parts(self._placed(*written)) for written in found]
+        return found[int(np.argmax(fit + [sum(nats for nats, _ in one) for one in parts]))]
+
+    def found_in_parts(self, new: Notes) -> list[Finding]:
+        """What new notes play beside what is usual; nothing where how many is given."""
+        options = self.options
+        given = options.keep_rhythm or options.keep_pitches or options.distance is not None
+        return [] if given else WrittenParts.of(self.holed).findings(new)
 
     def _written(self, index: int) -> tuple[Tokens, Steps]:
         """The rows `(N, 5)` of the notes that a lane writes, and their times in steps."""

@@ -14,14 +14,20 @@ from .fill import Fill, Take
 
 
 def ranked_takes(fill: Fill, takes: Sequence[Take]) -> list[tuple[Take, Ranked]]:
-    """The takes of a fill, best first: all parts in the holes are compared with the music around.
+    """The takes of a fill, best first.
 
+    All music in the holes is compared with the music around, the new parts with what is usual.
     The critic has no say: in holes it hardly tells real music from fills (`benchmarks/editing.py`).
     """
     around = _outside(fill.piece.score, fill.holes)
     players = {*np.unique(fill.piece.score.notes["program"]).tolist(), *fill.holed.programs}
     heard = [fill.piece.heard(events.parse(take.data), take.score) for take in takes]
-    found = rank([_inside(score, fill.holes) for score in heard], prompt=around, wanted=players)
+    found = rank(
+        [_inside(score, fill.holes) for score in heard],
+        prompt=around,
+        wanted=players,
+        parts=[fill.found_in_parts(take.new) for take in takes],
+    )
     return [(takes[one.number - 1], one) for one in found]
 
 

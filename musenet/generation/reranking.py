@@ -11,6 +11,8 @@ Every finding is evidence in nats, so findings can be added:
   twice that.
 - **requests** that are not met: notes in other instruments, silent instruments, an ending that
   comes early or late or does not sound final (`musenet.sampling.ending`).
+- single **parts**, where these are written, beside what their instruments usually play
+  (`musenet.editing.usual_parts`).
 - the **critic**'s log-odds that the music is real, where the checkpoint has one.
 
 `ranked` takes the results of a continuation, and `table` shows what it found.
@@ -51,6 +53,10 @@ MOST = 4.5
 _FEWEST_ROWS = 32
 _WHY = 60
 _SILENT_INSTRUMENT = 1.5
+
+
+Finding = tuple[float, str]
+"""Evidence in nats, and the words for it."""
 
 
 class Usual(NamedTuple):
@@ -110,6 +116,11 @@ class _Findings:
             self.reasons.append((nats, words))
 
 
+def unlike(z: float) -> float:
+    """The nats of a difference of z deviations: Student's t with three degrees of freedom."""
+    return -2 * math.log1p(z * z / 3)
+
+
 def measures(score: Score) -> dict[str, float]:
     """The measures of a score; NaN where one is not defined (drums alone have no key)."""
     if not len(score.notes):
@@ -146,6 +157,7 @@ def rank(
     bars_late: Sequence[float] | None = None,
     key: Key | None = None,
     critic: Sequence[float] | None = None,
+    parts: Sequence[Iterable[Finding]] | None = None,
 ) -> list[Ranked]:
     """Rank candidates, best first; ties go to the earlier one.
 
@@ -157,11 +169,12 @@ def rank(
             before), if an ending was requested.
         key: the key to end in; by default estimated from each candidate.
         critic: the critic's log-odds for each candidate.
+        parts: for each candidate, what was found of single parts.
 
     Raises:
-        InputError: if `bars_late` or `critic` is not as long as `scores`.
+        InputError: if `bars_late`, `critic` or `parts` is not as long as `scores`.
     """
-    for name, given in (("bars_late", bars_late), ("critic", critic)):
+    for name, given in (("bars_late", bars_late), ("critic", critic), ("parts", parts)):
         if given is not None and len(given) != len(scores):
             raise InputError(f"{name} has {len(given)} values for {len(scores)} candidates")
     before = None if prompt is None or not len(prompt.notes) else prompt
@@ -172,6 +185,8 @@ def rank(
         if bars_late is not None:
             for finding in ending_evidence(score.notes, key, bars_late[index]):
                 found.add("ending", *finding)
+        for finding in parts[index] if parts is not None else ():
+            found.add("parts", *finding)
         if critic is not None:
             found.evidence = {"critic": critic[index], **found.evidence}
         words = tuple(words for _, words in sorted(found.reasons))
@@ -199,7 +214,7 @@ def _add_measures(found: _Findings, new: dict[str, float], old: dict[str, float]
         z = 0.0 if math.isnan(z) else z
         # Two measures of the same thing, the notes of the key, count half each.
         half = 0.5 if name in ("entropy", "scale") else 1.0
-        found.add(name, -half * 2 * math.log1p(z * z / 3), _WORDS[name][z > 0])
+        found.add(name, half * unlike(z), _WORDS[name][z > 0])
 
 
 _WORDS = {

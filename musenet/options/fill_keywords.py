@@ -25,6 +25,7 @@ class FillKeywords(SharedKeywords, total=False):
 class AccompanyKeywords(SharedKeywords, total=False):
     """The same of `AccompanyOptions`."""
 
+    drafts: int | None
     keep_chords: bool | None
     instruments: tuple[int, ...] | Names
     tracks: tuple[str, ...] | Names

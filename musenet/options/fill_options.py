@@ -52,6 +52,19 @@ _HOLE, _PARTS = "Hole", "Parts"
 _DRAFTS, _MOST_LANES = 4, 16  # of a variation, and of all of them by default
 
 
+DraftsKnob = Annotated[
+    int | None,
+    Knob(
+        "Drafts of each variation; the one is kept that fits the music around best.",
+        "Sampling",
+        low=1,
+        high=16,
+        typed=int,
+        shown="4, fewer from five variations on",
+    ),
+]
+
+
 @dataclass(frozen=True)
 class EditOptions(SharedOptions):
     """What all requests to write in a song have in common.
@@ -81,6 +94,7 @@ class EditOptions(SharedOptions):
     seed_alone: SeedAloneKnob = False
     engine: EngineKnob = "auto"
     variations: VariationsKnob = (1,)
+    drafts: DraftsKnob = None
 
 
 @dataclass(frozen=True)
@@ -189,18 +203,6 @@ class FillOptions(EditOptions):
         ),
     ] = None
 
-    drafts: Annotated[
-        int | None,
-        Knob(
-            "Drafts of each variation; the one is kept whose edges join the music around best.",
-            _HOLE,
-            low=1,
-            high=16,
-            typed=int,
-            shown="4, fewer from five variations on; 1 for whole songs",
-        ),
-    ] = None
-
     def __post_init__(self) -> None:
         """Reject contradictory or out-of-range options."""
         if self.bars and (self.begin or self.stop):
@@ -250,8 +252,7 @@ class FillOptions(EditOptions):
         if self.keep_chords is None:
             written["keep_chords"] = chords and self.chords is None and (drums or whole)
         if self.drafts is None:
-            most = 1 if whole else _DRAFTS
-            written["drafts"] = max(1, min(most, _MOST_LANES // len(self.variations)))
+            written["drafts"] = max(1, min(_DRAFTS, _MOST_LANES // len(self.variations)))
         return replace(self, engine=engine, **written)
 
 

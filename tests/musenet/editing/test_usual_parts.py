@@ -1,0 +1,100 @@
+"""What is usual for a part: against figures worked out by hand, and what is chosen by them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from musenet.editing.fill import Fill
+from musenet.editing.fill_ranking import ranked_takes
+from musenet.editing.holed import HoledPiece
+from musenet.editing.piece import read_piece
+from musenet.editing.usual_parts import ANY_PART, USUAL_PARTS, WrittenParts, part_measures
+from musenet.model.checkpoint import Checkpoint
+from musenet.options.fill_options import AccompanyOptions, FillOptions
+from tokenizer.instruments import FAMILIES
+from tokenizer.score.score import NOTES
+from tokenizer.typing import Notes
+
+POP = Path(__file__).parents[3] / "examples" / "prompts" / "pop.mid"
+BASS, CELLO, SITAR = 33, 42, 104
+
+
+def notes(program: int, count: int, quarters: float) -> Notes:
+    """Notes of one length, a quarter note of 480 ticks apart."""
+    made = np.zeros(count, dtype=NOTES)
+    made["start"] = 480 * np.arange(count)
+    made["duration"], made["pitch"], made["program"] = round(480 * quarters), 40, program
+    return made
+
+
+def parts(options: FillOptions) -> WrittenParts:
+    return WrittenParts.of(HoledPiece(read_piece(POP), options))
+
+
+def test_measures_are_logarithms_of_notes_per_quarter_and_of_their_median_length() -> None:
+    held = notes(BASS, 16, 0.5)["duration"]
+    assert part_measures(held, 32.0, 480) == (-1.0, -1.0)
+    assert part_measures(np.array([120, 960, 1920]), 3.0, 480) == (0.0, 1.0)
+    density, length = part_measures(held[:0], 32.0, 480)
+    assert density == -6.0  # half a note in 32 quarters
+    assert math.isnan(length)
+
+
+def test_a_part_of_the_song_is_compared_with_itself() -> None:
+    """The bass of the song has 40 notes in 8 bars, of a bit less than a quarter in the median."""
+    piece = read_piece(POP)
+    own = piece.score.notes[piece.score.notes["program"] == BASS]
+    whole = parts(AccompanyOptions(tracks=("Bass",)).as_fill())
+    density, length = whole.usual[BASS]
+    usual = USUAL_PARTS["bass"]
+    assert density == (pytest.approx(math.log2(40 / 32)), usual.density.change)
+    assert length.mean == pytest.approx(math.log2(float(np.median(own["duration"])) / 480))
+    # In a hole of two bars, what plays outside of it and what was taken out count alike.
+    hole = parts(FillOptions(bars=((3, 4),), instruments=(BASS,)))
+    assert hole.usual[BASS] == (pytest.approx(density), pytest.approx(length))
+    assert hole.quarters == 8
+    assert [nats for nats, _ in whole.findings(own)] == pytest.approx([0, 0], abs=1e-9)
+
+
+def test_a_new_part_is_compared_with_its_family() -> None:
+    new = parts(AccompanyOptions(instruments=(CELLO, SITAR)).as_fill())
+    for program, family in ((CELLO, "strings"), (SITAR, None)):
+        usual = USUAL_PARTS[family] if family else ANY_PART
+        expected = [(one.mean, one.spread) for one in usual]
+        assert [tuple(one) for one in new.usual[program]] == expected
+    assert set(USUAL_PARTS) <= set(FAMILIES)
+
+
+def test_what_is_far_from_usual_counts_against_a_part_by_the_t_distribution() -> None:
+    new = parts(AccompanyOptions(instruments=(BASS,)).as_fill())
+    usual = USUAL_PARTS["bass"]
+    (thin, words), (short, _) = new.findings(notes(BASS, 8, 0.25))
+    z = (math.log2(8 / 32) - usual.density.mean) / usual.density.spread
+    assert thin == pytest.approx(-2 * math.log1p(z * z / 3))
+    z = (-2 - usual.length.mean) / usual.length.spread
+    assert short == pytest.approx(-2 * math.log1p(z * z / 3))
+    assert "Bass" in words
+    assert words.endswith("thinner than usual")
+    assert new.findings(notes(BASS, 200, 0.25))[0][1].endswith("denser than usual")
+    silent = new.findings(notes(CELLO, 8, 0.25))  # another's notes
+    assert silent[0][0] < thin
+    assert silent[1][0] == 0
+
+
+def test_drafts_and_candidates_are_chosen_by_it(tiny: Checkpoint) -> None:
+    """With the numbers of the same drafts as variations, the ranking has the same evidence."""
+    options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=1, drafts=1).as_fill()
+    request = Fill(tiny, read_piece(POP), replace(options, variations=(1, 2, 3)))
+    for _ in request.steps():
+        pass
+    takes = request.results()
+    for take, ranked in ranked_takes(request, takes):
+        expected = sum(nats for nats, _ in request.found_in_parts(take.new))
+        assert ranked.evidence["parts"] == pytest.approx(expected)
+    kept = Fill(tiny, read_piece(POP), replace(options, keep_rhythm=True))
+    assert kept.found_in_parts(takes[0].new) == []
