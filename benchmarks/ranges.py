@@ -29,7 +29,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # benchmarks/tokenizer.py would be found as the package
 
-from musenet.editing.usual_parts import part_measures  # noqa: E402
+from musenet.editing.usual_parts import PartMeasures, part_measures  # noqa: E402
 from musenet.generation.reranking import measures, signs  # noqa: E402
 from musenet.sampling.constraints import max_polyphony, starts_within  # noqa: E402
 from musenet.sampling.ending import Chord, chord_at, last_chord  # noqa: E402
@@ -100,28 +100,34 @@ def fullest(score: Score) -> tuple[int, int, int]:
 
 
 def parts(both: tuple[Score, Score]) -> Iterator[tuple[str, Floats]]:
-    """Of each part of the first passage its family, and its measures in both passages `(2, 2)`."""
+    """Of each part of the first passage its family, and its measures in both passages `(2, 3)`."""
     programs = np.unique(both[0].notes["program"])
     for number in programs.tolist() if len(programs) >= FEWEST_INSTRUMENTS else ():
         measured = []
         for passage in both:
-            held = passage.notes["duration"][passage.notes["program"] == number]
-            quarter = passage.ticks_per_quarter
-            played = part_measures(held, passage.end / quarter, quarter)
-            measured.append(played if len(held) else (np.nan, np.nan))
+            own, quarter = (
+                passage.notes[passage.notes["program"] == number],
+                passage.ticks_per_quarter,
+            )
+            lines = Bars(passage.time_signatures, quarter).lines(0, passage.end - 1)
+            starts, held = (own[name].astype(np.int64) for name in ("start", "duration"))
+            played = part_measures(starts, held, lines, passage.end / quarter, quarter)
+            measured.append(played if len(own) else (np.nan,) * len(played))
         yield family_of(number), np.array(measured)
 
 
 def print_parts(found: list[tuple[str, Floats]]) -> None:
-    """Mean, spread and change of density and length, by family and of all parts."""
-    print(f"\n{'family':22s} {'parts':>6s} {'density':>24s} {'length':>24s}")
+    """Mean, spread and change of what parts play, by family and of all parts."""
+    names = "".join(f"{name:>25s}" for name in PartMeasures._fields)
+    print(f"\n{'family':22s} {'parts':>6s}{names}")
     families = {"all": np.array([one for _, one in found])}
     families |= {f: np.array([one for own, one in found if own == f]) for f, _ in found}
     for family, both in families.items():
         if len(both) >= FEWEST_PARTS:
-            mean, spread = both[:, 0].mean(axis=0), both[:, 0].std(axis=0)
+            mean, spread = np.nanmean(both[:, 0], axis=0), np.nanstd(both[:, 0], axis=0)
             change = np.nanstd(both[:, 1] - both[:, 0], axis=0)
-            figures = "".join(f"{mean[k]:10.2f}{spread[k]:8.2f}{change[k]:7.2f}" for k in (0, 1))
+            rows = zip(mean, spread, change, strict=True)
+            figures = "".join(f"{a:10.2f}{b:8.2f}{c:7.2f}" for a, b, c in rows)
             print(f"{family:22s} {len(both):6d}{figures}")
 
 

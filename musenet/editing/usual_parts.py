@@ -1,8 +1,8 @@
 """What a written part plays beside what is usual for it, as evidence in nats.
 
-That a part has gone wrong shows soonest in how many notes it plays and how long they are. Both
-are compared with the part's own notes, where the song has it already, and else with what its
-instrument plays in real music.
+That a part has gone wrong shows soonest in how many notes it plays, how long they are, and whether
+it plays where bars begin. These are compared with the part's own notes, where the song has it
+already, and else with what its instrument plays in real music.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from musenet.export.file_notes import FILE_NOTES
 from musenet.generation.reranking import Finding, Usual, unlike
 from tokenizer.instruments import family_of
 from tokenizer.instruments import name as instrument_name
-from tokenizer.typing import Array, Notes
+from tokenizer.typing import Array, Ints, Notes
 
 from .holed import HoledPiece
 
@@ -27,11 +27,27 @@ _LEAST = 0.5  # notes: what a silent part counts as
 _SHORTEST = 1 / 24  # quarter notes
 
 
+class PartMeasures(NamedTuple):
+    """What a part plays.
+
+    Attributes:
+        density: the base-2 logarithm of its notes per quarter.
+        length: the base-2 logarithm of their median length in quarters; NaN without notes.
+        downbeats: of the bars in which it plays, the share at whose beginning a note begins; NaN
+            without bars.
+    """
+
+    density: float
+    length: float
+    downbeats: float
+
+
 class UsualPart(NamedTuple):
-    """Base-2 logarithms: a part's notes per quarter, and their median length in quarters."""
+    """What is usual for each of `PartMeasures`."""
 
     density: Usual
     length: Usual
+    downbeats: Usual
 
 
 class Expected(NamedTuple):
@@ -42,41 +58,69 @@ class Expected(NamedTuple):
 
 
 USUAL_PARTS: Mapping[str, UsualPart] = {
-    "piano": UsualPart(Usual(0.18, 1.31, 1.05), Usual(-0.54, 1.24, 0.69)),
-    "chromatic percussion": UsualPart(Usual(-1.16, 1.7, 1.24), Usual(0.24, 1.75, 0.59)),
-    "guitar": UsualPart(Usual(0.54, 1.67, 1.36), Usual(-0.92, 1.26, 0.87)),
-    "bass": UsualPart(Usual(0.53, 1.15, 0.82), Usual(-1.1, 1.04, 0.55)),
-    "strings": UsualPart(Usual(-0.03, 1.71, 1.12), Usual(-0.84, 1.28, 0.86)),
-    "ensemble": UsualPart(Usual(-0.85, 1.8, 0.97), Usual(1.03, 1.63, 0.63)),
-    "brass": UsualPart(Usual(-0.94, 1.67, 1.85), Usual(-0.1, 1.3, 1.36)),
-    "reed": UsualPart(Usual(-0.06, 1.38, 1.43), Usual(-0.54, 1.04, 1.04)),
-    "pipe": UsualPart(Usual(-0.16, 1.45, 1.31), Usual(-0.73, 1.12, 1.07)),
-    "synth lead": UsualPart(Usual(0.04, 1.51, 1.36), Usual(-0.9, 1.38, 0.6)),
-    "synth pad": UsualPart(Usual(-1.71, 1.65, 1.58), Usual(1.66, 1.43, 0.82)),
-    "synth effects": UsualPart(Usual(-0.78, 1.54, 1.8), Usual(-0.77, 1.17, 1.2)),
-    "drums": UsualPart(Usual(1.58, 1.21, 0.68), Usual(-1.53, 0.83, 0.45)),
+    "piano": UsualPart(Usual(0.18, 1.31, 1.05), Usual(-0.54, 1.24, 0.69), Usual(0.84, 0.29, 0.18)),
+    "chromatic percussion": UsualPart(
+        Usual(-1.16, 1.70, 1.24), Usual(0.24, 1.75, 0.59), Usual(0.70, 0.41, 0.15)
+    ),
+    "guitar": UsualPart(Usual(0.54, 1.67, 1.36), Usual(-0.92, 1.26, 0.87), Usual(0.86, 0.26, 0.15)),
+    "bass": UsualPart(Usual(0.53, 1.15, 0.82), Usual(-1.10, 1.04, 0.55), Usual(0.88, 0.23, 0.13)),
+    "strings": UsualPart(
+        Usual(-0.03, 1.71, 1.12), Usual(-0.84, 1.28, 0.86), Usual(0.79, 0.28, 0.24)
+    ),
+    "ensemble": UsualPart(
+        Usual(-0.85, 1.80, 0.97), Usual(1.03, 1.63, 0.63), Usual(0.80, 0.33, 0.15)
+    ),
+    "brass": UsualPart(Usual(-0.94, 1.67, 1.85), Usual(-0.10, 1.30, 1.36), Usual(0.74, 0.28, 0.31)),
+    "reed": UsualPart(Usual(-0.06, 1.38, 1.43), Usual(-0.54, 1.04, 1.04), Usual(0.80, 0.19, 0.23)),
+    "pipe": UsualPart(Usual(-0.16, 1.45, 1.31), Usual(-0.73, 1.12, 1.07), Usual(0.76, 0.23, 0.23)),
+    "synth lead": UsualPart(
+        Usual(0.04, 1.51, 1.36), Usual(-0.90, 1.38, 0.60), Usual(0.82, 0.30, 0.16)
+    ),
+    "synth pad": UsualPart(
+        Usual(-1.71, 1.65, 1.58), Usual(1.66, 1.43, 0.82), Usual(0.86, 0.28, 0.25)
+    ),
+    "synth effects": UsualPart(
+        Usual(-0.78, 1.54, 1.80), Usual(-0.77, 1.17, 1.20), Usual(0.74, 0.33, 0.20)
+    ),
+    "drums": UsualPart(Usual(1.58, 1.21, 0.68), Usual(-1.53, 0.83, 0.45), Usual(0.94, 0.17, 0.09)),
 }
 """By family of instruments, from sixteen bars of pieces with three instruments or more
 (`benchmarks/ranges.py`)."""
 
-ANY_PART = UsualPart(Usual(0.04, 1.76, 1.21), Usual(-0.59, 1.48, 0.83))
+ANY_PART = UsualPart(Usual(0.04, 1.76, 1.21), Usual(-0.59, 1.48, 0.83), Usual(0.82, 0.28, 0.20))
 """Of all instruments together."""
 
-_WORDS = (("thinner", "denser"), ("in shorter notes", "in longer notes"))
+_WORDS = (
+    ("thinner than usual", "denser than usual"),
+    ("in shorter notes than usual", "in longer notes than usual"),
+    ("seldom where bars begin", "always where bars begin"),
+)
 
 
-def part_measures(durations: Array, quarters: float, quarter: int) -> tuple[float, float]:
-    """The density and the length of a part's notes, as in `UsualPart`; NaN is no notes' length.
+def part_measures(
+    starts: Ints, durations: Ints, lines: Ints, quarters: float, quarter: int
+) -> PartMeasures:
+    """What notes play.
 
     Args:
-        durations: of its notes, in ticks.
-        quarters: how long the music is in which they lie.
+        starts: the ticks at which they begin, `(N,)`.
+        durations: in ticks, `(N,)`.
+        lines: the ticks at which bars begin in the music in which they lie.
+        quarters: how long this music is.
         quarter: a quarter note in ticks.
     """
-    density = math.log2(max(len(durations), _LEAST) / max(quarters, _SHORTEST))
-    if not len(durations):
-        return density, math.nan
-    return density, math.log2(max(float(np.median(durations)) / quarter, _SHORTEST))
+    density = math.log2(max(len(starts), _LEAST) / max(quarters, _SHORTEST))
+    if not len(starts):
+        return PartMeasures(density, math.nan, math.nan)
+    length = math.log2(max(float(np.median(durations)) / quarter, _SHORTEST))
+    if not len(lines):
+        return PartMeasures(density, length, math.nan)
+    ahead = quarter // 12  # a note a bit before a bar line is meant to be on it
+    bars = np.searchsorted(lines, starts + ahead, side="right") - 1
+    on = np.abs(starts - lines[np.maximum(bars, 0)]) <= ahead
+    played = np.unique(bars[bars >= 0])
+    downbeats = len(np.unique(bars[on])) / len(played) if len(played) else math.nan
+    return PartMeasures(density, length, downbeats)
 
 
 @dataclass(frozen=True)
@@ -84,48 +128,54 @@ class WrittenParts:
     """The parts that a fill writes, and what is usual for each.
 
     Attributes:
-        usual: for each program, of its density and its length the mean and the deviation.
+        usual: for each program what is expected of each of `PartMeasures`.
+        lines: the ticks at which bars begin in the holes.
         quarters: the length of all holes together.
         quarter: a quarter note in ticks.
     """
 
-    usual: Mapping[int, tuple[Expected, Expected]]
+    usual: Mapping[int, tuple[Expected, ...]]
+    lines: Ints
     quarters: float
     quarter: int
 
     @classmethod
     def of(cls, holed: HoledPiece) -> WrittenParts:
         """The parts of a piece with holes."""
-        quarter = holed.piece.score.ticks_per_quarter
+        quarter, bars = holed.piece.score.ticks_per_quarter, holed.piece.bars
+        lines = np.concatenate([bars.lines(begin, end - 1) for begin, end in holed.holes])
         ticks = sum(end - begin for begin, end in holed.holes)
         usual = {program: _usual(holed, program) for program in holed.programs}
-        return cls(usual, ticks / quarter, quarter)
+        return cls(usual, lines, ticks / quarter, quarter)
 
     def findings(self, notes: Notes) -> list[Finding]:
-        """The evidence of new notes, `tokenizer.score.score.NOTES`, two findings for each part."""
+        """The evidence of new notes, `tokenizer.score.score.NOTES`, for each part and measure."""
         found: list[Finding] = []
         for program, usual in self.usual.items():
             own = notes[notes["program"] == program]
-            measured = part_measures(own["duration"], self.quarters, self.quarter)
+            starts, held = (own[name].astype(np.int64) for name in ("start", "duration"))
+            measured = part_measures(starts, held, self.lines, self.quarters, self.quarter)
             for value, expected, words in zip(measured, usual, _WORDS, strict=True):
-                z = 0.0 if math.isnan(value) else (value - expected.mean) / expected.deviation
-                found.append((unlike(z), f"{instrument_name(program)} {words[z > 0]} than usual"))
+                z = (value - expected.mean) / expected.deviation
+                z = 0.0 if math.isnan(z) else z
+                found.append((unlike(z), f"{instrument_name(program)} {words[z > 0]}"))
         return found
 
 
-def _usual(holed: HoledPiece, program: int) -> tuple[Expected, Expected]:
+def _usual(holed: HoledPiece, program: int) -> tuple[Expected, ...]:
     """What is usual for a part: its own means where it has notes, else those of its family."""
-    density, length = USUAL_PARTS.get(family_of(program), ANY_PART)
+    family = USUAL_PARTS.get(family_of(program), ANY_PART)
     own = _own_notes(holed, program)
     if len(own) < _FEWEST_NOTES:
-        return Expected(density.mean, density.spread), Expected(length.mean, length.spread)
+        return tuple(Expected(one.mean, one.spread) for one in family)
     piece, bars = holed.piece, holed.piece.bars
     lines = bars.lines(0, bars.tick(bars.number(max(piece.end - 1, 0)) + 1))
     playing = np.unique(np.searchsorted(lines, own["start"], side="right") - 1)
     quarter = piece.score.ticks_per_quarter
     quarters = float(np.diff(lines)[playing].sum()) / quarter
-    notes, held = part_measures(own["end"] - own["start"], quarters, quarter)
-    return Expected(notes, density.change), Expected(held, length.change)
+    held = own["end"] - own["start"]
+    measured = part_measures(own["start"], held, lines[:-1], quarters, quarter)
+    return tuple(Expected(value, one.change) for value, one in zip(measured, family, strict=True))
 
 
 def _own_notes(holed: HoledPiece, program: int) -> Array:

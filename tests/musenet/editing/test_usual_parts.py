@@ -24,10 +24,10 @@ POP = Path(__file__).parents[3] / "examples" / "prompts" / "pop.mid"
 BASS, CELLO, SITAR = 33, 42, 104
 
 
-def notes(program: int, count: int, quarters: float) -> Notes:
-    """Notes of one length, a quarter note of 480 ticks apart."""
+def notes(program: int, count: int, quarters: float, apart: int = 1) -> Notes:
+    """Notes of one length, so many quarter notes of 480 ticks apart."""
     made = np.zeros(count, dtype=NOTES)
-    made["start"] = 480 * np.arange(count)
+    made["start"] = 480 * apart * np.arange(count)
     made["duration"], made["pitch"], made["program"] = round(480 * quarters), 40, program
     return made
 
@@ -36,13 +36,19 @@ def parts(options: FillOptions) -> WrittenParts:
     return WrittenParts.of(HoledPiece(read_piece(POP), options))
 
 
-def test_measures_are_logarithms_of_notes_per_quarter_and_of_their_median_length() -> None:
-    held = notes(BASS, 16, 0.5)["duration"]
-    assert part_measures(held, 32.0, 480) == (-1.0, -1.0)
-    assert part_measures(np.array([120, 960, 1920]), 3.0, 480) == (0.0, 1.0)
-    density, length = part_measures(held[:0], 32.0, 480)
+def test_measures_are_those_that_they_say() -> None:
+    lines = np.arange(0, 8) * 4 * 480
+    steady = notes(BASS, 32, 0.5)
+    assert part_measures(steady["start"], steady["duration"], lines, 32.0, 480) == (0.0, -1.0, 1.0)
+    starts, held = np.array([0, 500, 1919, 3900, 5760 + 240]), np.array([120, 960, 1920, 960, 960])
+    found = part_measures(starts, held, lines, 10.0, 480)
+    # It plays in bars 1 to 4; a tick before bar 2 is on its line, bars 3 and 4 begin without it.
+    assert found == (-1.0, 1.0, 0.5)
+    density, length, downbeats = part_measures(starts[:0], held[:0], lines, 32.0, 480)
     assert density == -6.0  # half a note in 32 quarters
     assert math.isnan(length)
+    assert math.isnan(downbeats)
+    assert math.isnan(part_measures(starts, held, lines[:0], 10.0, 480).downbeats)
 
 
 def test_a_part_of_the_song_is_compared_with_itself() -> None:
@@ -50,15 +56,19 @@ def test_a_part_of_the_song_is_compared_with_itself() -> None:
     piece = read_piece(POP)
     own = piece.score.notes[piece.score.notes["program"] == BASS]
     whole = parts(AccompanyOptions(tracks=("Bass",)).as_fill())
-    density, length = whole.usual[BASS]
+    density, length, downbeats = whole.usual[BASS]
     usual = USUAL_PARTS["bass"]
-    assert density == (pytest.approx(math.log2(40 / 32)), usual.density.change)
+    assert density.mean == pytest.approx(math.log2(40 / 32))
+    assert density.deviation == usual.density.change
     assert length.mean == pytest.approx(math.log2(float(np.median(own["duration"])) / 480))
+    assert downbeats.mean == 1
     # In a hole of two bars, what plays outside of it and what was taken out count alike.
     hole = parts(FillOptions(bars=((3, 4),), instruments=(BASS,)))
-    assert hole.usual[BASS] == (pytest.approx(density), pytest.approx(length))
+    for one, other in zip(hole.usual[BASS], (density, length, downbeats), strict=True):
+        assert one == pytest.approx(other)
+    assert hole.lines.tolist() == [2 * 4 * 480, 3 * 4 * 480]
     assert hole.quarters == 8
-    assert [nats for nats, _ in whole.findings(own)] == pytest.approx([0, 0], abs=1e-9)
+    assert [nats for nats, _ in whole.findings(own)] == pytest.approx([0, 0, 0], abs=1e-9)
 
 
 def test_a_new_part_is_compared_with_its_family() -> None:
@@ -73,17 +83,21 @@ def test_a_new_part_is_compared_with_its_family() -> None:
 def test_what_is_far_from_usual_counts_against_a_part_by_the_t_distribution() -> None:
     new = parts(AccompanyOptions(instruments=(BASS,)).as_fill())
     usual = USUAL_PARTS["bass"]
-    (thin, words), (short, _) = new.findings(notes(BASS, 8, 0.25))
+    (thin, words), (short, _), (off, seldom) = new.findings(notes(BASS, 8, 0.25, 3))
     z = (math.log2(8 / 32) - usual.density.mean) / usual.density.spread
     assert thin == pytest.approx(-2 * math.log1p(z * z / 3))
     z = (-2 - usual.length.mean) / usual.length.spread
     assert short == pytest.approx(-2 * math.log1p(z * z / 3))
+    # Three quarters apart: of the six bars that it plays in, 1 and 4 begin with it.
+    z = (2 / 6 - usual.downbeats.mean) / usual.downbeats.spread
+    assert off == pytest.approx(-2 * math.log1p(z * z / 3))
+    assert seldom.endswith("seldom where bars begin")
     assert "Bass" in words
     assert words.endswith("thinner than usual")
     assert new.findings(notes(BASS, 200, 0.25))[0][1].endswith("denser than usual")
     silent = new.findings(notes(CELLO, 8, 0.25))  # another's notes
     assert silent[0][0] < thin
-    assert silent[1][0] == 0
+    assert [nats for nats, _ in silent[1:]] == [0, 0]
 
 
 def test_drafts_and_candidates_are_chosen_by_it(tiny: Checkpoint) -> None:
