@@ -60,9 +60,9 @@ DEFAULT_BARS = 16
 _PIANO = 0
 
 FRESH: tuple[FieldFilter, ...] = tuple(
-    FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.98, 0.96, 0.96)
+    FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.99, 0.98, 0.98, 0.96, 0.96)
 )
-"""The default filters without a prompt: more varied pitches."""
+"""The default filters without a prompt: more varied pitches, and rests."""
 
 _LENGTH, _MUSIC, _LIMITS = "Length", "Music", "Limits"
 
