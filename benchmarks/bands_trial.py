@@ -70,8 +70,9 @@ def main() -> None:
     folders = [trained(asked.runs / net, asked.dataset, settings(net, asked)) for net in NETS]
     tokenizer = dataset_tokenizer(asked.dataset)
     corpora: dict[str, list[Piece]] = {}
-    for piece in dataset_pieces(asked.dataset, "test"):
-        corpora.setdefault(piece.source, []).append(piece)
+    for split in ("test", "validation"):
+        for piece in dataset_pieces(asked.dataset, split):
+            corpora.setdefault(piece.source, []).append(piece)
     for folder in asked.unseen:
         corpora[folder.name] = list(find_pieces([folder], tokenizer, "test").pieces)
     random = np.random.default_rng(0)
