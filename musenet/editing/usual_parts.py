@@ -16,7 +16,7 @@ import numpy as np
 
 from musenet.export.file_notes import FILE_NOTES
 from musenet.generation.reranking import Finding, Usual, unlike
-from tokenizer.instruments import family_of
+from tokenizer.instruments import DRUMS, family_of
 from tokenizer.instruments import name as instrument_name
 from tokenizer.typing import Array, Ints, Notes
 
@@ -155,6 +155,8 @@ class WrittenParts:
             own = notes[notes["program"] == program]
             starts, held = (own[name].astype(np.int64) for name in ("start", "duration"))
             measured = part_measures(starts, held, self.lines, self.quarters, self.quarter)
+            if program == DRUMS:  # how long a drum is held does not sound
+                measured = measured._replace(length=math.nan)
             for value, expected, words in zip(measured, usual, _WORDS, strict=True):
                 z = (value - expected.mean) / expected.deviation
                 z = 0.0 if math.isnan(z) else z

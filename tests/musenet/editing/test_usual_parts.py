@@ -16,7 +16,7 @@ from musenet.editing.piece import read_piece
 from musenet.editing.usual_parts import ANY_PART, USUAL_PARTS, WrittenParts, part_measures
 from musenet.model.checkpoint import Checkpoint
 from musenet.options.fill_options import AccompanyOptions, FillOptions
-from tokenizer.instruments import FAMILIES
+from tokenizer.instruments import DRUMS, FAMILIES
 from tokenizer.score.score import NOTES
 from tokenizer.typing import Notes
 
@@ -98,6 +98,13 @@ def test_what_is_far_from_usual_counts_against_a_part_by_the_t_distribution() ->
     silent = new.findings(notes(CELLO, 8, 0.25))  # another's notes
     assert silent[0][0] < thin
     assert [nats for nats, _ in silent[1:]] == [0, 0]
+
+
+def test_how_long_drums_are_held_does_not_count() -> None:
+    new = parts(AccompanyOptions(instruments=(DRUMS,)).as_fill())
+    short, long = (new.findings(notes(DRUMS, 32, held)) for held in (0.05, 2.0))
+    assert short == long
+    assert short[1][0] == 0
 
 
 def test_drafts_and_candidates_are_chosen_by_it(tiny: Checkpoint) -> None:
