@@ -55,11 +55,11 @@ class Plan:
         """The labels of a record from its manifest row and its path."""
         path = self.path_labels.labels(record.name) if self.path_labels else {}
         found = metadata_of(store.get(record.corpus, record.name), path)
-        return replace(
-            found,
-            composer=found.composer or self.composer,
-            split=self.splits.get((record.corpus, record.name), found.split),
-        )
+        composer = found.composer or self.composer
+        split = self.splits.get((record.corpus, record.name), found.split)
+        if (composer, split) == (found.composer, found.split):  # as for nearly all files
+            return found
+        return replace(found, composer=composer, split=split)
 
 
 @dataclass

@@ -131,13 +131,13 @@ def transpositions(tokens: Tokens, most: int) -> tuple[int, int]:
 
 def changed_labels(labels: Labels, change: Change) -> Labels:
     """The labels of music after a change: key and tempo move along."""
-    if change.semitones and labels.key is not None:
-        fifths, minor = labels.key
-        moved = fewest_accidentals(fifths + 7 * change.semitones)
-        labels = replace(labels, key=Key(moved, minor))
-    if change.tempo != 1.0 and labels.tempo is not None:
-        labels = replace(labels, tempo=labels.tempo * change.tempo)
-    return labels
+    key, tempo = labels.key, labels.tempo
+    if change.semitones and key is not None:
+        fifths, minor = key
+        key = Key(fewest_accidentals(fifths + 7 * change.semitones), minor)
+    if tempo is not None:
+        tempo *= change.tempo
+    return replace(labels, key=key, tempo=tempo)
 
 
 def velocity_table(change: Change) -> npt.NDArray[np.int16]:

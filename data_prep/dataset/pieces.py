@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -92,7 +93,7 @@ class Pieces:
         self.sources: list[str] = table["source"].to_pylist()
         self._shard = table["shard"].to_numpy()
         self._offset = table["offset"].to_numpy()
-        self._labels = [table[name].combine_chunks() for name in _LABELS]
+        self._labels: list[Any] = [_column(table[name].combine_chunks()) for name in _LABELS]
         self._shards = open_shards(self.folder, index)
         lists = (table[name] for name in ("styles", "instruments"))
         styles, instruments = (pyarrow.compute.list_value_length(x).to_numpy() for x in lists)
@@ -115,13 +116,13 @@ class Pieces:
     def labels(self, piece: int) -> Labels:
         """The labels of a piece, from the table."""
         composer, styles, instruments, tempo, meter, fifths, minor = (
-            column[piece].as_py() for column in self._labels
+            column[piece] for column in self._labels
         )
         numerator, _, denominator = (meter or "4/4").partition("/")
         return Labels(
             composer=composer,
-            styles=tuple(styles),
-            instruments=tuple(instruments),
+            styles=styles,
+            instruments=instruments,
             tempo=tempo,
             time_signature=(int(numerator), int(denominator)),
             key=None if fifths is None else Key(fifths, bool(minor)),
@@ -130,3 +131,34 @@ class Pieces:
     def most_prefix_rows(self, piece: int) -> int:
         """The most rows that the control prefix of a piece can take."""
         return int(self._prefix_rows[piece])
+
+
+def _column(column: Any) -> _Values | _Lists:
+    """The elements of an Arrow column, faster to look up one by one."""
+    import pyarrow
+
+    return _Lists(column) if pyarrow.types.is_list(column.type) else _Values(column)
+
+
+class _Values:
+    """A column of values: the distinct ones, and a number for each piece."""
+
+    def __init__(self, column: Any) -> None:
+        encoded = column.dictionary_encode()
+        self._values = [*encoded.dictionary.to_pylist(), None]
+        self._index = encoded.indices.fill_null(-1).to_numpy()
+
+    def __getitem__(self, place: int) -> Any:
+        return self._values[self._index[place]]
+
+
+class _Lists:
+    """A column of lists, as tuples."""
+
+    def __init__(self, column: Any) -> None:
+        self._bounds = column.offsets.to_numpy()
+        self._values = _Values(column.values)
+
+    def __getitem__(self, piece: int) -> tuple[Any, ...]:
+        begin, end = self._bounds[piece : piece + 2].tolist()
+        return tuple([self._values[place] for place in range(begin, end)])

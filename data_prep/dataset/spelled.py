@@ -20,7 +20,7 @@ from tokenizer.encoding.vocabulary import WAIT
 from tokenizer.typing import Structure, Tokens
 
 from .shards import ENCODING
-from .window_order import Passage
+from .window_order import Passage, WindowRandom
 from .windows import Dataset, PlacedPassage, Window
 
 _NOTES_PER_TOKEN = 4
@@ -61,8 +61,9 @@ class SpelledDataset(Dataset):
 
     def _windows(self, numbers: range) -> Window:
         windows = self._empty(len(numbers))
+        random = WindowRandom(self._seed)
         for place, k in enumerate(numbers):
-            music, _ = self._filled(k, windows, place)
+            music, _ = self._filled(k, windows, place, random.of(k))
             windows.counted[place, :, 0] = music
         windows.counted[:, 0] = False  # nothing predicts a window's first token
         return windows

@@ -39,7 +39,7 @@ from .loops import Loops, looped
 from .parts import Missing, draw_missing, labels_without, without
 from .pieces import Pieces
 from .tasks import Music, Tasks, arranged
-from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder
+from .window_order import SHORTEST, EpochOrder, Passage, RandomOrder, WindowRandom
 
 SHORTEST_CONTEXT, LONGEST_CONTEXT = 64, 2**20
 
@@ -247,7 +247,7 @@ class Dataset:
 
     def describe(self, k: int) -> list[str]:
         """What window k contains and how it was augmented, one line per passage."""
-        _, placed = self._filled(k, self._empty(1), 0)
+        _, placed = self._filled(k, self._empty(1), 0, WindowRandom(self._seed).of(k))
         return [
             f"{self.pieces.corpora[s.piece]}/{self.pieces.sources[s.piece]} {s}" for s in placed
         ]
@@ -264,18 +264,19 @@ class Dataset:
     def _windows(self, numbers: range) -> Window:
         windows = self._empty(len(numbers))
         music = np.zeros(windows.tokens.shape[:2], dtype=bool)
+        random = WindowRandom(self._seed)
         for place, k in enumerate(numbers):
-            music[place], _ = self._filled(k, windows, place)
+            music[place], _ = self._filled(k, windows, place, random.of(k))
         _mark_counted(windows, music, self.tokenizer)
         return windows
 
-    def _filled(self, k: int, windows: Window, place: int) -> tuple[Mask, list[PlacedPassage]]:
+    def _filled(
+        self, k: int, windows: Window, place: int, random: np.random.Generator
+    ) -> tuple[Mask, list[PlacedPassage]]:
         """Fill window k into a batch; which rows are music `(T + 1,)`, and what they are."""
-        random = np.random.Generator(np.random.Philox(key=[self._seed, k]))
         rows = self.context + 1
         music = np.zeros(rows, dtype=bool)
-        placed: list[PlacedPassage] = []
-        filled = 0
+        placed, filled = list[PlacedPassage](), 0
         for passage in self.order.passages(k, random):
             if filled and (not self._pack or rows - filled < SHORTEST):
                 break

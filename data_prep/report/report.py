@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from data_prep.worker.worker import FileRecord
 
 EXAMPLES = 5
 """Files named for each reason."""
+
+_DOUBLINGS = (0, *(15 << i for i in range(9)))
 
 
 @dataclass
@@ -136,7 +139,7 @@ class DatasetReport:
 
 def _doubling(seconds: float) -> int:
     """The longest of 0, 15, 30, 60, 120, … 3840 seconds that is not longer than a piece."""
-    return max((15 << i for i in range(9) if 15 << i <= seconds), default=0)
+    return _DOUBLINGS[bisect(_DOUBLINGS, seconds) - 1]
 
 
 def _ranked(counts: Counter[Any]) -> dict[Any, int]:

@@ -283,7 +283,7 @@ def row_times(tokens: Tokens, vocabulary: Vocabulary) -> Steps:
 
     A `return` is at the time of the `mark` before it.
     """
-    times = np.cumsum(vocabulary.steps.take(tokens[:, WAIT]))
+    times: Steps = vocabulary.steps.take(tokens[:, WAIT]).cumsum()
     for mark, back in marked(tokens, vocabulary):
         times[back:] -= times[back] - times[mark]
     return times
@@ -291,7 +291,7 @@ def row_times(tokens: Tokens, vocabulary: Vocabulary) -> Steps:
 
 def marked(tokens: Tokens, vocabulary: Vocabulary) -> list[tuple[int, int]]:
     """Where each `mark` with its `return` stands in tokens `(T, F)`, in order."""
-    returns = np.flatnonzero(tokens[:, WAIT] == vocabulary.return_)
+    returns = (tokens[:, WAIT] == vocabulary.return_).nonzero()[0]
     if not len(returns):
         return []
     marks = np.flatnonzero(tokens[:, WAIT] == vocabulary.mark)

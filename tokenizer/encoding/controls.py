@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 
@@ -24,7 +24,17 @@ from .vocabulary import DENSITIES, METRONOME, POLYPHONIES, Vocabulary
 
 ControlEvent = tuple[int, int]
 
-_HALF_WAY = [math.sqrt(slower * faster) for slower, faster in pairwise(METRONOME)]
+
+def _half_way(values: Iterable[float]) -> list[float]:
+    """Where ascending values are equally near by ratio."""
+    return [math.sqrt(lower * higher) for lower, higher in pairwise(values)]
+
+
+_HALF_WAY = _half_way(METRONOME)
+_CLASSES = {
+    kind: (names, _half_way(map(float, names)))
+    for kind, names in (("density", DENSITIES), ("polyphony", POLYPHONIES))
+}
 
 
 def tempo_name(quarters_per_minute: float) -> str:
@@ -34,8 +44,8 @@ def tempo_name(quarters_per_minute: float) -> str:
 
 def class_name(kind: str, value: float) -> str:
     """The control of the class of `density` or `polyphony` nearest to a value, by ratio."""
-    classes = {"density": DENSITIES, "polyphony": POLYPHONIES}[kind]
-    return f"{kind}:{min(classes, key=lambda name: abs(math.log(float(name) / max(value, 0.01))))}"
+    names, half_way = _CLASSES[kind]
+    return f"{kind}:{names[bisect_left(half_way, value)]}"
 
 
 def first_meter(score: Score) -> tuple[int, int]:

@@ -120,9 +120,12 @@ def _statuses(own: Bytes, others: Others, ends: Ints, wrong: list[Array]) -> Byt
         channel = others.status < 0xE0
         status[others.row[channel]] = others.status[channel]
         status[ends] = NO_STATUS
-        source = np.arange(len(status), dtype=np.int32)
-        source *= status != 0
-        status = status.take(np.maximum.accumulate(source, out=source))
+        has = status != 0
+        has[0] = True
+        index = has.nonzero()[0]
+        until = np.append(index[1:], len(status))
+        until -= index
+        status = status.take(index).repeat(until)
     status[others.row] = others.status
     odd = (status < 0x80) | (status & 0xE0 == 0xC0) | (status >= 0xF0)  # no two data bytes
     if np.count_nonzero(odd) > len(others.row):

@@ -54,22 +54,25 @@ def table_notes(joined: Joined, table: EventTable) -> TableNotes:
         keys = _keys(count, places)
     key = keys.take(code)
     key |= table.first
-    order = key.argsort(kind="stable")
+    order = key.astype(np.uint16, copy=False).argsort(kind="stable")
+    if key.itemsize > 2:
+        order = _then_by(key >> 16, order)
     order = order[: np.count_nonzero(table.status < 0xA0)]
     begins = table.second > 0
     begins &= table.status >= smf.NOTE_ON
     begins = begins.take(order)
     key = key.take(order)
-    order, key = _paired(order, key, begins)
-    first, last, key = order[::2], order[1::2], key[::2]
+    on, off = _paired(key, begins)
+    first, last, key = order.take(on), order.take(off), key.take(on)
     start = table.time.take(first)
     duration = table.time.take(last)
     duration -= start
     place = key >> 7
     pitch = key.astype(np.uint8)
     pitch &= 127
-    rows = _NoteRows(joined, places, place, _programs(table, places, place, first))
-    return rows.sorted(start, duration, pitch, table.second.take(first))
+    codes, part = _parts(table, places, place, first)
+    parts = _Parts(joined, places.take(codes >> 7), codes & 127, part)
+    return parts.sorted(start, duration, pitch, table.second.take(first))
 
 
 @lru_cache
@@ -93,25 +96,19 @@ def _keys(count: int, places: Ints) -> Words:
     return keys.ravel()
 
 
-def _paired(order: Ints, key: Words, begins: Mask) -> tuple[Ints, Words]:
-    """Note-ons and note-offs, each note-on before its own note-off, and their keys.
+def _paired(key: Words, begins: Mask) -> tuple[Ints, Ints]:
+    """The note-on and the note-off of each note, as indices.
 
     Args:
-        order: the rows of note-ons and note-offs, sorted by key.
-        key: their keys.
+        key: of note-ons and note-offs, ascending, those of the same in their order in the file.
         begins: whether each is a note-on.
     """
-    same = key[1:] == key[:-1]
-    half = len(order) // 2
-    if len(order) % 2 == 0:
-        if begins[::2].all() and not begins[1::2].any() and same[::2].all():
-            return order, key
-        # Where each key has as many of both, and none too early, the first goes with the first.
-        on, off = begins.nonzero()[0], (~begins).nonzero()[0]
-        if len(on) == half and (key.take(on) == key.take(off)).all() and (on < off).all():
-            pairs = np.stack([on, off], axis=1).ravel()
-            return order.take(pairs), key.take(pairs)
+    on, off = begins.nonzero()[0], (~begins).nonzero()[0]
+    # Where each key has as many of both, and none too early, the first goes with the first.
+    if len(on) == len(off) and (on < off).all() and (key.take(on) == key.take(off)).all():
+        return on, off
     # Keys under which a note-on follows a note-on, a note-off a note-off, or one is alone.
+    same = key[1:] == key[:-1]
     ends = np.append(~same, True)
     odd = ends & begins
     odd[:-1] |= same & (begins[1:] == begins[:-1])
@@ -119,15 +116,15 @@ def _paired(order: Ints, key: Words, begins: Mask) -> tuple[Ints, Words]:
     odd[0] |= not begins[0]
     is_odd = np.zeros(int(key[-1]) + 1, bool)
     is_odd[key[odd]] = True
-    chosen = is_odd.take(key)
-    even, index = (~chosen).nonzero()[0], chosen.nonzero()[0]
-    index = index.take(_first_in_first_out(begins.take(index), key.take(index)))
-    chosen = np.concatenate([even, index])
-    return order.take(chosen), key.take(chosen)
+    is_odd = is_odd.take(key)
+    on, off = (begins & ~is_odd).nonzero()[0], (~begins & ~is_odd).nonzero()[0]
+    index = is_odd.nonzero()[0]
+    odd_on, odd_off = _first_in_first_out(begins.take(index), key.take(index))
+    return np.append(on, index.take(odd_on)), np.append(off, index.take(odd_off))
 
 
-def _first_in_first_out(begins: Mask, key: Words) -> Ints:
-    """Pairs of a note-on and a note-off, as indices, of events in order of key and time.
+def _first_in_first_out(begins: Mask, key: Words) -> tuple[Ints, Ints]:
+    """The note-on and the note-off of each note, as indices, of events in order of key and time.
 
     A note-off while nothing sounds is left out, and so is a note-on that never ends.
     """
@@ -144,100 +141,118 @@ def _first_in_first_out(begins: Mask, key: Words) -> Ints:
     off = (~begins & ~lost).nonzero()[0]
     ons, offs = (np.bincount(number[i], minlength=number[-1] + 1) for i in (on, off))
     rank = np.arange(len(on)) - (ons.cumsum() - ons)[number[on]]
-    on = on[rank < offs[number[on]]]
-    pairs = np.empty(2 * len(off), np.int64)
-    pairs[::2], pairs[1::2] = on, off
-    return pairs
+    return on[rank < offs[number[on]]], off
 
 
-def _programs(table: EventTable, places: Ints, place: Words, first: Ints) -> Ints:
-    """`place << 7 | program` of each note.
+def _parts(
+    table: EventTable, places: Ints, place: Words, first: Ints
+) -> tuple[Ints, npt.NDArray[np.intp]]:
+    """What plays the notes: each program of each place.
 
     Args:
         table: the events.
-        places: `track << 4 | channel` of all places that have notes.
+        places: `track << 4 | channel` of all places that may have notes.
         place: of each note, among `places`.
         first: the row of each note's note-on.
+
+    Returns:
+        `place << 7 | program` of each part, ascending, and the part of each note.
     """
-    result = place.astype(np.int64)
-    result <<= 7
-    others = table.others
-    changes = (others.status & 0xF0 == smf.PROGRAM).nonzero()[0]
-    at = others.track.take(changes) << 4 | others.status.take(changes) & 15
-    index = places.searchsorted(at)
-    played = np.append(places, -1).take(index) == at
-    changes, index = changes[played], index[played]
-    if not len(changes):
-        return result
-    row, program = others.row.take(changes), others.kind.take(changes)
-    # A channel whose program is set once, before the first note of its track, needs no look.
-    set_late = np.zeros(len(places), bool)
-    set_late[index[row > _first_notes(table).take(places.take(index) >> 4)]] = True
-    set_late |= np.bincount(index, minlength=len(places)) > 1
-    once = np.zeros(len(places), np.uint8)
-    once[index] = program
-    once[set_late] = 0
-    result |= once.take(place)
-    if set_late.any():
-        notes = set_late.take(place).nonzero()[0]
-        times = np.append(-1, index << 32 | row)
+    has_notes = np.zeros(len(places), bool)
+    has_notes[place] = True
+    played = has_notes.nonzero()[0]
+    codes = played << 7
+    if not len(played):
+        return codes, place.astype(np.intp)
+    changes = _Changes(table)
+    codes |= changes.last.take(places.take(played))
+    part_of = np.zeros(len(places), np.intp)
+    part_of[played] = np.arange(len(played))
+    late = changes.late.take(places) & has_notes
+    if not late.any():
+        return codes, part_of.take(place)
+    notes = late.take(place).nonzero()[0]
+    code = place.take(notes).astype(np.int64)
+    programs = changes.programs(places.take(code), first.take(notes))
+    code <<= 7
+    code |= programs
+    used = np.zeros(len(places) << 7, bool)
+    used[codes] = ~late.take(played)
+    used[code] = True
+    codes = used.nonzero()[0]
+    part_of[codes >> 7] = np.arange(len(codes))
+    part = part_of.take(place)
+    part[notes] = codes.searchsorted(code)
+    return codes, part
+
+
+class _Changes:
+    """The program changes of a table that has notes.
+
+    Attributes:
+        last: the program set last, 0 if none, at `track << 4 | channel`.
+        late: whether it is not the program of all notes, at `track << 4 | channel`.
+    """
+
+    def __init__(self, table: EventTable) -> None:
+        others, count = table.others, len(table.row) - 1
+        changes = (others.status & 0xF0 == smf.PROGRAM).nonzero()[0]
+        track = others.track.take(changes)
+        self._place = track << 4
+        self._place |= others.status.take(changes) & 15
+        self._row, self._program = others.row.take(changes), others.kind.take(changes)
+        self.last = np.zeros(count << 4, np.int64)
+        self.last[self._place] = self._program
+        self.late = np.bincount(self._place, minlength=count << 4) > 1
+        rows = (table.status < 0xA0).nonzero()[0]
+        first_note = rows.take(rows.searchsorted(table.row[:-1]), mode="clip")
+        self.late[self._place[self._row > first_note.take(track)]] = True
+
+    def programs(self, place: Ints, row: Ints) -> Ints:
+        """The programs of places, as `track << 4 | channel`, at some rows."""
+        times = self._place << 32 | self._row
         order = times.argsort()
-        when = times[order]
-        last = when.searchsorted(place[notes].astype(np.int64) << 32 | first[notes]) - 1
-        program = np.append(np.uint8(0), program)[order][last]
-        result[notes] |= np.where(when[last] >> 32 == place[notes], program, 0)
-    return result
+        at = times.take(order).searchsorted(place << 32 | row) - 1
+        change = order.take(at, mode="clip")
+        is_set = (at >= 0) & (self._place.take(change) == place)
+        programs: Ints = self._program.take(change) * is_set
+        return programs
 
 
-def _first_notes(table: EventTable) -> Ints:
-    """The row of the first note-on or note-off at or after the beginning of each track."""
-    rows = (table.status < 0xA0).nonzero()[0]
-    return np.append(rows, len(table.status)).take(rows.searchsorted(table.row[:-1]))
-
-
-class _NoteRows:
-    """What the notes of joined files are sorted and numbered by.
+class _Parts:
+    """What plays the notes of joined files.
 
     Args:
         joined: the files.
-        places: `track << 4 | channel` of all places that have notes.
-        place: of each note, among `places`.
-        code: `place << 7 | program` of each note.
+        place: `track << 4 | channel` of each part.
+        program: of each part.
+        part: of each note.
     """
 
-    def __init__(self, joined: Joined, places: Ints, place: Words, code: Ints) -> None:
-        used = np.zeros(len(places) << 7, bool)
-        used[code] = True
-        self.codes = used.nonzero()[0]
-        self.place = places.take(self.codes >> 7)
-        self.file = joined.file.take(self.place >> 4)
-        self.bounds = self.file.searchsorted(np.arange(len(joined.files) + 1))
-        is_drum = self.place & 15 == smf.DRUM_CHANNEL
-        self._code = code
-        self._file = joined.file.take(places >> 4).take(place) if len(joined.files) > 1 else None
+    def __init__(
+        self, joined: Joined, place: Ints, program: Ints, part: npt.NDArray[np.intp]
+    ) -> None:
+        track, channel = place >> 4, place & 15
+        file = joined.file.take(track)
+        bounds = file.searchsorted(np.arange(len(joined.files) + 1))
+        self._bounds = bounds.tolist()
+        self._columns = track.tolist(), channel.tolist(), program.tolist()
+        self._part = part
         self._files = len(joined.files)
-        number = np.arange(len(self.codes)) - self.bounds.take(self.file)
-        self._number = np.zeros(len(used), np.uint16)
-        self._number[self.codes] = number
-        self._program = np.zeros(len(used), np.uint16)
-        self._program[self.codes] = np.where(is_drum, DRUMS, self.codes & 127)
+        self._file = file.take(part) if self._files > 1 else None
+        number = np.arange(len(place)) - bounds.take(file)
+        self._number = number.astype(np.uint16)
+        sound = np.where(channel == smf.DRUM_CHANNEL, DRUMS, program) << 7
+        self._sound = sound.astype(np.uint16)
 
     def tracks(self) -> list[list[Place]]:
         """The track, channel and program of each track of the scores."""
-        found = list(
-            zip(
-                (self.place >> 4).tolist(),
-                (self.place & 15).tolist(),
-                (self.codes & 127).tolist(),
-                strict=True,
-            )
-        )
-        return [found[begin:end] for begin, end in pairwise(self.bounds.tolist())]
+        found = list(zip(*self._columns, strict=True))
+        return [found[begin:end] for begin, end in pairwise(self._bounds)]
 
     def sorted(self, start: Array, duration: Array, pitch: Array, velocity: Array) -> TableNotes:
         """The notes in the order of scores, file after file."""
-        sound = self._program.take(self._code)
-        sound <<= 7
+        sound = self._sound.take(self._part)
         sound |= pitch
         order = sound.argsort(kind="stable")
         order = _then_by(start, order)
@@ -260,7 +275,7 @@ class _NoteRows:
         notes["program"] = sound >> 7
         notes["pitch"] = sound & 127
         notes["velocity"] = velocity.take(order)
-        notes["track"] = self._number.take(self._code.take(order))
+        notes["track"] = self._number.take(self._part.take(order))
         same = start[1:] == start[:-1]
         same &= sound[1:] == sound[:-1]
         for bound in bounds[1:-1]:

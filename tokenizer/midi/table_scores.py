@@ -135,12 +135,22 @@ class _Metas:
                 if len(body) == 1:
                     self.ports[track] = body[0]
             elif kind in (smf.TIME, smf.KEY):
-                events = smf.Events()
-                smf.keep_meta(kind, body, at, events)
-                self.time_signatures[file[track]] += events.time_signatures
-                self.key_signatures[file[track]] += events.key_signatures
+                signature = _signature(kind, body)
+                if signature is not None:
+                    found = self.time_signatures if kind == smf.TIME else self.key_signatures
+                    found[file[track]].append((at, *signature))
             elif body:
                 self.texts[file[track]].append((at, track, kind, body))
+
+
+@lru_cache(maxsize=512)
+def _signature(kind: int, body: bytes) -> tuple[int, ...] | None:
+    """A time or key signature as in the column of a score but for its time; None if it is none."""
+    events = smf.Events()
+    smf.keep_meta(kind, body, 0, events)
+    for row in (*events.time_signatures, *events.key_signatures):
+        return row[1:]
+    return None
 
 
 def _tempos(joined: Joined, table: EventTable) -> list[Array]:

@@ -30,8 +30,8 @@ _ROW = np.dtype((np.void, NOTES.itemsize))
 MAX_ITEMS = 256
 """How many scores or files `batches` puts together."""
 
-MAX_ROWS = 2**14
-"""How many rows `batches` puts together: their columns stay in a processor's cache."""
+MAX_ROWS = 2**16
+"""How many rows `batches` puts together: with a quarter of them the calls cost a tenth more."""
 
 TIME_BITS = 34
 """A time in ticks, the end of a note too, is below 2 to this; the score's number goes above."""

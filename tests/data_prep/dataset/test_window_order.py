@@ -12,7 +12,7 @@ from data_prep import Dataset, prepare
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from data_prep.dataset.augment import NO_AUGMENTATION
-from data_prep.dataset.window_order import EpochOrder
+from data_prep.dataset.window_order import EpochOrder, WindowRandom
 from data_prep.dataset.windows import NO_DROPOUT
 from data_prep.pipeline import Run
 from data_prep.worker.engines import Limits
@@ -98,3 +98,12 @@ def test_weights_multiply_the_chance_of_a_corpus(corpus: Path, tmp_path: Path) -
         Dataset(out, "train", 64, weights={"other": -1.0})
     with pytest.raises(InputError, match="weight 0"):
         Dataset(out, "train", 64, weights={"other": 0.0, "corpus": 0.0})
+
+
+def test_the_random_numbers_of_a_window_are_those_of_a_generator_of_its_own() -> None:
+    numbers = WindowRandom(2**40 + 3)
+    for k in (0, 7, 7, 2**33, 1):
+        one, other = numbers.of(k), np.random.Generator(np.random.Philox(key=[2**40 + 3, k]))
+        # Halves of a draw wait in the bit generator: none may be left to the next window.
+        for draw in (np.random.Generator.random, lambda r: r.integers(9, dtype=np.uint32)):
+            assert draw(one) == draw(other)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenizer.encoding.controls import class_name
 from tokenizer.encoding.grid import Grid
 from tokenizer.encoding.musenet import MuseNetTokenizer
 from tokenizer.encoding.tokenizer import Tokenizer
@@ -120,3 +123,12 @@ def test_tokenizers_and_vocabularies_print_as_one_line() -> None:
     assert kept.startswith("<Tokenizer compound: 24 steps a quarter, ")
     assert kept.endswith("pedal durations, tempo changes>")
     assert repr(MuseNetTokenizer()).startswith("<MuseNetTokenizer musenet: 100 steps a second")
+
+
+@given(st.sampled_from(["density", "polyphony"]), st.fractions(0, 40, max_denominator=480))
+def test_a_class_is_the_nearest_by_ratio(kind: str, value: Fraction) -> None:
+    """Of two equally near ones, the lower."""
+    classes = Tokenizer.default().vocabulary.names(kind)
+    near = max(float(value), 0.01)
+    nearest = min(classes, key=lambda name: abs(math.log(float(name) / near)))
+    assert class_name(kind, float(value)) == f"{kind}:{nearest}"
