@@ -55,7 +55,7 @@ _TRIAL = {"layers": 4, "heads": 4, "width": 128}
 
 _JUKEBOX = {"patterns": ["row", "column", "previous_row"]}
 _DENSE = {"patterns": ["dense"]}
-_LOCAL = {"patterns": ["local", "dense"]}
+_LOCAL = {"patterns": ["local", "dense"], "row_length": 64}
 _TWO_CLOCKS = {"positions": "rotary_time"}
 SHAPES: dict[str, dict[str, Any]] = {
     "rcp-index": _JUKEBOX | {"positions": "rotary"},

@@ -204,7 +204,7 @@ def faithful(config: ModelConfig) -> ModelConfig:
 _TWO_CLOCKS: dict[str, Any] = {"positions": "rotary_time", "steps_per_quarter": 24}
 _LOCAL_AND_DENSE: dict[str, Any] = {
     "patterns": ("local", "dense"),
-    "row_length": 64,
+    "row_length": 128,
     "context": 4096,
     **_TWO_CLOCKS,
 }
