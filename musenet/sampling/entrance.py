@@ -97,19 +97,25 @@ class EntranceProcessor:
         grid = context.vocabulary.grid
         self._config, self._quarter = config, grid.beat
         self._values = np.array([program + 1 for program in config.instruments], dtype=np.int64)
+        self._place_of = {value: place for place, value in enumerate(self._values.tolist())}
         self._begins = np.array(config.begins, dtype=np.int64)
         self._lengths = np.concatenate([[0], grid.durations])
         self._until = np.full((context.batch, len(self._values)), config.begins[0])
-        self._entered = np.zeros(self._until.shape, dtype=bool)
+        again = config.patience if config.again is None else config.again
+        self._again = np.full(len(self._values), again, dtype=np.float64)
+        self._patience = np.full(self._until.shape, config.patience, dtype=np.float64)
+        self._patient_until = np.empty(context.batch)
         if len(context.prompt):  # what is sampled anew may be a later stretch
             times = row_times(context.prompt, context.vocabulary)
             here = times >= config.begins[0]
             ends = times + self._lengths[context.prompt[:, DURATION]]
             for index, value in enumerate(self._values):
                 sounding = here & (context.prompt[:, INSTRUMENT] == value)
-                self._entered[:, index] = sounding.any()
+                if sounding.any():
+                    self._patience[:, index] = self._again[index]
                 self._until[:, index] = ends[sounding].max(initial=config.begins[0])
-        self._settle()
+        for lane in range(context.batch):
+            self._settle(lane)
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
         """The logits of the wait and of the instrument, more likely to end a silence."""
@@ -133,19 +139,18 @@ class EntranceProcessor:
 
     def push(self, state: RowState) -> None:
         """Note how long each instrument sounds."""
-        written = state.written_note[:, None] & (state.rows[:, INSTRUMENT, None] == self._values)
-        ends = state.time + self._lengths.take(state.rows[:, DURATION])
-        np.maximum(self._until, written * ends[:, None], out=self._until)
-        self._entered |= written
-        self._settle()
+        for lane in np.flatnonzero(state.written_note).tolist():
+            place = self._place_of.get(int(state.rows[lane, INSTRUMENT]))
+            if place is not None:
+                end = state.time[lane] + self._lengths[state.rows[lane, DURATION]]
+                self._until[lane, place] = max(self._until[lane, place], end)
+                self._patience[lane, place] = self._again[place]
+                self._settle(lane)
 
-    def _settle(self) -> None:
-        """Update the patience `(B, I)` with each instrument, and the step `(B,)` it lasts to."""
-        config = self._config
-        again = config.patience if config.again is None else config.again
-        self._patience = np.where(self._entered, again, config.patience)
-        over = self._until + self._patience * float(self._quarter)
-        self._patient_until = over.min(axis=1, initial=np.inf)
+    def _settle(self, lane: int) -> None:
+        """Update the step to which the patience with all instruments of a continuation lasts."""
+        over = self._until[lane] + self._patience[lane] * float(self._quarter)
+        self._patient_until[lane] = over.min(initial=np.inf)
 
     def _more(self, state: RowState) -> Floats:
         """The nats `(B, I)` by which each instrument becomes more likely."""

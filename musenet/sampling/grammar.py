@@ -8,7 +8,8 @@ it is relaxed for that value and counted in `Grammar.relaxed`.
 
 from __future__ import annotations
 
-from collections import Counter
+from bisect import bisect_left, insort
+from collections import Counter, deque
 
 import numpy as np
 
@@ -46,7 +47,7 @@ class Grammar:
 
     Attributes:
         relaxed: how often each constraint had to be relaxed.
-        not_before: the first step at which a note may start, of all or of each continuation.
+        not_before: the first step at which a note may start, of each continuation.
     """
 
     def __init__(
@@ -61,7 +62,7 @@ class Grammar:
     ) -> None:
         self.relaxed: Counter[str] = Counter()
         self._constraints = constraints
-        self.not_before: Steps | int = not_before
+        self.not_before = [not_before] * batch
         self._may_end_at = may_end_at
         self._end = vocabulary.end
         self._waits = slice(1, vocabulary.first_rest)
@@ -79,19 +80,17 @@ class Grammar:
         self._durations_of = _or_nothing(_durations(vocabulary))
         self._velocities_of = _or_nothing(np.ones((PROGRAMS, VELOCITY_BINS), dtype=bool))
         # What values mean.
-        self._steps = vocabulary.steps
-        self._short = np.zeros(vocabulary.sizes[WAIT], dtype=bool)
-        self._short[vocabulary.first_rest : vocabulary.first_control - 1] = True
-        self._lengths = np.maximum(np.concatenate([[0], vocabulary.grid.durations]), 1)
-        self._program = np.full(batch, -1, dtype=np.int64)
-        self._pitch = np.full(batch, -1, dtype=np.int64)
-        self._lowest = np.zeros(batch, dtype=np.int64)
-        self._after_short_rest = np.zeros(batch, dtype=np.int64)
+        self._short = range(vocabulary.first_rest, vocabulary.first_control - 1)
+        self._lengths = (1, *np.maximum(vocabulary.grid.durations, 1).tolist())
+        # The last row of each continuation.
+        self._program = [-1] * batch
+        self._pitch = [-1] * batch
+        self._lowest = [0] * batch
+        self._after_short_rest = [False] * batch
+        self._time = [-1] * batch
         self._sounded = np.zeros((batch, 128), dtype=bool)
-        self._starts = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
-        self._ends = np.full((batch, MOST_NOTES), _NEVER, dtype=np.int64)
-        self._count = 0
-        self._time = np.full(batch, -1, dtype=np.int64)
+        self._starts = [_Latest() for _ in range(batch)]
+        self._ends = [_Latest() for _ in range(batch)]
         self._given_now: Mask | None = None
         self._update_usable()
 
@@ -118,31 +117,40 @@ class Grammar:
 
     def push(self, state: RowState) -> None:
         """Advance by the sampled rows, and by given ones, which stand in no order with them."""
-        rows, note = state.rows, state.note
-        first, program = rows[:, WAIT], rows[:, INSTRUMENT].astype(np.int64) - 1
-        moved = state.time != self._time
-        self._time = state.time
-        sorted_ = state.written_note
-        self._program = np.where(sorted_, program, np.where(moved, -1, self._program))
-        self._pitch = np.where(sorted_, rows[:, PITCH] - 1, np.where(moved, -1, self._pitch))
-        self._lowest = self._program + (self._pitch >= self._highest[self._program])
-        self._after_short_rest = self._short[first].astype(np.int64)
-        index = np.flatnonzero(note)
-        if not self._used[index, program[index]].all():
-            self._used[index, program[index]] = True
+        moved, used = [], True
+        for lane, ((first, instrument, pitch, duration, _), time, note, written) in enumerate(
+            zip(
+                state.rows.tolist(),
+                state.time.tolist(),
+                state.note.tolist(),
+                state.written_note.tolist(),
+                strict=True,
+            )
+        ):
+            moved.append(time != self._time[lane])
+            self._time[lane] = time
+            if written:
+                self._program[lane], self._pitch[lane] = instrument - 1, pitch - 1
+            elif moved[lane]:
+                self._program[lane] = self._pitch[lane] = -1
+            full = self._pitch[lane] >= self._highest[self._program[lane]]
+            self._lowest[lane] = max(0, self._program[lane] + int(full))
+            self._after_short_rest[lane] = first in self._short
+            if note:
+                used &= bool(self._used[lane, instrument - 1])
+                self._used[lane, instrument - 1] = True
+            self._starts[lane].push(time if note else _NEVER)
+            self._ends[lane].push(time + self._lengths[duration] if note else _NEVER)
+        if not used:
             self._update_usable()
         if not self._constraints.unisons:
             self._sounded[moved] = False
-            self._sounded[index, self._pitch[index]] = True
+            index = np.flatnonzero(state.note)
+            self._sounded[index, np.array(self._pitch)[index]] = True
         if state.written is not None:
             self._push_given(state, state.written, moved)
-        slot = self._count % MOST_NOTES
-        self._count += 1
-        self._starts[:, slot] = np.where(note, state.time, _NEVER)
-        ends = state.time + self._lengths[rows[:, DURATION]]
-        self._ends[:, slot] = np.where(note, ends, _NEVER)
 
-    def _push_given(self, state: RowState, written: Mask, moved: Mask) -> None:
+    def _push_given(self, state: RowState, written: Mask, moved: list[bool]) -> None:
         """Remember the given notes of the current time: none is written a second time."""
         rows, given = state.rows, state.note & ~written
         if self._given_now is None:
@@ -165,52 +173,56 @@ class Grammar:
         """Waits after which a note may start; rests; the end if it is allowed."""
         count = self._wait_count
         mask = self._first.take(self._after_short_rest, axis=0)
-        waits, rests = mask[:, self._waits], mask[:, self._rests]
-        waits &= np.arange(count) >= (self._earliest() - time)[:, None]
-        waits[:, 0] &= self._lowest <= self._top
-        if not (time >= self.not_before).all():
-            units, missing = np.arange(1, REST_UNITS + 1), (self.not_before - time)[:, None]
-            rests &= (units * count + count - 1 >= missing) | (units == REST_UNITS)
-        if self._may_end_at is not None:
-            mask[:, self._end] = time >= self._may_end_at
-        some = mask.any(axis=1)
-        if not some.all():
-            # If no wait is long enough, a rest is allowed even after another.
-            mask[~some, self._rests] = True
+        for lane, now in enumerate(time.tolist()):
+            allowed = mask[lane]
+            allowed[1 : 1 + min(max(0, self._earliest(lane) - now), count)] = False
+            if self._lowest[lane] > self._top[lane]:
+                allowed[1] = False
+            if (missing := self.not_before[lane] - now) > 0:
+                units = np.arange(1, REST_UNITS + 1)
+                long = (units * count + count - 1 >= missing) | (units == REST_UNITS)
+                allowed[self._rests] &= long
+            if self._may_end_at is not None:
+                allowed[self._end] = now >= self._may_end_at
+            if self._after_short_rest[lane] and not allowed.any():
+                # If no wait is long enough, a rest is allowed even after another.
+                allowed[self._rests] = True
         return mask
 
-    def _earliest(self) -> Steps | int:
+    def _earliest(self, lane: int) -> int:
         """The first step at which a note may start, given the limits of polyphony and density.
 
         From the n-th latest end onwards fewer than n notes sound; from a quarter note after the
         n-th latest start onwards fewer than n have started within a quarter note.
         """
-        constraints = self._constraints
-        earliest: Steps | int = self.not_before
+        constraints, earliest = self._constraints, self.not_before[lane]
         if constraints.polyphony is not None:
-            earliest = np.maximum(earliest, _latest(self._ends, constraints.polyphony))
+            earliest = max(earliest, self._ends[lane].nth(constraints.polyphony))
         if constraints.density is not None:
-            earliest = np.maximum(earliest, _latest(self._starts, constraints.density) + self._beat)
+            earliest = max(earliest, self._starts[lane].nth(constraints.density) + self._beat)
         return earliest
 
     def _instruments(self, rows: Integers) -> Mask:
         """Instruments that may follow at the same time: the last unless it is full, or later."""
-        first = rows[:, WAIT]
-        plays = (first > 0) & (first < self._waits.stop)
-        lowest = np.where(first == 1, self._lowest, np.where(plays, 0, PROGRAMS))
-        mask = np.empty((len(rows), PROGRAMS + 1), dtype=bool)
-        mask[:, 0] = ~plays
-        np.logical_and(self._usable, np.arange(PROGRAMS) >= lowest[:, None], out=mask[:, 1:])
-        if self._roomless.any():
-            self.relaxed["number of instruments"] += int((self._roomless & plays).sum())
+        mask = np.zeros((len(rows), PROGRAMS + 1), dtype=bool)
+        for lane, first in enumerate(rows[:, WAIT].tolist()):
+            if not 0 < first < self._waits.stop:
+                mask[lane, 0] = True
+                continue
+            lowest = self._lowest[lane] if first == 1 else 0
+            mask[lane, 1 + lowest :] = self._usable[lane, lowest:]
+            if self._roomless[lane]:
+                self.relaxed["number of instruments"] += 1
         return mask
 
     def _pitches(self, rows: Integers) -> Mask:
         """Pitches that the instrument can play, above its last one at this time."""
-        instrument, now = rows[:, INSTRUMENT], rows[:, WAIT] == 1
+        instrument = rows[:, INSTRUMENT]
         mask = self._pitches_of.take(instrument, axis=0)
-        above = np.where(now & (instrument == self._program + 1), self._pitch + 1, -1)
-        mask &= np.arange(129) > above[:, None]
+        for lane, (first, playing) in enumerate(rows[:, : INSTRUMENT + 1].tolist()):
+            if first == 1 and playing == self._program[lane] + 1:
+                mask[lane, : self._pitch[lane] + 2] = False
+        now = rows[:, WAIT] == 1
         if self._given_now is not None:
             given = self._given_now[np.arange(len(rows)), instrument] & now[:, None]
             if given.any():
@@ -276,7 +288,19 @@ def _first_fields(vocabulary: Vocabulary) -> Mask:
     return mask
 
 
-def _latest(times: Steps, number: int) -> Steps:
-    """The n-th latest `(B,)` of times `(B, MOST_NOTES)`; 1 is the latest."""
-    place = times.shape[1] - number
-    return np.partition(times, place, axis=1)[:, place]
+class _Latest:
+    """The last `MOST_NOTES` times of a continuation, also in order of time."""
+
+    def __init__(self) -> None:
+        self._times = deque([_NEVER] * MOST_NOTES)
+        self._sorted = [_NEVER] * MOST_NOTES
+
+    def push(self, time: int) -> None:
+        """Add a time in the place of the one added longest ago."""
+        del self._sorted[bisect_left(self._sorted, self._times.popleft())]
+        insort(self._sorted, time)
+        self._times.append(time)
+
+    def nth(self, number: int) -> int:
+        """The n-th latest; 1 is the latest."""
+        return self._sorted[-number]

@@ -54,7 +54,7 @@ class History:
         state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)
         if self.given:
             state = state._replace(note=state.note & ~self.given.told)
-            self.grammar.not_before = self.given.begins
+            self.grammar.not_before = self.given.begins.tolist()
         self.grammar.push(state)
         for processor in self.processors:
             processor.push(state)

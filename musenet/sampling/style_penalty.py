@@ -120,8 +120,7 @@ class StylePenaltyProcessor:
         self._opening = np.full(batch, 0 if note.any() else config.opening)
         self._histogram = Histogram([f.prompt for f in features], batch, config.half_life)
         first = self._histogram.first
-        self._lanes = np.arange(batch)
-        self._offset = (self._lanes * len(self._histogram.group))[:, None, None]
+        self._offset = (np.arange(batch) * len(self._histogram.group))[:, None, None]
         # The columns (K, features, V) of the histogram, for each field.
         self._columns = {
             field: np.stack(
@@ -157,13 +156,15 @@ class StylePenaltyProcessor:
         """Count the classes of rows that are notes."""
         if self._config.strength == 0:
             return
-        rows, pitched = state.rows, _pitched(state)
-        instruments, before = rows[:, INSTRUMENT], self._repeated.before(state)
-        found = [self._columns[WAIT][state.time % self._beat, :, _NO_WAIT]]
-        for field in (VELOCITY, DURATION, PITCH):
-            found.append(self._columns[field][instruments, :, rows[:, field]])
-        found[-1][:, _REPEATED] += before[self._lanes, rows[:, PITCH]]
-        columns = np.concatenate(found, axis=1)
+        pitched, before = _pitched(state), self._repeated.before(state)
+        columns = np.array(
+            [
+                self._columns_of(row, time, again)
+                for row, time, again in zip(
+                    state.rows.tolist(), state.time.tolist(), before, strict=True
+                )
+            ]
+        )
         counted = np.where(self._pitched, pitched[:, None], state.note[:, None])
         counted[:, _REPEATED_GROUP] &= before.any(axis=1)
         self._repeated.push(state, pitched)
@@ -173,6 +174,15 @@ class StylePenaltyProcessor:
         excess = (self._histogram.recent + self._config.floor) / self._floored
         np.log(np.maximum(excess, 1.0, out=excess), out=excess)
         self._penalty = np.multiply(self._nats, excess, out=excess)
+
+    def _columns_of(self, row: list[int], time: int, before: Mask) -> list[int]:
+        """The columns of a row's classes, one of each feature, after an onset `(129,)` before."""
+        instrument, pitch = row[INSTRUMENT], row[PITCH]
+        found: list[int] = self._columns[WAIT][time % self._beat, :, _NO_WAIT].tolist()
+        for field in (VELOCITY, DURATION, PITCH):
+            found += self._columns[field][instrument, :, row[field]].tolist()
+        found[_REPEATED_GROUP] += int(before[pitch])
+        return found
 
     def _settle(self) -> None:
         """Compute how much an e-fold excess of each class costs, in nats."""
@@ -226,30 +236,38 @@ class RepeatedPitches:
         counts = np.bincount(self.MOVED + repeated.astype(np.int64), minlength=3)
         self.prompt = counts if len(prompt.rows) else np.array([0, *usual])
         self.table = _for_pitched(np.full(pitches, self.MOVED))[:, 1:]
-        self._lanes = np.arange(batch)
         self._onsets = np.zeros((batch, 2, instruments, pitches), dtype=bool)
-        self._time = np.full((batch, instruments), -1, dtype=np.int64)
+        time = np.full(instruments, -1)
         now, ago = onset == latest[by], (onset == latest[by] - 1) & (onset >= first[by])
         self._onsets[:, _LAST, by[now], pitch[now]] = True
         self._onsets[:, _BEFORE, by[ago], pitch[ago]] = True
-        self._time[:, by[now]] = times[now]
+        time[by[now]] = times[now]
+        self._time: list[list[int]] = [time.tolist() for _ in range(batch)]
 
     def before(self, state: RowState) -> Mask:
         """The pitches `(B, 129)` of the previous onset of each row's instrument."""
-        instruments = state.rows[:, INSTRUMENT]
-        again = state.time <= self._time[self._lanes, instruments]
-        return self._onsets[self._lanes, again.astype(np.int64), instruments]
+        found = [
+            onsets[_BEFORE if now <= time[instrument] else _LAST, instrument]
+            for onsets, time, instrument, now in zip(
+                self._onsets,
+                self._time,
+                state.rows[:, INSTRUMENT].tolist(),
+                state.time.tolist(),
+                strict=True,
+            )
+        ]
+        return np.array(found)
 
     def push(self, state: RowState, pitched: Mask) -> None:
         """Advance by one row in each piece; `pitched` `(B,)` says which are pitched notes."""
-        lanes = np.flatnonzero(pitched)
-        by, times = state.rows[lanes, INSTRUMENT], state.time[lanes]
-        new = times > self._time[lanes, by]
-        if new.any():
-            self._onsets[lanes[new], _BEFORE, by[new]] = self._onsets[lanes[new], _LAST, by[new]]
-            self._onsets[lanes[new], _LAST, by[new]] = False
-            self._time[lanes[new], by[new]] = times[new]
-        self._onsets[lanes, _LAST, by, state.rows[lanes, PITCH]] = True
+        for lane in np.flatnonzero(pitched).tolist():
+            instrument, pitch = state.rows[lane, [INSTRUMENT, PITCH]].tolist()
+            onsets, now = self._onsets[lane], int(state.time[lane])
+            if now > self._time[lane][instrument]:
+                onsets[_BEFORE, instrument] = onsets[_LAST, instrument]
+                onsets[_LAST, instrument] = False
+                self._time[lane][instrument] = now
+            onsets[_LAST, instrument, pitch] = True
 
 
 def _features(

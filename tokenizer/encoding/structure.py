@@ -21,12 +21,13 @@ arXiv:2005.00341).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
-from tokenizer.typing import Integers, Ints, Mask, Steps, Structure, Tokens
+from tokenizer.typing import Integers, Ints, Steps, Structure, Tokens
 
 from .compound import marked, row_times
 from .vocabulary import DURATION, WAIT, Vocabulary
@@ -169,77 +170,58 @@ def _towards_end(times: Steps, length: int, vocabulary: Vocabulary) -> tuple[Ste
     return part + 1, np.minimum(left, STRUCTURE_SIZES[COUNTDOWN] - 2) + 1
 
 
-@dataclass
-class _Place:
-    """Where each of B pieces stands after its last row: arrays `(B,)`, times in steps."""
+class _Place(NamedTuple):
+    """Where a piece stands after its last row; times in steps."""
 
-    time: Steps
-    begin: Steps
-    bar_steps: Steps
-    bars_before: Steps
-    notes_now: Steps
-    in_prefix: Mask
-
-    def at(self, pieces: Integers) -> _Place:
-        """Those of some pieces."""
-        return _Place(*(getattr(self, name)[pieces] for name in self.__dataclass_fields__))
-
-    def where(self, pieces: Mask, other: _Place) -> _Place:
-        """This for the pieces of a mask `(B,)`, the other for the rest."""
-        names = self.__dataclass_fields__
-        return _Place(*(np.where(pieces, getattr(self, n), getattr(other, n)) for n in names))
-
-
-_Peeked = tuple[Integers, _Place, Structure]
-"""Field 0 of rows, where the pieces stand after these, and the rows' structure."""
+    time: int
+    begin: int
+    bar_steps: int
+    bars_before: int
+    notes_now: int
+    in_prefix: bool
 
 
 class StructureState:
     """Structure row by row, for B pieces side by side.
 
     `push` of row after row gives what `structure` gives for the whole, and `peek` says what a row
-    will have once only its field 0 is known.
+    will have once only its field 0 is known. Each piece is counted in plain integers: for as few
+    pieces as are written at once, that takes less time than arrays.
     """
 
     def __init__(self, vocabulary: Vocabulary, batch: int, length: int | None = None) -> None:
         self._vocabulary = vocabulary
-        self._edges = _elapsed_edges(vocabulary.grid.beat)
+        self._edges = tuple(_elapsed_edges(vocabulary.grid.beat).tolist())
         self._length = length
-        zeros = np.zeros(batch, dtype=np.int64)
-        self._place = _Place(
-            time=zeros,
-            begin=zeros,
-            bar_steps=np.full(batch, 4 * vocabulary.grid.beat),
-            bars_before=zeros,
-            notes_now=zeros,
-            in_prefix=np.ones(batch, dtype=bool),
-        )
-        self._marked = self._place
-        self._peeked: _Peeked | None = None
+        self._places = [_Place(0, 0, 4 * vocabulary.grid.beat, 0, 0, in_prefix=True)] * batch
+        self._marked = [*self._places]
+        self._peeked: tuple[list[int], list[_Place], Structure] | None = None
 
     @property
     def time(self) -> Steps:
         """The time `(B,)` reached, in steps."""
-        return self._place.time
+        return np.array([place.time for place in self._places], dtype=np.int64)
 
     @property
     def bar_steps(self) -> Steps:
         """The length `(B,)` of the current bar, in steps."""
-        return self._place.bar_steps
+        return np.array([place.bar_steps for place in self._places], dtype=np.int64)
 
     @property
     def position(self) -> Steps:
         """Steps `(B,)` since the last bar line."""
-        return (self._place.time - self._place.begin) % self._place.bar_steps
+        begin = np.array([place.begin for place in self._places], dtype=np.int64)
+        return (self.time - begin) % self.bar_steps
 
     def select(self, rows: Integers) -> None:
         """Keep the pieces at these indices, in this order; an index may stand twice."""
-        self._place, self._marked = self._place.at(rows), self._marked.at(rows)
+        self._places = [self._places[row] for row in rows.tolist()]
+        self._marked = [self._marked[row] for row in rows.tolist()]
         self._peeked = None
 
     def peek(self, first: Integers) -> Structure:
         """The structure `(B, 8)` of a next row whose field 0 is `first`, `(B,)`."""
-        self._peeked = self._after(first)
+        self._peeked = self._after(first.tolist())
         return self._peeked[2]
 
     def push(self, rows: Tokens, roles: Integers | None = None) -> Structure:
@@ -249,58 +231,65 @@ class StructureState:
             rows: one of each piece.
             roles: of the rows, `(B,)`; all are written if None.
         """
-        first = rows[:, WAIT]
+        first = rows[:, WAIT].tolist()
         known = self._peeked  # a row that was drawn has been peeked at
-        if known is None or not np.array_equal(known[0], first):
+        if known is None or known[0] != first:
             known = self._after(first)
-        _, place, columns = known
-        place.notes_now = place.notes_now + self._vocabulary.is_note(rows)
-        self._place, self._peeked = place, None
-        mark = first == self._vocabulary.mark
-        if mark.any():
-            self._marked = place.where(mark, self._marked)
+        _, places, columns = known
+        self._peeked = None
+        notes = self._vocabulary.is_note(rows).tolist()
+        self._places = [
+            place._replace(notes_now=place.notes_now + 1) if note else place
+            for place, note in zip(places, notes, strict=True)
+        ]
+        if self._vocabulary.mark in first:
+            for piece, value in enumerate(first):
+                if value == self._vocabulary.mark:
+                    self._marked[piece] = self._places[piece]
         if roles is not None:
             columns[:, ROLE] = np.where(columns[:, ROLE] > 0, roles, 0)
         return columns
 
-    def _after(self, first: Integers) -> _Peeked:
-        place = self._next(first)
-        return first.copy(), place, self._columns(first, place)
-
-    def _next(self, first: Integers) -> _Place:
-        old, vocabulary = self._place, self._vocabulary
-        time = old.time + vocabulary.steps[first]
-        bar_steps = vocabulary.bar_steps[first]
-        change = bar_steps > 0
-        bars = -(-(time - old.begin) // old.bar_steps)
-        place = _Place(
-            time=time,
-            begin=np.where(change, time, old.begin),
-            bar_steps=np.where(change, bar_steps, old.bar_steps),
-            bars_before=np.where(change, old.bars_before + bars, old.bars_before),
-            notes_now=np.where(time == old.time, old.notes_now, 0),
-            in_prefix=old.in_prefix & vocabulary.opens[first],
-        )
-        back = first == vocabulary.return_
-        if back.any():
-            place = self._marked.where(back, place)
-            place.notes_now = np.where(place.time == old.time, old.notes_now, 0)
-            place.in_prefix = old.in_prefix & ~back
-        return place
-
-    def _columns(self, first: Integers, place: _Place) -> Structure:
-        columns = np.zeros((len(place.time), len(COLUMNS)), dtype=np.int32)
-        columns[:, ELAPSED] = np.searchsorted(self._edges, place.time, "right") + 1
-        if self._vocabulary.grid.is_beat:
-            bar, position = np.divmod(place.time - place.begin, place.bar_steps)
-            columns[:, BAR] = (bar + place.bars_before) % _BARS + 1
-            columns[:, POSITION] = np.minimum(position, STRUCTURE_SIZES[POSITION] - 2) + 1
-        columns[:, CHORD] = np.minimum(place.notes_now, STRUCTURE_SIZES[CHORD] - 2) + 1
+    def _after(self, first: list[int]) -> tuple[list[int], list[_Place], Structure]:
+        """Field 0 of rows, where the pieces stand after these, and the rows' structure."""
+        places = [self._next(piece, value) for piece, value in enumerate(first)]
+        rows = [self._row(value, place) for value, place in zip(first, places, strict=True)]
+        columns = np.array(rows, dtype=np.int32)
         if self._length is not None:
-            columns[:, PART], columns[:, COUNTDOWN] = _towards_end(
-                place.time, self._length, self._vocabulary
-            )
-        columns[:, ROLE] = WRITTEN
-        columns[place.in_prefix | (first == 0)] = 0
-        columns[:, TIME] = place.time
-        return columns
+            known = columns[:, ROLE] > 0
+            for column, values in zip(
+                (PART, COUNTDOWN),
+                _towards_end(columns[:, TIME].astype(np.int64), self._length, self._vocabulary),
+                strict=True,
+            ):
+                columns[:, column] = values * known
+        return first, places, columns
+
+    def _next(self, piece: int, first: int) -> _Place:
+        """Where a piece stands after a row with this field 0."""
+        old, vocabulary = self._places[piece], self._vocabulary
+        if first == vocabulary.return_:
+            marked = self._marked[piece]
+            notes_now = old.notes_now if marked.time == old.time else 0
+            return marked._replace(notes_now=notes_now, in_prefix=False)
+        passed, signature = int(vocabulary.steps[first]), int(vocabulary.bar_steps[first])
+        time, begin, bar_steps, bars = old.time + passed, *old[1:4]
+        if signature:
+            bars += -(-(time - begin) // bar_steps)
+            begin, bar_steps = time, signature
+        notes_now = 0 if passed else old.notes_now
+        in_prefix = old.in_prefix and bool(vocabulary.opens[first])
+        return _Place(time, begin, bar_steps, bars, notes_now, in_prefix)
+
+    def _row(self, first: int, place: _Place) -> tuple[int, ...]:
+        """The structure of a row, but for PART and COUNTDOWN."""
+        if place.in_prefix or first == 0:
+            return (0,) * TIME + (place.time,)
+        bar = position = 0
+        if self._vocabulary.grid.is_beat:
+            bar, position = divmod(place.time - place.begin, place.bar_steps)
+            bar = (bar + place.bars_before) % _BARS + 1
+            position = min(position, STRUCTURE_SIZES[POSITION] - 2) + 1
+        elapsed = bisect_right(self._edges, place.time) + 1
+        chord = min(place.notes_now, STRUCTURE_SIZES[CHORD] - 2) + 1
+        return elapsed, bar, position, chord, 0, 0, WRITTEN, place.time
