@@ -7,6 +7,7 @@ B batch, G key-value heads, C channels of a head, S positions of a slot.
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,16 +51,25 @@ class PatternKeys:
 
     def _allocate(self, positions: int) -> None:
         """New buffers, of zeros, for at least some positions."""
-        self.capacity = self.largest
-        if self.pattern == "dense":  # a quarter more, so that long ones are seldom copied
-            room = -(-(positions + positions // 4) // _GROWTH) * _GROWTH
-            self.capacity = min(self.largest, room)
-        shape = (*self._shape, self.capacity, self._channels)
-        self._use(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        self.capacity = self._capacity_for(positions)
+        # Memory that is not written to costs nothing yet; into it the buffers grow.
+        self._room = min(self.largest, 2 * self.capacity)
+        layers, count, *sequences = self._shape
+        size = math.prod(sequences) * self._room * self._channels
+        self._memory = np.zeros((2, layers, count, size), np.float32)
+        self._use()
 
-    def _use(self, keys: Float32s, values: Float32s) -> None:
-        """Read from and write to these buffers from now on."""
-        self._keys, self._values = keys, values
+    def _capacity_for(self, positions: int) -> int:
+        """Room for some positions; of dense layers a quarter more, so that they seldom grow."""
+        if self.pattern != "dense":
+            return self.largest
+        return min(self.largest, -(-(positions + positions // 4) // _GROWTH) * _GROWTH)
+
+    def _use(self) -> None:
+        """Divide the memory among sequences, heads and positions as they are now."""
+        shape = (*self._shape, self.capacity, self._channels)
+        used = self._memory[..., : math.prod(shape[2:])]
+        self._keys, self._values = used.reshape(2, *shape)
         self._slots = [
             [Slot(as_value(k), as_value(v)) for k, v in zip(keys, values, strict=True)]
             for keys, values in zip(
@@ -80,7 +90,7 @@ class PatternKeys:
             for place, lane in enumerate(lanes.tolist()):
                 if place != lane:
                     buffer[:, :, place] = buffer[:, :, lane]
-        self._use(self._keys[:, :, : len(lanes)], self._values[:, :, : len(lanes)])
+        self._use()
 
     def fill(self, layer: int, k_GTC: Float32s, v_GTC: Float32s, lanes: Ints) -> None:
         """Write the keys and values of a layer for the first positions of some sequences."""
@@ -107,10 +117,17 @@ class PatternKeys:
         return self._slots[number]
 
     def _grow(self, positions: int) -> None:
-        keys, values = self._keys, self._values
-        self._allocate(positions)
-        self._keys[..., : keys.shape[4], :] = keys
-        self._values[..., : keys.shape[4], :] = values
+        """Make room for more positions, in the same memory as long as that has any."""
+        old, filled = (self._keys, self._values), self.capacity
+        if self._capacity_for(positions) > self._room:
+            self._allocate(positions)
+        else:
+            self.capacity = self._capacity_for(positions)
+            self._use()
+        # From the last on, so that nothing is written over before it has moved.
+        for lane, group in reversed([*np.ndindex(*self._shape[2:])]):
+            for buffer, before in zip((self._keys, self._values), old, strict=True):
+                buffer[:, :, lane, group, :filled] = before[:, :, lane, group]
 
     def put(self, new_LB2GC: Float32s, position: int) -> None:
         """Write the keys and values of a position."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
@@ -25,15 +26,14 @@ class Turns:
 
     def __init__(self, config: ModelConfig, scales: Float32s, rows: int) -> None:
         pairs, heads = config.head_width // 2, config.heads + config.groups
-        angles = np.arange(config.context)[:, None] * index_rates(pairs)
-        self._by_index = np.stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
+        self._by_index = _by_index(config.context, pairs)
         timed = config.positions == "rotary_time"
         self._rates = time_rates(pairs, config.steps_per_quarter) if timed else None
-        self._is_timed = np.zeros((heads, 1), dtype=bool)
+        self._is_timed = np.zeros((heads, pairs), dtype=bool)
         self._is_timed[config.heads // 2 : config.heads] = True
         self._is_timed[config.heads + config.groups // 2 :] = True
         self._by_time = np.zeros((2, rows, 1, pairs), np.float32)
-        self._scales = scales[:, None, None, :, None]
+        self._scales = np.repeat(scales[:, None, None, :, None], pairs, axis=4)
         self._scaled = np.zeros((len(scales), 2, rows, heads, pairs), np.float32)
         self.inputs: dict[str, Array] = {"turned_by": np.arange(rows * heads).reshape(rows, -1)}
         for layer, pair in enumerate(self._scaled):
@@ -50,6 +50,13 @@ class Turns:
             np.sin(angles, out=self._by_time[1], casting="same_kind")
             turn = np.where(self._is_timed, self._by_time, turn)
         np.multiply(turn, self._scales, out=self._scaled)
+
+
+@cache
+def _by_index(context: int, pairs: int) -> Float32s:
+    """Cosines and sines `(2, context, pairs)` of the turns by a row's index."""
+    angles = np.arange(context)[:, None] * index_rates(pairs)
+    return np.stack([np.cos(angles), np.sin(angles)]).astype(np.float32)
 
 
 def head_scales(config: ModelConfig, parameters: Mapping[str, Float32s]) -> Float32s:

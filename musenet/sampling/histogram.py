@@ -59,5 +59,6 @@ class Histogram:
             columns: that of the note's class in each group, `(B, groups)`.
             counted: which groups count it, `(B, groups)`.
         """
-        self.recent *= np.where(counted, self._keep, 1.0).take(self.group, axis=1)
-        self.recent[self._lanes, columns] += np.where(counted, 1.0 - self._keep, 0.0)
+        keep = np.where(counted, self._keep, 1.0)
+        self.recent *= keep.take(self.group, axis=1)
+        self.recent[self._lanes, columns] += 1.0 - keep

@@ -22,6 +22,7 @@ arXiv:2005.00341).
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -181,6 +182,10 @@ class _Place(NamedTuple):
     in_prefix: bool
 
 
+def _times(places: Sequence[_Place]) -> Steps:
+    return np.array([place.time for place in places], dtype=np.int64)
+
+
 class StructureState:
     """Structure row by row, for B pieces side by side.
 
@@ -195,12 +200,13 @@ class StructureState:
         self._length = length
         self._places = [_Place(0, 0, 4 * vocabulary.grid.beat, 0, 0, in_prefix=True)] * batch
         self._marked = [*self._places]
+        self._time = _times(self._places)
         self._peeked: tuple[list[int], list[_Place], Structure] | None = None
 
     @property
     def time(self) -> Steps:
         """The time `(B,)` reached, in steps."""
-        return np.array([place.time for place in self._places], dtype=np.int64)
+        return self._time
 
     @property
     def bar_steps(self) -> Steps:
@@ -217,6 +223,7 @@ class StructureState:
         """Keep the pieces at these indices, in this order; an index may stand twice."""
         self._places = [self._places[row] for row in rows.tolist()]
         self._marked = [self._marked[row] for row in rows.tolist()]
+        self._time = _times(self._places)
         self._peeked = None
 
     def peek(self, first: Integers) -> Structure:
@@ -242,6 +249,7 @@ class StructureState:
             place._replace(notes_now=place.notes_now + 1) if note else place
             for place, note in zip(places, notes, strict=True)
         ]
+        self._time = _times(places)
         if self._vocabulary.mark in first:
             for piece, value in enumerate(first):
                 if value == self._vocabulary.mark:
