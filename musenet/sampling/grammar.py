@@ -8,6 +8,7 @@ it is relaxed for that value and counted in `Grammar.relaxed`.
 
 from __future__ import annotations
 
+import copy
 from bisect import bisect_left, insort
 from collections import Counter, deque
 
@@ -81,7 +82,7 @@ class Grammar:
         self._velocities_of = _or_nothing(np.ones((PROGRAMS, VELOCITY_BINS), dtype=bool))
         # What values mean.
         self._short = range(vocabulary.first_rest, vocabulary.first_control - 1)
-        self._lengths = (1, *np.maximum(vocabulary.grid.durations, 1).tolist())
+        self._lengths = np.concatenate([[1], np.maximum(vocabulary.grid.durations, 1)])
         # The last row of each continuation.
         self._program = [-1] * batch
         self._pitch = [-1] * batch
@@ -140,7 +141,7 @@ class Grammar:
                 used &= bool(self._used[lane, instrument - 1])
                 self._used[lane, instrument - 1] = True
             self._starts[lane].push(time if note else _NEVER)
-            self._ends[lane].push(time + self._lengths[duration] if note else _NEVER)
+            self._ends[lane].push(time + int(self._lengths[duration]) if note else _NEVER)
         if not used:
             self._update_usable()
         if not self._constraints.unisons:
@@ -294,6 +295,12 @@ class _Latest:
     def __init__(self) -> None:
         self._times = deque([_NEVER] * MOST_NOTES)
         self._sorted = [_NEVER] * MOST_NOTES
+
+    def __deepcopy__(self, memo: dict[int, object]) -> _Latest:
+        """A copy that goes on alone."""
+        other = copy.copy(self)
+        other._times, other._sorted = self._times.copy(), self._sorted.copy()
+        return other
 
     def push(self, time: int) -> None:
         """Add a time in the place of the one added longest ago."""

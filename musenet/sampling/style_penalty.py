@@ -237,12 +237,11 @@ class RepeatedPitches:
         self.prompt = counts if len(prompt.rows) else np.array([0, *usual])
         self.table = _for_pitched(np.full(pitches, self.MOVED))[:, 1:]
         self._onsets = np.zeros((batch, 2, instruments, pitches), dtype=bool)
-        time = np.full(instruments, -1)
+        self._time = np.full((batch, instruments), -1, dtype=np.int64)
         now, ago = onset == latest[by], (onset == latest[by] - 1) & (onset >= first[by])
         self._onsets[:, _LAST, by[now], pitch[now]] = True
         self._onsets[:, _BEFORE, by[ago], pitch[ago]] = True
-        time[by[now]] = times[now]
-        self._time: list[list[int]] = [time.tolist() for _ in range(batch)]
+        self._time[:, by[now]] = times[now]
 
     def before(self, state: RowState) -> Mask:
         """The pitches `(B, 129)` of the previous onset of each row's instrument."""
@@ -263,10 +262,10 @@ class RepeatedPitches:
         for lane in np.flatnonzero(pitched).tolist():
             instrument, pitch = state.rows[lane, [INSTRUMENT, PITCH]].tolist()
             onsets, now = self._onsets[lane], int(state.time[lane])
-            if now > self._time[lane][instrument]:
+            if now > self._time[lane, instrument]:
                 onsets[_BEFORE, instrument] = onsets[_LAST, instrument]
                 onsets[_LAST, instrument] = False
-                self._time[lane][instrument] = now
+                self._time[lane, instrument] = now
             onsets[_LAST, instrument, pitch] = True
 
 

@@ -52,6 +52,12 @@ def _elapsed_edges(beat: int) -> Steps:
     return np.rint(4 * beat * (2.0**octaves - 1)).astype(np.int64)
 
 
+@cache
+def _edge_times(beat: int) -> tuple[int, ...]:
+    """The same as plain integers."""
+    return tuple(_elapsed_edges(beat).tolist())
+
+
 def length_of(tokens: Tokens, vocabulary: Vocabulary) -> int:
     """The length of a piece in steps: the latest end of a note of tokens `(T, 5)`."""
     note = vocabulary.is_note(tokens)
@@ -196,7 +202,6 @@ class StructureState:
 
     def __init__(self, vocabulary: Vocabulary, batch: int, length: int | None = None) -> None:
         self._vocabulary = vocabulary
-        self._edges = tuple(_elapsed_edges(vocabulary.grid.beat).tolist())
         self._length = length
         self._places = [_Place(0, 0, 4 * vocabulary.grid.beat, 0, 0, in_prefix=True)] * batch
         self._marked = [*self._places]
@@ -298,6 +303,6 @@ class StructureState:
             bar, position = divmod(place.time - place.begin, place.bar_steps)
             bar = (bar + place.bars_before) % _BARS + 1
             position = min(position, STRUCTURE_SIZES[POSITION] - 2) + 1
-        elapsed = bisect_right(self._edges, place.time) + 1
+        elapsed = bisect_right(_edge_times(self._vocabulary.grid.beat), place.time) + 1
         chord = min(place.notes_now, STRUCTURE_SIZES[CHORD] - 2) + 1
         return elapsed, bar, position, chord, 0, 0, WRITTEN, place.time
