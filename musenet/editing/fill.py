@@ -139,12 +139,13 @@ class Fill(Request):
 
     @property
     def where(self) -> str:
-        """The holes in words: "bars 5–8 and 13"."""
+        """The holes in words: "bars 1–2, 5–8 and 13"."""
         bars = self.bars
         spans = [(bars.number(begin) + 1, bars.number(end - 1) + 1) for begin, end in self.holes]
         words = [f"{first}–{last}" if first < last else f"{first}" for first, last in spans]
         many = len(spans) > 1 or spans[0][0] < spans[0][1]
-        return f"bar{'s' if many else ''} {' and '.join(words)}"
+        rest = ", ".join(words[:-1])
+        return f"bar{'s' if many else ''} {rest}{' and ' if rest else ''}{words[-1]}"
 
     @property
     def players(self) -> str:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from musenet.export.file_notes import FILE_NOTES
-from musenet.generation.reranking import Finding, Usual, unlike
+from musenet.generation.reranking import MOST, Finding, Usual, unlike
 from tokenizer.instruments import DRUMS, family_of
 from tokenizer.instruments import name as instrument_name
 from tokenizer.typing import Array, Ints, Notes
@@ -33,8 +33,8 @@ class PartMeasures(NamedTuple):
     Attributes:
         density: the base-2 logarithm of its notes per quarter.
         length: the base-2 logarithm of their median length in quarters; NaN without notes.
-        downbeats: of the bars in which it plays, the share at whose beginning a note begins; NaN
-            without bars.
+        downbeats: of the bars in which it plays, the share at whose beginning a note begins; 0
+            without notes, NaN without bars.
     """
 
     density: float
@@ -111,7 +111,7 @@ def part_measures(
     """
     density = math.log2(max(len(starts), _LEAST) / max(quarters, _SHORTEST))
     if not len(starts):
-        return PartMeasures(density, math.nan, math.nan)
+        return PartMeasures(density, math.nan, 0.0 if len(lines) else math.nan)
     length = math.log2(max(float(np.median(durations)) / quarter, _SHORTEST))
     if not len(lines):
         return PartMeasures(density, length, math.nan)
@@ -149,7 +149,10 @@ class WrittenParts:
         return cls(usual, lines, ticks / quarter, quarter)
 
     def findings(self, notes: Notes) -> list[Finding]:
-        """The evidence of new notes, `tokenizer.score.score.NOTES`, for each part and measure."""
+        """The evidence of new notes, `tokenizer.score.score.NOTES`, for each part and measure.
+
+        A part without notes has one finding: it counts as a request that is not met, besides.
+        """
         found: list[Finding] = []
         for program, usual in self.usual.items():
             own = notes[notes["program"] == program]
@@ -157,10 +160,18 @@ class WrittenParts:
             measured = part_measures(starts, held, self.lines, self.quarters, self.quarter)
             if program == DRUMS:  # how long a drum is held does not sound
                 measured = measured._replace(length=math.nan)
-            for value, expected, words in zip(measured, usual, _WORDS, strict=True):
-                z = (value - expected.mean) / expected.deviation
-                z = 0.0 if math.isnan(z) else z
-                found.append((unlike(z), f"{instrument_name(program)} {words[z > 0]}"))
+            name = instrument_name(program)
+            apart = [
+                0.0 if math.isnan(value) else (value - expected.mean) / expected.deviation
+                for value, expected in zip(measured, usual, strict=True)
+            ]
+            if len(own):
+                found += [
+                    (unlike(z), f"{name} {words[z > 0]}")
+                    for z, words in zip(apart, _WORDS, strict=True)
+                ]
+            else:  # it was asked for
+                found.append((sum(map(unlike, apart)) - MOST, f"{name} silent"))
         return found
 
 
@@ -181,9 +192,15 @@ def _usual(holed: HoledPiece, program: int) -> tuple[Expected, ...]:
 
 
 def _own_notes(holed: HoledPiece, program: int) -> Array:
-    """The notes `FILE_NOTES` of a part that stand outside of the holes, or were taken out."""
+    """The notes `FILE_NOTES` of a part that stand outside of the holes, or were taken out.
+
+    Where tracks are named, those on other tracks of the same instrument are not the part's own.
+    """
     notes = holed.piece.notes.notes
     notes = notes[notes["program"] == program]
+    if holed.spots:
+        places = notes[["track", "channel"]].tolist()
+        notes = notes[np.array([place in holed.spots for place in places], dtype=bool)]
     inside = np.zeros(len(notes), dtype=bool)
     for begin, end in holed.holes:
         inside |= (notes["start"] >= begin) & (notes["start"] < end)

@@ -89,6 +89,8 @@ def keywords(kind: type[Any]) -> dict[str, Any]:
 def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
     """An instance from keywords or typed values; None means the default.
 
+    Numbers and switches may be texts, as on the command line.
+
     Raises:
         InputError: if a value is invalid.
         TypeError: for an unknown keyword, with the nearest one.
@@ -99,8 +101,14 @@ def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
         if name not in known:
             raise TypeError(unknown("keyword", name, known))
         if value is not None:
-            parse = known[name][1].parse
-            values[name] = value if parse is None else parse(value)
+            knob = known[name][1]
+            if isinstance(value, str) and knob.typed in (bool, int, float):
+                value = _value(knob.typed, value)
+                if isinstance(value, str):
+                    raise InputError(f"the option '{name}' does not take {value!r:.80}")
+            elif knob.typed is float and isinstance(value, int):
+                value = float(value)  # as recipes say it when they are read
+            values[name] = value if knob.parse is None else knob.parse(value)
     return kind(**values)
 
 

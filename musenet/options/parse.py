@@ -358,7 +358,13 @@ def _per_field(
         for field in given:
             if field not in FIELDS:
                 raise unknown("field", field, FIELDS)
-    return given
+        return {field: _as(kind, number) for field, number in given.items()}
+    return _as(kind, given)
+
+
+def _as(kind: type[Number], number: Number) -> Number:
+    """A whole number as a float where one is expected, as a recipe says it when it is read."""
+    return kind(number) if isinstance(number, int) else number
 
 
 def _number(option: str, text: str, kind: type[Number]) -> Number:

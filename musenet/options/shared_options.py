@@ -39,7 +39,8 @@ _MUSIC, _LIMITS, _SAMPLING, _OUTPUT = "Music", "Limits", "Sampling", "Output"
 ComposerKnob = Annotated[
     str | None,
     Knob(
-        "Composer to imitate, see --list composers; or a blend: bach:0.6,chopin:0.4.",
+        "Composer to imitate, see musenet generate --list composers; or a blend: "
+        "bach:0.6,chopin:0.4.",
         _MUSIC,
         parse=parse.composer,
     ),
@@ -47,7 +48,7 @@ ComposerKnob = Annotated[
 StylesKnob = Annotated[
     tuple[str, ...],
     Knob(
-        "Genres or periods, such as baroque,jazz; see --list styles.",
+        "Genres or periods, such as baroque,jazz; see musenet generate --list styles.",
         _MUSIC,
         parse=parse.styles,
         accepts=Names,
@@ -172,7 +173,7 @@ TemperatureKnob = Annotated[
         _SAMPLING,
         parse=parse.temperature,
         accepts=str,
-        shown="1",
+        shown="1; with drums, in holes and for new parts 0.85",
     ),
 ]
 TopKKnob = Annotated[

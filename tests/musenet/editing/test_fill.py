@@ -349,6 +349,17 @@ def test_several_holes_one_after_another(tiny: Checkpoint) -> None:
     assert all(((starts >= begin) & (starts < end)).any() for begin, end in holes)
 
 
+def test_holes_are_named_in_words(tiny: Checkpoint) -> None:
+    piece = read_piece(ROOT / "examples" / "prompts" / "pop.mid")
+    for bars, words in (
+        (((3, 3),), "bar 3"),
+        (((3, 4),), "bars 3–4"),
+        (((1, 2), (5, 5)), "bars 1–2 and 5"),
+        (((1, 2), (5, 5), (7, 8)), "bars 1–2, 5 and 7–8"),
+    ):
+        assert Fill(tiny, piece, FillOptions(bars=bars)).where == words
+
+
 def test_a_note_that_begins_before_a_hole_sounds_on(tiny: Checkpoint) -> None:
     file = mido.MidiFile(ticks_per_beat=480)
     track = file.add_track("Organ")

@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from musenet.editing.fill_ranking import ranked_takes
 from musenet.editing.holed import HoledPiece
 from musenet.editing.piece import read_piece
 from musenet.editing.usual_parts import ANY_PART, USUAL_PARTS, WrittenParts, part_measures
+from musenet.generation.reranking import MOST
 from musenet.model.checkpoint import Checkpoint
 from musenet.options.fill_options import AccompanyOptions, FillOptions
 from tokenizer.instruments import DRUMS, FAMILIES
@@ -47,7 +49,8 @@ def test_measures_are_those_that_they_say() -> None:
     density, length, downbeats = part_measures(starts[:0], held[:0], lines, 32.0, 480)
     assert density == -6.0  # half a note in 32 quarters
     assert math.isnan(length)
-    assert math.isnan(downbeats)
+    assert downbeats == 0
+    assert math.isnan(part_measures(starts[:0], held[:0], lines[:0], 10.0, 480).downbeats)
     assert math.isnan(part_measures(starts, held, lines[:0], 10.0, 480).downbeats)
 
 
@@ -69,6 +72,33 @@ def test_a_part_of_the_song_is_compared_with_itself() -> None:
     assert hole.lines.tolist() == [2 * 4 * 480, 3 * 4 * 480]
     assert hole.quarters == 8
     assert [nats for nats, _ in whole.findings(own)] == pytest.approx([0, 0, 0], abs=1e-9)
+
+
+def test_of_two_tracks_of_one_instrument_each_is_compared_with_itself() -> None:
+    """Two hands on two tracks, whose notes and bars are counted in what mido reads."""
+    path = POP.parents[1] / "user_prompts" / "sonatina.mid"
+    means = []
+    for track in mido.MidiFile(path).tracks[1:]:
+        now, starts = 0, []
+        for message in track:
+            now += message.time
+            if message.type == "note_on" and message.velocity:
+                starts.append(now)
+        bars = {start // (4 * 480) for start in starts}
+        options = FillOptions(bars=((2, 3),), tracks=(track.name,))
+        ((density, _, _),) = WrittenParts.of(HoledPiece(read_piece(path), options)).usual.values()
+        assert density.mean == pytest.approx(math.log2(len(starts) / (4 * len(bars))))
+        means.append(density.mean)
+    assert means[0] != pytest.approx(means[1])
+
+
+def test_a_draft_that_plays_little_is_better_than_one_that_is_silent() -> None:
+    """A note off the beat in a hole of one bar, or none of a part that was asked for."""
+    new = parts(FillOptions(bars=((3, 3),), added=(BASS,)))
+    one = notes(BASS, 1, 0.5)
+    one["start"] = 2 * 4 * 480 + 700
+    little, nothing = (sum(nats for nats, _ in new.findings(each)) for each in (one, one[:0]))
+    assert nothing < little - 1
 
 
 def test_a_new_part_is_compared_with_its_family() -> None:
@@ -95,9 +125,10 @@ def test_what_is_far_from_usual_counts_against_a_part_by_the_t_distribution() ->
     assert "Bass" in words
     assert words.endswith("thinner than usual")
     assert new.findings(notes(BASS, 200, 0.25))[0][1].endswith("denser than usual")
-    silent = new.findings(notes(CELLO, 8, 0.25))  # another's notes
-    assert silent[0][0] < thin
-    assert [nats for nats, _ in silent[1:]] == [0, 0]
+    ((silent, words),) = new.findings(notes(CELLO, 8, 0.25))  # another's notes
+    apart = [(-6 - usual.density.mean) / usual.density.spread, usual.downbeats.mean / 0.23]
+    assert silent == pytest.approx(sum(-2 * math.log1p(one * one / 3) for one in apart) - MOST)
+    assert words == "Electric Bass (finger) silent"
 
 
 def test_how_long_drums_are_held_does_not_count() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
 from musenet.cli.options import takes
+from musenet.options.fill_options import FillOptions
 from musenet.options.generate_options import GenerateOptions
 from musenet.options.knob import Knob, check_ranges, from_keywords, keywords, knobs
 from tokenizer import records
@@ -104,3 +105,21 @@ def test_a_field_without_a_knob_is_a_mistake_in_the_program() -> None:
         knobs(Bare)
     with pytest.raises(TypeError, match="number has no Knob"):
         check_ranges(Bare())
+
+
+def test_keywords_may_be_written_as_on_the_command_line() -> None:
+    typed = from_keywords(FillOptions, {"bars": "5-8", "distance": "0.3", "variations": "4"})
+    assert typed == FillOptions(bars=((5, 8),), distance=0.3, variations=(1, 2, 3, 4))
+    assert from_keywords(FillOptions, {"bars": "5-8", "keep_rhythm": "true"}).keep_rhythm
+    for name, text in (("distance", "some"), ("drafts", "4.5"), ("keep_rhythm", "perhaps")):
+        with pytest.raises(InputError, match=f"'{name}' does not take '{text}'"):
+            from_keywords(FillOptions, {"bars": "5-8", name: text})
+
+
+@pytest.mark.parametrize(
+    "more", [{"distance": 1}, {"temperature": 1}, {"top_p": {"pitch": 1}}, {"chord_guidance": 2}]
+)
+def test_whole_numbers_are_in_a_recipe_what_they_are_when_it_is_read(more: dict[str, Any]) -> None:
+    options = from_keywords(FillOptions, {"bars": "5-8", **more})
+    text = records.to_json(options)
+    assert records.to_json(records.from_json(FillOptions, text, "the options")) == text
