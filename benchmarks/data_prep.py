@@ -163,8 +163,6 @@ def workers(files: list[Path], folder: Path) -> Iterator[Row]:
     one, two = (np.median(seconds, axis=0).tolist() for seconds in took.values())
     yield "two workers against one", f"{one[0] / two[0]:.2f}×", "≥ 1.6×"
     yield "  CPU seconds, first process and workers", _sums(one, two), ""
-    possible = (one[1] + one[2]) / (two[1] + two[2] / 2)
-    yield "  on two cores with nothing else", f"{possible:.2f}×", "≥ 1.6×"
 
 
 def _sums(one: list[float], two: list[float]) -> str:

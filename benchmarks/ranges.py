@@ -9,9 +9,9 @@ second, the 99th percentile of every sign, how many notes of whole pieces lie in
 `musenet.sampling.loop_penalty` would penalise, how many repeat a pitch
 (`musenet.sampling.style_penalty`), and by number of instruments how many notes start within a
 quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). By family, in
-pieces with three instruments or more: how many notes per quarter a part plays, and how long they
-are (`musenet.editing.usual_parts`). Last come the chords with which whole pieces close, beside four
-others of each (`musenet.sampling.ending`).
+pieces with three instruments or more: how many notes per quarter a part plays, how long they are,
+and how often it plays on downbeats (`musenet.editing.usual_parts`). Last come the chords with which
+whole pieces close, beside four others of each (`musenet.sampling.ending`).
 """
 
 from __future__ import annotations
@@ -105,10 +105,8 @@ def parts(both: tuple[Score, Score]) -> Iterator[tuple[str, Floats]]:
     for number in programs.tolist() if len(programs) >= FEWEST_INSTRUMENTS else ():
         measured = []
         for passage in both:
-            own, quarter = (
-                passage.notes[passage.notes["program"] == number],
-                passage.ticks_per_quarter,
-            )
+            own = passage.notes[passage.notes["program"] == number]
+            quarter = passage.ticks_per_quarter
             lines = Bars(passage.time_signatures, quarter).lines(0, passage.end - 1)
             starts, held = (own[name].astype(np.int64) for name in ("start", "duration"))
             played = part_measures(starts, held, lines, passage.end / quarter, quarter)

@@ -228,7 +228,11 @@ class Fill(Request):
         """What new notes play beside what is usual; nothing where how many is given."""
         options = self.options
         given = options.keep_rhythm or options.keep_pitches or options.distance is not None
-        return [] if given else WrittenParts.of(self.holed).findings(new)
+        return [] if given else self._parts.findings(new)
+
+    @cached_property
+    def _parts(self) -> WrittenParts:
+        return WrittenParts.of(self.holed)
 
     def _written(self, index: int) -> tuple[Tokens, Steps]:
         """The rows `(N, 5)` of the notes that a lane writes, and their times in steps."""

@@ -1,7 +1,7 @@
 """What a written part plays beside what is usual for it, as evidence in nats.
 
 That a part has gone wrong shows soonest in how many notes it plays, how long they are, and whether
-it plays where bars begin. These are compared with the part's own notes, where the song has it
+it plays on downbeats. These are compared with the part's own notes, where the song has it
 already, and else with what its instrument plays in real music.
 """
 
@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from musenet.export.file_notes import FILE_NOTES
 from musenet.generation.reranking import MOST, Finding, Usual, unlike
 from tokenizer.instruments import DRUMS, family_of
 from tokenizer.instruments import name as instrument_name
@@ -93,7 +92,7 @@ ANY_PART = UsualPart(Usual(0.04, 1.76, 1.21), Usual(-0.59, 1.48, 0.83), Usual(0.
 _WORDS = (
     ("thinner than usual", "denser than usual"),
     ("in shorter notes than usual", "in longer notes than usual"),
-    ("seldom where bars begin", "always where bars begin"),
+    ("on fewer downbeats than usual", "on more downbeats than usual"),
 )
 
 
@@ -205,4 +204,4 @@ def _own_notes(holed: HoledPiece, program: int) -> Array:
     for begin, end in holed.holes:
         inside |= (notes["start"] >= begin) & (notes["start"] < end)
     gone = holed.gone[holed.gone["program"] == program]
-    return np.concatenate([notes[~inside], gone]).astype(FILE_NOTES)
+    return np.concatenate([notes[~inside], gone])

@@ -20,7 +20,7 @@ from musenet.model.checkpoint import Checkpoint
 from musenet.options.fill_options import AccompanyOptions, FillOptions
 from tokenizer.instruments import DRUMS, FAMILIES
 from tokenizer.score.score import NOTES
-from tokenizer.typing import Notes
+from tokenizer.typing import Floats, Notes
 
 POP = Path(__file__).parents[3] / "examples" / "prompts" / "pop.mid"
 BASS, CELLO, SITAR = 33, 42, 104
@@ -121,7 +121,7 @@ def test_what_is_far_from_usual_counts_against_a_part_by_the_t_distribution() ->
     # Three quarters apart: of the six bars that it plays in, 1 and 4 begin with it.
     z = (2 / 6 - usual.downbeats.mean) / usual.downbeats.spread
     assert off == pytest.approx(-2 * math.log1p(z * z / 3))
-    assert seldom.endswith("seldom where bars begin")
+    assert seldom.endswith("on fewer downbeats than usual")
     assert "Bass" in words
     assert words.endswith("thinner than usual")
     assert new.findings(notes(BASS, 200, 0.25))[0][1].endswith("denser than usual")
@@ -138,8 +138,33 @@ def test_how_long_drums_are_held_does_not_count() -> None:
     assert short[1][0] == 0
 
 
-def test_drafts_and_candidates_are_chosen_by_it(tiny: Checkpoint) -> None:
-    """With the numbers of the same drafts as variations, the ranking has the same evidence."""
+def test_of_drafts_that_join_alike_the_one_with_the_best_parts_is_kept(
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A draft is what a variation with its number is alone."""
+    options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=1).as_fill()
+
+    def taken(options: FillOptions) -> tuple[Fill, Notes]:
+        request = Fill(tiny, read_piece(POP), options)
+        for _ in request.steps():
+            pass
+        return request, request.results()[0].new
+
+    drafts = [taken(replace(options, drafts=1, variations=(1 + 64 * d,))) for d in range(3)]
+    evidence = [sum(n for n, _ in fill.found_in_parts(new)) for fill, new in drafts]
+    assert max(evidence) > sorted(evidence)[1]
+    for handicap in (0.0, 1000.0):  # of the draft whose parts are best, in how it joins
+
+        def fit(*_: object, less: float = handicap) -> Floats:
+            return np.where(np.arange(3) == np.argmax(evidence), -less, 0.0)
+
+        monkeypatch.setattr("musenet.editing.fill.joins", fit)
+        best = int(np.argmax(evidence + fit()))
+        assert (best == np.argmax(evidence)) == (handicap == 0)
+        assert np.array_equal(taken(replace(options, drafts=3))[1], drafts[best][1])
+
+
+def test_candidates_have_the_evidence_of_their_parts(tiny: Checkpoint) -> None:
     options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=1, drafts=1).as_fill()
     request = Fill(tiny, read_piece(POP), replace(options, variations=(1, 2, 3)))
     for _ in request.steps():
