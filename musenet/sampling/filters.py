@@ -4,6 +4,11 @@ The arithmetic is NumPy in float64, independent for each row, and every row has 
 number: what is sampled for a row does not depend on the other rows. The filters apply in the usual
 order: mask, temperature, min-p (Nguyen et al. 2024, arXiv:2407.01082), top-k (Fan et
 al. 2018, arXiv:1805.04833), top-p (Holtzman et al. 2020, arXiv:1904.09751).
+
+Top-k and top-p need values in order of probability, which takes longer than all else. So `draw`
+first draws from all values. A value whose probability is above 1 − top-p is always kept, and most
+are; only for another one are those kept found, and if it is not among them, a second draw is from
+these alone. The result has the distribution of `filtered`.
 """
 
 from __future__ import annotations
@@ -15,6 +20,8 @@ import numpy as np
 
 from tokenizer.errors import InputError
 from tokenizer.typing import Floats, Ints, Logits, Mask
+
+_BELOW_ONE = math.nextafter(1.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,11 @@ class FieldFilter:
     top_k: int = 0
     top_p: float = 1.0
     min_p: float = 0.0
+
+    @property
+    def sorts(self) -> bool:
+        """Whether top-k or top-p leave out any value."""
+        return self.top_k > 0 or self.top_p < 1
 
     def __post_init__(self) -> None:
         """Reject settings out of range."""
@@ -58,7 +70,14 @@ def filtered(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
     Raises:
         InputError: if the logits are not finite, as with damaged weights.
     """
-    weights = _weights(logits, allowed, how)
+    z = _log_weights(logits, allowed)
+    if how.temperature == 0:
+        likeliest = np.zeros_like(z)
+        likeliest[np.arange(len(z)), z.argmax(axis=1)] = 1.0
+        return likeliest
+    weights = _weights(z, how)
+    if how.sorts:
+        weights *= np.stack([_kept(row, how) for row in weights])
     weights /= weights.sum(axis=1, keepdims=True)
     return weights
 
@@ -80,14 +99,16 @@ def draw(
     Raises:
         InputError: if the logits are not finite.
     """
-    cumulative = np.add.accumulate(_weights(logits, allowed, how), axis=1)
-    # A value without weight is never chosen: its cumulative sum is that of the value before.
-    target = uniform[:, None] * cumulative[:, -1:]
-    return (cumulative > target).argmax(axis=1)
+    z = _log_weights(logits, allowed)
+    if how.temperature == 0:
+        return z.argmax(axis=1)
+    weights = _weights(z, how)
+    values = [_draw_one(row, how, u) for row, u in zip(weights, uniform.tolist(), strict=True)]
+    return np.array(values, dtype=np.int64)
 
 
-def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
-    """The result of `filtered`, unnormalised."""
+def _log_weights(logits: Logits, allowed: Mask) -> Floats:
+    """Logits `(B, V)` of the allowed values less the largest; −∞ for the others."""
     z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
     top = np.maximum.reduce(z, axis=1, keepdims=True)
     if not math.isfinite(np.add.reduce(top, axis=None)):
@@ -95,35 +116,50 @@ def _weights(logits: Logits, allowed: Mask, how: FieldFilter) -> Floats:
             "the model's output is not finite: its weights are damaged; download them again"
         )
     z -= top
-    if how.temperature == 0:
-        likeliest = np.zeros_like(z)
-        likeliest[np.arange(len(z)), z.argmax(axis=1)] = 1.0
-        return likeliest
+    return z
+
+
+def _weights(z: Floats, how: FieldFilter) -> Floats:
+    """Probabilities `(B, V)` after temperature and min-p, unnormalised, in the place of `z`."""
     if how.temperature != 1:
         z /= how.temperature
     p = np.exp(z, out=z)
     if how.min_p > 0:
         p[p < how.min_p] = 0.0
-    if 0 < how.top_k < p.shape[1] or how.top_p < 1:
-        _keep_top(p, how.top_k, how.top_p)
     return p
 
 
-def _keep_top(p: Floats, top_k: int, top_p: float) -> None:
-    """Keep the k most likely values, then the smallest set with mass top_p; ties by value."""
-    falling = -p  # negative, so that the most likely come first
-    ranked = np.sort(falling, axis=1)
-    if 0 < top_k < p.shape[1]:
-        ranked[:, top_k:] = 0.0
-    before = np.add.accumulate(ranked, axis=1)
-    enough = top_p * before[:, -1:]
-    before -= ranked
-    inside = before > enough
-    least = np.maximum.reduce(np.where(inside, ranked, -np.inf), axis=1, keepdims=True)
-    kept = falling <= least
-    if np.count_nonzero(kept) == np.count_nonzero(inside):
-        p *= kept
-        return
-    # Of the values tied with the last one kept, the first are kept.
-    ranked[~inside] = 0.0
-    np.put_along_axis(p, np.argsort(falling, axis=1, kind="stable"), -ranked, axis=1)
+def _draw_one(weights: Floats, how: FieldFilter, uniform: float) -> int:
+    """Sample a value from unnormalised probabilities `(V,)`, after top-k and top-p."""
+    value, place, total = _inverted(weights, uniform)
+    if not how.sorts or (how.top_k == 0 and weights[value] > (1 - how.top_p) * total):
+        return value
+    kept = _kept(weights, how)
+    # The place of a number in the interval of the value that it fell on is uniform once more.
+    return value if kept[value] else _inverted(weights * kept, place)[0]
+
+
+def _inverted(weights: Floats, uniform: float) -> tuple[int, float, float]:
+    """The value on which a number in [0, 1) falls, its place there in [0, 1), and the sum."""
+    sums = np.add.accumulate(weights)
+    total = float(sums[-1])
+    # A value without weight is never chosen: its sum is that of the value before.
+    value = int(sums.searchsorted(uniform * total, side="right"))
+    weight = float(weights[value])
+    place = (uniform * total - (float(sums[value]) - weight)) / weight
+    return value, min(max(place, 0.0), _BELOW_ONE), total
+
+
+def _kept(weights: Floats, how: FieldFilter) -> Mask:
+    """The k most likely values of `(V,)`, of these the smallest set with mass top_p.
+
+    Of values that are equally likely the first are kept.
+    """
+    order = np.argsort(-weights, kind="stable")
+    ranked = weights[order]
+    if how.top_k:
+        ranked[how.top_k :] = 0.0
+    sums = np.add.accumulate(ranked)
+    kept = np.zeros(len(weights), dtype=bool)
+    kept[order] = (sums - ranked < how.top_p * sums[-1]) & (ranked > 0)
+    return kept

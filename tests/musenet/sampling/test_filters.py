@@ -63,18 +63,45 @@ def test_filters_follow_their_definitions(
     np.testing.assert_allclose(got, want, atol=1e-12)
 
 
-def test_draws_come_as_often_as_they_should() -> None:
-    logits = np.log(np.array([0.1, 0.2, 0.3, 0.4]))
+@pytest.mark.parametrize(
+    "how",
+    [
+        FieldFilter(),
+        FieldFilter(top_p=0.93),
+        FieldFilter(top_p=0.5),
+        FieldFilter(0.8, top_k=3),
+        FieldFilter(1.3, 5, 0.9, 0.05),
+    ],
+)
+def test_draws_come_as_often_as_they_should(how: FieldFilter) -> None:
+    logits = np.log([0.02, 0.05, 0.1, 0.03, 0.2, 0.2, 0.4])
     count = 200_000
     values = draw(
         np.tile(logits, (count, 1)),
-        np.ones((count, 4), dtype=bool),
-        FieldFilter(),
+        np.ones((count, 7), dtype=bool),
+        how,
         np.random.default_rng(5).random(count),
     )
-    frequency = np.bincount(values, minlength=4) / count
-    # Three standard errors of the likeliest value.
-    np.testing.assert_allclose(frequency, [0.1, 0.2, 0.3, 0.4], atol=3 * math.sqrt(0.24 / count))
+    frequency = np.bincount(values, minlength=7) / count
+    want = np.array(by_definition(logits.tolist(), [True] * 7, how))
+    # Four standard errors of each value.
+    assert (np.abs(frequency - want) <= 4 * np.sqrt(want * (1 - want) / count)).all()
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    row=st.lists(st.floats(-30, 30), min_size=5, max_size=5),
+    uniform=st.floats(0, 1, exclude_max=True),
+    top_k=st.integers(0, 5),
+    top_p=st.sampled_from([0.01, 0.5, 0.93, 1.0]),
+)
+def test_only_values_that_the_filters_keep_are_drawn(
+    row: list[float], uniform: float, top_k: int, top_p: float
+) -> None:
+    how = FieldFilter(top_k=top_k, top_p=top_p)
+    allowed = np.array([[True, True, False, True, True]])
+    value = draw(np.array([row]), allowed, how, np.array([uniform]))
+    assert filtered(np.array([row]), allowed, how)[0, value] > 0
 
 
 def test_masked_values_are_never_drawn_even_at_the_edges() -> None:
