@@ -10,6 +10,7 @@ silence. Which short wait, pitch, length and velocity follow is the model's to s
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -104,7 +105,7 @@ class EntranceProcessor:
         again = config.patience if config.again is None else config.again
         self._again = np.full(len(self._values), again, dtype=np.float64)
         self._patience = np.full(self._until.shape, config.patience, dtype=np.float64)
-        self._patient_until = np.empty(context.batch)
+        self._patient_until = [math.inf] * context.batch
         if len(context.prompt):  # what is sampled anew may be a later stretch
             times = row_times(context.prompt, context.vocabulary)
             here = times >= config.begins[0]
@@ -121,7 +122,7 @@ class EntranceProcessor:
         """The logits of the wait and of the instrument, more likely to end a silence."""
         if field not in (WAIT, INSTRUMENT) or not len(self._values) or not self._config.strength:
             return logits
-        if (state.time <= self._patient_until).all():
+        if all(map(operator.le, state.time.tolist(), self._patient_until)):
             return logits
         more = self._more(state)
         if not more.any():
@@ -139,10 +140,12 @@ class EntranceProcessor:
 
     def push(self, state: RowState) -> None:
         """Note how long each instrument sounds."""
-        for lane in np.flatnonzero(state.written_note).tolist():
-            place = self._place_of.get(int(state.rows[lane, INSTRUMENT]))
+        for lane, (written, row) in enumerate(
+            zip(state.written_note.tolist(), state.rows.tolist(), strict=True)
+        ):
+            place = self._place_of.get(row[INSTRUMENT]) if written else None
             if place is not None:
-                end = state.time[lane] + self._lengths[state.rows[lane, DURATION]]
+                end = state.time[lane] + self._lengths[row[DURATION]]
                 self._until[lane, place] = max(self._until[lane, place], end)
                 self._patience[lane, place] = self._again[place]
                 self._settle(lane)
@@ -150,7 +153,7 @@ class EntranceProcessor:
     def _settle(self, lane: int) -> None:
         """Update the step to which the patience with all instruments of a continuation lasts."""
         over = self._until[lane] + self._patience[lane] * float(self._quarter)
-        self._patient_until[lane] = over.min(initial=np.inf)
+        self._patient_until[lane] = float(over.min(initial=np.inf))
 
     def _more(self, state: RowState) -> Floats:
         """The nats `(B, I)` by which each instrument becomes more likely."""

@@ -21,6 +21,7 @@ import numpy as np
 from tokenizer.errors import InputError
 from tokenizer.typing import Floats, Ints, Logits, Mask
 
+_NEVER = np.float64(-np.inf)
 _BELOW_ONE = math.nextafter(1.0, 0.0)
 
 
@@ -109,7 +110,7 @@ def draw(
 
 def _log_weights(logits: Logits, allowed: Mask) -> Floats:
     """Logits `(B, V)` of the allowed values less the largest; −∞ for the others."""
-    z = np.where(allowed, logits, -np.inf).astype(np.float64, copy=False)
+    z: Floats = np.where(allowed, logits, _NEVER)
     top = np.maximum.reduce(z, axis=1, keepdims=True)
     if not math.isfinite(np.add.reduce(top, axis=None)):
         raise InputError(

@@ -44,6 +44,7 @@ class History:
     processors: list[Processor]
     given: GivenRows | None = None
     written: Mask | None = None
+    _last: RowState | None = None
 
     def push(self, rows: Tokens) -> Structure:
         """Advance by one row `(B, 5)` each; returns the structure of the rows."""
@@ -71,7 +72,7 @@ class History:
             rows: `(B, 5)` up to this field.
             next_first: field 0 `(B,)` of the next row, if it has been sampled already.
         """
-        state = self._state(rows)
+        state = self._state(field, rows)
         allowed = self.grammar.allowed(field, state)
         if field == PITCH and next_first is not None:
             # A note already started at the same time needs a pitch or an instrument above.
@@ -96,13 +97,17 @@ class History:
         for rows, drawn in zip(flight.before, flight.drawn, strict=True):
             whole = rows.astype(np.int16)
             for field in range(drawn, whole.shape[1]):
-                allowed = later.grammar.allowed(field, later._state(whole))
+                allowed = later.grammar.allowed(field, later._state(field, whole))
                 if later.given:
                     later.given.decided[0].narrow(field, allowed, whole)
                 whole[:, field] = allowed.argmax(1)
             later.push(whole)
         return later
 
-    def _state(self, rows: Integers) -> RowState:
-        time = self.structure.time + self.vocabulary.steps.take(rows[:, WAIT])
-        return RowState.of(rows, time, self.vocabulary)
+    def _state(self, field: int, rows: Integers) -> RowState:
+        """What processors see of rows up to a field: nothing else of it changes after the pitch."""
+        last = self._last
+        if field <= PITCH or last is None or last.rows is not rows:
+            time = self.structure.time + self.vocabulary.steps.take(rows[:, WAIT])
+            last = self._last = RowState.of(rows, time, self.vocabulary)
+        return last
