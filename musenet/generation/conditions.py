@@ -33,6 +33,9 @@ from .prompt import Prompt, blank
 
 DEFAULT_TEMPO = 100.0
 
+# How often a figure may be repeated where no prompt says how much this music repeats.
+_FRESH_LOOPS = LoopPenalty(repeats=4)
+
 
 def completed(
     options: GenerateOptions, prompt: Prompt | None, checkpoint: Checkpoint
@@ -245,7 +248,7 @@ def processors(
             options.style_penalty,
             keep_key=(options.key is None or fresh) and options.chords is None,
         ),
-        LoopPenalty(options.loop_penalty),
+        replace(_FRESH_LOOPS if fresh else LoopPenalty(), strength=options.loop_penalty),
         Entrance.within(
             steps, wanted(options, prompt), body, tokenizer.vocabulary, options.entrance
         ),

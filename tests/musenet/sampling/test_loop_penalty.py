@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from musenet.generation.conditions import blank_prompt, processors
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.heads import CascadeHead
@@ -131,6 +133,30 @@ def test_accompaniment_is_left_alone() -> None:
     for row in np.concatenate([np.tile(figure(alberti), (8, 1)), figure([p + 2 for p in alberti])]):
         assert not applied(loops, so_far).any()
         loops.push(state_of(row[None]))
+
+
+@pytest.mark.parametrize("prompted", [False, True])
+def test_music_without_a_prompt_may_repeat_a_figure_half_as_often(prompted: bool) -> None:
+    """20 rows: four times without a prompt, eight times after one, whatever that is."""
+    options = GenerateOptions().completed(fresh=not prompted)
+    tokenizer = Tokenizer.default()
+    prompt = blank_prompt(options)
+    if prompted:
+        prompt = replace(prompt, music=tokenizer.decode(figure([33, 35])))
+    config = next(
+        each
+        for each in processors(options, prompt, (0, 384), tokenizer)
+        if isinstance(each, LoopPenalty)
+    )
+    loop = figure(list(range(40, 60)))
+    loops = config.build(SamplerContext(NOTHING, Constraints(), VOCABULARY, 1))
+    so_far = np.array([[13, 1, 0, 0, 0]])
+    often = 8 if prompted else 4
+    pushed(loops, np.tile(loop, (often, 1)))
+    pushed(loops, loop[:19])
+    assert not applied(loops, so_far).any()
+    pushed(loops, loop[19:])
+    assert applied(loops, so_far)[0][40] < 0
 
 
 def test_a_prompt_that_loops_may_be_continued_so() -> None:
