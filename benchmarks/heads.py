@@ -25,8 +25,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.dataset.augment import Augmentation
-from data_prep.dataset.windows import Dataset, Dropout
+from data_prep.dataset.augment import Augmentation, Dropout
+from data_prep.dataset.windows import Dataset
 from musenet.model.config import HEADS, ModelConfig
 from musenet.model.likelihood import Batch, field_nats, note_mask
 from musenet.model.transformer import Transformer

@@ -23,10 +23,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from data_prep.dataset.augment import NO_AUGMENTATION, Augmentation
+from data_prep.dataset.augment import NO_AUGMENTATION, Augmentation, Dropout
 from data_prep.dataset.pieces import Pieces
 from data_prep.dataset.tasks import Place, Tasks
-from data_prep.dataset.windows import Dataset, Dropout
+from data_prep.dataset.windows import Dataset
 from musenet.model.config import ModelConfig
 from musenet.model.likelihood import BITS, Batch, field_nats
 from musenet.model.transformer import Transformer

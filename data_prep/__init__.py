@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from data_prep.corpus.decide import Plan
     from data_prep.corpus.split import Shares
-    from data_prep.dataset.augment import Augmentation
+    from data_prep.dataset.augment import Augmentation, Dropout
     from data_prep.dataset.disguise import Disguise
     from data_prep.dataset.export import export
     from data_prep.dataset.loops import Loops
     from data_prep.dataset.pieces import Pieces
     from data_prep.dataset.tasks import Tasks
     from data_prep.dataset.verify import verify
-    from data_prep.dataset.windows import Dataset, Dropout, Window
+    from data_prep.dataset.windows import Dataset, Window
     from data_prep.pipeline import Run, prepare
     from data_prep.worker.engines import Limits
     from data_prep.worker.worker import Preprocessing
@@ -32,7 +32,7 @@ _HOMES = {
     "Augmentation": "dataset.augment",
     "Dataset": "dataset.windows",
     "Disguise": "dataset.disguise",
-    "Dropout": "dataset.windows",
+    "Dropout": "dataset.augment",
     "Limits": "worker.engines",
     "Loops": "dataset.loops",
     "Pieces": "dataset.pieces",

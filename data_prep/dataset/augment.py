@@ -1,7 +1,7 @@
-"""Augmentation at load time: pitch, dynamics and tempo, changed at random in each window.
+"""Augmentation at load time: pitch, dynamics and tempo change at random, and labels are left out.
 
 What is drawn for a window follows from its seed alone. `Augmentation` sets how often and how far;
-`Change` is what was drawn for one passage, and can be printed.
+`Change` is what was drawn for one passage, and can be printed. `Dropout` leaves out labels.
 """
 
 from __future__ import annotations
@@ -191,3 +191,45 @@ def stretched(body: Tokens, factor: float, vocabulary: Vocabulary) -> Tokens:
     last = music.controls == vocabulary.end
     events = Events(starts, rows, times[~last], music.controls[~last])
     return np.concatenate([encode_events(events, vocabulary), body[len(body) - int(last.sum()) :]])
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """How often each piece of information about the music is left out, independently.
+
+    Attributes:
+        composer, styles, instruments, tempo, time_signature, key, density, polyphony: labels of
+            the prefix.
+        everything: all labels at once.
+        length: the position within the piece and what is left of it (PART and COUNTDOWN).
+    """
+
+    composer: float = 0.3
+    styles: float = 0.3
+    instruments: float = 0.3
+    tempo: float = 0.3
+    time_signature: float = 0.1
+    key: float = 0.3
+    density: float = 0.6
+    polyphony: float = 0.6
+    everything: float = 0.1
+    length: float = 0.5
+
+    def labels(self, labels: Labels, random: np.random.Generator) -> Labels:
+        """The labels that are left."""
+        drawn = random.random(1 + len(_LABELS))
+        if drawn[0] < self.everything:
+            return Labels()
+        kept = {
+            name: getattr(labels, name)
+            for name, where in zip(_LABELS, drawn[1:].tolist(), strict=True)
+            if where >= getattr(self, name)
+        }
+        return Labels(**kept)
+
+
+_LABELS = (
+    *("composer", "styles", "instruments", "tempo", "time_signature", "key"),
+    *("density", "polyphony"),
+)
+NO_DROPOUT = Dropout(*(0.0,) * 10)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -27,8 +27,10 @@ from tokenizer.typing import Mask, Structure, Tokens
 
 from .augment import (
     NO_AUGMENTATION,
+    NO_DROPOUT,
     Augmentation,
     Change,
+    Dropout,
     apply,
     changed_labels,
     draw_change,
@@ -57,48 +59,6 @@ class Window(NamedTuple):
     tokens: Tokens
     structure: Structure
     counted: Mask
-
-
-@dataclass(frozen=True)
-class Dropout:
-    """How often each piece of information about the music is left out, independently.
-
-    Attributes:
-        composer, styles, instruments, tempo, time_signature, key, density, polyphony: labels of
-            the prefix.
-        everything: all labels at once.
-        length: the position within the piece and what is left of it (PART and COUNTDOWN).
-    """
-
-    composer: float = 0.3
-    styles: float = 0.3
-    instruments: float = 0.3
-    tempo: float = 0.3
-    time_signature: float = 0.1
-    key: float = 0.3
-    density: float = 0.6
-    polyphony: float = 0.6
-    everything: float = 0.1
-    length: float = 0.5
-
-    def labels(self, labels: Labels, random: np.random.Generator) -> Labels:
-        """The labels that are left."""
-        drawn = random.random(1 + len(_LABELS))
-        if drawn[0] < self.everything:
-            return Labels()
-        kept = {
-            name: getattr(labels, name)
-            for name, where in zip(_LABELS, drawn[1:].tolist(), strict=True)
-            if where >= getattr(self, name)
-        }
-        return Labels(**kept)
-
-
-_LABELS = (
-    *("composer", "styles", "instruments", "tempo", "time_signature", "key"),
-    *("density", "polyphony"),
-)
-NO_DROPOUT = Dropout(*(0.0,) * 10)
 
 
 class PlacedPassage(NamedTuple):
@@ -276,7 +236,8 @@ class Dataset:
         """Fill window k into a batch; which rows are music `(T + 1,)`, and what they are."""
         rows = self.context + 1
         music = np.zeros(rows, dtype=bool)
-        placed, filled = list[PlacedPassage](), 0
+        placed: list[PlacedPassage] = []
+        filled = 0
         for passage in self.order.passages(k, random):
             if filled and (not self._pack or rows - filled < SHORTEST):
                 break

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
-from data_prep.dataset.augment import Augmentation
+from data_prep.dataset.augment import Augmentation, Dropout
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.parts import Missing
 from data_prep.dataset.spelled import open_windows
 from data_prep.dataset.tasks import Tasks
-from data_prep.dataset.windows import Dataset, Dropout, Window
+from data_prep.dataset.windows import Dataset, Window
 from musenet.data import tensors
 from musenet.model.likelihood import Batch
 

@@ -18,12 +18,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from data_prep.dataset.augment import NO_AUGMENTATION
+from data_prep.dataset.augment import NO_AUGMENTATION, Dropout
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.pieces import Pieces
 from data_prep.dataset.spelled import open_windows
 from data_prep.dataset.tasks import Tasks
-from data_prep.dataset.windows import Dropout
 from musenet.evaluation.likelihood import (
     Conditions,
     Piece,

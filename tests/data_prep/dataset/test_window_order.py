@@ -11,9 +11,8 @@ import pytest
 from data_prep import Dataset, prepare
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
-from data_prep.dataset.augment import NO_AUGMENTATION
+from data_prep.dataset.augment import NO_AUGMENTATION, NO_DROPOUT
 from data_prep.dataset.window_order import EpochOrder, WindowRandom
-from data_prep.dataset.windows import NO_DROPOUT
 from data_prep.pipeline import Run
 from data_prep.worker.engines import Limits
 from tokenizer import InputError

@@ -11,12 +11,12 @@ import pytest
 from data_prep import Augmentation, Dataset, Dropout
 from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
-from data_prep.dataset.augment import NO_AUGMENTATION, Change, stretched
+from data_prep.dataset.augment import NO_AUGMENTATION, NO_DROPOUT, Change, stretched
 from data_prep.dataset.disguise import Disguise
 from data_prep.dataset.loops import Loops
 from data_prep.dataset.tasks import Tasks
 from data_prep.dataset.window_order import EpochOrder
-from data_prep.dataset.windows import NO_DROPOUT, Window
+from data_prep.dataset.windows import Window
 from data_prep.worker.worker import Preprocessing
 from tokenizer import Grid, InputError, Labels, Tokenizer, Vocabulary, structure
 from tokenizer.encoding.structure import PART, ROLE, TIME, length_of
