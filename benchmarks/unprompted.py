@@ -1,12 +1,16 @@
-"""Pieces without a prompt, each given the labels of one held-out piece.
+"""Pieces without a prompt, each given the labels of one held-out piece; or bands.
 
     python benchmarks/unprompted.py DATASET OUT [--weights mini] [--pieces 200] [--bars 32]
     musenet evaluate DATASET --music OUT --library DATASET
 
+    python benchmarks/unprompted.py OUT --bands [--weights mini] [--pieces 24]
+    musenet evaluate FOLDER --music OUT
+
 Pieces of the test split are drawn at random. From each, the model is given the instruments
 (without a constraint), the tempo, the meter and the key, and it generates as many bars as the piece
 has, at most 32. So the generated music covers the same kinds as the music that `evaluate` compares
-it with.
+it with. With `--bands` eight requests for a band take turns, 16 bars each, to be compared with real
+bands.
 """
 
 from __future__ import annotations
@@ -20,29 +24,62 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from data_prep.dataset.pieces import Pieces
-from musenet.api import load
+from musenet.api import Model, load
 from tokenizer.theory import Key
+
+BANDS = (
+    ("rock", "electric guitar,electric bass,drums"),
+    ("jazz", "piano,acoustic bass,drums"),
+    ("pop", "piano,electric bass,drums,strings"),
+    ("funk", "clavinet,electric bass,drums,brass section"),
+    (None, "electric piano,synth bass,drums"),
+    ("blues", "guitar,harmonica,bass,drums"),
+    ("rock", "overdriven guitar,organ,bass,drums"),
+    (None, "guitar,bass,drums,flute"),
+)
 
 
 def main() -> None:
     """Generate the pieces, one file each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("dataset", type=Path)
+    parser.add_argument("dataset", type=Path, nargs="?")
     parser.add_argument("out", type=Path)
     parser.add_argument("--weights", default="mini")
-    parser.add_argument("--pieces", type=int, default=200)
+    parser.add_argument("--pieces", type=int)
     parser.add_argument("--bars", type=int, default=32)
+    parser.add_argument("--bands", action="store_true")
     arguments = parser.parse_args()
-    model, real = load(arguments.weights), Pieces(arguments.dataset, "test")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    numbers = np.random.default_rng(0).permutation(len(real.lengths))[: arguments.pieces]
+    if arguments.bands == (arguments.dataset is not None):
+        parser.error("give either a dataset or --bands")
+    model, out = load(arguments.weights), arguments.out
+    out.mkdir(parents=True, exist_ok=True)
+    if arguments.bands:
+        bands(model, out, arguments.pieces or 24)
+    else:
+        like_held_out(model, arguments.dataset, out, arguments.pieces or 200, arguments.bars)
+
+
+def bands(model: Model, out: Path, pieces: int) -> None:
+    """Generate pieces for bands."""
+    for number in range(pieces):
+        style, instruments = BANDS[number % len(BANDS)]
+        (song,) = model.generate(
+            bars=16, styles=style, instruments=instruments, seed=number // len(BANDS)
+        )
+        song.save(out / f"{number:04d}.mid")
+
+
+def like_held_out(model: Model, dataset: Path, out: Path, pieces: int, most_bars: int) -> None:
+    """Generate pieces with the labels of held-out ones."""
+    real = Pieces(dataset, "test")
+    numbers = np.random.default_rng(0).permutation(len(real.lengths))[:pieces]
     for seed, piece in enumerate(numbers.tolist()):
         labels = real.labels(piece)
         score = real.tokenizer.decode(real.tokens(piece))
         beats, unit = labels.time_signature or (4, 4)
         bars = round(score.end / score.ticks_per_quarter * unit / (4 * beats))
         (song,) = model.generate(
-            bars=min(max(bars, 2), arguments.bars),
+            bars=min(max(bars, 2), most_bars),
             instruments=tuple(labels.instruments),
             new_instruments=True,
             tempo=labels.tempo,
@@ -50,7 +87,7 @@ def main() -> None:
             key=labels.key and Key(*labels.key),
             seed=seed,
         )
-        song.save(arguments.out / f"{seed:04d}.mid")
+        song.save(out / f"{seed:04d}.mid")
 
 
 if __name__ == "__main__":

@@ -33,8 +33,17 @@ from .prompt import Prompt, blank
 
 DEFAULT_TEMPO = 100.0
 
+# Styles most of whose pieces in the training data have drums.
+_BAND_STYLES = frozenset(
+    (
+        *("afrobeat", "afrocuban", "blues", "bolero", "country", "electronic", "funk", "game"),
+        *("gospel", "highlife", "hiphop", "jazz", "latin", "metal", "new_orleans", "polka", "pop"),
+        *("punk", "reggae", "rock", "soul", "world"),
+    )
+)
+
 # How often a figure may be repeated where no prompt says how much this music repeats.
-_FRESH_LOOPS = LoopPenalty(repeats=4)
+_FRESH_LOOPS = LoopPenalty(repeats=4, rows=32)
 
 
 def completed(
@@ -42,10 +51,12 @@ def completed(
 ) -> GenerateOptions:
     """A request with every default filled in, for the recipe.
 
-    After a prompt with drums the music is sampled at a lower temperature, and keeps the chords of
-    the prompt unless it is given others: bands repeat patterns over a loop of chords.
+    Music for drums is sampled at a lower temperature, and keeps the chords of its prompt unless it
+    is given others: bands repeat patterns over a loop of chords.
     """
-    drums = prompt is not None and bool((prompt.music.notes["program"] == DRUMS).any())
+    drums = _drums_asked(options)
+    if prompt is not None:
+        drums = bool((prompt.music.notes["program"] == DRUMS).any())
     chords = (
         prompt is not None
         and drums
@@ -57,6 +68,13 @@ def completed(
         options.completed(fresh=prompt is None, drums=drums, chords=chords),
         engine=resolve_engine(options.engine, checkpoint.network),
     )
+
+
+def _drums_asked(options: GenerateOptions) -> bool:
+    """Whether a new piece is to have drums: by its instruments, or else by its styles."""
+    asked = (*options.instruments, *(options.only_instruments or ()))
+    _, styles = asked_labels(options)
+    return DRUMS in asked if asked else not _BAND_STYLES.isdisjoint(styles)
 
 
 _FOR_ENCODINGS = frozenset(

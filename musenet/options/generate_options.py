@@ -63,6 +63,8 @@ FRESH: tuple[FieldFilter, ...] = tuple(
     FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.99, 0.98, 0.98, 0.96, 0.96)
 )
 """The default filters without a prompt: more varied pitches, and rests."""
+FRESH_BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in FRESH)
+"""The same for a new piece with drums: no prompt gives the band a pattern to keep."""
 
 _LENGTH, _MUSIC, _LIMITS = "Length", "Music", "Limits"
 
@@ -305,10 +307,12 @@ class GenerateOptions(SharedOptions):
 
     def sampling(self, *, fresh: bool, drums: bool = False) -> tuple[FieldFilter, ...]:
         """The filter of each field of a note, without a prompt (`fresh`) or with one."""
-        return self.filters(FRESH if fresh else BAND if drums else NATURAL)
+        if fresh:
+            return self.filters(FRESH_BAND if drums else FRESH)
+        return self.filters(BAND if drums else NATURAL)
 
     def completed(self, *, fresh: bool, drums: bool = False, chords: bool = False) -> Self:
-        """With the defaults that depend on the prompt filled in: has it drums, and chords?
+        """With the defaults that depend on the prompt filled in: are there drums, and chords?
 
         A new piece without instruments is for piano: an unconditioned model starts as most of its
         training pieces do, for instance with drums alone.
