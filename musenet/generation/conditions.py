@@ -33,14 +33,31 @@ from .prompt import Prompt, blank
 
 DEFAULT_TEMPO = 100.0
 
-# Styles most of whose pieces in the training data have drums.
-_BAND_STYLES = frozenset(
-    (
-        *("afrobeat", "afrocuban", "blues", "bolero", "country", "electronic", "funk", "game"),
-        *("gospel", "highlife", "hiphop", "jazz", "latin", "metal", "new_orleans", "polka", "pop"),
-        *("punk", "reggae", "rock", "soul", "world"),
-    )
-)
+# Who plays a style that mostly bands play: often together in the training data, drums among them.
+USUAL_BANDS = {
+    "afrobeat": "electric guitar, trumpet, electric bass, drums",
+    "afrocuban": "piano, trumpet, acoustic bass, drums",
+    "blues": "piano, electric guitar, acoustic bass, drums",
+    "bolero": "guitar, violin, acoustic bass, drums",
+    "country": "steel guitar, electric guitar, acoustic bass, drums",
+    "electronic": "square lead, sawtooth, synth bass, drums",
+    "funk": "electric guitar, electric piano, electric bass, drums",
+    "game": "square lead, strings, electric bass, drums",
+    "gospel": "choir, piano, electric bass, drums",
+    "highlife": "electric guitar, trumpet, electric bass, drums",
+    "hiphop": "electric piano, jazz guitar, electric bass, drums",
+    "jazz": "piano, acoustic bass, drums",
+    "latin": "piano, guitar, acoustic bass, drums",
+    "metal": "distortion guitar, overdriven guitar, electric bass, drums",
+    "new_orleans": "trumpet, clarinet, banjo, tuba, drums",
+    "polka": "accordion, clarinet, tuba, drums",
+    "pop": "piano, electric guitar, electric bass, drums",
+    "punk": "overdriven guitar, electric bass, drums",
+    "reggae": "electric guitar, hammond organ, electric bass, drums",
+    "rock": "overdriven guitar, electric guitar, electric bass, drums",
+    "soul": "piano, alto sax, electric bass, drums",
+    "world": "electric guitar, trumpet, electric bass, drums",
+}
 
 # How often a figure may be repeated where no prompt says how much this music repeats.
 _FRESH_LOOPS = LoopPenalty(repeats=4, rows=32)
@@ -52,10 +69,13 @@ def completed(
     """A request with every default filled in, for the recipe.
 
     Music for drums is sampled at a lower temperature, and keeps the chords of its prompt unless it
-    is given others: bands repeat patterns over a loop of chords.
+    is given others: bands repeat patterns over a loop of chords. A new piece in a style of bands is
+    for such a band.
     """
-    drums = _drums_asked(options)
-    if prompt is not None:
+    if prompt is None:
+        options = _for_usual_band(options)
+        drums = DRUMS in (*options.instruments, *(options.only_instruments or ()))
+    else:
         drums = bool((prompt.music.notes["program"] == DRUMS).any())
     chords = (
         prompt is not None
@@ -70,11 +90,13 @@ def completed(
     )
 
 
-def _drums_asked(options: GenerateOptions) -> bool:
-    """Whether a new piece is to have drums: by its instruments, or else by its styles."""
-    asked = (*options.instruments, *(options.only_instruments or ()))
+def _for_usual_band(options: GenerateOptions) -> GenerateOptions:
+    """A new piece in a style of bands that names neither players nor a composer, with players."""
     _, styles = asked_labels(options)
-    return DRUMS in asked if asked else not _BAND_STYLES.isdisjoint(styles)
+    bands = [USUAL_BANDS[style] for style in styles if style in USUAL_BANDS]
+    if not bands or options.instruments or options.only_instruments or options.composer:
+        return options
+    return replace(options, instruments=parse.programs(bands[0]))
 
 
 _FOR_ENCODINGS = frozenset(

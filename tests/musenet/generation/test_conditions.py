@@ -7,9 +7,19 @@ from typing import Any
 
 import pytest
 
-from musenet.generation.conditions import completed
-from musenet.model.checkpoint import load_checkpoint
+from musenet.generation.conditions import USUAL_BANDS, completed
+from musenet.generation.prompt import read_prompt
+from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.options import parse
 from musenet.options.generate_options import GenerateOptions
+from tokenizer.instruments import DRUMS
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder: Path) -> Checkpoint:
+    return load_checkpoint(folder)
 
 
 @pytest.mark.parametrize(
@@ -25,11 +35,37 @@ from musenet.options.generate_options import GenerateOptions
     ],
 )
 def test_new_music_with_drums_is_sampled_at_a_lower_temperature(
-    folder: Path, asked: dict[str, Any], band: bool
+    checkpoint: Checkpoint, asked: dict[str, Any], band: bool
+) -> None:
+    for stated in (None, 1.2):
+        options = GenerateOptions.from_keywords(**asked, temperature=stated)
+        drawn = completed(options, None, checkpoint).sampling(fresh=True)
+        assert [how.temperature for how in drawn] == [stated or (0.85 if band else 1.0)] * 5
+
+
+@pytest.mark.parametrize(
+    ("asked", "programs"),
+    [
+        ({"styles": "jazz"}, (0, 32, 128)),
+        ({"styles": "waltz,jazz"}, (0, 32, 128)),
+        ({"styles": "jazz:0.7,blues:0.3"}, (0, 32, 128)),
+        ({"styles": "waltz"}, ()),
+        ({"styles": "jazz", "instruments": "banjo"}, (105,)),
+        ({"styles": "jazz", "only_instruments": "banjo"}, ()),
+        ({"styles": "jazz", "composer": "bach"}, ()),
+    ],
+)
+def test_a_new_piece_in_a_style_of_bands_is_for_a_band(
+    checkpoint: Checkpoint, asked: dict[str, Any], programs: tuple[int, ...]
 ) -> None:
     options = GenerateOptions.from_keywords(**asked)
-    drawn = completed(options, None, load_checkpoint(folder)).sampling(fresh=True)
-    assert [how.temperature for how in drawn] == [0.85 if band else 1.0] * 5
-    stated = GenerateOptions.from_keywords(**asked, temperature=1.2)
-    drawn = completed(stated, None, load_checkpoint(folder)).sampling(fresh=True)
-    assert [how.temperature for how in drawn] == [1.2] * 5
+    assert completed(options, None, checkpoint).instruments == programs
+    prompt = read_prompt(ROOT / "examples" / "prompts" / "piano.mid")
+    assert completed(options, prompt, checkpoint).instruments == options.instruments
+
+
+def test_every_usual_band_has_drums_and_its_style_is_known() -> None:
+    known = load_checkpoint(ROOT / "musenet" / "pretrained" / "mini").tokenizer.vocabulary
+    for style, players in USUAL_BANDS.items():
+        assert DRUMS in parse.programs(players), style
+        assert known.control(f"style:{style}"), style
