@@ -365,7 +365,9 @@ class Continuation(Request):
 
     def _adherence(self, new: Notes, last: int) -> Adherence:
         prompt = self.prompt
-        end = max(last, int((new["start"] + new["duration"]).max(initial=0)))
+        end = last
+        if self.options.ending and self._finished:
+            end = max(end, int((new["start"] + new["duration"]).max(initial=0)))
         return adherence(
             new,
             self.bars.count(prompt.boundary, end),

@@ -402,7 +402,7 @@ def test_a_score_for_players_comes_out_and_goes_in(run: Run, tmp_path: Path) -> 
     prompt = read(PIANO)
     written = read_musicxml(first)
     assert len(written.notes) > len(prompt.notes)
-    assert run(first, "--out", "second.mid", "--bars", "1", "--seed", "1")[0] == 0
+    assert run(first, "--out", "second.mid", "--bars", "2", "--seed", "1")[0] == 0
     assert len(read(tmp_path / "second.mid").notes) > len(written.notes)
 
 
