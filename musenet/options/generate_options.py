@@ -63,7 +63,7 @@ FRESH: tuple[FieldFilter, ...] = tuple(
     FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.99, 0.98, 0.98, 0.96, 0.96)
 )
 """The default filters without a prompt: more varied pitches, and rests."""
-FRESH_BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in FRESH)
+FRESH_BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.8) for how in FRESH)
 """The same for a new piece with drums: no prompt gives the band a pattern to keep."""
 
 _LENGTH, _MUSIC, _LIMITS = "Length", "Music", "Limits"

@@ -9,12 +9,17 @@ import pytest
 
 from musenet.generation.conditions import USUAL_BANDS, completed
 from musenet.generation.prompt import read_prompt
+from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.model.stored import AnyModel
 from musenet.options import parse
 from musenet.options.generate_options import GenerateOptions
+from musenet.sampling.sampler import Sampler, SamplerConfig
+from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.instruments import DRUMS
 
 ROOT = Path(__file__).resolve().parents[3]
+PIANO = ROOT / "examples" / "prompts" / "piano.mid"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +45,7 @@ def test_new_music_with_drums_is_sampled_at_a_lower_temperature(
     for stated in (None, 1.2):
         options = GenerateOptions.from_keywords(**asked, temperature=stated)
         drawn = completed(options, None, checkpoint).sampling(fresh=True)
-        assert [how.temperature for how in drawn] == [stated or (0.85 if band else 1.0)] * 5
+        assert [how.temperature for how in drawn] == [stated or (0.8 if band else 1.0)] * 5
 
 
 @pytest.mark.parametrize(
@@ -60,8 +65,7 @@ def test_a_new_piece_in_a_style_of_bands_is_for_a_band(
 ) -> None:
     options = GenerateOptions.from_keywords(**asked)
     assert completed(options, None, checkpoint).instruments == programs
-    prompt = read_prompt(ROOT / "examples" / "prompts" / "piano.mid")
-    assert completed(options, prompt, checkpoint).instruments == options.instruments
+    assert completed(options, read_prompt(PIANO), checkpoint).instruments == options.instruments
 
 
 def test_every_usual_band_has_drums_and_its_style_is_known() -> None:
@@ -69,3 +73,21 @@ def test_every_usual_band_has_drums_and_its_style_is_known() -> None:
     for style, players in USUAL_BANDS.items():
         assert DRUMS in parse.programs(players), style
         assert known.control(f"style:{style}"), style
+
+
+def test_a_new_piece_is_told_to_be_the_first_half_of_a_longer_one(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+
+    class Spy(Sampler):
+        def __init__(self, model: AnyModel, vocabulary: Vocabulary, config: SamplerConfig) -> None:
+            told.append((config.length, config.until))
+            super().__init__(model, vocabulary, config)
+
+    monkeypatch.setattr("musenet.generation.session.Sampler", Spy)
+    steps = 2 * 4 * checkpoint.tokenizer.vocabulary.grid.beat
+    for prompt in (None, read_prompt(PIANO)):
+        Continuation(checkpoint, prompt, GenerateOptions(bars=2))
+    assert told[0] == (2 * steps, steps)
+    assert told[1][0] is None
