@@ -27,15 +27,15 @@ from data_prep.dataset.pieces import Pieces
 from musenet.api import Model, load
 from tokenizer.theory import Key
 
-BANDS = (
-    ("rock", "electric guitar,electric bass,drums"),
-    ("jazz", "piano,acoustic bass,drums"),
-    ("pop", "piano,electric bass,drums,strings"),
-    ("funk", "clavinet,electric bass,drums,brass section"),
-    (None, "electric piano,synth bass,drums"),
-    ("blues", "guitar,harmonica,bass,drums"),
-    ("rock", "overdriven guitar,organ,bass,drums"),
-    (None, "guitar,bass,drums,flute"),
+BANDS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("rock",), "electric guitar,electric bass,drums"),
+    (("jazz",), "piano,acoustic bass,drums"),
+    (("pop",), "piano,electric bass,drums,strings"),
+    (("funk",), "clavinet,electric bass,drums,brass section"),
+    ((), "electric piano,synth bass,drums"),
+    (("blues",), "guitar,harmonica,bass,drums"),
+    (("rock",), "overdriven guitar,organ,bass,drums"),
+    ((), "guitar,bass,drums,flute"),
 )
 
 
@@ -62,9 +62,9 @@ def main() -> None:
 def bands(model: Model, out: Path, pieces: int) -> None:
     """Generate pieces for bands."""
     for number in range(pieces):
-        style, instruments = BANDS[number % len(BANDS)]
+        styles, instruments = BANDS[number % len(BANDS)]
         (song,) = model.generate(
-            bars=16, styles=style, instruments=instruments, seed=number // len(BANDS)
+            bars=16, styles=styles, instruments=instruments, seed=number // len(BANDS)
         )
         song.save(out / f"{number:04d}.mid")
 
