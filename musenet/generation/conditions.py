@@ -60,7 +60,7 @@ USUAL_BANDS = {
 }
 
 # How often a figure may be repeated where no prompt says how much this music repeats.
-_FRESH_LOOPS = LoopPenalty(repeats=4, rows=32)
+FRESH_LOOPS = LoopPenalty(repeats=4, rows=32)
 
 
 def completed(
@@ -288,7 +288,7 @@ def processors(
             options.style_penalty,
             keep_key=(options.key is None or fresh) and options.chords is None,
         ),
-        replace(_FRESH_LOOPS if fresh else LoopPenalty(), strength=options.loop_penalty),
+        replace(FRESH_LOOPS if fresh else LoopPenalty(), strength=options.loop_penalty),
         Entrance.within(
             steps, wanted(options, prompt), body, tokenizer.vocabulary, options.entrance
         ),

@@ -235,10 +235,8 @@ class Continuation(Request):
         # An ending may come two bars early, and its last chord start within the bar after.
         bar = self.bars.number(self.end)
         early, late = (clock.step(self.bars.tick(bar + off)) for off in (-2, 1))
-        length = until if options.ending else None
-        if self.fresh and length is None:
-            # In training loops of figures never know their length: a piece that does is no loop.
-            length = 2 * until
+        # In training loops of figures never know their length: a new piece that does is no loop.
+        length = 2 * until if self.fresh else None
         first = self._spans[0]
         config = SamplerConfig(
             prefix=self._tokenizer.prefix(self._labels[0]),
@@ -249,7 +247,7 @@ class Continuation(Request):
             constraints=constraints(first.options, prompt),
             seed=options.seed_for(prompt.digest),
             variations=options.variations,
-            length=length,
+            length=until if options.ending else length,
             may_end_at=early if options.ending else None,
             guidance=options.guidance,
             chord_guidance=1.0 if self._chords is None else options.chord_guidance,

@@ -142,7 +142,7 @@ def test_of_drafts_that_join_alike_the_one_with_the_best_parts_is_kept(
     tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A draft is what a variation with its number is alone."""
-    options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=1).as_fill()
+    options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=2).as_fill()
 
     def taken(options: FillOptions) -> tuple[Fill, Notes]:
         request = Fill(tiny, read_piece(POP), options)
