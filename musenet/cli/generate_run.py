@@ -90,9 +90,11 @@ def make(
         stopped = _run(continuation, outputs)
         took = time.perf_counter() - began
         results = continuation.results()
-        if outputs.keep is not None:
+        many = min(len(results), outputs.keep or len(results)) > 1
+        if stopped:
+            results = [result for result in results if result.notes]
+        if outputs.keep is not None and results:
             results = _best(checkpoint, continuation, results, outputs.keep)
-        many = len(results) > 1
         for result in results:
             _write(continuation, result, outputs, many=many)
             print(
@@ -100,6 +102,9 @@ def make(
                     continuation, result, numbered(outputs.midi, result.variation, many=many), took
                 )
             )
+    if not results:
+        print("Stopped before the first new note: nothing was written.")
+        return False
     if stopped:
         first = numbered(outputs.midi, results[0].variation, many=many)
         print(f"Stopped early; to continue: musenet generate {first} --out MORE.mid")

@@ -6,6 +6,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -292,24 +293,27 @@ def test_weights_that_are_no_numbers(run: Run, tmp_path: Path, model: Path) -> N
     assert not (tmp_path / "o.mid").exists()
 
 
+@pytest.mark.parametrize("after", [0, 3])
 def test_ctrl_c_writes_what_there_is(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
     from musenet.generation.session import Continuation
 
     steps = Continuation.steps
 
     def interrupted(self: Continuation):  # type: ignore[no-untyped-def]
-        for count, tick in enumerate(steps(self)):
-            if count == 3:
-                raise KeyboardInterrupt
-            yield tick
+        yield from islice(steps(self), after)
+        raise KeyboardInterrupt
 
     monkeypatch.setattr(Continuation, "steps", interrupted)
     code, out, _ = run(PIANO, "--out", "part.mid", "--bars", 64, "--seed", 2)
     assert code == 0
-    assert "to continue: musenet generate part.mid" in out
-    assert len(read(tmp_path / "part.mid").notes) >= len(read(PIANO).notes)
+    if after:
+        assert "to continue: musenet generate part.mid" in out
+        assert len(read(tmp_path / "part.mid").notes) > len(read(PIANO).notes)
+    else:
+        assert "before the first new note: nothing was written" in out
+        assert not (tmp_path / "part.mid").exists()
 
 
 def test_the_root_script_is_the_same_command(
