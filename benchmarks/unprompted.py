@@ -3,7 +3,7 @@
     python benchmarks/unprompted.py DATASET OUT [--weights mini] [--pieces 200] [--bars 32]
     musenet evaluate DATASET --music OUT --library DATASET
 
-    python benchmarks/unprompted.py OUT --bands [--weights mini] [--pieces 24]
+    python benchmarks/unprompted.py OUT --bands [--weights mini] [--pieces 24] [--temperature 1]
     musenet evaluate FOLDER --music OUT
 
 Pieces of the test split are drawn at random. From each, the model is given the instruments
@@ -48,23 +48,28 @@ def main() -> None:
     parser.add_argument("--pieces", type=int)
     parser.add_argument("--bars", type=int, default=32)
     parser.add_argument("--bands", action="store_true")
+    parser.add_argument("--temperature", type=float, help="of bands; the default if not given")
     arguments = parser.parse_args()
     if arguments.bands == (arguments.dataset is not None):
         parser.error("give either a dataset or --bands")
     model, out = load(arguments.weights), arguments.out
     out.mkdir(parents=True, exist_ok=True)
     if arguments.bands:
-        bands(model, out, arguments.pieces or 24)
+        bands(model, out, arguments.pieces or 24, arguments.temperature)
     else:
         like_held_out(model, arguments.dataset, out, arguments.pieces or 200, arguments.bars)
 
 
-def bands(model: Model, out: Path, pieces: int) -> None:
+def bands(model: Model, out: Path, pieces: int, temperature: float | None) -> None:
     """Generate pieces for bands."""
     for number in range(pieces):
         styles, instruments = BANDS[number % len(BANDS)]
         (song,) = model.generate(
-            bars=16, styles=styles, instruments=instruments, seed=number // len(BANDS)
+            bars=16,
+            styles=styles,
+            instruments=instruments,
+            temperature=temperature,
+            seed=number // len(BANDS),
         )
         song.save(out / f"{number:04d}.mid")
 

@@ -157,7 +157,7 @@ class GenerateOptions(SharedOptions):
             accepts=Names,
             typed=list[str],
             flags=("--instrument", "--instruments"),
-            shown="the prompt's, or without one the style's or piano",
+            shown="the prompt's; without one, the usual band of the style, or piano",
         ),
     ] = ()
     new_instruments: Annotated[

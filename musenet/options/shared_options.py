@@ -173,7 +173,7 @@ TemperatureKnob = Annotated[
         _SAMPLING,
         parse=parse.temperature,
         accepts=str,
-        shown="1; with drums, in holes and for new parts 0.85",
+        shown="1; with drums, in holes and for new parts 0.85; in new pieces with drums 0.8",
     ),
 ]
 TopKKnob = Annotated[
