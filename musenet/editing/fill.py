@@ -17,7 +17,7 @@ from musenet.decoding.engines import resolve_engine
 from musenet.export import merge
 from musenet.export.change_notes import repitched, retimed
 from musenet.export.recipe_event import recipe_event
-from musenet.export.replace_notes import replaced
+from musenet.export.replace_notes import Edit, replaced
 from musenet.export.retiming import found_beats
 from musenet.generation.chords import knows_chords
 from musenet.generation.conditions import DEFAULT_TEMPO, asked_labels, check_names, sampled_model
@@ -44,6 +44,7 @@ from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name
 from tokenizer.labels import Labels
 from tokenizer.midi import events
+from tokenizer.midi.events import File
 from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
@@ -57,6 +58,9 @@ from .piece import Piece
 from .usual_parts import WrittenParts
 
 MOST_INSTRUMENTS = 129
+
+Edited = tuple[File, Edit, Notes]
+"""A changed file, what was changed, and the new notes as written, in ticks of the file."""
 
 
 @dataclass(frozen=True)
@@ -172,18 +176,8 @@ class Fill(Request):
         return [self._take(index) for index in range(len(self.options.variations))]
 
     def _take(self, index: int) -> Take:
-        holed, piece = self.holed, self.piece
-        rows, times = self._best(index)
-        if self.options.keep_rhythm:
-            file, edit, notes = repitched(piece.file, holed.gone, rows[:, PITCH] - 1)
-        elif self.options.keep_pitches:
-            own = owners(holed.gone, rows, times, holed.holes, self._clock)
-            file, edit, notes = retimed(piece.file, own, self._placed(rows, times), holed.holes)
-        else:
-            new = self._placed(rows, times)
-            file, edit, notes = replaced(
-                piece.file, piece.notes, holed.gone, new, holed.holes, holed.spots
-            )
+        piece = self.piece
+        file, edit, notes = self._best(index)
         recipe = FillRecipe(
             program=__version__,
             weights=self._checkpoint.hash,
@@ -203,14 +197,14 @@ class Fill(Request):
             recipe=recipe,
         )
 
-    def _best(self, index: int) -> tuple[Tokens, Steps]:
-        """The new notes of a variation (see `_written`) in the draft that fits best.
+    def _best(self, index: int) -> Edited:
+        """The file with a variation in the draft that fits best.
 
         What counts is how it joins the music around, and whether its parts play what is usual.
         """
         lanes = range(index, len(self._lanes), len(self.options.variations))
         if len(lanes) == 1 or not self._finished:
-            return self._written(index)
+            return self._edited(*self._written(index))
         vocabulary = self._tokenizer.vocabulary
         found = [self._written(lane) for lane in lanes]
         fit = joins(
@@ -221,8 +215,20 @@ class Fill(Request):
             [Draft.of(self._stands, *written, vocabulary) for written in found],
             [(self._clock.step(begin), self._clock.step(end)) for begin, end in self.holes],
         )
-        parts = [self.found_in_parts(self._placed(*written)) for written in found]
-        return found[int(np.argmax(fit + [sum(nats for nats, _ in one) for one in parts]))]
+        edited = [self._edited(*written) for written in found]
+        parts = [sum(nats for nats, _ in self.found_in_parts(new)) for _, _, new in edited]
+        return edited[int(np.argmax(fit + parts))]
+
+    def _edited(self, rows: Tokens, times: Steps) -> Edited:
+        """The user's file with the notes of rows (see `_written`) in its holes."""
+        holed, piece = self.holed, self.piece
+        if self.options.keep_rhythm:
+            return repitched(piece.file, holed.gone, rows[:, PITCH] - 1)
+        new = self._placed(rows, times)
+        if self.options.keep_pitches:
+            own = owners(holed.gone, rows, times, holed.holes, self._clock)
+            return retimed(piece.file, own, new, holed.holes)
+        return replaced(piece.file, piece.notes, holed.gone, new, holed.holes, holed.spots)
 
     def found_in_parts(self, new: Notes) -> list[Finding]:
         """What new notes play beside what is usual; nothing where how many is given."""

@@ -138,11 +138,12 @@ def test_how_long_drums_are_held_does_not_count() -> None:
     assert short[1][0] == 0
 
 
+@pytest.mark.parametrize("seed", [2, 3])
 def test_of_drafts_that_join_alike_the_one_with_the_best_parts_is_kept(
-    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch
+    tiny: Checkpoint, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    """A draft is what a variation with its number is alone."""
-    options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=2).as_fill()
+    """A draft is what a variation with its number is alone, judged by the notes in its file."""
+    options = AccompanyOptions(tracks=("Bass",), engine="eager", seed=seed).as_fill()
 
     def taken(options: FillOptions) -> tuple[Fill, Notes]:
         request = Fill(tiny, read_piece(POP), options)
