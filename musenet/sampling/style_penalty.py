@@ -5,7 +5,8 @@ not come back, because it reads its output. The prompt gives the distribution of
 
     the twelve pitch classes                          (applied when the pitch is sampled)
     pitches that an instrument repeats, and others    (the same)
-    each drum, and half octaves of each instrument    (the same; of the prompt's instruments)
+    half octaves of each instrument of the prompt     (the same)
+    each drum of the prompt, and all others together  (the same)
     durations, two classes per octave                 (when the duration is)
     eight classes of velocity                         (when the velocity is)
     positions within a beat where notes start         (when the wait is)
@@ -313,11 +314,15 @@ def _pitch_class(prompt: RowState, vocabulary: Vocabulary) -> Feature:
 
 
 def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
-    """Registers of each instrument in the prompt; every drum is a class."""
+    """Registers of each instrument in the prompt; a class for each of its drums, one for others."""
     pitches = np.arange(vocabulary.sizes[PITCH] - 1)
     table = np.zeros((vocabulary.sizes[INSTRUMENT], 1 + len(pitches)), dtype=np.int64)
     for instrument in np.unique(prompt.rows[:, INSTRUMENT]):
-        classes = pitches if instrument == _DRUMS_VALUE else pitches // config.register
+        if instrument == _DRUMS_VALUE:
+            kit = np.unique(prompt.rows[prompt.rows[:, INSTRUMENT] == instrument, PITCH]) - 1
+            classes = np.where(np.isin(pitches, kit), pitches, len(pitches))
+        else:
+            classes = pitches // config.register
         table[instrument, 1:] = table.max() + 1 + classes
     return _by_instrument(PITCH, prompt, table)
 
