@@ -5,8 +5,8 @@ not come back, because it reads its output. The prompt gives the distribution of
 
     the twelve pitch classes                          (applied when the pitch is sampled)
     pitches that an instrument repeats, and others    (the same)
-    half octaves of each instrument of the prompt     (the same)
-    each drum of the prompt, and all others together  (the same)
+    half octaves of each instrument, and drums        (the same; one class for all that an
+                                                      instrument of the prompt does not play in it)
     durations, two classes per octave                 (when the duration is)
     eight classes of velocity                         (when the velocity is)
     positions within a beat where notes start         (when the wait is)
@@ -314,16 +314,15 @@ def _pitch_class(prompt: RowState, vocabulary: Vocabulary) -> Feature:
 
 
 def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
-    """Registers of each instrument in the prompt; a class for each of its drums, one for others."""
+    """What each instrument plays in the prompt, by half octave or drum; 1 is all else for it."""
     pitches = np.arange(vocabulary.sizes[PITCH] - 1)
     table = np.zeros((vocabulary.sizes[INSTRUMENT], 1 + len(pitches)), dtype=np.int64)
+    last = 1
     for instrument in np.unique(prompt.rows[:, INSTRUMENT]):
-        if instrument == _DRUMS_VALUE:
-            kit = np.unique(prompt.rows[prompt.rows[:, INSTRUMENT] == instrument, PITCH]) - 1
-            classes = np.where(np.isin(pitches, kit), pitches, len(pitches))
-        else:
-            classes = pitches // config.register
-        table[instrument, 1:] = table.max() + 1 + classes
+        places = pitches if instrument == _DRUMS_VALUE else pitches // config.register
+        played = places[prompt.rows[prompt.rows[:, INSTRUMENT] == instrument, PITCH] - 1]
+        table[instrument, 1:] = np.where(np.isin(places, played), last + 1 + places, 1)
+        last = int(table.max())
     return _by_instrument(PITCH, prompt, table)
 
 
