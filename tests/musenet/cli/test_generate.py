@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sys
-from collections.abc import Callable
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,55 +12,13 @@ import pytest
 import torch
 
 from musenet.cli.generate import best_of
-from musenet.export import audio
 from musenet.model.checkpoint import save_checkpoint
-from musenet.model.transformer import Transformer
-from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
-from tokenizer.files import write_bytes
 from tokenizer.midi.read import read, to_bytes
 from tokenizer.notation.read import read_musicxml
 from tokenizer.score.score import Score
 
-PIANO = Path(__file__).parents[3] / "examples" / "prompts" / "piano.mid"
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def model(model_for: Callable[..., Transformer], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An untrained model of one layer."""
-    tokenizer = Tokenizer.default(composers=["bach", "chopin"], styles=["baroque"])
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    save_checkpoint(
-        folder, model_for(tokenizer, layers=1, context=256, patterns=("dense",)), tokenizer, {}
-    )
-    return folder
-
-
-@pytest.fixture
-def run(
-    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Run:
-    """Run the command in an empty folder; gives exit code, output and errors."""
-    from musenet.cli.main import main
-
-    monkeypatch.chdir(tmp_path)
-
-    def go(*arguments: str | Path, model: Path | str = model) -> tuple[int, str, str]:
-        words = ["generate", *map(str, arguments), "--weights", str(model)]
-        code = 0
-        try:
-            main(words)
-        except SystemExit as stop:
-            code = int(stop.code or 0)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return go
-
-
-def files(folder: Path) -> list[str]:
-    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+from .conftest import PIANO, Run, files
 
 
 def test_a_prompt_is_continued(run: Run, tmp_path: Path) -> None:
@@ -76,27 +32,6 @@ def test_a_prompt_is_continued(run: Run, tmp_path: Path) -> None:
     assert np.array_equal(song.notes[: len(prompt.notes)], prompt.notes)
     run(PIANO, "--out", "again.mid", "--bars", 4, "--seed", 3)
     assert (tmp_path / "again.mid").read_bytes() == (tmp_path / "new" / "song.mid").read_bytes()
-
-
-def test_variations_get_a_file_each(run: Run, tmp_path: Path) -> None:
-    code, _, _ = run(PIANO, "--out", "v.mid", "--bars", 2, "--seed", 1, "--variations", 3,
-                     "--picture", "p.svg")  # fmt: skip
-    assert code == 0
-    assert files(tmp_path) == sorted(
-        [*(f"v-{k}.mid" for k in (1, 2, 3)), *(f"p-{k}.svg" for k in (1, 2, 3))]
-    )
-    run(PIANO, "--out", "two.mid", "--bars", 2, "--seed", 1, "--variation", 2)
-    assert (tmp_path / "two.mid").read_bytes() == (tmp_path / "v-2.mid").read_bytes()
-
-
-def test_the_best_of_several_are_kept(run: Run, tmp_path: Path) -> None:
-    words = [PIANO, "--bars", 1, "--seed", 6]
-    code, out, _ = run(*words, "--out", "b.mid", "--candidates", 5, "--keep", 2)
-    assert code == 0
-    kept = [line.split()[1] for line in out.splitlines() if line.startswith("*")]
-    assert files(tmp_path) == sorted(f"b-{number}.mid" for number in kept)
-    run(*words, "--out", "alone.mid", "--variation", kept[1])
-    assert (tmp_path / "alone.mid").read_bytes() == (tmp_path / f"b-{kept[1]}.mid").read_bytes()
 
 
 def test_music_without_a_prompt(run: Run, tmp_path: Path) -> None:
@@ -125,42 +60,6 @@ def test_the_continuation_alone_and_stems(run: Run, tmp_path: Path) -> None:
         "Violin I.mid", "Violin II.mid", "Viola.mid", "Violoncello.mid",
     ]  # fmt: skip
     assert sum(len(read(path).notes) for path in stems) == len(whole.notes)
-
-
-def test_a_folder_of_prompts(run: Run, tmp_path: Path) -> None:
-    prompts = tmp_path / "prompts"
-    prompts.mkdir()
-    for name in ("piano", "folk"):
-        shutil.copy(PIANO.with_name(f"{name}.mid"), prompts)
-    (prompts / "bad.mid").write_text("Dear diary")
-    (prompts / "notes.txt").write_text("to do")
-    code, out, err = run(prompts, "--out", "songs", "--picture", "rolls", "--bars", 1)
-    assert code == 2
-    assert "bad.mid" in err
-    assert out.count("new notes") == 2
-    assert files(tmp_path / "songs") == ["folk.mid", "piano.mid"]
-    assert files(tmp_path / "rolls") == ["folk.png", "piano.png"]
-    empty = tmp_path / "none"
-    empty.mkdir()
-    code, _, err = run(empty, "--out", "songs")
-    assert code == 2
-    assert "no MIDI files" in err
-
-
-def test_a_stream_grows_with_every_bar(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written: list[int] = []
-
-    def counted(path: Path, data: bytes) -> None:
-        write_bytes(path, data)
-        written.append(len(read(path).notes))
-
-    monkeypatch.setattr("musenet.cli.generate_run.write_bytes", counted)
-    code, _, _ = run(PIANO, "--out", "s.mid", "--bars", 12, "--seed", 5, "--stream")
-    assert code == 0
-    assert len(written) > 2
-    assert written == sorted(written)
 
 
 @pytest.mark.parametrize(
@@ -293,29 +192,6 @@ def test_weights_that_are_no_numbers(run: Run, tmp_path: Path, model: Path) -> N
     assert not (tmp_path / "o.mid").exists()
 
 
-@pytest.mark.parametrize("after", [0, 3])
-def test_ctrl_c_writes_what_there_is(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
-    from musenet.generation.session import Continuation
-
-    steps = Continuation.steps
-
-    def interrupted(self: Continuation):  # type: ignore[no-untyped-def]
-        yield from islice(steps(self), after)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(Continuation, "steps", interrupted)
-    code, out, _ = run(PIANO, "--out", "part.mid", "--bars", 64, "--seed", 2)
-    assert code == 0
-    if after:
-        assert "to continue: musenet generate part.mid" in out
-        assert len(read(tmp_path / "part.mid").notes) > len(read(PIANO).notes)
-    else:
-        assert "before the first new note: nothing was written" in out
-        assert not (tmp_path / "part.mid").exists()
-
-
 def test_the_root_script_is_the_same_command(
     run: Run, tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,51 +204,6 @@ def test_the_root_script_is_the_same_command(
         runpy.run_path(str(Path(__file__).parents[3] / "generate.py"), run_name="__main__")
     assert not stop.value.code
     assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
-
-
-def test_a_file_is_made_again_from_its_recipe(
-    run: Run, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from musenet.cli.main import main
-
-    run(PIANO, "--out", "a.mid", "--bars", 2, "--seed", 4, "--instrument", "flute")
-    main_words = ["replay", "a.mid", "--out", "b.mid", "--weights", str(model)]
-    with pytest.raises(SystemExit) as stop:
-        main(main_words)
-    assert not stop.value.code
-    assert "byte for byte" in capsys.readouterr().out
-    assert (tmp_path / "a.mid").read_bytes() == (tmp_path / "b.mid").read_bytes()
-    with pytest.raises(SystemExit) as stop:
-        main(["replay", str(PIANO), "--out", "c.mid", "--weights", str(model)])
-    assert stop.value.code == 2
-    assert "contains no recipe" in capsys.readouterr().err
-    run(PIANO, "--out", "n.mid", "--bars", 1, "--only-continuation")
-    with pytest.raises(SystemExit) as stop:
-        main(["replay", "n.mid", "--out", "c.mid", "--weights", str(model)])
-    assert stop.value.code == 2
-    assert "not its prompt" in capsys.readouterr().err
-    assert not (tmp_path / "c.mid").exists()
-
-
-def test_a_file_that_cannot_be_made_again_is_exit_code_1_unless_near(
-    run: Run, tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A note of the new music is changed, as another machine might have made it."""
-    from musenet.cli.main import main
-
-    run(PIANO, "--out", "a.mid", "--bars", 2, "--seed", 4)
-    data = (tmp_path / "a.mid").read_bytes()
-    end = data.rindex(b"\xff\x2f")
-    at = max(i for i in range(end) if 0x90 <= data[i] < 0xA0 and data[i + 1] < 0x7F)
-    edited = data[: at + 1] + bytes((data[at + 1] ^ 1,)) + data[at + 2 :]
-    (tmp_path / "a.mid").write_bytes(edited)
-    words = ["replay", "a.mid", "--out", "b.mid", "--weights", str(model)]
-    for more, code in (([], 1), (["--near"], 0)):
-        with pytest.raises(SystemExit) as stop:
-            main([*words, *more])
-        assert (stop.value.code or 0) == code
-        assert "differs from a.mid" in capsys.readouterr().out
-        assert (tmp_path / "b.mid").read_bytes() == data
 
 
 @pytest.mark.parametrize(
@@ -426,28 +257,6 @@ def test_to_beyond_the_end_is_refused(run: Run, tmp_path: Path) -> None:
     assert code == 2
     assert re.search(r"--to lies beyond the end of .*piano.mid, which has \d+ bars", err)
     assert not list(tmp_path.iterdir())
-
-
-def test_the_new_music_is_played(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    played: list[bytes] = []
-    monkeypatch.setattr(audio, "player", lambda *_: played.append)
-    code, out, _ = run(PIANO, "--bars", 1, "--out", "o.mid", "--play", "--seed", 3)
-    assert code == 0
-    assert "Playing variation 1" in out
-    whole, alone = read(tmp_path / "o.mid"), read(played[0])
-    assert 0 < len(alone.notes) < len(whole.notes)
-
-
-def test_ctrl_c_stops_playing_and_nothing_else(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(_data: bytes) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(audio, "player", lambda *_: interrupted)
-    code, out, _ = run(PIANO, "--bars", 1, "--out", "o.mid", "--play")
-    assert (code, out.splitlines()[-1]) == (0, "Stopped playing.")
-    assert (tmp_path / "o.mid").exists()
 
 
 @pytest.mark.slow

@@ -1,10 +1,12 @@
-"""What a request writes beside the MIDI file: audio as long as that file, for each kept result."""
+"""What a request writes and plays: a file a variation, audio as long as it, what was kept."""
 
 from __future__ import annotations
 
+import shutil
 import wave
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,11 @@ from musenet.model.checkpoint import Checkpoint
 from musenet.options.generate_options import GenerateOptions
 from musenet.options.parse import Place
 from tokenizer.errors import InputError
+from tokenizer.files import write_bytes
 from tokenizer.midi import events
 from tokenizer.midi.read import read
+
+from .conftest import PIANO, Run, files
 
 MANY = GenerateOptions(bars=2, seed=11, variations=(1, 2, 3, 4, 5, 6))
 FOLK = Path(__file__).parents[3] / "examples" / "prompts" / "folk.mid"
@@ -118,3 +123,105 @@ def test_files_are_read_and_written_once(
     outputs = Outputs(tmp_path / "song.mid", picture=tmp_path / "song.png")
     make(tiny, read_prompt(FOLK), options, outputs)
     assert counts == {"read": 1 + 2, "dump": 2}
+
+
+def test_variations_get_a_file_each(run: Run, tmp_path: Path) -> None:
+    code, _, _ = run(PIANO, "--out", "v.mid", "--bars", 2, "--seed", 1, "--variations", 3,
+                     "--picture", "p.svg")  # fmt: skip
+    assert code == 0
+    assert files(tmp_path) == sorted(
+        [*(f"v-{k}.mid" for k in (1, 2, 3)), *(f"p-{k}.svg" for k in (1, 2, 3))]
+    )
+    run(PIANO, "--out", "two.mid", "--bars", 2, "--seed", 1, "--variation", 2)
+    assert (tmp_path / "two.mid").read_bytes() == (tmp_path / "v-2.mid").read_bytes()
+
+
+def test_the_best_of_several_are_kept(run: Run, tmp_path: Path) -> None:
+    words = [PIANO, "--bars", 1, "--seed", 6]
+    code, out, _ = run(*words, "--out", "b.mid", "--candidates", 5, "--keep", 2)
+    assert code == 0
+    kept = [line.split()[1] for line in out.splitlines() if line.startswith("*")]
+    assert files(tmp_path) == sorted(f"b-{number}.mid" for number in kept)
+    run(*words, "--out", "alone.mid", "--variation", kept[1])
+    assert (tmp_path / "alone.mid").read_bytes() == (tmp_path / f"b-{kept[1]}.mid").read_bytes()
+
+
+def test_a_folder_of_prompts(run: Run, tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts"
+    prompts.mkdir()
+    for name in ("piano", "folk"):
+        shutil.copy(PIANO.with_name(f"{name}.mid"), prompts)
+    (prompts / "bad.mid").write_text("Dear diary")
+    (prompts / "notes.txt").write_text("to do")
+    code, out, err = run(prompts, "--out", "songs", "--picture", "rolls", "--bars", 1)
+    assert code == 2
+    assert "bad.mid" in err
+    assert out.count("new notes") == 2
+    assert files(tmp_path / "songs") == ["folk.mid", "piano.mid"]
+    assert files(tmp_path / "rolls") == ["folk.png", "piano.png"]
+    empty = tmp_path / "none"
+    empty.mkdir()
+    code, _, err = run(empty, "--out", "songs")
+    assert code == 2
+    assert "no MIDI files" in err
+
+
+def test_a_stream_grows_with_every_bar(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+
+    def counted(path: Path, data: bytes) -> None:
+        write_bytes(path, data)
+        written.append(len(read(path).notes))
+
+    monkeypatch.setattr("musenet.cli.generate_run.write_bytes", counted)
+    code, _, _ = run(PIANO, "--out", "s.mid", "--bars", 12, "--seed", 5, "--stream")
+    assert code == 0
+    assert len(written) > 2
+    assert written == sorted(written)
+
+
+@pytest.mark.parametrize("after", [0, 3])
+def test_ctrl_c_writes_what_there_is(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    from musenet.generation.session import Continuation
+
+    steps = Continuation.steps
+
+    def interrupted(self: Continuation):  # type: ignore[no-untyped-def]
+        yield from islice(steps(self), after)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Continuation, "steps", interrupted)
+    code, out, _ = run(PIANO, "--out", "part.mid", "--bars", 64, "--seed", 2)
+    assert code == 0
+    if after:
+        assert "to continue: musenet generate part.mid" in out
+        assert len(read(tmp_path / "part.mid").notes) > len(read(PIANO).notes)
+    else:
+        assert "before the first new note: nothing was written" in out
+        assert not (tmp_path / "part.mid").exists()
+
+
+def test_the_new_music_is_played(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[bytes] = []
+    monkeypatch.setattr(audio, "player", lambda *_: played.append)
+    code, out, _ = run(PIANO, "--bars", 1, "--out", "o.mid", "--play", "--seed", 3)
+    assert code == 0
+    assert "Playing variation 1" in out
+    whole, alone = read(tmp_path / "o.mid"), read(played[0])
+    assert 0 < len(alone.notes) < len(whole.notes)
+
+
+def test_ctrl_c_stops_playing_and_nothing_else(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_data: bytes) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(audio, "player", lambda *_: interrupted)
+    code, out, _ = run(PIANO, "--bars", 1, "--out", "o.mid", "--play")
+    assert (code, out.splitlines()[-1]) == (0, "Stopped playing.")
+    assert (tmp_path / "o.mid").exists()
