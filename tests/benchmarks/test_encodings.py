@@ -8,17 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.encodings import (
+from benchmarks.encoding_tokens import (
     COMPOUND,
-    KEYS,
     Corpus,
-    Net,
     corpus,
     differences,
     encodings,
     in_key,
     measured,
 )
+from benchmarks.encodings import KEYS, Net
 from tokenizer import Score, Track, write
 from tokenizer.score.score import NOTES
 
