@@ -37,7 +37,7 @@ from data_prep.corpus.decide import Plan
 from data_prep.corpus.near_duplicates import groups, near_duplicates
 from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
-from data_prep.sources.find import is_midi
+from data_prep.sources.archives import is_midi
 from data_prep.sources.label import metadata_of
 from data_prep.sources.manifest import file_of, read_manifest
 from data_prep.worker.engines import Limits

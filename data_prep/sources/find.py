@@ -6,25 +6,27 @@ alone. An archive is read once as a stream: nothing is unpacked or held in memor
 
 from __future__ import annotations
 
-import bz2
 import glob
-import gzip
-import io
-import lzma
 import os
 import stat
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePath, PurePosixPath
-from typing import IO, Any, NamedTuple, cast
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from tokenizer.errors import InputError
 from tokenizer.midi.read import LARGEST_FILE
 
+from .archives import (
+    ARCHIVE_SUFFIXES,
+    DAMAGE,
+    LARGEST_MANIFEST,
+    MIDI_SUFFIXES,
+    is_archive,
+    is_midi,
+    members,
+)
 from .manifest import (
     MANIFEST_NAMES,
     MANIFEST_SUFFIXES,
@@ -32,23 +34,6 @@ from .manifest import (
     file_of,
     read_manifest,
     read_manifest_bytes,
-)
-
-MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf", ".rmi")
-TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
-ARCHIVE_SUFFIXES = (*TAR_SUFFIXES, ".zip")
-
-LARGEST_MANIFEST = 2**30  # bytes
-
-_DAMAGE = (
-    zipfile.BadZipFile,
-    tarfile.TarError,
-    lzma.LZMAError,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,  # an encrypted zip file
-    NotImplementedError,  # a compression that zipfile does not know
 )
 
 
@@ -80,6 +65,8 @@ class MidiFile(NamedTuple):
             status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files takes time)
         except OSError as error:
             return cls.without_data(corpus, name, "unreadable", error.strerror or str(error))
+        if stat.S_ISDIR(status.st_mode):
+            return cls.without_data(corpus, name, "unreadable", _about_folder(path))
         if not stat.S_ISREG(status.st_mode):
             return cls.without_data(corpus, name, "unreadable", "it is not a regular file")
         return cls(corpus, printable(name), path, None, status.st_size, status.st_mtime_ns)
@@ -102,6 +89,15 @@ class MidiFile(NamedTuple):
             return b"".join(iter(partial(os.read, handle, self.size + 1), b""))
         finally:
             os.close(handle)
+
+
+def _about_folder(path: str) -> str:
+    """Why a folder stands where a file should: what `_walk` could not list stands for itself."""
+    try:
+        os.scandir(path).close()
+    except OSError as error:
+        return f"what is in this folder is not known: {error.strerror or error}"
+    return "it is a folder"
 
 
 def printable(name: str) -> str:
@@ -195,15 +191,19 @@ def _corpora_of_matches(pattern: str, matches: list[Path]) -> Iterator[Corpus]:
             yield Corpus(_stem(path), path)
 
 
-def _corpora_of_folder(folder: Path) -> Iterator[Corpus]:
-    """The files of a folder as one corpus, then archives and folders with manifests as others."""
+def _corpora_of_folder(folder: Path, known: list[Path] | None = None) -> Iterator[Corpus]:
+    """The files of a folder as one corpus, then archives and folders with manifests as others.
+
+    Args:
+        folder: the folder; one inside it that cannot be listed is given as a file of it.
+        known: the folders, without links, that this one and those beside it were reached through.
+    """
     loose: list[Path] = []
     others: list[Corpus] = []
-    for name, folders, files in os.walk(folder):
-        here = Path(name)
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+    known = known or [folder.resolve()]
+    for here, folders, files in _walk(folder, loose, known):
         if here != folder and any((here / manifest).is_file() for manifest in MANIFEST_NAMES):
-            others += _corpora_of_folder(here)
+            others += _corpora_of_folder(here, known)
             folders.clear()
             continue
         loose += [here / file for file in files if is_midi(file)]
@@ -216,6 +216,34 @@ def _corpora_of_folder(folder: Path) -> Iterator[Corpus]:
     yield from sorted(others, key=lambda corpus: corpus.path.as_posix())
 
 
+def _walk(
+    folder: Path, unlisted: list[Path], known: list[Path]
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """Each folder with the names of its folders, which may be cleared, and of its files.
+
+    A linked folder is entered once, if it lies outside of those known; links in circles end there.
+
+    Args:
+        folder: where to begin.
+        unlisted: is given the folders that cannot be listed.
+        known: the folders, without links, that were entered; the first is where all began.
+    """
+    for name, folders, files in os.walk(
+        folder, onerror=lambda e: unlisted.append(Path(e.filename))
+    ):
+        here = Path(name)
+        folders[:] = sorted(f for f in folders if not f.startswith((".", "__MACOSX")))
+        yield here, folders, files
+        for link in (here / f for f in folders):
+            if link.is_symlink():
+                real = link.resolve()
+                if real not in known[0].parents and not any(
+                    real == root or root in real.parents for root in known
+                ):
+                    known.append(real)
+                    yield from _walk(link, unlisted, known)
+
+
 def find_midi_files(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[MidiFile]:
     """Every MIDI file of the corpora at paths and globs.
 
@@ -224,17 +252,6 @@ def find_midi_files(inputs: Sequence[str | os.PathLike[str]]) -> Iterator[MidiFi
     """
     for corpus in find_corpora(inputs):
         yield from (item for item in find_items(corpus) if isinstance(item, MidiFile))
-
-
-def is_midi(name: str) -> bool:
-    """Whether a file's name says that it is MIDI (and not a hidden macOS metadata file)."""
-    base = name.rsplit("/", 1)[-1]
-    return base.casefold().endswith(MIDI_SUFFIXES) and not base.startswith(".")
-
-
-def is_archive(path: PurePath) -> bool:
-    """Whether a file's name says that it is an archive that can be read in place."""
-    return path.name.casefold().endswith(ARCHIVE_SUFFIXES)
 
 
 def _stem(path: Path) -> str:
@@ -297,14 +314,13 @@ def _find_in_archive(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
         for item in _archive_items(corpus):
             found |= isinstance(item, MidiFile)
             yield item
-    except _DAMAGE as error:
+    except DAMAGE as error:
         found, detail = False, f"it cannot be read as an archive: {str(error) or 'it is cut off'}"
     if not found:
         yield MidiFile.without_data(corpus.name, corpus.path.name, "bad_archive", detail)
 
 
 def _archive_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
-    members = _zip_members if corpus.path.suffix.casefold() == ".zip" else _tar_members
     for member, size, stream in members(corpus.path):
         parts = PurePosixPath(member).parts
         if any(part.startswith((".", "__MACOSX")) for part in parts):
@@ -335,46 +351,3 @@ def _inner(corpus: Corpus, name: str) -> str:
     if len(parts) > 1 and parts[0] == _stem(corpus.path):
         parts = parts[1:]
     return printable("/".join(parts))
-
-
-def _zip_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | str]]:
-    """Name, size and stream of each member; for one that cannot be read, why."""
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            if info.is_dir():
-                continue
-            try:
-                name = info.filename
-                largest = LARGEST_MANIFEST if name.endswith(MANIFEST_NAMES) else LARGEST_FILE
-                wanted = is_midi(name) or name.endswith(MANIFEST_NAMES)
-                data = archive.read(info) if wanted and info.file_size <= largest else b""
-            except _DAMAGE as error:
-                yield info.filename, info.file_size, str(error)
-            else:
-                yield info.filename, info.file_size, io.BytesIO(data)
-
-
-def _tar_members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | str]]:
-    with _decompressed(path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
-        for info in archive:
-            member = archive.extractfile(info) if info.isreg() else None
-            if member is not None:
-                yield info.name, info.size, member
-            # tarfile keeps every member; a stream never goes back to one.
-            archive.members = []  # type: ignore[attr-defined]
-
-
-def _decompressed(path: Path) -> IO[bytes]:
-    name = path.name.casefold()
-    if name.endswith((".xz", ".txz")):
-        return cast("IO[bytes]", lzma.open(path))
-    if name.endswith((".gz", ".tgz")):
-        return cast("IO[bytes]", gzip.open(path))
-    if name.endswith(".bz2"):
-        return cast("IO[bytes]", bz2.open(path))
-    if name.endswith((".zst", ".tzst")):
-        import pyarrow
-
-        stream: Any = pyarrow.CompressedInputStream(pyarrow.OSFile(str(path)), "zstd")
-        return cast("IO[bytes]", stream)
-    return path.open("rb")

@@ -119,7 +119,7 @@ def inspect(
 
 def _files(paths: list[Path]) -> Iterator[tuple[Path, Path]]:
     """Each file, and its path relative to the folder that it was found in."""
-    from data_prep.sources.find import MIDI_SUFFIXES
+    from data_prep.sources.archives import MIDI_SUFFIXES
 
     for path in paths:
         if path.is_dir():

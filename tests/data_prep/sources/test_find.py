@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from data_prep.sources.find import ManifestEntry, MidiFile, find_corpora, find_items, is_midi
+from data_prep.sources.archives import is_midi
+from data_prep.sources.find import ManifestEntry, MidiFile, find_corpora, find_items
 from tokenizer import InputError
 
 
@@ -227,3 +228,67 @@ def test_a_bomb_is_not_decompressed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert item.size == 17 * 2**20
     assert item.data is None
     assert [path.name for path in tmp_path.rglob("*")] == ["bomb.zip"]
+
+
+def test_an_encrypted_member_is_refused_in_words(corpus: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "locked.zip"
+    with zipfile.ZipFile(archive, "w") as members:
+        members.write(corpus / "a" / "piece00.mid", "piece.mid")
+        members.writestr("readme.txt", "hello")
+    data = bytearray(archive.read_bytes())
+    for signature, flags in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # as `zip -P` sets them
+        place = data.find(signature)
+        while place >= 0:
+            data[place + flags] |= 1
+            place = data.find(signature, place + 4)
+    archive.write_bytes(data)
+    [only] = [item for found in find_corpora([archive]) for item in find_items(found)]
+    assert isinstance(only, MidiFile)
+    assert only.name == "piece.mid"
+    assert only.refused is not None
+    assert only.refused[1] == "it is encrypted; unpack the archive with its password"
+
+
+def test_a_folder_that_cannot_be_listed_is_reported(
+    corpus: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scandir = os.scandir
+
+    def without_rights(path: str) -> object:
+        if str(path).endswith("a"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    whole = contents(corpus)
+    monkeypatch.setattr(os, "scandir", without_rights)
+    items = [item for found in find_corpora([corpus]) for item in find_items(found)]
+    refused = {i.name: i.refused for i in items if isinstance(i, MidiFile) and i.refused}
+    assert refused == {
+        "a": ("unreadable", "what is in this folder is not known: Permission denied")
+    }
+    assert contents(corpus) == {k: v for k, v in whole.items() if not k.startswith("a/")}
+
+
+def test_linked_folders_are_entered_once_and_circles_end(corpus: Path, tmp_path: Path) -> None:
+    whole = contents(corpus)
+    top = tmp_path / "top"
+    (top / "inside").mkdir(parents=True)
+    for name, target in {
+        "corpus": str(corpus / "a"),  # a folder elsewhere
+        "again": str(corpus / "a"),
+        "here": ".",
+        "up": "..",
+        "inside/over": "../inside",
+        "nothing": "not there",
+    }.items():
+        (top / name).symlink_to(target, target_is_directory=True)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "back").symlink_to(top, target_is_directory=True)
+    (other / "manifest.jsonl").write_text('{"file": "one.mid"}\n')
+    (other / "one.mid").write_bytes(b"one")
+    (top / "inside" / "other").symlink_to(other, target_is_directory=True)
+    found = {c.name: [i.name for i in find_items(c)] for c in find_corpora([top])}
+    assert set(found["top"]) == {f"again/{k[2:]}" for k in whole if k.startswith("a/")}
+    assert set(found["other"]) == {"one.mid"}
+    assert len(found) == 2
