@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from musenet.decoding.decoder import InFlight
-from tokenizer.encoding.structure import StructureState
-from tokenizer.encoding.vocabulary import PITCH, WAIT, Vocabulary
+from tokenizer.encoding.structure import POSITION, StructureState
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Integers, Logits, Mask, Structure, Tokens
 
 from .given import GivenRows
@@ -52,7 +52,8 @@ class History:
         roles = self.given.push(rows, self.structure.time) if self.given else None
         columns = self.structure.push(rows, roles)
         self.written = written
-        state = RowState.of(rows, self.structure.time, self.vocabulary, self.written)
+        position = columns[:, POSITION]
+        state = RowState.of(rows, self.structure.time, self.vocabulary, self.written, position)
         if self.given:
             state = state._replace(note=state.note & ~self.given.told)
             self.grammar.not_before = self.given.begins.tolist()
@@ -110,4 +111,6 @@ class History:
         if field <= PITCH or last is None or last.rows is not rows:
             time = self.structure.time + self.vocabulary.steps.take(rows[:, WAIT])
             last = self._last = RowState.of(rows, time, self.vocabulary)
+            if field == INSTRUMENT:
+                return last._replace(position=self.structure.peek(rows[:, WAIT])[:, POSITION])
         return last

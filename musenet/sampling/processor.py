@@ -25,6 +25,8 @@ class RowState(NamedTuple):
             the row before.
         written: `(B,)`, which rows are sampled, not given; None if all are.
         room: `(B,)`, steps before the next given row, while a wait is sampled; None if none comes.
+        position: `(B,)`, that of each row in its bar, as `tokenizer.encoding.structure` counts it;
+            None while a wait is being sampled, and after the instrument is.
     """
 
     rows: Integers
@@ -32,6 +34,7 @@ class RowState(NamedTuple):
     time: Steps
     written: Mask | None = None
     room: Steps | None = None
+    position: Integers | None = None
 
     @property
     def written_note(self) -> Mask:
@@ -40,10 +43,15 @@ class RowState(NamedTuple):
 
     @classmethod
     def of(
-        cls, rows: Integers, time: Steps, vocabulary: Vocabulary, written: Mask | None = None
+        cls,
+        rows: Integers,
+        time: Steps,
+        vocabulary: Vocabulary,
+        written: Mask | None = None,
+        position: Integers | None = None,
     ) -> RowState:
         """The state of rows `(B, 5)` that begin at `time` `(B,)`."""
-        return cls(rows, vocabulary.is_note(rows), time, written)
+        return cls(rows, vocabulary.is_note(rows), time, written, position=position)
 
 
 class Processor(Protocol):
@@ -72,12 +80,15 @@ class SamplerContext:
         constraints: on what may be sampled.
         vocabulary: of the rows.
         batch: the number of continuations.
+        positions: of the prompt's rows in their bars, `(T,)`, as `tokenizer.encoding.structure`
+            counts them; None if they are unknown.
     """
 
     prompt: Tokens
     constraints: Constraints
     vocabulary: Vocabulary
     batch: int
+    positions: Integers | None = None
 
 
 class ProcessorConfig(Protocol):

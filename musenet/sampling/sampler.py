@@ -22,7 +22,7 @@ from musenet.decoding.engines import make_decoder
 from musenet.decoding.guided import Guide, GuidedDecoder
 from musenet.model.stored import AnyModel
 from tokenizer.encoding.compound import row_times
-from tokenizer.encoding.structure import GIVEN, WRITTEN, StructureState, structure
+from tokenizer.encoding.structure import GIVEN, POSITION, WRITTEN, StructureState, structure
 from tokenizer.encoding.vocabulary import FIELDS, PITCH, WAIT, Vocabulary
 from tokenizer.typing import Floats, Ints, Logits, Mask, Structure, Tokens
 
@@ -127,8 +127,6 @@ class Sampler:
             prompt=config.prompt,
             may_end_at=config.may_end_at,
         )
-        context = SamplerContext(config.prompt, config.constraints, vocabulary, self._batch)
-        processors = [processor.build(context) for processor in config.processors]
         whole = np.concatenate([config.prefix, config.prompt])
         # Half of what a refilled window keeps is for the music itself.
         self._most_told = self._kept() // 2
@@ -140,10 +138,15 @@ class Sampler:
         given = None
         if config.stretches:
             given = GivenRows(config.stretches, vocabulary, self._batch, self._most_told)
+        columns = structure(known, vocabulary, config.length, roles=roles)[len(config.prefix) :]
+        positions = columns[: len(config.prompt), POSITION]
+        context = SamplerContext(
+            config.prompt, config.constraints, vocabulary, self._batch, positions
+        )
+        processors = [processor.build(context) for processor in config.processors]
         self._history = History(vocabulary, state, grammar, processors, given)
         first = len(config.prompt) - kept_rows(config, model.context_rows - len(opening))
         rows = np.concatenate([config.prompt, opening])
-        columns = structure(known, vocabulary, config.length, roles=roles)[len(config.prefix) :]
         holes = any(stretch.hole for stretch in config.stretches)
         self._window = Window(
             vocabulary,

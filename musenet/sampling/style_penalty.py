@@ -10,6 +10,8 @@ not come back, because it reads its output. The prompt gives the distribution of
     durations, two classes per octave                 (when the duration is)
     eight classes of velocity                         (when the velocity is)
     positions within a beat where notes start         (when the wait is)
+    sixteenths of the bar in which an instrument      (when the instrument is)
+    starts notes in the prompt, and others
 
 and a class with a larger share of the recent notes is penalised by
 
@@ -29,6 +31,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tokenizer.encoding.compound import row_times
+from tokenizer.encoding.structure import POSITION, STRUCTURE_SIZES
 from tokenizer.encoding.vocabulary import (
     DURATION,
     INSTRUMENT,
@@ -97,7 +100,8 @@ class Feature:
         field: the field whose values have classes, and whose logits are penalised.
         prompt: counts of the classes in the prompt, `(C,)`.
         table: the classes `(K, V)` of the field's first values, by the place in the beat of the
-            row before for the wait, and by instrument for the other fields.
+            row before for the wait, by the position in the bar for the instrument, and by
+            instrument for the other fields.
         pitched: whether it counts pitched notes alone.
     """
 
@@ -114,7 +118,8 @@ class StylePenaltyProcessor:
         vocabulary, batch = context.vocabulary, context.batch
         note = vocabulary.is_note(context.prompt)
         notes, times = context.prompt[note], row_times(context.prompt, vocabulary)[note]
-        prompt = RowState.of(notes, times, vocabulary)
+        positions = None if context.positions is None else context.positions[note]
+        prompt = RowState.of(notes, times, vocabulary, position=positions)
         self._config, self._beat = config, vocabulary.grid.beat
         self._repeated = RepeatedPitches(prompt, vocabulary, batch, config.repeats)
         features = _features(config, prompt, vocabulary, self._repeated)
@@ -144,6 +149,8 @@ class StylePenaltyProcessor:
             return logits
         if field == WAIT:
             columns = self._columns[WAIT].take(state.time % self._beat, axis=0)
+        elif field == INSTRUMENT:
+            columns = self._columns[INSTRUMENT].take(_positions(state), axis=0)
         else:
             columns = self._columns[field].take(state.rows[:, INSTRUMENT], axis=0)
         if field == PITCH:
@@ -160,9 +167,13 @@ class StylePenaltyProcessor:
         pitched, before = _pitched(state), self._repeated.before(state)
         columns = np.array(
             [
-                self._columns_of(row, time, again)
-                for row, time, again in zip(
-                    state.rows.tolist(), state.time.tolist(), before, strict=True
+                self._columns_of(row, time, position, again)
+                for row, time, position, again in zip(
+                    state.rows.tolist(),
+                    state.time.tolist(),
+                    _positions(state).tolist(),
+                    before,
+                    strict=True,
                 )
             ]
         )
@@ -176,13 +187,14 @@ class StylePenaltyProcessor:
         np.log(np.maximum(excess, 1.0, out=excess), out=excess)
         self._penalty = np.multiply(self._nats, excess, out=excess)
 
-    def _columns_of(self, row: list[int], time: int, before: Mask) -> list[int]:
+    def _columns_of(self, row: list[int], time: int, position: int, before: Mask) -> list[int]:
         """The columns of a row's classes, one of each feature, after an onset `(129,)` before."""
         instrument, pitch = row[INSTRUMENT], row[PITCH]
         found: list[int] = self._columns[WAIT][time % self._beat, :, _NO_WAIT].tolist()
         for field in (VELOCITY, DURATION, PITCH):
             found += self._columns[field][instrument, :, row[field]].tolist()
         found[_REPEATED_GROUP] += int(before[pitch])
+        found.append(int(self._columns[INSTRUMENT][position, 0, instrument]))
         return found
 
     def _settle(self) -> None:
@@ -281,6 +293,7 @@ def _features(
         Feature(PITCH, repeated.prompt, repeated.table, pitched=True),
         _pitch_class(prompt, vocabulary),
         _register(prompt, vocabulary, config),
+        _position(prompt, vocabulary),
     ]
     return found if config.keep_key else [*found[:4], *found[5:]]
 
@@ -326,6 +339,17 @@ def _register(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) ->
     return _by_instrument(PITCH, prompt, table)
 
 
+def _position(prompt: RowState, vocabulary: Vocabulary) -> Feature:
+    """1 for the sixteenths of the bar in which an instrument of the prompt starts no note there."""
+    sixteenth = vocabulary.grid.beat // 4
+    # A position of 1 is on the bar line; notes up to half a sixteenth early or late belong to one.
+    places = (np.arange(STRUCTURE_SIZES[POSITION]) - 1 + sixteenth // 2) // sixteenth
+    played = np.zeros((places[-1] + 1, vocabulary.sizes[INSTRUMENT]), dtype=bool)
+    played[places[_positions(prompt)], prompt.rows[:, INSTRUMENT]] = True
+    table = (played.any(axis=0) & ~played[places]).astype(np.int64)
+    return Feature(INSTRUMENT, np.array([len(prompt.rows), 0]), table)
+
+
 def _by_instrument(field: int, prompt: RowState, table: Ints, *, pitched: bool = False) -> Feature:
     """A feature with a table of classes by instrument and value of its field."""
     rows = prompt.rows[_pitched(prompt)] if pitched else prompt.rows
@@ -337,6 +361,11 @@ def _for_pitched(classes: Ints) -> Ints:
     """The classes of a field's values from 1 on, by instrument; 0 for drums."""
     instruments = np.arange(_DRUMS_VALUE + 1)
     return np.outer(instruments != _DRUMS_VALUE, np.concatenate([[0], classes]))
+
+
+def _positions(state: RowState) -> Integers:
+    """The positions of rows in their bars, 0 where they are unknown."""
+    return np.zeros(len(state.rows), np.int64) if state.position is None else state.position
 
 
 def _pitched(state: RowState) -> Mask:

@@ -233,7 +233,9 @@ class StructureState:
 
     def peek(self, first: Integers) -> Structure:
         """The structure `(B, 8)` of a next row whose field 0 is `first`, `(B,)`."""
-        self._peeked = self._after(first.tolist())
+        values = first.tolist()
+        if self._peeked is None or self._peeked[0] != values:
+            self._peeked = self._after(values)
         return self._peeked[2]
 
     def push(self, rows: Tokens, roles: Integers | None = None) -> Structure:

@@ -22,9 +22,9 @@ from musenet.sampling.sampler import Sampler, SamplerConfig, rows_of
 from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.structure import StructureState
 from tokenizer.encoding.tokenizer import Tokenizer
-from tokenizer.encoding.vocabulary import PITCH
+from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH
 from tokenizer.labels import Labels
-from tokenizer.typing import Tokens
+from tokenizer.typing import Logits, Mask, Tokens
 
 TOKENIZER = Tokenizer.default()
 VOCABULARY = TOKENIZER.vocabulary
@@ -107,6 +107,32 @@ def test_a_row_in_flight_leaves_room_for_the_note_that_was_begun_above_it() -> N
         _, allowed = history().process(PITCH, logits, first, next_first)
         assert allowed[0, 128] == last
         assert allowed[0, 1:128].all()
+
+
+def test_processors_are_told_where_in_its_bar_a_row_begins() -> None:
+    """In 3/4, from a prefix, with waits over bar lines."""
+    seen: list[list[int] | None] = []
+
+    class Listener:
+        def apply(self, _field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
+            seen.append(None if state.position is None else state.position.tolist())
+            return logits
+
+        def push(self, state: RowState) -> None:
+            self.apply(0, np.empty(0), np.empty(0, bool), state)
+
+    past = history()
+    for row in TOKENIZER.prefix(Labels(time_signature=(3, 4)))[:, None]:
+        past.structure.push(row)
+    past.processors.append(Listener())
+    time, bar = 0, 3 * VOCABULARY.grid.beat
+    for steps in (0, 7, 0, 30, 95, 11):
+        time += steps
+        row = np.array([[1 + steps, 2, 61, 13, 20]], np.int16)
+        seen.clear()
+        past.process(INSTRUMENT, np.zeros((1, 130)), np.array([[1 + steps, 0, 0, 0, 0]]))
+        past.push(row)
+        assert seen == [[time % bar + 1]] * 2
 
 
 def test_a_copy_goes_ahead_and_the_history_stays() -> None:

@@ -18,7 +18,7 @@ VOCABULARY = Tokenizer.default().vocabulary
 SIZES = VOCABULARY.sizes
 QUARTER = VOCABULARY.grid.beat
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71)
-DRUM = 129
+PIANO, BASS, DRUM = 1, 34, 129
 LATER = 200 * QUARTER  # after every prompt
 
 
@@ -195,6 +195,37 @@ def test_drums_that_the_prompt_has_not_count_together() -> None:
     assert 1.5 * 80 / (80 + 24) * math.log((0.04 + 0.04) / 0.04) < 0.81
     assert drums[1 + others].min() == drums[1 + others].max() > 1.0
     assert max(drums[[1 + 36, 1 + 38, 1 + 42]]) < 0.05
+
+
+def test_an_instrument_that_leaves_its_beats_is_penalised() -> None:
+    """The bass begins bars, the piano plays quarters; then the bass plays on the second beat."""
+    bar = 4 * QUARTER
+    prompt = np.concatenate([rows([40], BASS), rows([60] * 4)] * 10)
+    steps = np.tile(QUARTER * np.array([0, 0, 1, 2, 3]), 10)
+    context = SamplerContext(prompt, Constraints(), VOCABULARY, 1, 1 + steps)
+    penalty = StylePenalty().build(context)
+    for place in np.tile([0, QUARTER], 10).tolist():
+        penalty.push(state_of(rows([40], BASS), LATER)._replace(position=np.array([1 + place])))
+
+    def at(step: int) -> np.ndarray:
+        state = state_of(rows([60]), LATER)._replace(position=np.array([1 + step]))
+        return -applied(penalty, INSTRUMENT, np.zeros((1, SIZES[INSTRUMENT])), state)[0]
+
+    early = late = QUARTER // 8  # half a sixteenth
+    for step in range(bar):
+        found = at(step)
+        assert not np.delete(found, [PIANO, BASS]).any()
+        assert (found[BASS] == 0) == (step < late), step
+        on_quarter = any(-early <= step - quarter < late for quarter in range(0, bar, QUARTER))
+        assert (found[PIANO] == 0) == on_quarter, step
+        assert max(found) in (0, pytest.approx(max(at(bar - 1))))  # one class for both
+    assert max(at(bar - 1)) > 1.0
+
+
+def test_where_positions_are_unknown_no_instrument_leaves_its_beats() -> None:
+    penalty = style(PROMPT)
+    play(penalty, PROMPT)
+    assert not held(penalty, INSTRUMENT).any()
 
 
 def test_drums_have_neither_key_nor_length() -> None:
