@@ -9,7 +9,7 @@ whose pedal does not keep to the bars of its file goes on with the time between 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -157,9 +157,9 @@ def add_pedals(
         span: the first tick of the new music, and the first after it.
     """
     bars = Bars(score.time_signatures, score.ticks_per_quarter)
-    alone = new.copy()
-    alone["track"] = 0
-    music = replace(score, notes=alone)
+    pitched = new[new["program"] != DRUMS]
+    pitched["track"] = pitched["program"] = 0  # who plays is nothing to chords
+    music = Score(score.ticks_per_quarter, notes=pitched, time_signatures=score.time_signatures)
     for habit in habits:
         tracks = {part.track for part in parts if part.track == habit.track}
         tracks = tracks or {part.track for part in parts if habit.channel in part.channels}
@@ -177,7 +177,7 @@ def pedal_events(
         notes: that sound on the habit's channel.
         bars: the bar lines.
         span: the first tick of the new music, and the first after it.
-        score: all of the new music, in the ticks of the file, to find its chords.
+        score: the new music without drums, in the ticks of the file, to find its chords.
     """
     begin, end = span
     lines = _changes(habit, bars, span, score)
@@ -202,8 +202,7 @@ def _changes(habit: PedalHabit, bars: Bars, span: tuple[int, int], score: Score)
         return sorted({begin, *range(first, end, habit.period)})
     lines = _lines(bars, bars.number(begin), bars.number(end) + 1, habit.per_bar)
     lines = sorted({begin, *(line for line in lines if begin < line < end)})
-    pitched = score.notes[score.notes["program"] != DRUMS]
-    if not len(pitched):
+    if not len(score.notes):
         return lines
     ticks, _ = score_chords(score)
     for tick in ticks.tolist():

@@ -10,7 +10,8 @@ import mido
 import numpy as np
 import pytest
 
-from musenet.export.pedal import pedal_events, pedal_habits
+from musenet.export.parts import Part
+from musenet.export.pedal import add_pedals, pedal_events, pedal_habits
 from musenet.generation.prompt import read_prompt
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint
@@ -19,6 +20,7 @@ from tokenizer.midi.events import Event, File
 from tokenizer.score.bars import Bars
 from tokenizer.score.columns import NOTES, TIME_SIGNATURES
 from tokenizer.score.score import Score
+from tokenizer.score.tracks import Track
 
 QUARTER = 480
 BAR = 4 * QUARTER
@@ -115,6 +117,30 @@ def test_a_pedal_that_does_not_keep_to_the_bars_keeps_its_pace() -> None:
 )
 def test_who_does_not_pedal_to_the_end_gets_none(file: File) -> None:
     assert not pedal_habits(file, BARS, (0, 8 * BAR))
+
+
+def test_a_band_goes_on_pedalled_by_its_own_chords() -> None:
+    drums, flute, piano = 128, 73, 0
+    file = pedalled(*((bar * BAR, (bar + 1) * BAR - 20) for bar in range(4)))
+    file.tracks += [[], []]
+    prompt = Score(
+        QUARTER,
+        tracks=(Track("kit", drums, True), Track("keys", piano), Track("flute", flute)),
+        notes=np.array([(0, BAR, 60, 80, piano, 1)], NOTES),
+        time_signatures=np.array([(0, 4, 4)], TIME_SIGNATURES),
+    )
+    rows = [
+        (4 * BAR + 2 * bar * QUARTER, 2 * QUARTER, 60 + root + step, 80, piano, 1)
+        for bar, root in enumerate((0, 5))
+        for step in (0, 4, 7)
+    ]
+    rows += [(4 * BAR, BAR, 84, 80, flute, 2), (4 * BAR, 10, 36, 80, drums, 0)]
+    parts = [Part(1, 0, piano), Part(2, 1, flute), Part(0, 9, drums)]
+    habits = pedal_habits(file, BARS, (0, 4 * BAR))
+    add_pedals(file, habits, np.array(rows, NOTES), parts, prompt, (4 * BAR, 5 * BAR))
+    new = [event for event in file.tracks[1] if event.tick >= 4 * BAR]
+    half = 4 * BAR + BAR // 2
+    assert spans(new) == [(4 * BAR, half - 20), (half, 5 * BAR)]
 
 
 @pytest.mark.parametrize("ending", [False, True])
