@@ -191,7 +191,9 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
 
     console.print(f"[bold]{_safe(finding.path)}[/]: {_summary(finding)}")
     table = Table("", "track", "instrument", "notes", "range", "bends", "pedals", "lyrics")
-    for number, track in enumerate(score.tracks):
+    for number, (shown, track) in enumerate(
+        zip(_numbers(finding.path, score), score.tracks, strict=True)
+    ):
         notes = score.notes[score.notes["track"] == number]
         pitches = notes["pitch"]
         reach = f"{_pitch(pitches.min())}–{_pitch(pitches.max())}" if len(notes) else ""
@@ -201,7 +203,7 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
         ]
         kit = f" (kit {track.kit})" if track.kit else ""
         name = instruments.name(track.program) + kit
-        table.add_row(str(number), _safe(track.name), name, str(len(notes)), reach, *counts)
+        table.add_row(shown, _safe(track.name), name, str(len(notes)), reach, *counts)
     console.print(table)
     console.print(f"type {report.format}, {score.ticks_per_quarter} ticks per quarter")
     console.print(f"tempo: {_tempos(score)}")
@@ -229,6 +231,21 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
         console.print(f"[red]damaged:[/] {_safe(words)}")
     if report.repaired:
         console.print(f"dropped: {report.unfinished} notes, {report.bytes_dropped} bytes")
+
+
+def _numbers(path: str, score: Score) -> list[str]:
+    """The number that `--tracks`, `--replace` and `--as` take for each track of a score."""
+    from musenet.export.parts import numbers_of
+    from musenet.generation.prompt import plain_file, read_file
+    from tokenizer.errors import InputError
+
+    try:
+        numbers = numbers_of(plain_file(read_file(path)[0], score))
+    except InputError:  # repaired music, which has no such file
+        numbers = []
+    if len(numbers) != len(score.tracks):
+        return [""] * len(score.tracks)
+    return [str(number) for number in numbers]
 
 
 def _recipe(path: str) -> str:

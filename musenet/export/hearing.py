@@ -80,6 +80,8 @@ def hear(
     places: Places,
     given: Mapping[str, int],
     programs: Sequence[int] | None = None,
+    *,
+    first: int = 1,
 ) -> Hearing:
     """What the parts of a file are heard as.
 
@@ -87,15 +89,20 @@ def hear(
         file: the file.
         score: its music.
         places: of each track of the score, the track and channel in the file.
-        given: programs by the names of tracks.
+        given: programs by the names of tracks, or their numbers.
         programs: the program of each part, where it was decided before.
+        first: the number of the file's first track, as users count.
 
     Raises:
         InputError: if a track that is named is not there, with the nearest one.
     """
     parts = parts_of(file)
+    numbers = [part.track + first for part in parts]
+    if len(file.tracks) == 1:  # then its players count
+        numbers = [*range(1, len(parts) + 1)]
     names = [
-        name_of(file.tracks[part.track]) or str(number) for number, part in enumerate(parts, 1)
+        name_of(file.tracks[part.track]) or str(number)
+        for number, part in zip(numbers, parts, strict=True)
     ]
     if programs is not None and len(programs) == len(parts):
         heard = [Heard(program, "given") for program in programs]
@@ -108,20 +115,22 @@ def hear(
             is_drum = bool(drums & set(np.unique(notes["track"]).tolist()))
             said = name_of(file.tracks[part.track])
             players.append(PlayerTrack(said, DRUMS if is_drum else part.stated, notes))
-        heard = heard_as(players, score.ticks_per_quarter, _given(names, given))
+        heard = heard_as(players, score.ticks_per_quarter, _given(names, numbers, given))
     found = (replace(part, program=each.program) for part, each in zip(parts, heard, strict=True))
     return Hearing(tuple(found), tuple(names), tuple(heard))
 
 
-def _given(names: Sequence[str], given: Mapping[str, int]) -> list[int | None]:
+def _given(
+    names: Sequence[str], numbers: Sequence[int], given: Mapping[str, int]
+) -> list[int | None]:
     """The program that the user names for each part, by its name or its number."""
     known = [label.casefold() for label in names]
     found: list[int | None] = [None] * len(names)
     for track, program in given.items():
         wanted = track.strip().casefold()
         chosen = [index for index, label in enumerate(known) if label == wanted]
-        if not chosen and wanted.isdecimal() and 1 <= int(wanted) <= len(names):
-            chosen = [int(wanted) - 1]
+        if not chosen and wanted.isdecimal():
+            chosen = [index for index, number in enumerate(numbers) if number == int(wanted)]
         if not chosen:
             raise unknown("track", track, names)
         for index in chosen:

@@ -129,6 +129,18 @@ def one_part_a_track(file: File) -> File:
     return File(file.division, tracks, file.end)
 
 
+def numbers_of(file: File) -> list[int]:
+    """The number by which users name each track of the score that a file reads as, in its order.
+
+    Tracks of a file count from 1, one without notes too; where all is in one track, its channels.
+    """
+    places = places_of(file)
+    if len(file.tracks) > 1:
+        return [track + 1 for track, _ in places]
+    channels = sorted({channel for _, channel in places})
+    return [channels.index(channel) + 1 for _, channel in places]
+
+
 def named(file: File, parts: Sequence[Part]) -> File:
     """The file with a name for each unnamed track with a part: that of its instrument."""
     tracks = list(file.tracks)

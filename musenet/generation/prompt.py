@@ -168,7 +168,9 @@ def _prompt(
     """The prompt in a file that has been read; `path` is its name in error messages."""
     if not len(score.notes):
         raise InputError(f"{path} has no notes; give a prompt with music, or none at all")
-    file = one_part_a_track(plain_file(data, score))
+    plain = plain_file(data, score)
+    file = one_part_a_track(plain)
+    first = 1 if file is plain else 0  # the track in front of the channels does not count
     own, (timing, beats) = score, found_beats(score) if find_beats else (None, "")
     if timing is not None:
         file = timing.heard(file)
@@ -184,7 +186,7 @@ def _prompt(
         origin = bars.tick(bars.number(int(score.notes["start"].min())))
     if stop is not None:
         file, score = cut(file, boundary), between(score, 0, boundary)
-    hearing = hear(file, score, places, hear_as or {})
+    hearing = hear(file, score, places, hear_as or {}, first=first)
     score = as_heard(score, places, hearing.parts)
     music = between(score, origin, boundary) if origin < boundary else None
     if music is None or not len(music.notes):

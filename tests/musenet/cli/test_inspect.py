@@ -14,6 +14,10 @@ import typer
 from typer.testing import CliRunner
 
 from musenet.cli.inspect import inspect
+from musenet.editing.holed import HoledPiece
+from musenet.editing.piece import read_piece
+from musenet.generation.prompt import read_prompt
+from musenet.options.fill_options import FillOptions
 from tokenizer import InputError, Score, read, write
 from tokenizer.score.columns import NO_TRACK, NOTES, TEXTS
 
@@ -33,6 +37,51 @@ app.command()(inspect)
 def run(*arguments: Path | str) -> tuple[int, str]:
     result = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=False)
     return result.exit_code, result.stdout
+
+
+def test_numbers_are_those_of_the_options(tmp_path: Path) -> None:
+    """A setup track without notes stands in front, as workstations write it."""
+    song = mido.MidiFile(type=1)
+    for name, channel in (
+        ("Setup", None),
+        ("Drums", 9),
+        ("Sub", 0),
+        ("Notes to self", None),
+        ("Keys", 1),
+    ):
+        track = song.add_track(name)
+        for bar in range(4) if channel is not None else ():
+            track.append(mido.Message("note_on", channel=channel, note=40, time=480 * (bar > 0)))
+            track.append(mido.Message("note_off", channel=channel, note=40, time=480))
+    path = tmp_path / "song.mid"
+    song.save(path)
+    _, output = run(path)
+    lines = [[cell.strip() for cell in line.split("│")] for line in output.splitlines()]
+    shown = {cells[2]: cells[1] for cells in lines if len(cells) > 2}
+    assert shown == {"Drums": "2", "Sub": "3", "Keys": "5"}
+    for name, number in shown.items():
+        prompt = read_prompt(path, hear_as={number: 47})
+        heard = dict(zip(prompt.hearing.names, prompt.parts, strict=True))
+        assert [label for label, part in heard.items() if part.program == 47] == [name]
+        holed = HoledPiece(read_piece(path), FillOptions(bars=((1, 1),), tracks=(number,)))
+        assert [song.tracks[track].name for track, _ in holed.spots or ()] == [name]
+
+
+def test_channels_of_one_track_are_counted(tmp_path: Path) -> None:
+    song = mido.MidiFile(type=0)
+    track = song.add_track("Song")
+    for channel in (0, 3):
+        track.append(mido.Message("program_change", channel=channel, program=4 * channel))
+        track.append(mido.Message("note_on", channel=channel, note=60))
+        track.append(mido.Message("note_off", channel=channel, note=60, time=1920))
+    path = tmp_path / "song.mid"
+    song.save(path)
+    _, output = run(path)
+    assert [line.split("│")[1].strip() for line in output.splitlines() if "│" in line] == ["1", "2"]
+    prompt = read_prompt(path, hear_as={"2": 47})
+    assert [(part.channel, part.program) for part in prompt.parts] == [(0, 0), (3, 47)]
+    piece = read_piece(path).as_heard({"2": 47})
+    assert [(part.channel, part.program) for part in piece.hearing.parts] == [(0, 0), (3, 47)]
 
 
 def rows(output: str) -> list[dict[str, Any]]:
