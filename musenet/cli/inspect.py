@@ -111,6 +111,8 @@ def inspect(
             target = repair if single else repair / place.with_suffix(".mid")
             if target in written:
                 raise InputError(f"{written[target]} and {path} would both be written to {target}")
+            if target.exists():
+                raise InputError(f"{target} is there already; name another with --repair")
             written[target] = path
             write(score, target)
     if refused:

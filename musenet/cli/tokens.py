@@ -81,9 +81,11 @@ def detokenize(
     """Convert tokens back to a MIDI file."""
     import numpy as np
 
+    from musenet.generation.outputs import Outputs, check_writable
     from tokenizer import InputError, write
     from tokenizer.encoding import load
 
+    check_writable(out, (".mid", ".midi"))
     try:
         data: Any = json.loads(file.read_text(encoding="utf-8"))
         rows = np.array(data["tokens"], dtype=np.int64)
@@ -102,6 +104,7 @@ def detokenize(
     if len(wrong):
         raise InputError(f"{file} is damaged: row {wrong[0]} of its tokens is out of range")
     score = tokenizer.decode(rows.astype(np.int16))
+    out = Outputs(out).unused((1,)).midi
     write(score, out)
     print(f"{out}: {len(score.notes)} notes in {len(score.tracks)} tracks")
 

@@ -13,7 +13,7 @@ from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError
 
 from .generate import best_of
-from .options import Candidates, Keep, takes
+from .options import Candidates, Force, Keep, takes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -220,27 +220,32 @@ def prune(
 def export(
     file: File,
     node: Called,
-    out: Annotated[Path, typer.Option("--out", "-o", help="MIDI file to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="MIDI or MusicXML file to write.")],
     picture: Annotated[Path | None, typer.Option(help="Piano roll to write, .png or .svg.")] = None,
+    force: Force = False,
 ) -> None:
     """Write the whole piece up to the end of a node as a MIDI file."""
+    from musenet.export.music_files import save_music
     from musenet.generation.outputs import Outputs
     from musenet.tree.file import read_tree
     from musenet.tree.text import line
-    from tokenizer.files import write_bytes
 
-    Outputs(out, picture).check(folder=False)
+    outputs = Outputs(out, picture, force=force)
+    outputs.check(folder=False)
     found = read_tree(file)
     chosen = found.find(node)
     if not chosen.data:
         raise InputError(f"node {chosen} is empty; grow a variation from it and export that")
-    write_bytes(out, chosen.data)
-    if picture is not None:
+    outputs = outputs.unused((1,))
+    save_music(chosen.data, outputs.midi, title=chosen.title)
+    if outputs.picture is not None:
         from musenet.export.piano_roll import check_format
         from musenet.tree.picture import picture as drawn
+        from tokenizer.files import write_bytes
 
-        write_bytes(picture, drawn(found.path(chosen), check_format(picture)))
-    print(f"{out}: {line(chosen)}")
+        form = check_format(outputs.picture)
+        write_bytes(outputs.picture, drawn(found.path(chosen), form))
+    print(f"{outputs.midi}: {line(chosen)}")
 
 
 @tree.command()

@@ -142,6 +142,11 @@ def test_repair_writes_what_can_be_saved(tmp_path: Path) -> None:
     (row,) = rows(output)
     assert (row["ok"], row["repaired"], row["notes"]) == (True, True, 8)
     assert len(read(tmp_path / "saved.mid").notes) == 8
+    damaged = tmp_path / "damaged.mid"
+    damaged.write_bytes(CUT.read_bytes())
+    with pytest.raises(InputError, match="there already; name another"):
+        run(damaged, "--repair", damaged)
+    assert damaged.read_bytes() == CUT.read_bytes()
     code, output = run(FIXTURES / "nasty", "--repair", tmp_path / "all", "--json")
     assert code == 1
     saved = {Path(row["path"]).name for row in rows(output) if row["repaired"]}

@@ -51,6 +51,10 @@ def test_json_goes_back_to_the_same_notes(song: Path, tmp_path: Path, encoding: 
     out = tmp_path / "again.mid"
     assert RUNNER.invoke(app, ["detokenize", str(saved), "--out", str(out)]).exit_code == 0
     before, after = read(song), read(out)
+    out.write_bytes(b"of the user")
+    assert RUNNER.invoke(app, ["detokenize", str(saved), "--out", str(out)]).exit_code == 0
+    assert out.read_bytes() == b"of the user"
+    assert read(tmp_path / "again-2.mid") == after
     for column in ("pitch", "program"):
         assert sorted(before.notes[column].tolist()) == sorted(after.notes[column].tolist())
     seconds = [s.seconds(s.notes["start"]).tolist() for s in (before, after)]

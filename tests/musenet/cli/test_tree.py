@@ -68,6 +68,15 @@ def test_a_composers_evening(run: Run, tmp_path: Path, tiny: Checkpoint) -> None
     assert code == 0
     assert (tmp_path / "x.svg").read_text().startswith("<?xml")
     run("export", "song.json", "chorus", "--out", "chorus.mid")
+    taken = (tmp_path / "new" / "x.mid").read_bytes()
+    for name, more in (("x-2.mid", ()), ("x.mid", ("--force",))):
+        code, out, _ = run("export", "song.json", "chorus", "--out", "new/x.mid", *more)
+        assert (code, Path(out.split(": ")[0]).name) == (0, name)
+        exported = (tmp_path / "chorus.mid").read_bytes()
+        assert (tmp_path / "new" / name).read_bytes() == exported
+        if not more:
+            assert (tmp_path / "new" / "x.mid").read_bytes() == taken
+    (tmp_path / "new" / "x.mid").write_bytes(taken)
     (song,) = generate(tiny, FOLK, GenerateOptions(bars=2, seed=4))
     assert (tmp_path / "chorus.mid").read_bytes() == song.result.data
     whole, old = read(tmp_path / "new" / "x.mid"), read(FOLK)
