@@ -13,6 +13,7 @@ from inspect import get_annotations
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
+import numpy as np
 
 from tokenizer import records
 from tokenizer.errors import InputError, unknown
@@ -102,13 +103,13 @@ def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
             raise TypeError(unknown("keyword", name, known))
         if value is not None:
             knob = known[name][1]
+            if isinstance(value, np.generic):
+                value = value.item()
             if isinstance(value, str) and knob.typed in (bool, int, float):
                 value = _value(knob.typed, value)
-                if isinstance(value, str):
-                    raise InputError(f"the option '{name}' does not take {value!r:.80}")
             elif knob.typed is float and isinstance(value, int):
                 value = float(value)  # as recipes say it when they are read
-            values[name] = value if knob.parse is None else knob.parse(value)
+            values[name], _ = _parsed(name, known[name], value)
     return kind(**values)
 
 
@@ -145,13 +146,24 @@ def from_json_values(kind: type[Record], given: Mapping[str, Any]) -> Record:
     for name, value in given.items():
         if name not in known:
             raise unknown("option", name, known)
-        parse = known[name][1].parse
-        try:
-            parsed = value if parse is None else parse(value)
-        except (TypeError, AttributeError):
-            raise InputError(f"the option '{name}' does not take {value!r:.80}") from None
-        values[name] = msgspec.to_builtins(parsed)
+        _, values[name] = _parsed(name, known[name], value)
     return records.from_data(kind, values, "the options")
+
+
+def _parsed(name: str, known: tuple[Any, Knob], given: Any) -> tuple[Any, Any]:
+    """A value as its option's parser gives it, and the same as JSON holds it.
+
+    Raises:
+        InputError: if it is none of the option's type, or what the parser refuses.
+    """
+    hint, knob = known
+    try:
+        value = given if knob.parse is None else knob.parse(given)
+        plain = msgspec.to_builtins(value)
+        msgspec.convert(plain, type=hint)
+    except (TypeError, AttributeError, msgspec.ValidationError):
+        raise InputError(f"the option '{name}' does not take {given!r:.80}") from None
+    return value, plain
 
 
 def check_ranges(record: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -12,7 +14,14 @@ from typer.testing import CliRunner
 from musenet.cli.options import takes
 from musenet.options.fill_options import FillOptions
 from musenet.options.generate_options import GenerateOptions
-from musenet.options.knob import Knob, check_ranges, from_keywords, keywords, knobs
+from musenet.options.knob import (
+    Knob,
+    check_ranges,
+    from_json_values,
+    from_keywords,
+    keywords,
+    knobs,
+)
 from tokenizer import records
 from tokenizer.errors import InputError
 
@@ -114,6 +123,44 @@ def test_keywords_may_be_written_as_on_the_command_line() -> None:
     for name, text in (("distance", "some"), ("drafts", "4.5"), ("keep_rhythm", "perhaps")):
         with pytest.raises(InputError, match=f"'{name}' does not take '{text}'"):
             from_keywords(FillOptions, {"bars": "5-8", name: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("bars", "x"),
+        ("bars", 2.5),
+        ("bars", [1]),
+        ("bars", True),
+        ("seed", "abc"),
+        ("ending", "maybe"),
+        ("ending", 3),
+        ("tempo", "fast"),
+        ("composer", 5),
+        ("scale", 5),
+        ("form", 3),
+        ("chords", 3),
+        ("key", 5),
+        ("meter", 3),
+        ("then", 5),
+        ("variations", "x"),
+        ("temperature", {"pitch": "a"}),
+        ("temperature", [1]),
+    ],
+)
+@pytest.mark.parametrize("read", [from_keywords, from_json_values])
+def test_what_is_of_another_type_is_named_with_its_option(
+    read: Callable[..., GenerateOptions], name: str, value: object
+) -> None:
+    with pytest.raises(InputError) as refused:
+        read(GenerateOptions, {name: value})
+    assert str(refused.value) == f"the option '{name}' does not take {value!r}"
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    options = from_keywords(GenerateOptions, {"bars": np.int64(3), "tempo": np.float32(96)})
+    assert (options.bars, options.tempo) == (3, 96)
+    assert (type(options.bars), type(options.tempo)) == (int, float)
 
 
 @pytest.mark.parametrize(
