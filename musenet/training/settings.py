@@ -157,6 +157,8 @@ class Settings:
         ):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be more than 0, not {getattr(self, name)}")
+        if not -(2**63) <= self.seed < 2**63:
+            raise InputError(f"seed must fit into 63 bits, which {self.seed} does not")
         for name in ("weight_decay", "mixup", "sample_minutes"):
             _at_least(name, getattr(self, name), 0)
         for name in (

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from data_prep.dataset.pieces import dataset_encoding, splits_of
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.model.codebook_patterns import INTERLEAVINGS, Interleaving
 from musenet.model.config import ModelConfig, preset, vocabulary_entries
 from musenet.model.precision import device_of, matmul_dtype
 from musenet.model.transformer import Transformer
@@ -66,7 +69,8 @@ def start_run(
                 f"lora adds no labels to {first.folder.name}; prepare the dataset with its "
                 "tokenizer.json and without new labels (--label-pieces 1000000)"
             )
-        config = warm_start.grown_config(first, tokenizer, settings.context, settings.model)
+        entries = model_entries(settings.model)
+        config = warm_start.grown_config(first, tokenizer, settings.context, entries)
     else:
         config = model_config(settings, tokenizer, encoding)
     group.wait()
@@ -147,31 +151,51 @@ def model_config(
 ) -> ModelConfig:
     """The preset for the tokenizer's vocabulary, or the encoding's, with the settings' changes.
 
-    The model's context is that of its training windows, so that nobody uses a longer one than it
-    was trained for, unless `model.context` is given.
+    The model's context is what its training windows take (with the heads `delay` and `flatten`
+    several positions a row), so that nobody uses a longer one than it was trained for, unless
+    `model.context` is given.
 
     Raises:
-        InputError: for an unknown entry, or a context longer than the model's.
+        InputError: for an unknown entry or a wrong value, or a context longer than the model's.
     """
     sizes = tokenizer.sizes if encoding is None else encoding.sizes
     config = preset(settings.preset, sizes, STRUCTURE_SIZES)
-    known = [f.name for f in dataclasses.fields(ModelConfig)]
-    for name in settings.model:
-        if name not in known:
-            raise unknown("model setting", name, known)
+    entries = model_entries(settings.model)
+    head = entries.get("head", config.head)
+    order = Interleaving(head if head in INTERLEAVINGS else "parallel", len(sizes))
+    needed = order.length(settings.context + 1) - 1  # the last row is only predicted
     given = {
-        "context": settings.context,
+        "context": needed,
         **vocabulary_entries(tokenizer.vocabulary),
         **({} if encoding is None else {"end_value": 0}),  # ids are not in order of time
-        **settings.model,
+        **entries,
     }
     changed = dataclasses.replace(config, **given)
-    if settings.context > changed.context:
+    if needed > changed.context:
+        taken = "" if needed == settings.context else f" takes {needed} positions and"
         raise InputError(
-            f"context {settings.context} is longer than the model's {changed.context}; "
-            "give a shorter one, or model.context=… as well"
+            f"context {settings.context}{taken} is longer than the model's {changed.context}; "
+            f"give a shorter one, or model.context={needed} as well"
         )
     return changed
+
+
+def model_entries(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of the model's configuration, as the settings give them.
+
+    Raises:
+        InputError: for one that does not exist, or a value of another type.
+    """
+    hints = typing.get_type_hints(ModelConfig)
+    entries = {}
+    for name, value in given.items():
+        if name not in hints:
+            raise unknown("model setting", name, hints)
+        try:
+            entries[name] = msgspec.convert(value, hints[name])
+        except msgspec.ValidationError as error:
+            raise InputError(f"wrong value for model.{name}: {error}") from error
+    return entries
 
 
 def _session(

@@ -60,6 +60,7 @@ def test_bad_overrides_are_refused(text: str, said: str) -> None:
         ({"ending_weight": 0.0}, "ending_weight must be more than 0"),
         ({"muon_rate": float("nan")}, "muon_rate must be more than 0"),
         ({"weights": {"groove": -1.0}}, "corpus 'groove'"),
+        ({"seed": 10**20}, "63 bits"),
     ],
 )
 def test_bad_values_are_refused(table: dict[str, object], said: str) -> None:

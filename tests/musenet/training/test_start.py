@@ -21,7 +21,7 @@ from safetensors import SafetensorError
 from musenet.model.checkpoint import load_checkpoint
 from musenet.training import checkpoints, metrics
 from musenet.training.settings import Settings
-from musenet.training.start import resume_run, start_run
+from musenet.training.start import model_entries, resume_run, start_run
 from tokenizer.errors import InputError
 
 TRAIN = Path(__file__).resolve().parents[3] / "train.py"
@@ -249,3 +249,30 @@ def test_a_damaged_checkpoint_is_named(dataset: Path, tmp_path: Path, small: Sma
     file.write_bytes(file.read_bytes()[:-10])
     with pytest.raises(InputError, match="00000002 is damaged"):
         resume_run(tmp_path / "run", None, {})
+
+
+@pytest.mark.parametrize("head", ["delay", "flatten"])
+def test_heads_of_several_steps_a_row_have_room_for_a_window(
+    dataset: Path, tmp_path: Path, small: Small, head: str
+) -> None:
+    settings = small(steps=1, context=64)
+    model = {k: v for k, v in settings.model.items() if k != "context"} | {"head": head}
+    settings = replace(settings, model=model)
+    assert start_run(dataset, tmp_path / "run", settings).train() == 0
+    assert load_checkpoint(tmp_path / "run" / "last").model.context_rows == 64
+    short = replace(settings, model={**model, "context": 64})
+    with pytest.raises(InputError, match=r"context 64 takes \d+ positions and is longer"):
+        start_run(dataset, tmp_path / "other", short)
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ({"layers": "x"}, "wrong value for model.layers: Expected `int`"),
+        ({"patterns": "dense"}, "wrong value for model.patterns: Expected `array`"),
+        ({"dropout": 2}, "no model setting called 'dropout'"),
+    ],
+)
+def test_wrong_entries_of_the_model_are_named(entries: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        model_entries(entries)
