@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ ROOMS = {
             "generation",
             "editing",
         ),
-        *("editing", "data", "tree", "training", "hub", "api", "studio", "live", "bridges", "cli"),
+        *("data", "tree", "training", "hub", "api", "studio", "live", "bridges", "cli"),
     ),
 }
 """The rooms of each floor from the bottom up: a room imports from itself and from those before."""
@@ -129,6 +130,18 @@ def test_a_room_imports_from_no_room_above_it(path: Path) -> None:
     for name in imported(path):
         if name.startswith(f"{floor}."):
             assert order.index(name.split(".")[1]) <= order.index(room), name
+
+
+def test_the_documentation_lists_the_rooms_in_their_order() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    floor, found = "", dict[str, list[str]]({name: [] for name in FLOORS})
+    for indent, name in re.findall(r"^(  )?([a-z_]+)(?:/|\.py) ", text, re.MULTILINE):
+        if not indent:
+            floor = name
+        elif floor in FLOORS:
+            found[floor].append(name)
+    assert found["musenet"].pop() == "pretrained"
+    assert {floor: tuple(rooms) for floor, rooms in found.items()} == ROOMS
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
