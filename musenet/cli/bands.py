@@ -16,7 +16,9 @@ def bands(
     seed: Annotated[int, typer.Option(help="The same seed gives the same songs.")] = 1,
     style: Annotated[
         list[str] | None,
-        typer.Option(help="Name of a style, or path of a style file; repeatable. Default: all."),
+        typer.Option(
+            help="Name of a style, or path of a style file; repeatable.", show_default="all"
+        ),
     ] = None,
     tunes: Annotated[
         Path | None,

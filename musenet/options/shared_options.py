@@ -90,7 +90,8 @@ KeepChordsKnob = Annotated[
 BalanceKnob = Annotated[
     float,
     Knob(
-        "How strongly each instrument keeps its share of the notes in the prompt; 0 turns it off.",
+        "How strongly each instrument keeps its share of the notes in the prompt or song; 0 turns "
+        "it off.",
         _MUSIC,
         low=0,
         high=2,
@@ -100,8 +101,8 @@ BalanceKnob = Annotated[
 StyleKnob = Annotated[
     float,
     Knob(
-        "How strongly the music keeps to the pitches, note lengths and rhythm of the prompt, "
-        "or of its opening without one; 0 turns it off.",
+        "How strongly the music keeps to the pitches, note lengths and rhythm of the prompt or "
+        "song, or of its own opening without one; 0 turns it off.",
         _MUSIC,
         low=0,
         high=2,
@@ -111,8 +112,8 @@ StyleKnob = Annotated[
 GuidanceKnob = Annotated[
     float,
     Knob(
-        "How strongly composer and style guide the music; 1 leaves it to the model, more costs "
-        "twice the time.",
+        "How strongly composer and style guide the music; 1 leaves it to the model, any other "
+        "takes longer.",
         _MUSIC,
         low=0,
         high=10,
@@ -139,7 +140,7 @@ PolyphonyKnob = Annotated[
         low=1,
         high=MOST_NOTES,
         typed=int,
-        shown="a little more than in the prompt",
+        shown="a little more than in the prompt or song",
     ),
 ]
 DensityKnob = Annotated[
@@ -150,7 +151,7 @@ DensityKnob = Annotated[
         low=1,
         high=MOST_NOTES,
         typed=int,
-        shown="1.5 times as many as in the prompt",
+        shown="1.5 times as many as in the prompt or song",
     ),
 ]
 UnisonsKnob = Annotated[
