@@ -55,7 +55,11 @@ def read_manifest(path: Path) -> Iterator[ManifestRow]:
 
 
 def read_manifest_bytes(data: bytes, where: str, name: str) -> Iterator[ManifestRow]:
-    """The rows of a manifest that was found inside an archive."""
+    """The rows of a manifest that was found inside an archive.
+
+    Raises:
+        InputError: if it is not UTF-8 text, or a line is not a JSON object.
+    """
     if name.endswith(".parquet"):
         yield from _parquet_rows(io.BytesIO(data), where)
         return

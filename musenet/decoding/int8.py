@@ -265,7 +265,7 @@ def _versions(model: AnyModel) -> tuple[int, ...]:
 
 
 def offsets(sizes: Sequence[int]) -> Ints:
-    """Where the values of each column begin in one table of all."""
+    """Where the values of each column begin in one table of all, `(S,)`."""
     return np.cumsum([0, *sizes])[:-1]
 
 

@@ -98,7 +98,7 @@ class Sequences:
             return inside * self._inverse[:count]
 
     def owner(self, places: Ints) -> Ints:
-        """The sequence that each place belongs to."""
+        """The sequence that each place belongs to, `(N,)`."""
         return np.searchsorted(self.begins, places, side="right") - 1
 
 

@@ -62,17 +62,17 @@ class BarGrid:
 
     @cached_property
     def start(self) -> Ints:
-        """Onsets of all notes, in steps."""
+        """Onsets of all notes in steps, `(N,)`."""
         return self.score.notes["start"].astype(np.int64)
 
     @cached_property
     def stop(self) -> Ints:
-        """Ends of all notes, in steps."""
+        """Ends of all notes in steps, `(N,)`."""
         return self.start + self.score.notes["duration"]
 
     @cached_property
     def pitched(self) -> Mask:
-        """Which notes are not drums."""
+        """Which notes are not drums, `(N,)`."""
         return self.score.notes["program"] != DRUMS
 
     @cached_property
@@ -84,7 +84,7 @@ class BarGrid:
 
     @cached_property
     def bar(self) -> Ints:
-        """The bar in which each note begins."""
+        """The bar in which each note begins, `(N,)`."""
         return np.searchsorted(self.lines, self.start, side="right") - 1
 
     @cached_property

@@ -93,7 +93,11 @@ def add_notes(
 
 
 def new_part(file: File, parts: Sequence[Part], program: int) -> Part:
-    """A new track for a program, or the part of the nearest one if no channel is free."""
+    """A new track for a program, or the part of the nearest one if no channel is free.
+
+    Raises:
+        InputError: if no channel is free, and there are only drums.
+    """
     if program == DRUMS:
         channel = DRUM_CHANNEL
     else:

@@ -161,7 +161,11 @@ def recipe_in(path: str | os.PathLike[str]) -> tuple[str, events.File]:
 
 
 def prompt_in(file: events.File, recipe: Recipe) -> Prompt | None:
-    """The original prompt of a generated file, or None if there was none."""
+    """The original prompt of a generated file, or None if there was none.
+
+    Raises:
+        InputError: if the recipe is damaged.
+    """
     if recipe.fresh:
         return None
     whole = events.File(file.division, file.tracks[: recipe.tracks], recipe.end)

@@ -8,7 +8,11 @@ from tokenizer.errors import InputError
 
 
 def device_of(name: str) -> torch.device:
-    """The device named `cpu` or `cuda`, or the better one available (`auto`)."""
+    """The device named `cpu` or `cuda`, or the better one available (`auto`).
+
+    Raises:
+        InputError: if a CUDA device is asked for and there is none.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     if name == "cuda" and not torch.cuda.is_available():

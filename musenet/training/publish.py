@@ -80,7 +80,11 @@ def publish(
 
 
 def report_of(dataset: Path) -> dict[str, Any]:
-    """The report that `musenet prepare` wrote for a dataset."""
+    """The report that `musenet prepare` wrote for a dataset.
+
+    Raises:
+        InputError: if it cannot be read.
+    """
     try:
         report: dict[str, Any] = json.loads((dataset / "report.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

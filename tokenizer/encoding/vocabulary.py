@@ -201,7 +201,7 @@ class Vocabulary:
 
     @cached_property
     def steps(self) -> Ints:
-        """How many steps of time each value of field 0 lets pass."""
+        """How many steps of time each value of field 0 lets pass, `(V,)`."""
         steps = np.zeros(self.sizes[WAIT], dtype=np.int64)
         steps[1 : self.first_rest] = np.arange(self.grid.wait_count)
         rests = np.arange(1, REST_UNITS + 1) * self.grid.wait_count
@@ -210,7 +210,7 @@ class Vocabulary:
 
     @cached_property
     def bar_steps(self) -> Ints:
-        """Steps per bar for each value of field 0 that is a time signature, else 0."""
+        """Steps per bar for each value of field 0 that is a time signature, else 0; `(V,)`."""
         bars = np.zeros(self.sizes[WAIT], dtype=np.int64)
         if self.grid.is_beat:
             for name in self.names("time_signature"):
@@ -221,17 +221,17 @@ class Vocabulary:
 
     @cached_property
     def opens(self) -> Mask:
-        """Which values of field 0 may stand in the prefix."""
+        """Which values of field 0 may stand in the prefix, `(V,)`."""
         return self._of_kinds(PREFIX_KINDS)
 
     @cached_property
     def chords(self) -> Mask:
-        """Which values of field 0 are chords."""
+        """Which values of field 0 are chords, `(V,)`."""
         return self._of_kinds(("chord",))
 
     @cached_property
     def guiding(self) -> Mask:
-        """Which values of field 0 are composers or styles."""
+        """Which values of field 0 are composers or styles, `(V,)`."""
         return self._of_kinds(("composer", "style"))
 
     def _of_kinds(self, kinds: Collection[str]) -> Mask:

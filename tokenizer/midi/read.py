@@ -93,7 +93,11 @@ def read_all(
 def read_reporting(
     source: Source, *, repair: bool = False, programs: Programs = "track"
 ) -> tuple[Score, Report]:
-    """Read a MIDI file as `read` does, and tell what was odd, broken or left out."""
+    """Read a MIDI file as `read` does, and tell what was odd, broken or left out.
+
+    Raises:
+        MidiError: as `read` does.
+    """
     _check(programs)
     data, name = _bytes_of(source)
     try:

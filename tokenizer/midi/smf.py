@@ -66,7 +66,11 @@ class Events:
 
 
 def read_length(data: bytes, at: int, stop: int) -> tuple[int, int]:
-    """A variable-length number, and the offset after it."""
+    """A variable-length number, and the offset after it.
+
+    Raises:
+        MidiError: if the track ends in it, or it has more than four bytes.
+    """
     value = 0
     for place in range(at, min(at + 4, stop)):
         byte = data[place]
@@ -223,7 +227,11 @@ class Channels:
 
 
 def data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int, int]:
-    """The one or two data bytes of a channel event (0 for a missing second), and what is next."""
+    """The one or two data bytes of a channel event (0 for a missing second), and what is next.
+
+    Raises:
+        MidiError: if the track ends in them, or one is above 127.
+    """
     count = DATA_BYTES[status & 0xF0]
     if at + count > stop:
         raise MidiError("the track ends in the middle of an event", offset=at)
@@ -236,7 +244,11 @@ def data_bytes(data: bytes, at: int, stop: int, status: int) -> tuple[int, int, 
 
 
 def read_special(data: bytes, at: int, stop: int, time: int, into: Events) -> tuple[int, bool]:
-    """Read a System Exclusive or meta event; the next offset, and whether the track has ended."""
+    """Read a System Exclusive or meta event; the next offset, and whether the track has ended.
+
+    Raises:
+        MidiError: if it is neither, or the track ends in it.
+    """
     status = data[at]
     if status not in (0xF0, 0xF7, 0xFF):
         raise MidiError(f"a status byte (0x{status:02X}) that MIDI files do not have", offset=at)
@@ -274,7 +286,11 @@ def _drum_parts(body: bytes, time: int) -> list[tuple[int, int, bool]]:
 
 
 def body_of(data: bytes, at: int, stop: int) -> tuple[int, int]:
-    """Where the body of the meta or System Exclusive event at `at` begins, and where it ends."""
+    """Where the body of the meta or System Exclusive event at `at` begins, and where it ends.
+
+    Raises:
+        MidiError: if the track ends in it.
+    """
     meta = data[at] == 0xFF
     size, body = read_length(data, at + 1 + meta, stop)
     if body + size > stop and not (meta and data[at + 1] == END):

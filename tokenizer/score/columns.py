@@ -201,7 +201,11 @@ def shifted(kind: str, array: Array, ticks: int) -> Array:
 
 
 def scaled(array: Array, new: int, old: int) -> Array:
-    """The events with times multiplied by new/old, each start and end rounded half up."""
+    """The events with times multiplied by new/old, each start and end rounded half up.
+
+    Raises:
+        InputError: if one would lie beyond LAST_TICK.
+    """
     name = (array.dtype.names or ())[0]
 
     def scale(ticks: Ints) -> Ints:

@@ -189,6 +189,9 @@ class Score:
 
         Keeps the notes that begin in it, cut at `stop`. The tempo, signatures, controls and bends
         in force at `start` are stated at 0; a pedal that is down there is down from 0.
+
+        Raises:
+            InputError: unless 0 ≤ start ≤ stop.
         """
         if not 0 <= start <= stop:
             raise InputError(f"cannot slice from tick {start} to {stop}; give 0 ≤ start ≤ stop")
@@ -228,7 +231,11 @@ class Score:
     def select(
         self, *, tracks: Iterable[int] | None = None, programs: Iterable[int] | None = None
     ) -> Score:
-        """The score with only some tracks, by number or by program (128 is drums), renumbered."""
+        """The score with only some tracks, by number or by program (128 is drums), renumbered.
+
+        Raises:
+            InputError: unless one of both is given, or if there is no such track.
+        """
         if (tracks is None) == (programs is None):
             raise InputError("select takes either tracks=… or programs=…")
         if programs is not None:

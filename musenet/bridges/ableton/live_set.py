@@ -79,7 +79,11 @@ class LiveSet:
         return bool(self._slot("get/has_clip", track, scene))
 
     def clip(self, track: int, scene: int) -> Clip | None:
-        """The clip in a slot that has one, or None for audio."""
+        """The clip in a slot that has one, or None for audio.
+
+        Raises:
+            InputError: if it is empty or too long.
+        """
         if not self._clip("get/is_midi_clip", track, scene):
             return None
         looping = bool(self._clip("get/looping", track, scene))
@@ -125,7 +129,11 @@ class LiveSet:
         return self._tracks
 
     def new_track(self, name: str) -> int:
-        """Make a MIDI track behind all others; returns its index."""
+        """Make a MIDI track behind all others; returns its index.
+
+        Raises:
+            InputError: if Live makes none.
+        """
         number = self.tracks
         self.osc.tell("/live/song/create_midi_track", -1)
         self._tracks = None
@@ -135,7 +143,11 @@ class LiveSet:
         return number
 
     def free_scene(self, tracks: Iterable[int], after: int) -> int:
-        """The first scene from an index on whose slots on some tracks are free; made if need be."""
+        """The first scene from an index on whose slots on some tracks are free; made if need be.
+
+        Raises:
+            InputError: if Live makes none.
+        """
         wanted = list(tracks)
         count = int(self.osc.ask("/live/song/get/num_scenes")[0])
         for scene in range(after, count):

@@ -75,7 +75,11 @@ class RealMusic:
         return int(lengths[-min(VARIATIONS, len(lengths))]) - 1
 
     def draw(self, rows: int) -> tuple[Pieces, int]:
-        """A piece with `rows` body rows or more, at most `room`, and its number in its split."""
+        """A piece with `rows` body rows or more, at most `room`, and its number in its split.
+
+        Raises:
+            InputError: if there is none of that length.
+        """
         for refilled in (False, True):
             if refilled:
                 self._refill()
