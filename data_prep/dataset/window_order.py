@@ -7,7 +7,7 @@ alone, so that any window can be made at any time, by any process.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,14 +42,6 @@ class WindowRandom:
         self._begin["state"]["key"][1] = k
         self._bits.state = self._begin
         return self._random
-
-
-class WindowOrder(Protocol):
-    """Chooses the passages of each window."""
-
-    def passages(self, k: int, random: np.random.Generator) -> Iterator[Passage]:
-        """The passages of window k, one after another; as many as the window has room for."""
-        ...
 
 
 class RandomOrder:

@@ -14,7 +14,6 @@ import numpy as np
 
 from tokenizer.instruments import DRUMS, range_of
 from tokenizer.score.batch import ScoreBatch, score_of
-from tokenizer.score.score import Score
 from tokenizer.typing import Floats, Mask
 
 
@@ -174,8 +173,3 @@ def violations(music: ScoreBatch, thresholds: Thresholds) -> dict[int, Violation
         for piece, detail in rule(music, thresholds).items():
             found.setdefault(piece, Violation(name, detail))
     return found
-
-
-def first_violation(score: Score, thresholds: Thresholds) -> Violation | None:
-    """The first rule that a score with notes breaks, or None."""
-    return violations(ScoreBatch.of([score]), thresholds).get(0)

@@ -1,6 +1,7 @@
 """How the fields of the next row are predicted from the trunk's last state.
 
-A head has two methods: `nll` for training and `sample` for generation.
+A head has `nll` for training, `each_logits` for the logits of rows that are there, and `sample`
+for generation.
 
     cascade    fields in order, each conditioned on the state and the fields before it in the row
     parallel   all fields from one state, independent of each other
@@ -16,7 +17,6 @@ A head has two methods: `nll` for training and `sample` for generation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -36,30 +36,6 @@ ChooseTensor = Callable[[int, Tensor, Tensor], Tensor]
 
 PeekTensor = Callable[[Tensor], Tensor]
 """peek(field 0 [B]) returns the structure [B, S] that the new row will have."""
-
-
-class Head(Protocol):
-    """The interface of all heads.
-
-    Attributes:
-        interleaving: the order in which rows go through the trunk.
-    """
-
-    interleaving: Interleaving
-
-    def each_logits(
-        self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor
-    ) -> Iterator[Tensor]:
-        """Logits [B, T, V] of each field in turn, where all before it are as in the targets."""
-
-    def nll(self, hidden_BTD: Tensor, targets_BTF: Tensor, structure_BTS: Tensor) -> Tensor:
-        """Negative log-likelihood of each field in nats, [B, T, F] in fp32, unmasked."""
-
-    def hidden_matrices(self) -> list[nn.Parameter]:
-        """The matrices between hidden states."""
-
-    def sample(self, hidden_BD: Tensor, choose: ChooseTensor, peek: PeekTensor) -> Tensor:
-        """The next row of each sequence, [B, F] long."""
 
 
 class CascadeHead(nn.Module):

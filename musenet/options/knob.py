@@ -79,14 +79,6 @@ def knobs(kind: type[Any]) -> dict[str, tuple[Any, Knob]]:
     return found
 
 
-def keywords(kind: type[Any]) -> dict[str, Any]:
-    """The type of each keyword: that of the field, and what its knob accepts besides."""
-    return {
-        name: own if knob.accepts is None else own | knob.accepts
-        for name, (own, knob) in knobs(kind).items()
-    }
-
-
 def from_keywords(kind: type[Record], given: Mapping[str, Any]) -> Record:
     """An instance from keywords or typed values; None means the default.
 

@@ -126,13 +126,3 @@ class HalfAdam(torch.optim.Optimizer):
         parameter.copy_(weight)
         state["mean"], state["mean_scale"] = packed(mean)
         state["root"], state["root_scale"] = packed(root)
-
-
-def state_bytes(optimizer: torch.optim.Optimizer) -> int:
-    """Bytes of the weights, gradients and state of an optimizer."""
-    total = 0
-    for group in optimizer.param_groups:
-        for parameter in group["params"]:
-            tensors = [parameter, parameter.grad, *optimizer.state[parameter].values()]
-            total += sum(t.nbytes for t in tensors if isinstance(t, Tensor))
-    return total

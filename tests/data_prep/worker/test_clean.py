@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from data_prep.worker.clean import RULES, Thresholds, first_violation, violations
+from data_prep.worker.clean import RULES, Thresholds, Violation, violations
 from tokenizer.score.batch import ScoreBatch
 from tokenizer.score.score import NOTES, TEMPOS, Score
 
@@ -29,6 +29,10 @@ def score(notes: list[tuple[int, int, int, int]]) -> Score:
 
 def scale(count: int, step: int = 480, program: int = 0) -> list[tuple[int, int, int, int]]:
     return [(i * step, step, 60 + i % 12, program) for i in range(count)]
+
+
+def first_violation(music: Score, limits: Thresholds) -> Violation | None:
+    return violations(ScoreBatch.of([music]), limits).get(0)
 
 
 def rule(notes: list[tuple[int, int, int, int]], limits: Thresholds | None = None) -> str | None:

@@ -11,7 +11,7 @@ from musenet.options.fill_keywords import AccompanyKeywords, FillKeywords
 from musenet.options.fill_options import AccompanyOptions, FillOptions
 from musenet.options.generate_options import GenerateOptions
 from musenet.options.keywords import Keywords
-from musenet.options.knob import keywords, knobs
+from musenet.options.knob import knobs
 from musenet.options.parse import Place
 from musenet.options.timeline import Change
 from musenet.sampling.filters import FieldFilter
@@ -77,6 +77,14 @@ def test_every_keyword_is_tried_above_and_told_on_the_page() -> None:
     assert {*WORDS, *LENGTH} == set(knobs(GenerateOptions))
     page = (Path(__file__).parents[3] / "docs" / "generation.md").read_text(encoding="utf-8")
     assert [name for name in knobs(GenerateOptions) if f"`{name}`" not in page] == []
+
+
+def keywords(kind: type[Any]) -> dict[str, Any]:
+    """The type of each keyword: that of the field, and what its knob accepts besides."""
+    return {
+        name: own if knob.accepts is None else own | knob.accepts
+        for name, (own, knob) in knobs(kind).items()
+    }
 
 
 def test_editors_know_the_keywords_and_their_types() -> None:
