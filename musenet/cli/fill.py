@@ -172,6 +172,9 @@ def _best(fill: Fill, takes: list[Take], keep: int | None) -> list[Take]:
 
 def _said(fill: Fill, take: Take, path: Path, took: float) -> str:
     """The line printed about a take."""
+    from .progress import counted
+
     recipe = f"seed {fill.options.seed}, variation {take.variation}; {took:.1f} s"
     relaxed = "".join(f"; {name} relaxed {n} times" for name, n in take.relaxed.items())
-    return f"{path}: {take.notes:,} new notes in {fill.where}, {fill.players} ({recipe}){relaxed}"
+    notes = counted(take.notes, "new note")
+    return f"{path}: {notes} in {fill.where}, {fill.players} ({recipe}){relaxed}"

@@ -20,7 +20,7 @@ from tokenizer.encoding.controls import unknown_meters
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
 
-from .progress import minutes, watched
+from .progress import counted, minutes, watched
 from .start import deferred, raised
 
 
@@ -237,7 +237,7 @@ def _said(continuation: Continuation, result: Result, path: Path, took: float) -
     music = float(score.seconds(max(score.end, result.boundary))) - float(
         score.seconds(result.boundary)
     )
-    parts = [f"{result.notes:,} new notes", f"{minutes(music)} of music"]
+    parts = [counted(result.notes, "new note"), f"{minutes(music)} of music"]
     if not continuation.fresh:
         parts.append(f"from bar {continuation.bars.number(continuation.prompt.boundary) + 1}")
     speed = f"{took:.1f} s, {music / max(took, 1e-9):.0f}× real time"

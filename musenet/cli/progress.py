@@ -91,6 +91,11 @@ def watched(request: Request, steps: Iterator[float]) -> None:
                 progress("generating", bars.number(int(tick)) - first, last)
 
 
+def counted(number: int, what: str) -> str:
+    """A number of things: "1 note", "1,200 notes"."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
 def minutes(seconds: float) -> str:
     """A time as "3:05"."""
     whole, rest = divmod(round(seconds), 60)

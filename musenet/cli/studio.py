@@ -46,10 +46,13 @@ def studio(
     from musenet.studio.guard import new_token
     from musenet.studio.models import Weights
 
+    from .progress import counted
+
     workspace, token = server.open_workspace(file, Path.cwd()), new_token()
 
     def ready(address: str) -> None:
-        print(f"{workspace.path.name}: {len(workspace.tree.nodes)} nodes, saved after each change")
+        nodes = counted(len(workspace.tree.nodes), "node")
+        print(f"{workspace.path.name}: {nodes}, saved after each change")
         print(f"{address}/?token={token}\nCtrl-C stops.", flush=True)
         if not no_browser and not no_page:
             server.open_browser(f"{address}/?token={token}")

@@ -20,6 +20,7 @@ from tokenizer.typing import Ints
 
 from .parts import Part, name_of, parts_of
 
+_PIANO = 0
 _WHY = {"name": "by its name", "music": "by its notes"}
 Places = Sequence[tuple[int, int]]
 
@@ -71,7 +72,8 @@ class Hearing:
         for label, each in zip(self.labels, self.heard, strict=True):
             why = f" ({_WHY[each.source]})" if each.guessed else ""
             said.append(f"{label} as {name(each.program)}{why}")
-        return f"Heard: {', '.join(said)}. To change it: --as '{self.names[0]}=piano'"
+        other = "piano" if self.heard[0].program != _PIANO else "organ"
+        return f"Heard: {', '.join(said)}. To change it: --as '{self.names[0]}={other}'"
 
 
 def hear(

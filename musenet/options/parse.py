@@ -92,9 +92,13 @@ def bar_ranges(given: BarRanges) -> tuple[tuple[int, int], ...]:
     else:
         found = [(int(first), int(last)) for first, last in given]
     for first, last in found:
-        if not 1 <= first <= last:
+        if min(first, last) < 1:
             raise InputError(f"--bars {first}-{last} is no range of bars, which count from 1")
-    for (_, last), (first, _) in pairwise(found):
+        if first > last:
+            raise InputError(f"--bars {first}-{last} ends before it begins; write {last}-{first}")
+    for (begin, last), (first, end) in pairwise(found):
+        if first <= last and begin <= end:
+            raise InputError(f"--bars {begin}-{last} and {first}-{end} overlap; name each bar once")
         if first <= last:
             raise InputError(f"--bars: bar {first} comes after bar {last}; give holes in order")
     return tuple(found)

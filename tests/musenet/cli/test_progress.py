@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from musenet.cli.progress import ProgressDisplay, minutes
+from musenet.cli.progress import ProgressDisplay, counted, minutes
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -41,3 +41,9 @@ def test_lines_are_said_once_and_at_a_terminal_make_way(
 
 def test_times_are_minutes_and_seconds() -> None:
     assert [minutes(seconds) for seconds in (0.4, 65, 600)] == ["0:00", "1:05", "10:00"]
+
+
+def test_one_is_no_plural() -> None:
+    assert [counted(n, "new note") for n in (0, 1, 1200)] == [
+        *("0 new notes", "1 new note", "1,200 new notes")
+    ]

@@ -96,6 +96,7 @@ def test_each_track_is_heard_as_what_it_is(export: Path) -> None:
     counts = dict(zip(*np.unique(prompt.music.notes["program"], return_counts=True), strict=True))
     assert counts == {DRUMS: len(KIT), 38: len(BASS), 4: len(CHORDS), 81: len(TUNE)}
     assert "Drum Rack as Drums (by its name)" in str(prompt.hearing)
+    assert "To change it: --as 'Drum Rack=piano'" in str(prompt.hearing)
 
 
 def test_new_notes_return_to_their_tracks_and_the_rest_stays(
@@ -115,6 +116,12 @@ def test_new_notes_return_to_their_tracks_and_the_rest_stays(
     heard = new_music(result, prompt.parts).notes["program"]
     assert set(heard.tolist()) <= {DRUMS, 38, 4, 81}
     assert len(heard) == result.notes
+
+
+def test_a_guessed_piano_is_not_advised_again(tmp_path: Path) -> None:
+    prompt = read_prompt(saved(tmp_path / "piano.mid", [track("Piano", CHORDS)]))
+    assert "Piano as Acoustic Grand Piano (by its name)" in str(prompt.hearing)
+    assert str(prompt.hearing).endswith("--as 'Piano=organ'")
 
 
 def test_what_is_given_is_heard(export: Path) -> None:

@@ -141,3 +141,19 @@ def test_blends_are_ids_with_shares() -> None:
 def test_shares_that_cannot_be(given: str) -> None:
     with pytest.raises(InputError, match="takes names with shares"):
         parse.composer(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("0-1", "--bars 0-1 is no range of bars, which count from 1"),
+        ("3-2", "--bars 3-2 ends before it begins; write 2-3"),
+        ("1-3,2-4", "--bars 1-3 and 2-4 overlap; name each bar once"),
+        ("5-6,5", "--bars 5-6 and 5-5 overlap; name each bar once"),
+        ("5,2-3", "--bars: bar 2 comes after bar 5; give holes in order"),
+    ],
+)
+def test_bars_that_are_none(given: str, sentence: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse.bar_ranges(given)
+    assert str(refused.value) == sentence
