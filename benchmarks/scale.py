@@ -26,7 +26,8 @@ EPOCHS = 4
 GPUS = (1, 8, 64)
 MEMORY = 80e9  # bytes of a GPU
 CORPORA = {"this project's": 20e6, "100,000 files": 100e6, "1 million files": 1.3e9}
-"""Distinct notes: what the shipped weights were trained on, and at 1,000 to 1,300 per file."""
+"""Distinct notes: what the shipped weights were trained on without songs by rule, and at 1,000 to
+1,300 per file."""
 
 
 def days(operations: float, gpus: int, speed: float) -> str:

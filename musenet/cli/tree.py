@@ -35,7 +35,8 @@ Called = Annotated[
     str, typer.Argument(help="Number or name of a node.", metavar="NODE", show_default=False)
 ]
 Prompts = Annotated[
-    list[Path] | None, typer.Argument(help="MIDI files.", metavar="PROMPT…", show_default=False)
+    list[Path] | None,
+    typer.Argument(help="MIDI or MusicXML files.", metavar="PROMPT…", show_default=False),
 ]
 
 At = Annotated[
