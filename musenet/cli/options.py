@@ -61,7 +61,7 @@ def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None
 
     Args:
         kind: the dataclass; the command has one parameter of this type, built from what was
-            typed.
+            typed. Where it has `variations`, `--variation` names one of them.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -71,7 +71,8 @@ def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None
         for parameter in inspect.signature(command).parameters.values():
             if parameter.name == name:
                 parameters += [_option(kind, field) for field in knobs(kind)]
-                parameters.append(_keyword("variation", _Variation, None))
+                if "variations" in knobs(kind):
+                    parameters.append(_keyword("variation", _Variation, None))
             else:
                 parameters.append(
                     _keyword(parameter.name, hints[parameter.name], parameter.default)
@@ -80,7 +81,7 @@ def takes(kind: type[Any]) -> Callable[[Callable[..., None]], Callable[..., None
         @wraps(command)
         def expanded(**given: Any) -> None:
             typed = {field: given.pop(field) for field in knobs(kind)}
-            if (variation := given.pop("variation")) is not None:
+            if (variation := given.pop("variation", None)) is not None:
                 typed["variations"] = (variation,)
             for field, (_, knob) in knobs(kind).items():
                 if typed[field] is None and knob.drawn is not None:
