@@ -129,15 +129,18 @@ def _prepared(
         run.progress("comparing", 0)
         with SketchStore(work / "sketches") as sketches:
             survey = _surveyed(chunks, store, plan, sketches)
-            for record in accepted(others):
-                survey.exclude(record)
+            unread = _exclude(others, survey)
             decisions = decide(survey, plan, work)
+        if all(decisions.refused):
+            raise InputError(
+                "nothing is left: every file is a near-duplicate of music under exclude"
+            )
         tokenizer = preprocessing.tokenizer.extended(decisions.labels)
         output = DatasetWriter(work, decisions, tokenizer)
         if learning is not None:
             run.progress("learning", 0)
             output.encoding = learning.learned(tokenizer, chunks, decisions)
-        output.report.unmatched_rows = unmatched
+        output.report.unmatched_rows, output.report.unread_excluded = unmatched, unread
         for chunk in chunks:
             for record in read_chunk(chunk, tokens=True):
                 output.add(record, plan.metadata(store, record))
@@ -233,18 +236,41 @@ def _check_manifests(chunks: Sequence[Path], store: ManifestStore) -> dict[str, 
     return unmatched
 
 
+def _exclude(chunks: Sequence[Path], survey: Survey) -> list[str]:
+    """Add music to be excluded to a survey; what of it cannot be read, each with the reason.
+
+    Raises:
+        InputError: if there is such music and none of it can be read.
+    """
+    unread, some = [], False
+    for record in (r for chunk in chunks for r in read_chunk(chunk, tokens=False)):
+        if record.refused:
+            unread.append(f"{record.corpus}/{record.name} ({record.detail})")
+        else:
+            some = True
+            survey.exclude(record)
+    if unread and not some:
+        raise InputError(f"none of the music to exclude can be used: {unread[0]}, for one")
+    return unread
+
+
 def _surveyed(
     chunks: Sequence[Path], store: ManifestStore, plan: Plan, sketches: SketchStore
 ) -> Survey:
     """What all accepted files have in common.
 
     Raises:
-        InputError: if there is none.
+        InputError: if there is none, or none that a pattern of labels in paths matches.
     """
-    survey = Survey(sketches)
+    survey, labelled = Survey(sketches), plan.path_labels is None
     for record in accepted(chunks):
         metadata = plan.metadata(store, record)
         survey.add(record, metadata, stated_splits=plan.stated_splits)
+        labelled = labelled or plan.has_path_labels(record)
+    if survey.contents and not labelled:
+        raise InputError(
+            f"the pattern of labels in paths matches no file: '{record.name}', for one, does not"
+        )
     if not survey.contents:
         first = next(record for chunk in chunks for record in read_chunk(chunk, tokens=False))
         raise InputError(

@@ -53,13 +53,20 @@ class Plan:
 
     def metadata(self, store: ManifestStore, record: FileRecord) -> Metadata:
         """The labels of a record from its manifest row and its path."""
-        path = self.path_labels.labels(record.name) if self.path_labels else {}
+        path = self._path_labels(record)
         found = metadata_of(store.get(record.corpus, record.name), path)
         composer = found.composer or self.composer
         split = self.splits.get((record.corpus, record.name), found.split)
         if (composer, split) == (found.composer, found.split):  # as for nearly all files
             return found
         return replace(found, composer=composer, split=split)
+
+    def has_path_labels(self, record: FileRecord) -> bool:
+        """Whether the pattern reads labels from a record's path."""
+        return bool(self._path_labels(record))
+
+    def _path_labels(self, record: FileRecord) -> dict[str, str]:
+        return self.path_labels.labels(record.name) if self.path_labels else {}
 
 
 @dataclass

@@ -68,6 +68,8 @@ class DatasetReport:
     groups: Counter[str] = field(default_factory=Counter)
     unmatched_rows: dict[str, list[str]] = field(default_factory=dict)
     """Files that rows of manifests name and that are not there, by corpus."""
+    unread_excluded: list[str] = field(default_factory=list)
+    """Files of music to exclude that cannot be read, so that copies of them may be kept."""
 
     def refuse(self, record: FileRecord, reason: str, detail: str) -> None:
         """Count a file that is left out."""
@@ -116,6 +118,16 @@ class DatasetReport:
                 corpus: {"rows": len(names), "for_example": names[:EXAMPLES]}
                 for corpus, names in sorted(self.unmatched_rows.items())
             },
+            **(
+                {
+                    "music_to_exclude_not_read": {
+                        "files": len(self.unread_excluded),
+                        "for_example": self.unread_excluded[:EXAMPLES],
+                    }
+                }
+                if self.unread_excluded
+                else {}
+            ),
             "near_duplicate_groups": sum(count > 1 for count in self.groups.values()),
             "pieces_in_groups": sum(count for count in self.groups.values() if count > 1),
             "largest_groups": dict(self.groups.most_common(EXAMPLES)),

@@ -34,7 +34,9 @@ def file_of(row: ManifestRow) -> str:
     for column in _FILE_COLUMNS:
         if row.get(column):
             return str(row[column]).replace("\\", "/")
-    raise InputError(f"a manifest row has no column 'file': it has {', '.join(map(str, row))}")
+    raise InputError(
+        f"there is no column 'file', or nothing in it; the columns are {', '.join(map(str, row))}"
+    )
 
 
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
@@ -72,15 +74,37 @@ def read_manifest_bytes(data: bytes, where: str, name: str) -> Iterator[Manifest
 
 def _text_rows(text: Any, where: str, suffix: str) -> Iterator[ManifestRow]:
     if suffix == ".csv":
-        yield from csv.DictReader(text)
+        try:
+            yield from _with_file(csv.DictReader(text), where)
+        except csv.Error as error:
+            raise InputError(f"{where} is not a CSV file: {error}") from error
         return
+    yield from _with_file(_json_rows(text, where), where)
+
+
+def _with_file(rows: Iterable[ManifestRow], where: str) -> Iterator[ManifestRow]:
+    """Rows as they are, each of which names a file.
+
+    Raises:
+        InputError: if one does not.
+    """
+    for number, row in enumerate(rows, start=1):
+        try:
+            file_of(row)
+        except InputError as error:
+            raise InputError(f"{where}, row {number}: {error}") from error
+        yield row
+
+
+def _json_rows(text: Any, where: str) -> Iterator[ManifestRow]:
     for number, line in enumerate(text, start=1):
         if not line.strip():
             continue
         try:
             row = json.loads(line)
         except (json.JSONDecodeError, RecursionError) as error:
-            raise InputError(f"{where} line {number} is not JSON: {error}") from error
+            what = getattr(error, "msg", "it is nested too deeply")
+            raise InputError(f"{where} line {number} is not JSON: {what}") from error
         if not isinstance(row, dict):
             raise InputError(f"{where} line {number} is not a JSON object")
         yield row
@@ -93,7 +117,7 @@ def _parquet_rows(stream: Any, where: str) -> Iterator[ManifestRow]:
     try:
         table = parquet.ParquetFile(stream)
         for batch in table.iter_batches(1024):
-            yield from batch.to_pylist()
+            yield from _with_file(batch.to_pylist(), where)
     except pyarrow.ArrowInvalid as error:
         raise InputError(f"{where} is not a Parquet file: {error}") from error
 

@@ -165,11 +165,15 @@ def _say(report: DatasetReport, out: Path) -> None:
             table.add_row(name, *numbers, f"{total.seconds / 3600:,.1f}")
     console = Console()
     console.print(table)
-    console.print(f"{report.files:,} files read, {report.total.pieces:,} kept; left out:")
+    left_out = "; left out:" if report.refused else ""
+    console.print(f"{report.files:,} files read, {report.total.pieces:,} kept{left_out}")
     for reason, count in report.refused.most_common():
         console.print(f"  {count:>8,}  {reason.replace('_', ' ')}")
     for corpus, names in sorted(report.unmatched_rows.items()):
         rows = f"{len(names):,} rows of the manifest of {corpus} match no file: {names[0]}, for one"
+        console.print(rows, soft_wrap=True, markup=False)
+    if unread := report.unread_excluded:
+        rows = f"{len(unread):,} files under --exclude cannot be used: {unread[0]}, for one"
         console.print(rows, soft_wrap=True, markup=False)
     if encoding := dataset_encoding(out):
         console.print(f"models read {encoding!r}", soft_wrap=True, markup=False)

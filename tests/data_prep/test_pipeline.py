@@ -24,6 +24,7 @@ from data_prep.corpus.decide import Plan
 from data_prep.corpus.split import Shares
 from data_prep.pipeline import Run
 from data_prep.report.report import DatasetReport
+from data_prep.sources.label import PathPattern
 from data_prep.worker.engines import Limits
 from tokenizer import InputError, Tokenizer, read, write
 
@@ -143,6 +144,34 @@ def test_excluded_music_stays_out(corpus: Path, tmp_path: Path) -> None:
     names = {Path(piece["source"]).stem for piece in rows(tmp_path / "d")}
     assert names.isdisjoint({"piece02", "piece03", "piece10"})
     assert len(names) == 20
+
+
+def test_music_to_exclude_that_cannot_be_read_is_said(corpus: Path, tmp_path: Path) -> None:
+    bench = tmp_path / "bench"
+    bench.mkdir()
+    (bench / "broken.mid").write_bytes(b"no music")
+    with pytest.raises(InputError, match=r"none of the music to exclude.* bench/broken\.mid"):
+        made(corpus, tmp_path / "d", exclude=[bench])
+    [path] = corpus.rglob("piece02.mid")
+    write(read(path), bench / "two.mid")
+    report = made(corpus, tmp_path / "d", exclude=[bench])
+    assert report.refused["near_duplicate_of_excluded"] == 1
+    [unread] = report.unread_excluded
+    assert unread.startswith("bench/broken.mid (")
+    plain = json.loads((tmp_path / "d" / "report.json").read_text())
+    assert plain["music_to_exclude_not_read"] == {"files": 1, "for_example": [unread]}
+
+
+def test_a_dataset_of_nothing_is_refused(corpus: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing is left"):
+        made(corpus, tmp_path / "d", exclude=[corpus])
+    assert not (tmp_path / "d" / "dataset.json").exists()
+
+
+def test_a_path_pattern_that_matches_no_file_is_refused(corpus: Path, tmp_path: Path) -> None:
+    plan = Plan(path_labels=PathPattern("music/{composer}/{title}.mid"))
+    with pytest.raises(InputError, match=r"matches no file: '[ab]/piece\d\d\.mid', for one"):
+        made(corpus, tmp_path / "d", plan=plan)
 
 
 def test_stated_splits_are_kept(corpus: Path, tmp_path: Path) -> None:

@@ -31,6 +31,9 @@ def test_three_formats_say_the_same(tmp_path: Path) -> None:
     ("name", "data", "says"),
     [
         ("manifest.jsonl", b'{"file": "a"}\n{oops\n', "line 2 is not JSON"),
+        ("manifest.jsonl", b'{"file": "a"}\n{"title": "b"}\n', r"row 2: there is no column 'file'"),
+        ("manifest.csv", b"file;title\na;b\n", r"manifest\.csv, row 1: .* are file;title"),
+        ("manifest.csv", b"file,title\na," + b"b" * 200_000, r"manifest\.csv is not a CSV file"),
         ("manifest.jsonl", b"[1, 2]\n", "line 1 is not a JSON object"),
         ("manifest.jsonl", b"\xff\xfe\x00", "not UTF-8"),
         ("manifest.parquet", b"PAR0 and then nothing", "not a Parquet file"),
