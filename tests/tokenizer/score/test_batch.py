@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import random_score
 from tokenizer import (
     Grid,
     InputError,
@@ -81,26 +82,6 @@ def test_seconds_are_those_of_each_score_s_own_tempos(scores: list[Score], later
                 units += max(0, min(end, tick + later) - begin) * tempo
             expected.append(units / (1_000_000 * score.ticks_per_quarter))
     assert found == expected
-
-
-def random_score(seed: int) -> Score:
-    """Random notes, some of it drums or far out of range, at changing tempos."""
-    random = np.random.default_rng(seed)
-    count = int(random.integers(1, 200))
-    notes = np.zeros(count, dtype=NOTES)
-    steps = random.choice([0, 3, 240, 480, 3000], count, p=[0.3, 0.1, 0.4, 0.19, 0.01])
-    notes["start"] = np.cumsum(steps)
-    notes["duration"] = random.choice([0, 1, 200, 240, 960, 20_000], count)
-    notes["pitch"] = random.integers(*((20, 110) if seed % 5 else (60, 66)), count)
-    notes["velocity"] = 64
-    notes["program"] = random.choice([0, 40, 128], count) if seed % 4 else 128
-    notes["track"] = np.unique(notes["program"], return_inverse=True)[1]
-    changes = random.integers(0, 5) if seed % 3 else 0
-    tempos = np.zeros(changes, dtype=TEMPOS)
-    tempos["time"] = np.sort(random.choice(30_000, changes, replace=False)) * (seed % 2)
-    tempos["time"] += np.arange(changes)
-    tempos["microseconds"] = random.integers(100_000, 2_000_000, changes)
-    return Score(int(random.choice([96, 480, 1000])), notes=notes, tempos=tempos)
 
 
 RANDOM_SCORES = [random_score(seed) for seed in range(80)]
