@@ -31,10 +31,10 @@ class EagerDecoder:
     def __init__(self, model: Transformer, batch: int) -> None:
         self._model = model
         self._batch = batch
-        self._lanes = lanes(batch)
-        self._copies = np.resize(np.arange(batch), self._lanes)
+        self._padded = padded_batch(batch)
+        self._copies = np.resize(np.arange(batch), self._padded)
         self._device = model.embedding.weight.device
-        self._cache = model.new_cache(self._lanes)
+        self._cache = model.new_cache(self._padded)
         self._step = DecodeStep(model) if has_decode_step(model.config) else None
         self._state = torch.empty(0)
 
@@ -47,12 +47,12 @@ class EagerDecoder:
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `Decoder.start`."""
         states, several = [], len(rows_NTF)
-        for lane in range(several):
-            here = slice(lane, lane + 1)
+        for sequence in range(several):
+            here = slice(sequence, sequence + 1)
             single = self._model.new_cache(1)
             rows, columns = self._tensor(rows_NTF[here]), self._tensor(columns_NTS[here])
             states.append(self._model.trunk(rows, columns, single)[:, -1])
-            mine = np.flatnonzero(self._copies % several == lane)
+            mine = np.flatnonzero(self._copies % several == sequence)
             self._cache.copy_sequence(single, torch.from_numpy(mine))
         self._state = torch.cat(states)[self._copies % several]
 
@@ -91,6 +91,6 @@ class EagerDecoder:
         return torch.from_numpy(values.astype(np.int64)).to(self._device)
 
 
-def lanes(sequences: int) -> int:
+def padded_batch(sequences: int) -> int:
     """The padded batch size for a number of sequences."""
     return max(4, 1 << (sequences - 1).bit_length())

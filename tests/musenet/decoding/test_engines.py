@@ -12,7 +12,7 @@ import torch
 from musenet.decoding import int8, int8_cache, int8_reader
 from musenet.decoding.cuda_graphs import GraphDecoder
 from musenet.decoding.decoder import Decoder
-from musenet.decoding.eager import EagerDecoder, lanes
+from musenet.decoding.eager import EagerDecoder, padded_batch
 from musenet.decoding.engines import ENGINES, make_decoder, resolve_engine
 from musenet.model.config import ModelConfig, faithful
 from musenet.model.stored import AnyModel, StoredModel, parameters_of
@@ -322,8 +322,8 @@ def test_what_cannot_be_is_refused(monkeypatch: pytest.MonkeyPatch, opened: Open
     assert ENGINES == ("auto", "eager", "int8", "graphs")
 
 
-def test_eager_lanes_are_a_power_of_two_and_at_least_four(opened: Opened) -> None:
-    assert [lanes(n) for n in (1, 2, 4, 5, 8, 9, 64)] == [4, 4, 4, 8, 8, 16, 64]
+def test_eager_batches_are_padded_to_a_power_of_two_and_at_least_four(opened: Opened) -> None:
+    assert [padded_batch(n) for n in (1, 2, 4, 5, 8, 9, 64)] == [4, 4, 4, 8, 8, 16, 64]
     with torch.inference_mode():
         assert isinstance(make_decoder(opened(CONFIG), 3, "eager"), EagerDecoder)
 

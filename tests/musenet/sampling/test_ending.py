@@ -208,7 +208,7 @@ def test_the_ending_with_the_highest_score_is_kept(
 def test_a_variation_is_the_same_alone_and_among_others(
     tiny: Checkpoint, config: SamplerConfig
 ) -> None:
-    config = replace(config, engine="int8")  # eager may round otherwise with other lanes beside
+    config = replace(config, engine="int8")  # eager may round otherwise with other sequences beside
     together = made(tiny, config)
     for index, number in enumerate(config.variations):
         (alone,) = made(tiny, replace(config, variations=(number,)))

@@ -1,4 +1,4 @@
-"""The sampling loop: lanes that do not touch, windows past the context, the right inputs."""
+"""The sampling loop: variations that do not touch, windows past the context, the right inputs."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_variation_is_the_same_alone_and_among_others(
     tiny: Checkpoint, config: SamplerConfig, threads: int
 ) -> None:
     # Past the context, so that windows are begun for each variation by itself, too. In int8, as
-    # eager may round otherwise with other lanes beside.
+    # eager may round otherwise with other sequences beside.
     config = replace(config, engine="int8", until=1_800)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
