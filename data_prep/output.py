@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.corpus.decide import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
-from data_prep.dataset.shards import ENCODING, ShardWriter, write_index
+from data_prep.dataset.shards import ENCODING, LEFT_OUT, ShardWriter, write_index
 from data_prep.report.page import page
 from data_prep.report.report import DatasetReport
 from data_prep.sources.label import SPLITS, Metadata
@@ -72,29 +72,37 @@ class DatasetWriter:
         self._tokenizer = tokenizer
         self._writer = ShardWriter(work / WHOLE)
         self._names: list[str] = []
+        self._left_out = (work / WHOLE / LEFT_OUT).open("w", encoding="utf-8", newline="\n")
         self.encoding: LearnedTokenizer | None = None
 
     def add(self, record: FileRecord, metadata: Metadata) -> None:
         """Write a record's piece, or report why not."""
         if record.refused:
-            self.report.refuse(record, record.refused, record.detail)
+            self._refuse(record, record.refused, record.detail)
             return
         place = len(self._names)
         self._names.append(f"{record.corpus}/{record.name}")
         reason = self._decisions.refused[place]
         if reason:
             original = self._names[self._decisions.original[place]]
-            self.report.refuse(record, reason, _DETAILS[reason].format(original))
+            self._refuse(record, reason, _DETAILS[reason].format(original))
             return
         split = SPLITS[self._decisions.split[place]]
         group = self._names[self._decisions.group[place]]
         self.report.keep(record, metadata, split, group)
         self._writer.add(record.tokens, piece_columns(record, metadata, split, group))
 
+    def _refuse(self, record: FileRecord, reason: str, detail: str) -> None:
+        """Count a file that is left out, and write it to the list of those."""
+        self.report.refuse(record, reason, detail)
+        row = {"file": f"{record.corpus}/{record.name}", "reason": reason, "detail": detail}
+        self._left_out.write(json.dumps(row, ensure_ascii=False) + "\n")
+
     def finish(self, folder: Path) -> None:
         """Write the other files, and move the dataset into place."""
         whole = self._work / WHOLE
         shards = self._writer.close()
+        self._left_out.close()
         plain = self.report.to_json()
         self._tokenizer.save(whole / "tokenizer.json")
         if self.encoding is not None:

@@ -29,6 +29,7 @@ from tokenizer.typing import Tokens
 FORMAT = "musenet-dataset"
 VERSION = 1
 ROW_BYTES = 2 * len(FIELDS)
+LEFT_OUT = "left_out.jsonl"
 ENCODING = "encoding.json"
 SHARD_ROWS = 64 << 20
 """Rows in a shard, at most (640 MB), unless one piece is longer."""
@@ -173,7 +174,7 @@ class Index:
 def write_index(folder: Path, shards: Iterable[Shard], pieces: int) -> None:
     """Write `dataset.json`, which makes a folder a dataset: last of all."""
     names = ["pieces.parquet", "tokenizer.json", "report.json", "report.html"]
-    names += [ENCODING] if (folder / ENCODING).exists() else []
+    names += [name for name in (ENCODING, LEFT_OUT) if (folder / name).exists()]
     index = Index(pieces, tuple(shards), {name: file_hash(folder / name) for name in names})
     write_text(folder / "dataset.json", to_json(index, indent=1) + "\n")
 

@@ -177,4 +177,5 @@ def _say(report: DatasetReport, out: Path) -> None:
         console.print(rows, soft_wrap=True, markup=False)
     if encoding := dataset_encoding(out):
         console.print(f"models read {encoding!r}", soft_wrap=True, markup=False)
-    console.print(f"Details: {out}/report.json", soft_wrap=True)
+    each = f"; each file that was left out: {out}/left_out.jsonl" if report.refused else ""
+    console.print(f"Details: {out}/report.json{each}", soft_wrap=True, markup=False)

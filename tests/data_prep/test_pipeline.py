@@ -96,6 +96,17 @@ def test_the_report_accounts_for_every_file(corpus: Path, tmp_path: Path) -> Non
     [example] = report["examples"]["unreadable"]
     assert example["file"] == "corpus/a/broken.mid"
     assert report == json.loads((tmp_path / "d/report.json").read_text())
+    lines = (tmp_path / "d/left_out.jsonl").read_text(encoding="utf-8").splitlines()
+    left_out = {row["file"]: row["reason"] for row in map(json.loads, lines)}
+    kept = {f"{piece['corpus']}/{piece['source']}" for piece in rows(tmp_path / "d")}
+    files = {f"corpus/{path.relative_to(corpus).as_posix()}" for path in corpus.rglob("*.mid")}
+    assert left_out == {
+        "corpus/a/broken.mid": "unreadable",
+        "corpus/a/piece00.mid": "exact_duplicate",
+        "corpus/b/piece07.mid": "too_few_notes",
+    }
+    assert kept | left_out.keys() == files
+    assert not kept & left_out.keys()
 
 
 def test_an_archive_and_its_folder_give_the_same_music(corpus: Path, tmp_path: Path) -> None:
