@@ -44,7 +44,8 @@ def run(model: str, prompt: Path | None, options: GenerateOptions, outputs: Outp
         given = _read(prompt, options)
     checkpoint = load_checkpoint(model, learned=True)
     if prompt is None or not folder:
-        make(checkpoint, given, options, outputs.unused(options.variations, prompt))
+        prompts = [] if prompt is None else [prompt]
+        make(checkpoint, given, options, outputs.unused(options.variations, *prompts))
     elif refused := make_each(checkpoint, prompt, options, outputs):
         raise InputError("; ".join(refused))
 
@@ -150,7 +151,7 @@ def make_each(
         )
         try:
             given = _read(path, options)
-            if not make(checkpoint, given, options, own.unused(options.variations, path)):
+            if not make(checkpoint, given, options, own.unused(options.variations, *prompts)):
                 break
         except InputError as error:
             refused.append(str(error))

@@ -44,22 +44,28 @@ class Outputs:
     play: bool = False
     port: str | None = None
 
-    def unused(self, variations: Sequence[int], prompt: Path | None = None) -> Outputs:
+    def unused(self, variations: Sequence[int], *prompts: Path) -> Outputs:
         """The same with the next number in names that are taken: song-2.mid for song.mid.
 
         Args:
             variations: their numbers, which follow the name where there are several.
-            prompt: the prompt's file, which is never overwritten.
+            prompts: the files of prompts, which are never overwritten.
 
         Raises:
-            InputError: if `force` would overwrite the prompt.
+            InputError: if `force` would overwrite a prompt.
         """
         many = (self.keep or len(variations)) > 1
         endings = [f"-{number}" for number in variations] if many else [""]
         if self.force:
             for path in _named(self.midi, endings):
-                if prompt is not None and path.exists() and path.samefile(prompt):
+                if path.exists() and any(path.samefile(prompt) for prompt in prompts):
                     raise InputError(f"{path} is the prompt itself; name another file with --out")
+            for path in _named(self.stems, endings) if self.stems else ():
+                for prompt in prompts:
+                    if path.exists() and path.samefile(prompt.absolute().parent):
+                        raise InputError(
+                            f"{prompt} lies in the folder for the stems; name another with --stems"
+                        )
             return self
         return replace(
             self,

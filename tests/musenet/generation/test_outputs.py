@@ -72,6 +72,14 @@ def test_the_prompt_is_never_overwritten(tmp_path: Path) -> None:
     assert Outputs(prompt).unused((1,), prompt).midi == tmp_path / "song-2.mid"
     with pytest.raises(InputError, match="is the prompt itself"):
         Outputs(prompt, force=True).unused((1,), prompt)
+    other, stems = tmp_path / "song-1.mid", tmp_path / "stems"
+    other.touch()
+    with pytest.raises(InputError, match=r"song-1\.mid is the prompt itself"):
+        Outputs(prompt, force=True).unused((1, 2), prompt, other)
+    stems.mkdir()
+    (stems / "01 Piano.mid").touch()
+    with pytest.raises(InputError, match="lies in the folder for the stems"):
+        Outputs(prompt, stems=stems, force=True).unused((1,), stems / "01 Piano.mid")
 
 
 def test_a_folder_of_prompts_needs_a_folder(tmp_path: Path) -> None:
