@@ -121,7 +121,9 @@ def spans(
     changes = {prompt.bars.tick(change.bar - 1): change for change in options.then}
     for tick, change in changes.items():
         if not prompt.boundary <= tick < end:
-            first, last = (prompt.bars.number(t) + 1 for t in (prompt.boundary, end - 1))
+            # A bar that the prompt begins is no place for a change.
+            first, last = (prompt.bars.number(t - 1) + 1 for t in (prompt.boundary, end))
+            first += 1
             raise InputError(
                 f"--then names bar {change.bar}, but the new music has bars {first} to {last}"
             )

@@ -237,6 +237,13 @@ def test_what_cannot_be_done(tiny: Checkpoint, given: dict[str, str], sentence: 
         Continuation(tiny, prompt, GenerateOptions.from_keywords(**given))  # type: ignore[arg-type]
 
 
+def test_labels_cannot_change_in_a_bar_that_the_prompt_has_begun(tiny: Checkpoint) -> None:
+    prompt = read_prompt(EXAMPLES / "folk.mid", stop=Place(seconds=13.5))
+    options = GenerateOptions.from_keywords(bars=4, then="bar 8: key C")
+    with pytest.raises(InputError, match="names bar 8, but the new music has bars 9 to 12"):
+        Continuation(tiny, prompt, options)
+
+
 def test_markers_count_phrases_from_the_first_bar_line_after_a_pick_up() -> None:
     """A tune that ends on the third beat of bar 8 goes on with its pick-up."""
     bars = Bars(np.array([(0, 4, 4)], TIME_SIGNATURES), 480)
