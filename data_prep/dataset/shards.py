@@ -197,9 +197,10 @@ def read_index(folder: Path) -> Index:
     path = folder / "dataset.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
+        what = "it is a file" if folder.is_file() else "it has no dataset.json"
         raise InputError(
-            f"{folder} is not a dataset: it has no dataset.json; make one with `musenet prepare`"
+            f"{folder} is not a dataset: {what}; make one with `musenet prepare`"
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: it is not JSON") from error

@@ -47,9 +47,12 @@ def start_run(
     """A new run in an empty folder.
 
     Raises:
-        InputError: if the folder already contains a run, or the dataset or a setting is invalid.
+        InputError: if the folder already contains a run or is a dataset, or the dataset or a
+            setting is invalid.
     """
     settings.check_length()
+    if (folder / "dataset.json").exists():
+        raise InputError(f"{folder} is a dataset; choose another folder for the run")
     if snapshot_steps(folder) or (folder / "settings.json").exists():
         raise InputError(
             f"{folder} already contains a run; continue it with --resume, or choose another folder"

@@ -47,5 +47,7 @@ def test_missing_files_are_said(dataset: Path, tmp_path: Path) -> None:
     (dataset / "tokens/00000.bin").unlink()
     with pytest.raises(InputError, match="missing or cut short"):
         verify(dataset)
-    with pytest.raises(InputError, match="not a dataset"):
+    with pytest.raises(InputError, match="not a dataset: it has no"):
         verify(tmp_path)
+    with pytest.raises(InputError, match="not a dataset: it is a file"):
+        verify(dataset / "tokenizer.json")

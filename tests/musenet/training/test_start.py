@@ -224,6 +224,13 @@ def test_a_started_folder_is_not_written_over(dataset: Path, tmp_path: Path, sma
         resume_run(tmp_path / "none", None, {})
 
 
+def test_a_run_does_not_go_into_a_dataset(dataset: Path, small: Small) -> None:
+    before = sorted(path.name for path in dataset.iterdir())
+    with pytest.raises(InputError, match="is a dataset; choose another folder"):
+        start_run(dataset, dataset, small(steps=1))
+    assert sorted(path.name for path in dataset.iterdir()) == before
+
+
 def test_a_change_at_resume_is_kept(dataset: Path, tmp_path: Path, small: Small) -> None:
     out = tmp_path / "run"
     start_run(dataset, out, small(steps=1)).train()
