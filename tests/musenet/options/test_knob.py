@@ -19,7 +19,6 @@ from musenet.options.knob import (
     check_ranges,
     from_json_values,
     from_keywords,
-    keywords,
     knobs,
 )
 from tokenizer import records
@@ -84,8 +83,9 @@ def same_seed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_new_field_is_a_keyword() -> None:
-    assert keywords(Swung)["swing"] is float
-    assert keywords(Coloured)["colour"] == tuple[int, ...] | str
+    assert knobs(Swung)["swing"][0] is float
+    own, knob = knobs(Coloured)["colour"]
+    assert (own, knob.accepts) == (tuple[int, ...], str)
     assert from_keywords(Swung, {"swing": 0.5}).swing == 0.5
     with pytest.raises(TypeError, match="did you mean 'swing'"):
         from_keywords(Swung, {"swimg": 0.5})
