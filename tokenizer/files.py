@@ -46,6 +46,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def check_replaceable(path: str | os.PathLike[str], sign: str) -> None:
+    """Refuse to replace a folder of other things: it has files, and none that is called `sign`.
+
+    Raises:
+        InputError: naming the folder.
+    """
+    folder = Path(path)
+    if folder.is_dir() and not (folder / sign).exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} contains other files; choose a new folder")
+
+
 @contextlib.contextmanager
 def replacing_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give a new folder beside `path`, and put it in its place when the block succeeds.

@@ -240,7 +240,9 @@ def train_critic(
     from musenet.model.checkpoint import load_checkpoint
     from musenet.training.critic import train as critics
     from musenet.training.critic.metrics import table
+    from tokenizer.files import check_replaceable
 
+    check_replaceable(out, "model.safetensors")
     checkpoint = load_checkpoint(weights)
     begun = time.monotonic()
     with ProgressDisplay("groups") as progress:

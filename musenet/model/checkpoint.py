@@ -23,7 +23,7 @@ from tokenizer import Tokenizer
 from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.load import load as load_tokenizer
 from tokenizer.errors import InputError
-from tokenizer.files import replacing_folder
+from tokenizer.files import check_replaceable, replacing_folder
 from tokenizer.typing import Float32s
 
 from .adapter import load_adapter
@@ -105,7 +105,7 @@ def save_checkpoint(
     training: Mapping[str, Any],
     card: str = "",
 ) -> str:
-    """Write a checkpoint folder, replacing an existing one.
+    """Write a checkpoint folder, replacing an existing checkpoint.
 
     Args:
         folder: the target; it appears only when all its files are written.
@@ -118,9 +118,10 @@ def save_checkpoint(
         The checkpoint's hash.
 
     Raises:
-        InputError: if the folder cannot be written.
+        InputError: if the folder cannot be written, or holds other things than a checkpoint.
     """
     target = Path(folder)
+    check_replaceable(target, "model.safetensors")
     from .build import stored_bytes
 
     data = stored_bytes(model)

@@ -31,7 +31,7 @@ from musenet.attention.rotary_rates import index_rates, time_rates
 from tokenizer.encoding.structure import COLUMNS
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError
-from tokenizer.files import replacing_folder
+from tokenizer.files import check_replaceable, replacing_folder
 
 from .blocks import Block, Norm
 from .checkpoint import Checkpoint
@@ -212,6 +212,7 @@ def export_onnx(checkpoint: Checkpoint, folder: str | os.PathLike[str]) -> None:
     structure = torch.zeros((2, 5, columns), dtype=torch.long)
     state = torch.zeros((2, config.width))
     logits = [f"logits_{field}" for field in range(fields)]
+    check_replaceable(target, "contract.json")
     with replacing_folder(target) as fresh:
         length = {0: "batch", 1: "length"}
         _export(

@@ -212,6 +212,16 @@ def test_saving_again_replaces_the_whole_folder(folder: Path) -> None:
     assert list(folder.parent.iterdir()) == [folder]
 
 
+def test_a_folder_of_other_things_is_not_replaced(folder: Path, tmp_path: Path) -> None:
+    loaded = load_checkpoint(folder)
+    song = tmp_path / "songs" / "mine.mid"
+    song.parent.mkdir()
+    song.write_bytes(b"music")
+    with pytest.raises(InputError, match="songs contains other files; choose a new folder"):
+        save_checkpoint(song.parent, loaded.model, loaded.tokenizer, {})
+    assert song.read_bytes() == b"music"
+
+
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write"):
