@@ -53,6 +53,7 @@ SETTINGS: dict[str, Keywords] = {
     "no top-p": {"top_p": "1"},
     "any instruments": {"new_instruments": True},
     "with an ending": {"ending": True},
+    **{f"temperature {value}": {"temperature": value} for value in ("0.85", "0.9", "0.95", "1")},
     "no processors": NO_PROCESSORS,
     "nothing": {**NO_PROCESSORS, **NO_LIMITS, "top_p": "1"},
 }

@@ -3,14 +3,14 @@
     python benchmarks/unprompted.py DATASET OUT [--weights mini] [--pieces 200] [--bars 32]
     musenet evaluate DATASET --music OUT --library DATASET
 
-    python benchmarks/unprompted.py OUT --bands [--weights mini] [--pieces 24] [--temperature 1]
+    python benchmarks/unprompted.py OUT --bands [--weights mini] [--pieces 24]
     musenet evaluate FOLDER --music OUT
 
 Pieces of the test split are drawn at random. From each, the model is given the instruments
 (without a constraint), the tempo, the meter and the key, and it generates as many bars as the piece
 has, at most 32. So the generated music covers the same kinds as the music that `evaluate` compares
 it with. With `--bands` eight requests for a band take turns, 16 bars each, to be compared with real
-bands.
+bands. `--temperature` is for trials of others than the default.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def main() -> None:
     parser.add_argument("--pieces", type=int)
     parser.add_argument("--bars", type=int, default=32)
     parser.add_argument("--bands", action="store_true")
-    parser.add_argument("--temperature", type=float, help="of bands; the default if not given")
+    parser.add_argument("--temperature", type=float, help="the default if not given")
     arguments = parser.parse_args()
     if arguments.bands == (arguments.dataset is not None):
         parser.error("give either a dataset or --bands")
@@ -57,7 +57,8 @@ def main() -> None:
     if arguments.bands:
         bands(model, out, arguments.pieces or 24, arguments.temperature)
     else:
-        like_held_out(model, arguments.dataset, out, arguments.pieces or 200, arguments.bars)
+        pieces = arguments.pieces or 200
+        like_held_out(model, arguments.dataset, out, pieces, arguments.bars, arguments.temperature)
 
 
 def bands(model: Model, out: Path, pieces: int, temperature: float | None) -> None:
@@ -74,7 +75,14 @@ def bands(model: Model, out: Path, pieces: int, temperature: float | None) -> No
         song.save(out / f"{number:04d}.mid")
 
 
-def like_held_out(model: Model, dataset: Path, out: Path, pieces: int, most_bars: int) -> None:
+def like_held_out(
+    model: Model,
+    dataset: Path,
+    out: Path,
+    pieces: int,
+    most_bars: int,
+    temperature: float | None,
+) -> None:
     """Generate pieces with the labels of held-out ones."""
     real = Pieces(dataset, "test")
     numbers = np.random.default_rng(0).permutation(len(real.lengths))[:pieces]
@@ -90,6 +98,7 @@ def like_held_out(model: Model, dataset: Path, out: Path, pieces: int, most_bars
             tempo=labels.tempo,
             meter=labels.time_signature,
             key=labels.key and Key(*labels.key),
+            temperature=temperature,
             seed=seed,
         )
         song.save(out / f"{seed:04d}.mid")
