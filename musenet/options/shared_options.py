@@ -22,9 +22,9 @@ from .parse import Names, PerField, WholePerField
 MOST_VARIATIONS = 64
 
 NATURAL: tuple[FieldFilter, ...] = tuple(
-    FieldFilter(temperature=1.0, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
+    FieldFilter(temperature=0.95, top_p=top_p) for top_p in (0.98, 0.98, 0.95, 0.96, 0.96)
 )
-"""The default filters beside a user's music: only the least likely values are cut off."""
+"""The default filters beside a user's music: the least likely values are cut off."""
 BAND: tuple[FieldFilter, ...] = tuple(replace(how, temperature=0.85) for how in NATURAL)
 """The default filters beside drums and for new parts: a band keeps to its patterns."""
 INSIDE: tuple[FieldFilter, ...] = (
