@@ -2,19 +2,21 @@
 
 Runs that differ only in their seed end close to each other, and the mean of their parameters is
 better than each of them, because it has learned from the music of all ("model soups",
-Wortsman et al. 2022; with further runs from the mean, local SGD, Stich 2019).
+Wortsman et al. 2022; with further runs from the mean, local SGD, Stich 2019). So is often the mean
+of a run and the weights that it began with (Wortsman et al. 2021, arXiv:2109.01903).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
+from musenet.model.config import ModelConfig
 from musenet.model.transformer import Transformer
 from tokenizer.errors import InputError
 
@@ -28,7 +30,8 @@ def average(folders: Sequence[Path], out: Path, extras: CardExtras = NO_EXTRAS) 
 
     Args:
         folders: at least two exported checkpoints with the same shape and vocabulary, and with
-            weights that both come from. Their critics are left out: they judged other weights.
+            weights that both come from. The mean has the context of the first. Their critics are
+            left out: they judged other weights.
         out: the folder to write.
         extras: for the card.
 
@@ -54,8 +57,7 @@ def _check(first: Checkpoint, other: Checkpoint) -> None:
         if "settings" not in one.training:
             raise InputError(f"{one.folder} has no training record; export it from a run")
     words = [one.tokenizer.vocabulary for one in (first, other)]
-    shapes = [replace(one.config, critic=False) for one in (first, other)]
-    if shapes[0] != shapes[1] or words[0] != words[1]:
+    if _shape(first.config) != _shape(other.config) or words[0] != words[1]:
         raise InputError(
             f"{other.folder} and {first.folder} differ in shape or vocabulary; only models that "
             "started from the same weights can be averaged"
@@ -65,6 +67,12 @@ def _check(first: Checkpoint, other: Checkpoint) -> None:
             f"{other.folder} and {first.folder} did not start from the same weights, and the mean "
             "of unrelated weights is noise; train both with the same --set initial=…"
         )
+
+
+def _shape(config: ModelConfig) -> dict[str, Any]:
+    """All that decides about the parameters: the context does for learned positions alone."""
+    context = config.context if config.positions == "learned" else None
+    return {**asdict(config), "critic": False, "context": context}
 
 
 def _origins(model: Checkpoint) -> set[str]:

@@ -131,6 +131,23 @@ def test_a_critic_is_left_out(branches: list[Path], tmp_path: Path) -> None:
     average([tmp_path / "judged", tmp_path / "child"], tmp_path / "family")
 
 
+def test_a_run_with_a_longer_context_is_averaged_with_its_beginning(
+    first: Path, dataset: Path, tmp_path: Path
+) -> None:
+    """The mean has the context of the one that is named first."""
+    settings = settings_of({"initial": str(first), "context": 128, "steps": 2, "device": "cpu"})
+    start_run(dataset, tmp_path / "run", settings).train()
+    export(tmp_path / "run", tmp_path / "longer", which="last")
+    for folders, context in (
+        ([first, tmp_path / "longer"], 64),
+        ([tmp_path / "longer", first], 128),
+    ):
+        average(folders, tmp_path / f"mean-{context}")
+        assert load_checkpoint(tmp_path / f"mean-{context}").config.context == context
+    means = [load_file(tmp_path / f"mean-{c}" / "model.safetensors") for c in (64, 128)]
+    assert all(torch.equal(means[0][name], means[1][name]) for name in means[0])
+
+
 def test_what_does_not_fit_is_refused(branches: list[Path], first: Path, tmp_path: Path) -> None:
     out = tmp_path / "mean"
     with pytest.raises(InputError, match="at least two"):
