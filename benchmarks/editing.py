@@ -239,7 +239,9 @@ def untouched(checkpoint: Checkpoint, paths: Sequence[Path], count: int, seed: i
     print(f"{same} of {same + len(changed)} files unchanged outside; {read_by_none} not readable")
 
 
-def accompanied(checkpoint: Checkpoint, paths: Sequence[Path], seeds: int) -> None:
+def accompanied(
+    checkpoint: Checkpoint, paths: Sequence[Path], seeds: int, drafts: int | None
+) -> None:
     """Print what a bass and drums play under files, and the real ones of those that have them."""
     made: list[Band] = []
     real: list[Band] = []
@@ -251,7 +253,7 @@ def accompanied(checkpoint: Checkpoint, paths: Sequence[Path], seeds: int) -> No
             real.append(band(whole, whole.notes, *chords))
         tune = replace(whole, notes=whole.notes[~rhythm])
         for seed in range(1, seeds + 1):
-            options = AccompanyOptions(instruments=(33, DRUMS), seed=seed).as_fill()
+            options = AccompanyOptions(instruments=(33, DRUMS), seed=seed, drafts=drafts).as_fill()
             _, done = take(checkpoint, read_piece(tune), options)
             made.append(band(done.score, done.new, *chords))
             print(path.name, seed, *(f"{value:.2f}" for value in made[-1]), file=sys.stderr)
@@ -300,6 +302,7 @@ def main() -> None:
     parser.add_argument("--pieces", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=4, help="accompaniments of each file")
+    parser.add_argument("--drafts", type=int, help="of each accompaniment; the default if absent")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--held-out", type=Path, default=ROOT / "benchmarks" / "held_out.csv")
     asked = parser.parse_args()
@@ -308,7 +311,7 @@ def main() -> None:
         return
     checkpoint = load_checkpoint(asked.weights)
     if asked.table == "band":
-        accompanied(checkpoint, asked.paths, asked.seeds)
+        accompanied(checkpoint, asked.paths, asked.seeds, asked.drafts)
         return
     if asked.table == "untouched":
         paths = [p for f in asked.paths for p in f.rglob("*") if p.suffix.lower() == ".mid"]
