@@ -96,6 +96,7 @@ def _record(models: Sequence[Checkpoint]) -> dict[str, Any]:
     runs = [
         {
             "hash": model.hash,
+            "initial": (model.training.get("initial") or {}).get("hash"),
             "seed": model.training["settings"]["seed"],
             **{key: model.training[key] for key in (*_SUMS, "validation_bits_per_note")},
         }

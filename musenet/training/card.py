@@ -107,9 +107,15 @@ def _averaged(training: Mapping[str, Any]) -> str:
     if not runs:
         return ""
     seeds = ", ".join(str(run["seed"]) for run in runs)
+    seed_of = {run["hash"]: run["seed"] for run in runs}
+    began = "".join(
+        f"; that of seed {run['seed']} began with that of seed {seed_of[run['initial']]}"
+        for run in runs
+        if run.get("initial") in seed_of
+    )
     return (
         f"These weights are the mean of {len(runs)} runs with different seeds ({seeds}; "
-        "`musenet average`); hours, steps and notes are the sums. "
+        f"`musenet average`{began}); hours, steps and notes are the sums. "
     )
 
 

@@ -135,7 +135,8 @@ def test_a_run_with_a_longer_context_is_averaged_with_its_beginning(
     first: Path, dataset: Path, tmp_path: Path
 ) -> None:
     """The mean has the context of the one that is named first."""
-    settings = settings_of({"initial": str(first), "context": 128, "steps": 2, "device": "cpu"})
+    longer = {"initial": str(first), "context": 128, "steps": 2, "seed": 4, "device": "cpu"}
+    settings = settings_of(longer)
     start_run(dataset, tmp_path / "run", settings).train()
     export(tmp_path / "run", tmp_path / "longer", which="last")
     for folders, context in (
@@ -144,6 +145,8 @@ def test_a_run_with_a_longer_context_is_averaged_with_its_beginning(
     ):
         average(folders, tmp_path / f"mean-{context}")
         assert load_checkpoint(tmp_path / f"mean-{context}").config.context == context
+        card = (tmp_path / f"mean-{context}" / "README.md").read_text(encoding="utf-8")
+        assert "`musenet average`; that of seed 4 began with that of seed 0)" in card
     means = [load_file(tmp_path / f"mean-{c}" / "model.safetensors") for c in (64, 128)]
     assert all(torch.equal(means[0][name], means[1][name]) for name in means[0])
 
