@@ -156,7 +156,7 @@ def test_a_folder_of_prompts(run: Run, tmp_path: Path) -> None:
     code, out, err = run(prompts, "--out", "songs", "--picture", "rolls", "--bars", 1)
     assert code == 2
     assert "bad.mid" in err
-    assert out.count("new notes") == 2
+    assert out.count("new note") == 2
     assert files(tmp_path / "songs") == ["folk.mid", "piano.mid"]
     assert files(tmp_path / "rolls") == ["folk.png", "piano.png"]
     empty = tmp_path / "none"
