@@ -174,7 +174,7 @@ TemperatureKnob = Annotated[
         _SAMPLING,
         parse=parse.temperature,
         accepts=str,
-        shown="1; with drums, in holes and for new parts 0.85; in new pieces with drums 0.8",
+        shown="0.95; with drums, in holes and for new parts 0.85; in new pieces 1, with drums 0.8",
     ),
 ]
 TopKKnob = Annotated[

@@ -26,7 +26,7 @@ class RowState(NamedTuple):
         written: `(B,)`, which rows are sampled, not given; None if all are.
         room: `(B,)`, steps before the next given row, while a wait is sampled; None if none comes.
         position: `(B,)`, that of each row in its bar, as `tokenizer.encoding.structure` counts it;
-            None while a wait is being sampled, and after the instrument is.
+            known while the instrument is sampled and of complete rows, else None.
     """
 
     rows: Integers
