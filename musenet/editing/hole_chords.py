@@ -37,7 +37,8 @@ def chords_with_holes(
     if options.chords is None:
         if not own.numbers.any():
             raise InputError(
-                f"no chord sounds in {piece.said}, so none can be kept; give a chart with --chords"
+                f"no chord sounds in {piece.display_name}, so none can be kept; "
+                "give a chart with --chords"
             )
         return own
     found, bars = own, piece.bars

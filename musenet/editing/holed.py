@@ -176,8 +176,8 @@ def _holes(piece: Piece, options: FillOptions) -> tuple[tuple[int, int], ...]:
     if options.bars:
         if options.bars[-1][1] > last:
             raise InputError(
-                f"--bars {options.bars[-1][1]} lies beyond the end of {piece.said}, which has "
-                f"{last} bars; `musenet generate` writes on after them"
+                f"--bars {options.bars[-1][1]} lies beyond the end of {piece.display_name}, "
+                f"which has {last} bars; `musenet generate` writes on after them"
             )
         return tuple((bars.tick(first - 1), bars.tick(stop)) for first, stop in options.bars)
     begin = tick_of(options.begin, score, bars, 0) if options.begin else 0
@@ -186,7 +186,7 @@ def _holes(piece: Piece, options: FillOptions) -> tuple[tuple[int, int], ...]:
         end = min(end, tick_of(options.stop, score, bars, 1))
     if options.begin and begin >= piece.end:
         raise InputError(
-            f"--from lies beyond the end of {piece.said}, which has {last} bars; "
+            f"--from lies beyond the end of {piece.display_name}, which has {last} bars; "
             "`musenet generate` writes on after them"
         )
     if begin >= end:

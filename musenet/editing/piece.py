@@ -26,7 +26,7 @@ class Piece:
 
     Attributes:
         name: without suffix, for titles and file names.
-        said: its name in error messages.
+        display_name: its name in error messages.
         data: its bytes, or those of its music where these have to be interpreted.
         digest: the first 12 hexadecimal digits of the SHA-256 of the file.
         hearing: its parts, and the instrument that the model hears each as; without any, each
@@ -34,7 +34,7 @@ class Piece:
     """
 
     name: str
-    said: str
+    display_name: str
     data: bytes
     digest: str
     hearing: Hearing = field(default_factory=Hearing)
@@ -90,32 +90,34 @@ def read_piece(path: str | os.PathLike[str] | Score) -> Piece:
         InputError: if it cannot be read, or has no notes.
     """
     if isinstance(path, Score):
-        data, score, name, said = to_bytes(path), path, "score", "the score"
+        data, score, name, display_name = to_bytes(path), path, "score", "the score"
     else:
-        (data, score), name, said = read_file(path), Path(path).stem, str(path)
+        (data, score), name, display_name = read_file(path), Path(path).stem, str(path)
     if not len(score.notes):
-        raise InputError(f"{said} has no notes; give a song with music around the hole")
-    return _piece(data, score, name, said)
+        raise InputError(f"{display_name} has no notes; give a song with music around the hole")
+    return _piece(data, score, name, display_name)
 
 
-def piece_of(data: bytes, name: str, said: str) -> Piece:
+def piece_of(data: bytes, name: str, display_name: str) -> Piece:
     """A MIDI file that is to be changed.
 
     Args:
         data: the file.
         name: without suffix, for titles.
-        said: its name in error messages.
+        display_name: its name in error messages.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
     """
-    return _piece(data, read(data), name, said)
+    return _piece(data, read(data), name, display_name)
 
 
-def _piece(data: bytes, score: Score, name: str, said: str) -> Piece:
+def _piece(data: bytes, score: Score, name: str, display_name: str) -> Piece:
     digest = hashlib.sha256(data).hexdigest()[:12]
     try:
         plain = events.parse(data).division == score.ticks_per_quarter
     except events.UnsupportedMidi:
         plain = False
-    return Piece(name, said, data if plain else events.dump(plain_file(data, score)), digest)
+    return Piece(
+        name, display_name, data if plain else events.dump(plain_file(data, score)), digest
+    )

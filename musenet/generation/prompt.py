@@ -106,7 +106,7 @@ def read_prompt(
 def prompt_of(
     data: bytes,
     name: str,
-    said: str,
+    display_name: str,
     *,
     begin: Place | None = None,
     stop: Place | None = None,
@@ -118,7 +118,7 @@ def prompt_of(
     Args:
         data: the file.
         name: its name without suffix, for titles.
-        said: its name in error messages.
+        display_name: its name in error messages.
         begin: where the part that is continued begins; by default at the file's beginning.
         stop: where in it the continuation starts, a bar being used whole.
         hear_as: programs by the names of tracks, to hear them as.
@@ -128,7 +128,9 @@ def prompt_of(
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it has no notes, or none in the part asked for, or too many.
     """
-    return _prompt(said, name, data, _score(data, said), begin, stop, hear_as, find_beats)
+    return _prompt(
+        display_name, name, data, _score(data, display_name), begin, stop, hear_as, find_beats
+    )
 
 
 def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
@@ -148,11 +150,11 @@ def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
     return data, _score(data, str(path))
 
 
-def _score(data: bytes, said: str) -> Score:
+def _score(data: bytes, display_name: str) -> Score:
     try:
         return read(data)
     except MidiError as error:
-        raise MidiError(error.reason, file=said, offset=error.offset) from None
+        raise MidiError(error.reason, file=display_name, offset=error.offset) from None
 
 
 def _prompt(

@@ -62,29 +62,31 @@ class Adapter:
     training: dict[str, Any]
 
     def added_to(
-        self, parameters: Mapping[str, Float32s], base_hash: str, said: str
+        self, parameters: Mapping[str, Float32s], base_hash: str, display_name: str
     ) -> dict[str, Float32s]:
         """Parameters with the changes added.
 
         Args:
             parameters: those that it belongs to.
             base_hash: their hash.
-            said: the adapter's name in messages.
+            display_name: the adapter's name in messages.
 
         Raises:
             InputError: if it belongs to others, or does not fit.
         """
         if self.record.base_hash != base_hash:
             raise InputError(
-                f"{said} was trained on {self.record.base} ({self.record.base_hash}), and these "
-                f"weights are {base_hash}; give it its own"
+                f"{display_name} was trained on {self.record.base} ({self.record.base_hash}), "
+                f"and these weights are {base_hash}; give it its own"
             )
         result = dict(parameters)
         for name in {key.rpartition(".")[0] for key in self.parts}:
             try:
                 result[name] = result[name] + self.parts[f"{name}.b"] @ self.parts[f"{name}.a"]
             except (KeyError, ValueError) as error:
-                raise InputError(f"{said} does not fit its weights; train it again") from error
+                raise InputError(
+                    f"{display_name} does not fit its weights; train it again"
+                ) from error
         return result
 
 

@@ -40,13 +40,13 @@ def chart_of_file(path: str) -> str | None:
     return _chart(abc.parse(_first_tune(text), path).chart) if suffix in _ABC else text
 
 
-def _named(score: Score, said: str) -> str:
+def _named(score: Score, display_name: str) -> str:
     """The chart of a score whose texts name chords."""
     found = file_chords(score)
     if found is None:
         raise InputError(
-            f"{said} names no chords; 'musenet inspect {said} --chords' estimates them from its "
-            "notes"
+            f"{display_name} names no chords; 'musenet inspect {display_name} --chords' "
+            "estimates them from its notes"
         )
     return _chart(score_chart(score, *found))
 

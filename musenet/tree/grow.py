@@ -224,8 +224,8 @@ def _continued(
 
 def _filled(parent: Node, checkpoint: Checkpoint, options: FillOptions, watch: Watch) -> Fill:
     if not parent.data:
-        raise InputError(f"{parent.said} is empty: there is no music to write in")
-    request = Fill(checkpoint, piece_of(parent.data, parent.title, parent.said), options)
+        raise InputError(f"{parent.display_name} is empty: there is no music to write in")
+    request = Fill(checkpoint, piece_of(parent.data, parent.title, parent.display_name), options)
     watch(request, request.steps())
     return request
 
@@ -236,14 +236,16 @@ def _prompt(parent: Node, options: GenerateOptions) -> Prompt | None:
         return prompt_of(
             parent.data,
             parent.title,
-            parent.said,
+            parent.display_name,
             begin=begin,
             stop=stop,
             hear_as=options.hear_as,
             find_beats=options.find_beats,
         )
     if begin is not None or stop is not None:
-        raise InputError(f"{parent.said} is empty: there is nothing to cut with --from and --to")
+        raise InputError(
+            f"{parent.display_name} is empty: there is nothing to cut with --from and --to"
+        )
     return None
 
 

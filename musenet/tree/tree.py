@@ -78,7 +78,7 @@ class Node:
         return hashlib.sha256(self.data).hexdigest()[:12]
 
     @property
-    def said(self) -> str:
+    def display_name(self) -> str:
         """What errors call it; music that is in no tree has no number."""
         return f"node {self}" if self.number else f"'{self.title}'"
 
