@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -17,6 +17,8 @@ from typer.core import TyperGroup
 from musenet import __version__
 from tokenizer.errors import InputError
 from tokenizer.files import advice
+
+from .usage_errors import UsageError, refuse_empty_paths, sentence
 
 COMMANDS = {
     "generate": ("generate", "Continue a MIDI file, or generate a new piece."),
@@ -107,7 +109,9 @@ def named(name: str) -> Any:
     if not isinstance(found, typer.Typer):
         found, function = typer.Typer(), found
         found.command(name)(function)
-    return typer.main.get_command(found)
+    command = typer.main.get_command(found)
+    refuse_empty_paths(command)
+    return command
 
 
 app = typer.Typer(
@@ -147,20 +151,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
     So is what the system refuses: a full disk, a quota, a folder that has gone.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(list(sys.argv[1:] if arguments is None else arguments))
+        sys.exit(app(words, prog_name="musenet", standalone_mode=False))
     except InputError as error:
-        print(f"musenet: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
+    except UsageError as error:
+        _refuse(str(sentence(error) or ""))
     except BrokenPipeError:  # the reader of the output has gone, as in `musenet … | head`
         sys.stdout = None
         sys.exit(1)
     except OSError as error:
         what = f"{error.filename}: " if error.filename else ""
-        print(f"musenet: {what}{error.strerror or error}; {advice(error)}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(f"{what}{error.strerror or error}; {advice(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """Exit with code 2 after a sentence; with none where the help was printed."""
+    if sentence:
+        print(f"musenet: {sentence}", file=sys.stderr)
+    sys.exit(2)
 
 
 def run(command: str) -> None:

@@ -66,7 +66,7 @@ def test_the_list_says_of_each_command_what_its_own_help_says() -> None:
 
 
 def test_every_module_of_a_command_is_in_the_list() -> None:
-    others = {"main", "options", "progress", "generate_run", "start"}
+    others = {"main", "options", "progress", "generate_run", "start", "usage_errors"}
     folder = Path(main_module.__file__).parent
     found = {path.stem for path in folder.glob("*.py")} - {"__init__"} - others
     assert found == {module for module, _ in COMMANDS.values()}
@@ -82,7 +82,7 @@ def test_a_mistyped_command_gets_the_nearest_name() -> None:
 def test_what_the_system_refuses_is_one_sentence(
     code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def full(_: object) -> None:
+    def full(_: object, **__: object) -> None:
         raise OSError(code, os.strerror(code), "out.mid")
 
     monkeypatch.setattr(main_module, "app", full)
