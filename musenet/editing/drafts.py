@@ -59,77 +59,69 @@ class Draft:
         return cls(whole, new)
 
 
-def joins(
-    model: AnyModel,
-    engine: str,
-    vocabulary: Vocabulary,
-    prefix: Tokens,
-    drafts: Sequence[Draft],
-    holes: Sequence[tuple[int, int]],
-) -> Floats:
-    """How well drafts join what stands around, `(B,)` nats: minus those of a note at each edge.
+@dataclass(frozen=True)
+class EdgeReader:
+    """Reads drafts across the edges of their holes.
 
-    Args:
+    Attributes:
         model: that reads them.
         engine: of `musenet.decoding.engines`.
         vocabulary: of the rows.
         prefix: control rows `(P, 5)`.
-        drafts: to choose from.
-        holes: the first step of each hole and the first after it.
     """
-    total = np.zeros(len(drafts))
-    for begin, end in holes:
-        for edge, new in ((begin, True), (end, False)):
-            bits = edge_bits(model, engine, vocabulary, prefix, drafts, edge, new=new)
-            # A draft that is silent after an edge is no better there than the worst.
-            total -= np.where(np.isnan(bits), np.nanmax(bits, initial=0.0), bits) * np.log(2)
-    return total
 
+    model: AnyModel
+    engine: str
+    vocabulary: Vocabulary
+    prefix: Tokens
 
-def edge_bits(
-    model: AnyModel,
-    engine: str,
-    vocabulary: Vocabulary,
-    prefix: Tokens,
-    drafts: Sequence[Draft],
-    edge: int,
-    *,
-    new: bool,
-) -> Floats:
-    """Bits per note `(B,)` of the first notes of drafts after a step; NaN where there are none.
+    def fit(self, drafts: Sequence[Draft], holes: Sequence[tuple[int, int]]) -> Floats:
+        """How well drafts join what stands around, `(B,)` nats: minus those of a note at each edge.
 
-    Args:
-        model: that reads them.
-        engine: of `musenet.decoding.engines`.
-        vocabulary: of the rows.
-        prefix: control rows `(P, 5)`.
-        drafts: B of them.
-        edge: a step.
-        new: whether new notes alone count.
-    """
-    at = [int(np.searchsorted(row_times(one.rows, vocabulary), edge)) for one in drafts]
-    room = max(0, model.context_rows - len(prefix) - _MOST_ROWS)
-    reads = min(*at, _REACH, room)
-    if any(place > reads for place in at):
-        prefix = prefix[prefix[:, WAIT] != vocabulary.start]
-    windows = [
-        _window(one, place, reads, prefix, vocabulary, new=new)
-        for one, place in zip(drafts, at, strict=True)
-    ]
-    rows, columns, counted = (np.stack(parts) for parts in zip(*windows, strict=True))
-    first = len(prefix) + reads
-    opening = slice(0, 1 if (rows[:1, :first] == rows[:, :first]).all() else None)
-    decoder = make_decoder(model, len(drafts), engine)
-    decoder.start(rows[opening, :first], columns[opening, :first])
-    nats = np.zeros(len(drafts))
-    last = int(np.flatnonzero(counted.any(axis=(0, 2)))[-1]) if counted.any() else first - 1
-    for step in range(first, last + 1):
-        row, place = rows[:, step], columns[:, step]
-        nats += _nats(decoder, row, place, counted[:, step])
-        if step < last:
-            decoder.advance(row, place)
-    notes = counted[..., -1].sum(axis=1)
-    return np.divide(nats / np.log(2), notes, out=np.full(len(nats), np.nan), where=notes > 0)
+        Args:
+            drafts: to choose from.
+            holes: the first step of each hole and the first after it.
+        """
+        total = np.zeros(len(drafts))
+        for begin, end in holes:
+            for edge, new in ((begin, True), (end, False)):
+                bits = self.bits(drafts, edge, new=new)
+                # A draft that is silent after an edge is no better there than the worst.
+                total -= np.where(np.isnan(bits), np.nanmax(bits, initial=0.0), bits) * np.log(2)
+        return total
+
+    def bits(self, drafts: Sequence[Draft], edge: int, *, new: bool) -> Floats:
+        """Bits per note `(B,)` of the first notes of drafts after a step; NaN where there are none.
+
+        Args:
+            drafts: B of them.
+            edge: a step.
+            new: whether new notes alone count.
+        """
+        model, vocabulary, prefix = self.model, self.vocabulary, self.prefix
+        at = [int(np.searchsorted(row_times(one.rows, vocabulary), edge)) for one in drafts]
+        room = max(0, model.context_rows - len(prefix) - _MOST_ROWS)
+        reads = min(*at, _REACH, room)
+        if any(place > reads for place in at):
+            prefix = prefix[prefix[:, WAIT] != vocabulary.start]
+        windows = [
+            _window(one, place, reads, prefix, vocabulary, new=new)
+            for one, place in zip(drafts, at, strict=True)
+        ]
+        rows, columns, counted = (np.stack(parts) for parts in zip(*windows, strict=True))
+        first = len(prefix) + reads
+        opening = slice(0, 1 if (rows[:1, :first] == rows[:, :first]).all() else None)
+        decoder = make_decoder(model, len(drafts), self.engine)
+        decoder.start(rows[opening, :first], columns[opening, :first])
+        nats = np.zeros(len(drafts))
+        last = int(np.flatnonzero(counted.any(axis=(0, 2)))[-1]) if counted.any() else first - 1
+        for step in range(first, last + 1):
+            row, place = rows[:, step], columns[:, step]
+            nats += _nats(decoder, row, place, counted[:, step])
+            if step < last:
+                decoder.advance(row, place)
+        notes = counted[..., -1].sum(axis=1)
+        return np.divide(nats / np.log(2), notes, out=np.full(len(nats), np.nan), where=notes > 0)
 
 
 def _window(

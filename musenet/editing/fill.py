@@ -49,7 +49,7 @@ from tokenizer.midi.read import read
 from tokenizer.score.score import Score
 from tokenizer.typing import Notes, Steps, Tokens
 
-from .drafts import Draft, joins
+from .drafts import Draft, EdgeReader
 from .fill_recipe import FillRecipe
 from .hole_chords import chords_of_song, chords_with_holes
 from .holed import HoledPiece
@@ -207,11 +207,8 @@ class Fill(Request):
             return self._edited(*self._written(index))
         vocabulary = self._tokenizer.vocabulary
         found = [self._written(lane) for lane in lanes]
-        fit = joins(
-            self._model,
-            self.options.engine,
-            vocabulary,
-            self._prefix,
+        reader = EdgeReader(self._model, self.options.engine, vocabulary, self._prefix)
+        fit = reader.fit(
             [Draft.of(self._stands, *written, vocabulary) for written in found],
             [(self._clock.step(begin), self._clock.step(end)) for begin, end in self.holes],
         )

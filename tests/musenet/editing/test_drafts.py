@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from musenet.editing.drafts import EDGE_NOTES, Draft, edge_bits, joins
+from musenet.editing.drafts import EDGE_NOTES, Draft, EdgeReader
 from musenet.editing.fill import Fill, Take
 from musenet.editing.piece import read_piece
 from musenet.evaluation.likelihood import Conditions
@@ -41,18 +41,11 @@ def test_edge_bits_are_those_of_the_first_notes(tiny: Checkpoint) -> None:
     clock = GridClock(score, tokenizer.vocabulary.grid)
     quarter = score.ticks_per_quarter
     new = np.arange(len(body)) % 2 == 0
+    reader = EdgeReader(tiny.model, "eager", tokenizer.vocabulary, tokenizer.prefix(labels))
     for edge in (0, 4 * quarter, 6 * quarter):
         step = clock.step(edge)
         for only_new in (False, True):
-            found = edge_bits(
-                tiny.model,
-                "eager",
-                tokenizer.vocabulary,
-                tokenizer.prefix(labels),
-                [Draft(body, new)] * 2,
-                step,
-                new=only_new,
-            )
+            found = reader.bits([Draft(body, new)] * 2, step, new=only_new)
             note = tokenizer.vocabulary.is_note(body)
             chosen = np.flatnonzero((times >= step)[note] & (new[note] | (not only_new)))
             expected = costs[chosen[:EDGE_NOTES]].mean()
@@ -82,16 +75,15 @@ def test_drafts_join_as_well_as_their_edges_cost_few_bits(tiny: Checkpoint) -> N
         notes[:, 2] = random.integers(1, 128, len(notes))
         drafts.append(Draft.of(stands, notes, inside.times, vocabulary))
     silent = Draft.of(stands, inside.notes[:0], inside.times[:0], vocabulary)
-    prefix = tokenizer.prefix(labels)
+    reader = EdgeReader(tiny.model, "eager", vocabulary, tokenizer.prefix(labels))
 
     drafts.append(silent)
     first, after = (
-        edge_bits(tiny.model, "eager", vocabulary, prefix, drafts, edge, new=new)
-        for edge, new in ((hole[0], True), (hole[1], False))
+        reader.bits(drafts, edge, new=new) for edge, new in ((hole[0], True), (hole[1], False))
     )
     assert np.isnan(first).tolist() == [False] * 4 + [True]
     first[-1] = first[:-1].max()  # a silent draft begins no better than the worst
-    fit = joins(tiny.model, "eager", vocabulary, prefix, drafts, [hole])
+    fit = reader.fit(drafts, [hole])
     assert fit == pytest.approx(-np.log(2) * (first + after))
 
 
