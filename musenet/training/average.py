@@ -88,7 +88,7 @@ def _origins(model: Checkpoint) -> set[str]:
 
 
 def _record(models: Sequence[Checkpoint]) -> dict[str, Any]:
-    """The record of the first with sums over all, and the facts of each run."""
+    """The record of the first with sums over all, and the facts of each run or earlier mean."""
     records = [model.training for model in models]
     left = ("evaluation", "validation_step", "critic")
     kept = {k: v for k, v in records[0].items() if k not in left}
@@ -99,6 +99,7 @@ def _record(models: Sequence[Checkpoint]) -> dict[str, Any]:
             "initial": (model.training.get("initial") or {}).get("hash"),
             "seed": model.training["settings"]["seed"],
             **{key: model.training[key] for key in (*_SUMS, "validation_bits_per_note")},
+            **{key: model.training[key] for key in ("averaged",) if key in model.training},
         }
         for model in models
     ]

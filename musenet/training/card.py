@@ -106,10 +106,13 @@ def _averaged(training: Mapping[str, Any]) -> str:
     runs = training.get("averaged")
     if not runs:
         return ""
-    seeds = ", ".join(str(run["seed"]) for run in runs)
-    seed_of = {run["hash"]: run["seed"] for run in runs}
+    seeds = ", ".join(_seed(run) for run in runs)
+    seed_of = {
+        run["hash"]: "that mean" if run.get("averaged") else f"that of seed {run['seed']}"
+        for run in runs
+    }
     began = "".join(
-        f"; that of seed {run['seed']} began with that of seed {seed_of[run['initial']]}"
+        f"; that of seed {run['seed']} began with {seed_of[run['initial']]}"
         for run in runs
         if run.get("initial") in seed_of
     )
@@ -117,6 +120,12 @@ def _averaged(training: Mapping[str, Any]) -> str:
         f"These weights are the mean of {len(runs)} runs with different seeds ({seeds}; "
         f"`musenet average`{began}); hours, steps and notes are the sums. "
     )
+
+
+def _seed(run: Mapping[str, Any]) -> str:
+    """The seed of a run; of a mean, those of its runs."""
+    runs = run.get("averaged")
+    return f"the mean of {' and '.join(_seed(each) for each in runs)}" if runs else str(run["seed"])
 
 
 def command(settings: Mapping[str, Any], processes: int = 1) -> str:

@@ -98,6 +98,25 @@ def test_a_run_that_begins_with_a_mean_says_so(
     assert f"the weights mean ({hash_}, the mean of 2 runs)" in card
 
 
+def test_a_mean_of_a_mean_names_all_of_its_runs(
+    branches: list[Path], dataset: Path, tmp_path: Path
+) -> None:
+    average(branches, tmp_path / "mean")
+    shape = {key: TINY[key] for key in TINY if key != "model"}
+    settings = settings_of({**shape, "initial": str(tmp_path / "mean"), "seed": 9})
+    start_run(dataset, tmp_path / "run", settings).train()
+    export(tmp_path / "run", tmp_path / "9", which="last")
+    average([tmp_path / "mean", tmp_path / "9"], tmp_path / "second")
+    first, second = load_checkpoint(tmp_path / "second").training["averaged"]
+    assert [run["seed"] for run in first["averaged"]] == [7, 8]
+    assert "averaged" not in second
+    card = (tmp_path / "second" / "README.md").read_text(encoding="utf-8")
+    assert (
+        "seeds (the mean of 7 and 8, 9; `musenet average`; that of seed 9 began with that mean)"
+        in card
+    )
+
+
 def test_strangers_are_refused_and_relatives_are_not(
     branches: list[Path], first: Path, dataset: Path, tmp_path: Path
 ) -> None:
