@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from musenet.training.settings import LORA_RANKS
+
 from .options import Figures, Notices, Remarks, Weights
 from .progress import ProgressDisplay
 from .start import raised
@@ -157,9 +159,8 @@ def finetune(
     lora: Annotated[
         int | None,
         typer.Option(
-            min=1,
-            help="Learn changes of this rank (LoRA), kept as a small folder for "
-            "--weights MODEL+FOLDER.",
+            help="Learn changes of this rank (LoRA, {} to {}), kept as a small folder for "
+            "--weights MODEL+FOLDER.".format(*LORA_RANKS),
         ),
     ] = None,
     merge: Annotated[

@@ -102,3 +102,15 @@ class Interleaving:
     def _index(self, rows: int, device: torch.device) -> tuple[Tensor, Tensor]:
         steps = torch.from_numpy(self.steps_of(rows)).to(device)
         return steps, torch.arange(self.fields, device=device).expand(rows, -1)
+
+
+def positions(head: str, fields: int, rows: int) -> int:
+    """Positions of the trunk that predict `rows` rows, each from those before it.
+
+    Args:
+        head: of the model; one of no interleaving takes a position a row.
+        fields: number of fields per row.
+        rows: in a training window.
+    """
+    order = Interleaving(head if head in INTERLEAVINGS else "parallel", fields)
+    return order.length(rows + 1) - 1

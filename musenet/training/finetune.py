@@ -22,11 +22,13 @@ from musenet.evaluation.likelihood import Scores, score
 from musenet.model.adapter import copy_adapter
 from musenet.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from musenet.model.likelihood import BITS
+from musenet.model.precision import device_of
 from tokenizer.errors import InputError
 
 from .card import card
 from .finetune_data import finetuning_plan, prepare_folder
 from .publish import data_facts
+from .reports import memory
 from .session import Session
 from .settings import settings_of
 from .start import resume_run, start_run
@@ -101,6 +103,7 @@ def begin(
         changes,
         {"initial": weights},
     )
+    memory.check_enough(initial.config, resolved, device_of(resolved.device), 1)
     plan = finetuning_plan(composer, path_labels, new_labels=not resolved.lora)
     report = prepare_folder(inputs, work / "data", initial.tokenizer, plan)
     pieces = ", ".join(f"{part.pieces} for {name}" for name, part in sorted(report.splits.items()))

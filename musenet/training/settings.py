@@ -22,6 +22,8 @@ from tokenizer.errors import InputError, unknown
 OPTIMIZERS = ("muon", "adamw", "half")
 PRECISIONS = ("auto", "bf16", "fp32")
 RECOMPUTE = ("none", "selective", "full")
+LORA_RANKS = (4, 64)
+"""The lowest and the highest rank of LoRA."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,11 @@ class Settings:
                 raise unknown(name, str(getattr(self, name)), known)
         for corpus, weight in self.weights.items():
             _at_least(f"the weight of corpus '{corpus}'", weight, 0)
-        _at_least("lora", self.lora, 0)
+        low, high = LORA_RANKS
+        if self.lora and not low <= self.lora <= high:
+            raise InputError(
+                f"lora is {self.lora}; give a rank of {low} to {high}, or 0 to train all weights"
+            )
         if self.lora and (not self.initial or self.model or self.shard or self.optimizer == "half"):
             raise InputError(
                 "lora changes initial weights as they are: give initial, and neither model, shard "

@@ -15,7 +15,7 @@ import torch
 from data_prep.dataset.pieces import dataset_encoding, splits_of
 from musenet.evaluation.inputs import dataset_pieces, dataset_tokenizer
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
-from musenet.model.codebook_patterns import INTERLEAVINGS, Interleaving
+from musenet.model.codebook_patterns import positions
 from musenet.model.config import ModelConfig, preset, vocabulary_entries
 from musenet.model.precision import device_of, matmul_dtype
 from musenet.model.transformer import Transformer
@@ -164,9 +164,7 @@ def model_config(
     sizes = tokenizer.sizes if encoding is None else encoding.sizes
     config = preset(settings.preset, sizes, STRUCTURE_SIZES)
     entries = model_entries(settings.model)
-    head = entries.get("head", config.head)
-    order = Interleaving(head if head in INTERLEAVINGS else "parallel", len(sizes))
-    needed = order.length(settings.context + 1) - 1  # the last row is only predicted
+    needed = positions(entries.get("head", config.head), len(sizes), settings.context)
     given = {
         "context": needed,
         **vocabulary_entries(tokenizer.vocabulary),

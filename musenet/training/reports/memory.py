@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
 import sys
 from pathlib import Path
 
 import torch
 
+from musenet.model.codebook_patterns import positions
 from musenet.model.config import ModelConfig
+from musenet.model.footprint import footprint
 from tokenizer.errors import InputError
 
 from ..settings import Settings
@@ -17,6 +21,9 @@ ADVICE = (
     "there is not enough memory for a training step; take a smaller batch, a shorter context, "
     "accumulate or recompute=full"
 )
+
+_MEASURED = (1024, 2048)
+"""Lengths at which a window is counted: what it keeps grows by as much with every row."""
 
 
 def used_mb() -> int:
@@ -38,9 +45,7 @@ def is_exhausted(error: BaseException) -> bool:
 
 
 def check_enough(config: ModelConfig, settings: Settings, device: torch.device, size: int) -> None:
-    """Refuse a run whose steps cannot fit, before the system kills it.
-
-    Counted from below: the residual stream of every layer, which even `recompute=full` keeps.
+    """Refuse a run whose steps cannot fit, before anything is computed and the system kills it.
 
     Args:
         config: of the model.
@@ -49,19 +54,42 @@ def check_enough(config: ModelConfig, settings: Settings, device: torch.device, 
         size: the number of processes.
 
     Raises:
-        InputError: if a step takes more than the device has.
+        InputError: if a step takes more than the device has, or the system has left.
+    """
+    least = least_bytes(config, settings, size)
+    there = _available_bytes(device)
+    if least > there:
+        raise InputError(f"{ADVICE} (at least {least / 2**30:.1f} of {there / 2**30:.1f} GiB)")
+
+
+def least_bytes(config: ModelConfig, settings: Settings, size: int) -> int:
+    """The memory of a step, from below.
+
+    What the backward pass of one part of a batch needs, and where each process has all of them,
+    weights, gradients and the optimizer's state.
     """
     windows = settings.batch // (settings.accumulate * size)
-    least = 4 * windows * settings.context * config.width * config.layers
-    there = _total_bytes(device)
-    if least > there:
-        raise InputError(f"{ADVICE} (at least {least / 2**30:.0f} of {there / 2**30:.0f} GiB)")
+    length = positions(config.head, len(config.field_sizes), settings.context)
+    one, two = (footprint(dataclasses.replace(config, context=rows)) for rows in _MEASURED)
+    spared = settings.compile or settings.lora  # these keep less than the layers as written
+    mode = "full" if spared else settings.recompute
+    per_row = (two.activations[mode] - one.activations[mode]) / (_MEASURED[1] - _MEASURED[0])
+    least = int(windows * length * per_row)
+    if not (settings.shard or settings.lora or settings.optimizer == "half"):
+        least += one.training_state
+    return least
 
 
-def _total_bytes(device: torch.device) -> float:
-    """The memory of a device; infinite where the system does not say."""
+def _available_bytes(device: torch.device) -> float:
+    """The memory of a GPU, or what the system can give; infinite where it does not say."""
     if device.type == "cuda":
         return float(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        found = re.search(r"MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text("ascii"))
+        if found:
+            return 1024.0 * int(found[1])
+    except OSError:
+        pass  # not Linux
     try:
         return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
     except (AttributeError, ValueError, OSError):

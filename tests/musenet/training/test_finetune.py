@@ -17,6 +17,7 @@ from musenet.evaluation.likelihood import Scores
 from musenet.model.checkpoint import load_checkpoint, save_checkpoint
 from musenet.model.transformer import Transformer
 from musenet.training.finetune import Comparison, describe_comparison
+from musenet.training.reports import memory
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
 
@@ -146,6 +147,18 @@ def test_a_folder_without_music_is_refused(tiny: Path, tmp_path: Path) -> None:
     assert isinstance(result.exception, InputError)
     assert "contains no MIDI files" in str(result.exception)
     assert not (tmp_path / "mine").exists()
+
+
+def test_a_context_that_cannot_fit_is_refused_before_the_music_is_read(
+    tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music = folder_of(FILES[:1], tmp_path / "music")
+    monkeypatch.setattr(memory, "_available_bytes", lambda _: 4.0 * 2**30)
+    words = ["finetune", str(music), "--from", str(tiny), "--out", str(tmp_path / "mine")]
+    result = CliRunner().invoke(app, [*words, "--set", "context=1000000"])
+    assert isinstance(result.exception, InputError)
+    assert "not enough memory" in str(result.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["music"]
 
 
 def test_a_taken_place_is_refused(tiny: Path, tmp_path: Path) -> None:

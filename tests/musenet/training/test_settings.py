@@ -4,7 +4,9 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from musenet.cli.main import app
 from musenet.model.config import PRESETS
 from musenet.training import settings as tables
 from tokenizer.errors import InputError
@@ -102,3 +104,13 @@ def test_what_comes_along_is_a_run_of_a_known_shape(name: str) -> None:
 def test_a_file_of_the_same_name_elsewhere_is_not_meant(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot read the settings"):
         tables.from_toml(tmp_path / "laptop")
+
+
+@pytest.mark.parametrize("rank", [-1, 1, 3, 65])
+def test_a_rank_outside_of_what_the_help_says_is_refused(rank: int) -> None:
+    with pytest.raises(InputError, match=f"lora is {rank}; give a rank of 4 to 64, or 0 to"):
+        tables.Settings(initial="mini", lora=rank)
+    shown = CliRunner().invoke(app, ["finetune", "--help"], env={"COLUMNS": "300", "TERM": "dumb"})
+    assert "(LoRA, 4 to 64)" in shown.output
+    assert "4 to 64" in (tables.Settings.__doc__ or "")
+    assert [tables.Settings(initial="mini", lora=good).lora for good in (0, 4, 64)] == [0, 4, 64]
