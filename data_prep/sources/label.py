@@ -14,20 +14,8 @@ from dataclasses import dataclass
 from tokenizer.errors import InputError, unknown
 from tokenizer.labels import normalise_composer, normalise_styles
 
-from .manifest import ManifestRow
-
-SPLITS = ("train", "validation", "test")
-
-_SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "eval": "test",
-}
+from .manifest import SPLITS as SPLITS
+from .manifest import ManifestRow, split_name
 
 _COMPOSER_COLUMNS = ("composer", "canonical_composer", "artist", "author")
 _TITLE_COLUMNS = ("title", "canonical_title", "name")
@@ -78,20 +66,6 @@ def metadata_of(row: ManifestRow, path_labels: ManifestRow) -> Metadata:
         licence=_first(merged, _LICENCE_COLUMNS),
         split=split_name(_first(merged, ("split",))),
     )
-
-
-def split_name(written: str) -> str | None:
-    """`train`, `validation` or `test` for what a source calls it, None for nothing.
-
-    Raises:
-        InputError: for a name that is none of them.
-    """
-    if not written:
-        return None
-    known = _SPLIT_NAMES.get(written.strip().casefold())
-    if known is None:
-        raise unknown("split", written, SPLITS)
-    return known
 
 
 def _first(row: ManifestRow, columns: Iterable[str]) -> str:

@@ -22,6 +22,19 @@ ManifestRow = dict[str, Any]
 MANIFEST_SUFFIXES = (".jsonl", ".csv", ".parquet")
 MANIFEST_NAMES = tuple(f"manifest{suffix}" for suffix in MANIFEST_SUFFIXES)
 
+SPLITS = ("train", "validation", "test")
+
+_SPLIT_NAMES = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+    "eval": "test",
+}
+
 _FILE_COLUMNS = ("file", "path", "filename", "midi_filename")
 
 
@@ -37,6 +50,22 @@ def file_of(row: ManifestRow) -> str:
     raise InputError(
         f"there is no column 'file', or nothing in it; the columns are {', '.join(map(str, row))}"
     )
+
+
+def split_name(written: str) -> str | None:
+    """`train`, `validation` or `test` for what a source calls it, None for nothing.
+
+    Raises:
+        InputError: for a name that is none of them.
+    """
+    if not written:
+        return None
+    known = _SPLIT_NAMES.get(written.strip().casefold())
+    if known is None:
+        raise InputError(
+            f"there is no split called '{written}'; it is {', '.join(SPLITS)}, or empty"
+        )
+    return known
 
 
 def read_manifest(path: Path) -> Iterator[ManifestRow]:
@@ -83,14 +112,15 @@ def _text_rows(text: Any, where: str, suffix: str) -> Iterator[ManifestRow]:
 
 
 def _with_file(rows: Iterable[ManifestRow], where: str) -> Iterator[ManifestRow]:
-    """Rows as they are, each of which names a file.
+    """Rows as they are, each of which names a file, and no split that does not exist.
 
     Raises:
-        InputError: if one does not.
+        InputError: if one does not, or does.
     """
     for number, row in enumerate(rows, start=1):
         try:
             file_of(row)
+            split_name(str(row.get("split") or "").strip())
         except InputError as error:
             raise InputError(f"{where}, row {number}: {error}") from error
         yield row

@@ -42,7 +42,7 @@ def test_splits_by_their_names(written: str, split: str) -> None:
 
 def test_an_unknown_split_is_refused() -> None:
     assert split_name("") is None
-    with pytest.raises(InputError, match="did you mean 'train'"):
+    with pytest.raises(InputError, match="'trian'; it is train, validation, test"):
         split_name("trian")
 
 

@@ -65,3 +65,20 @@ def test_the_store_keeps_the_last_row(tmp_path: Path) -> None:
         assert store.get("c", "a.mid") == {"title": "new"}
     with ManifestStore(tmp_path / "none.sqlite") as store:
         assert store.get("c", "a.mid") == {}
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        ("jsonl", '{"file": "a.mid", "split": "dev"}\n{"file": "b.mid", "split": "tset"}\n'),
+        ("csv", "file,split\na.mid,\nb.mid,tset\n"),
+    ],
+)
+def test_an_unknown_split_is_said_with_its_row(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f"manifest.{suffix}"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError) as refused:
+        list(read_manifest(path))
+    assert str(refused.value) == (
+        f"{path}, row 2: there is no split called 'tset'; it is train, validation, test, or empty"
+    )
