@@ -38,6 +38,7 @@ _REASONS = {
     "memory_limit": "took too much memory to read",
     "crashed": "crashed its reader",
     "bad_archive": "an archive that is damaged or contains no MIDI",
+    "packed": "a packed file that is not opened (.7z, .rar, .mid.gz)",
     "nested_archive": "an archive inside an archive",
     "failed": "failed in an unexpected way",
 }

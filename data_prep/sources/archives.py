@@ -21,6 +21,9 @@ MIDI_SUFFIXES = (".mid", ".midi", ".kar", ".smf", ".rmi")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".txz", ".tar.zst", ".tzst")
 ARCHIVE_SUFFIXES = (*TAR_SUFFIXES, ".zip")
 
+PACKED_SUFFIXES = (".7z", ".rar", *(f"{suffix}.gz" for suffix in MIDI_SUFFIXES))
+"""Archives and packed files that are not opened."""
+
 LARGEST_MANIFEST = 2**30  # bytes
 
 _ENCRYPTED = 1
@@ -48,6 +51,12 @@ def is_midi(name: str) -> bool:
 def is_archive(path: PurePath) -> bool:
     """Whether a file's name says that it is an archive that can be read in place."""
     return path.name.casefold().endswith(ARCHIVE_SUFFIXES)
+
+
+def is_packed(name: str) -> bool:
+    """Whether a file's name says that it is packed in a way that is not opened."""
+    base = name.rsplit("/", 1)[-1]
+    return base.casefold().endswith(PACKED_SUFFIXES) and not base.startswith(".")
 
 
 def members(path: Path) -> Iterator[tuple[str, int, IO[bytes] | str]]:

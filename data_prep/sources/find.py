@@ -25,6 +25,7 @@ from .archives import (
     MIDI_SUFFIXES,
     is_archive,
     is_midi,
+    is_packed,
     members,
 )
 from .manifest import (
@@ -35,6 +36,8 @@ from .manifest import (
     read_manifest,
     read_manifest_bytes,
 )
+
+_PACKED = "files packed like this are not opened; unpack it"
 
 
 class MidiFile(NamedTuple):
@@ -60,7 +63,9 @@ class MidiFile(NamedTuple):
 
     @classmethod
     def on_disk(cls, corpus: str, name: str, path: str) -> MidiFile:
-        """A file on disk; one that is not there, or is no file, is refused."""
+        """A file on disk; one that is not there, is no file, or is packed, is refused."""
+        if is_packed(name):
+            return cls.without_data(corpus, name, "packed", _PACKED)
         try:
             status = os.stat(path)  # noqa: PTH116 (a Path for each of a million files takes time)
         except OSError as error:
@@ -206,7 +211,7 @@ def _corpora_of_folder(folder: Path, known: list[Path] | None = None) -> Iterato
             others += _corpora_of_folder(here, known)
             folders.clear()
             continue
-        loose += [here / file for file in files if is_midi(file)]
+        loose += [here / file for file in files if is_midi(file) or is_packed(file)]
         others += [
             Corpus(_stem(here / file), here / file) for file in files if is_archive(Path(file))
         ]
@@ -331,6 +336,8 @@ def _archive_items(corpus: Corpus) -> Iterator[MidiFile | ManifestEntry]:
         elif is_archive(PurePosixPath(member)):
             what = "an archive inside an archive is not opened; unpack it"
             yield MidiFile.without_data(corpus.name, name, "nested_archive", what)
+        elif is_packed(member):
+            yield MidiFile.without_data(corpus.name, name, "packed", _PACKED)
         elif is_midi(member):
             data = stream.read(LARGEST_FILE) if size <= LARGEST_FILE else None
             yield MidiFile(corpus.name, name, None, data, size)

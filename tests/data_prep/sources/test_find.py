@@ -14,7 +14,13 @@ import pyarrow as pa
 import pytest
 
 from data_prep.sources.archives import is_midi
-from data_prep.sources.find import ManifestEntry, MidiFile, find_corpora, find_items
+from data_prep.sources.find import (
+    ManifestEntry,
+    MidiFile,
+    find_corpora,
+    find_items,
+    find_midi_files,
+)
 from tokenizer import InputError
 
 
@@ -292,3 +298,13 @@ def test_linked_folders_are_entered_once_and_circles_end(corpus: Path, tmp_path:
     assert set(found["top"]) == {f"again/{k[2:]}" for k in whole if k.startswith("a/")}
     assert set(found["other"]) == {"one.mid"}
     assert len(found) == 2
+
+
+def test_packed_files_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    names = {"a.7z", "b.RAR", "c.mid.gz"}
+    for name in names:
+        (tmp_path / name).write_bytes(b"packed")
+    (tmp_path / "notes.gz").write_bytes(b"no music")
+    found = {file.name: file.refused for file in find_midi_files([tmp_path])}
+    assert set(found) == names
+    assert all(why and why[0] == "packed" and "unpack it" in why[1] for why in found.values())
