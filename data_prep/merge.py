@@ -20,7 +20,7 @@ from data_prep.sources.label import Metadata
 from data_prep.worker.worker import FileRecord
 from tokenizer import InputError, Tokenizer
 
-from .output import DatasetWriter, open_work_folder
+from .output import DatasetWriter, work_folder
 
 OPEN_KINDS = ("style:", "composer:")
 
@@ -48,17 +48,17 @@ def merge(
     for path in paths:
         read_index(path)
     tokenizer = merged_tokenizer(paths)
-    work = open_work_folder(Path(out), overwrite=overwrite)
-    with SketchStore(work / "sketches") as sketches:
-        survey = Survey(sketches)
-        for record, metadata in _pieces(paths, tokens=False):
-            survey.add(record, metadata, stated_splits=True)
-        decisions = decide(survey, Plan(), work)
-    labels = tuple(c for c in tokenizer.vocabulary.controls if c.startswith(OPEN_KINDS))
-    output = DatasetWriter(work, replace(decisions, labels=labels), tokenizer)
-    for record, metadata in _pieces(paths, tokens=True):
-        output.add(record, metadata)
-    output.finish(Path(out))
+    with work_folder(Path(out), overwrite=overwrite) as work:
+        with SketchStore(work / "sketches") as sketches:
+            survey = Survey(sketches)
+            for record, metadata in _pieces(paths, tokens=False):
+                survey.add(record, metadata, stated_splits=True)
+            decisions = decide(survey, Plan(), work)
+        labels = tuple(c for c in tokenizer.vocabulary.controls if c.startswith(OPEN_KINDS))
+        output = DatasetWriter(work, replace(decisions, labels=labels), tokenizer)
+        for record, metadata in _pieces(paths, tokens=True):
+            output.add(record, metadata)
+        output.finish(Path(out))
     return output.report
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from tokenizer.files import write_text
 
 WORK = ".work"
 WHOLE = "whole"
+LOCK = ".lock"
 
 _DETAILS = {
     EXACT_DUPLICATE: "as {}",
@@ -27,13 +30,18 @@ _DETAILS = {
 }
 
 
-def open_work_folder(folder: Path, *, overwrite: bool) -> Path:
+@contextmanager
+def work_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """The work folder of a dataset folder, with what an earlier run left in `chunks`.
 
+    Within the context no other run can have it; the system ends that also when a run is killed.
+
     Raises:
-        InputError: if the folder holds a dataset (but for `overwrite`) or other files, or cannot
-            be written.
+        InputError: if the folder holds a dataset (but for `overwrite`) or other files, cannot be
+            written, or another run is writing it.
     """
+    from filelock import FileLock, Timeout
+
     is_dataset, work = (folder / "dataset.json").exists(), folder / WORK
     if is_dataset and (work / WHOLE).is_dir() and not any((work / WHOLE).iterdir()):
         shutil.rmtree(work)  # a run was stopped when all was done but this
@@ -49,9 +57,21 @@ def open_work_folder(folder: Path, *, overwrite: bool) -> Path:
         (work / "chunks").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
-    (work / "manifests.sqlite").unlink(missing_ok=True)
-    shutil.rmtree(work / WHOLE, ignore_errors=True)
-    return work
+    lock = FileLock(folder / LOCK, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise InputError(
+            f"another run is writing {folder}; wait for it, or choose another folder"
+        ) from None
+    try:
+        (work / "manifests.sqlite").unlink(missing_ok=True)
+        shutil.rmtree(work / WHOLE, ignore_errors=True)
+        yield work
+    finally:
+        lock.release()
+        with suppress(OSError):  # on Windows another run may be trying for it
+            (folder / LOCK).unlink()
 
 
 class DatasetWriter:

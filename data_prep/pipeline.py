@@ -35,7 +35,7 @@ from data_prep.worker.worker import FileBatch, Preprocessing
 from tokenizer import InputError, Tokenizer
 from tokenizer.errors import unknown
 
-from .output import DatasetWriter, open_work_folder
+from .output import DatasetWriter, work_folder
 
 Inputs = Sequence["str | os.PathLike[str]"]
 
@@ -100,9 +100,8 @@ def prepare(
     folder = Path(out)
     found, barred = find_corpora(inputs), find_corpora(exclude) if exclude else []
     try:
-        return _prepared(
-            found, barred, folder, preprocessing, plan, learning, run, overwrite=overwrite
-        )
+        with work_folder(folder, overwrite=overwrite) as work:
+            return _prepared(found, barred, folder, work, preprocessing, plan, learning, run)
     except (OSError, sqlite3.Error) as error:
         what = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(
@@ -114,14 +113,12 @@ def _prepared(
     found: Sequence[Corpus],
     barred: Sequence[Corpus],
     folder: Path,
+    work: Path,
     preprocessing: Preprocessing,
     plan: Plan,
     learning: Learning | None,
     run: Run,
-    *,
-    overwrite: bool,
 ) -> DatasetReport:
-    work = open_work_folder(folder, overwrite=overwrite)
     with ManifestStore(work / "manifests.sqlite") as store:
         chunks = _examined(_items(found), store, work, preprocessing, run, "reading")
         others = _examined(_items(barred), None, work, preprocessing, run, "reading excluded")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,14 @@ import pytest
 from data_prep.corpus.decide import Decisions
 from data_prep.dataset.shards import read_index, table_rows
 from data_prep.dataset.verify import verify
-from data_prep.output import DatasetWriter, open_work_folder
+from data_prep.merge import merge
+from data_prep.output import DatasetWriter, work_folder
+from data_prep.pipeline import prepare
 from data_prep.sources.find import MidiFile
 from data_prep.sources.label import NO_METADATA
 from data_prep.worker.worker import FileRecord, Preprocessing, examine
 from tokenizer import InputError, Tokenizer
+from tokenizer.files import write_text
 
 
 @pytest.fixture
@@ -30,7 +35,8 @@ def decisions(*refused: str) -> Decisions:
 
 
 def write(folder: Path, records: list[FileRecord], decided: Decisions) -> DatasetWriter:
-    writer = DatasetWriter(open_work_folder(folder, overwrite=True), decided, Tokenizer.default())
+    with work_folder(folder, overwrite=True) as work:
+        writer = DatasetWriter(work, decided, Tokenizer.default())
     for record in records:
         writer.add(record, NO_METADATA)
     return writer
@@ -51,6 +57,36 @@ def test_a_folder_is_no_dataset_until_it_is_complete(
         ("piece02.mid", "test", "c/piece02.mid"),
     ]
     assert writer.report.refused == {"too_few_notes": 1}
+
+
+def test_two_runs_never_write_one_folder_at_once(corpus: Path, tmp_path: Path) -> None:
+    folder, other = tmp_path / "dataset", tmp_path / "other"
+    prepare([corpus], other)
+    with work_folder(folder, overwrite=True) as work:
+        kept = work / "whole" / "unfinished"
+        write_text(kept, "of the first run")
+        with pytest.raises(InputError, match=r"another run is writing .*dataset; wait"):
+            prepare([corpus], folder, overwrite=True)
+        with pytest.raises(InputError, match=r"another run is writing .*dataset; wait"):
+            merge([other], folder, overwrite=True)
+        assert kept.read_text() == "of the first run"
+    prepare([corpus], folder)
+    assert verify(folder) == []
+    assert {".work", ".lock"}.isdisjoint(path.name for path in folder.iterdir())
+
+
+def test_a_killed_run_leaves_the_folder_to_the_next(corpus: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dataset"
+    code = (
+        "import os, sys; from pathlib import Path; from data_prep.output import work_folder\n"
+        "with work_folder(Path(sys.argv[1]), overwrite=False): os._exit(9)"
+    )
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", code, str(folder)], cwd=root, check=False)
+    assert run.returncode == 9
+    assert (folder / ".lock").exists() or sys.platform == "win32"
+    prepare([corpus], folder)
+    assert verify(folder) == []
 
 
 def test_a_file_left_out_is_reported_with_the_file_it_repeats(
