@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from data_prep.sources.label import Metadata, PathPattern, metadata_of, split_name
+from data_prep.sources.label import Metadata, PathPattern, metadata_of
+from data_prep.sources.manifest import split_name
 from tokenizer import InputError
 
 
