@@ -159,7 +159,7 @@ def test_of_drafts_that_join_alike_the_one_with_the_best_parts_is_kept(
         def fit(*_: object, less: float = handicap) -> Floats:
             return np.where(np.arange(3) == np.argmax(evidence), -less, 0.0)
 
-        monkeypatch.setattr("musenet.editing.fill.joins", fit)
+        monkeypatch.setattr("musenet.editing.drafts.EdgeReader.fit", fit)
         best = int(np.argmax(evidence + fit()))
         assert (best == np.argmax(evidence)) == (handicap == 0)
         assert np.array_equal(taken(replace(options, drafts=3))[1], drafts[best][1])
