@@ -13,7 +13,8 @@ from data_prep.corpus.decide import EXACT_DUPLICATE, EXCLUDED, LEAK, Decisions
 from data_prep.dataset.shards import ENCODING, LEFT_OUT, ShardWriter, write_index
 from data_prep.report.page import page
 from data_prep.report.report import DatasetReport
-from data_prep.sources.label import SPLITS, Metadata
+from data_prep.sources.label import Metadata
+from data_prep.sources.manifest import SPLITS
 from data_prep.worker.worker import FileRecord
 from tokenizer import InputError, Tokenizer
 from tokenizer.encoding.learned.learned import LearnedTokenizer

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.sources.label import SPLITS, Metadata, PathPattern, metadata_of
-from data_prep.sources.manifest import ManifestStore
+from data_prep.sources.label import Metadata, PathPattern, metadata_of
+from data_prep.sources.manifest import SPLITS, ManifestStore
 from data_prep.worker.chunks import read_chunk
 from data_prep.worker.worker import FileRecord
 from tokenizer.typing import Ints

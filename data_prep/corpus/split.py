@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from data_prep.sources.label import SPLITS
+from data_prep.sources.manifest import SPLITS
 from tokenizer import InputError
 from tokenizer.typing import Ints
 

@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from data_prep.sources.label import SPLITS
+from data_prep.sources.manifest import SPLITS
 from tokenizer.encoding.vocabulary import FIELDS
 from tokenizer.errors import InputError, unknown
 from tokenizer.files import replacing_folder

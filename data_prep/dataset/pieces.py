@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.sources.label import SPLITS
+from data_prep.sources.manifest import SPLITS
 from tokenizer import InputError, Labels, Tokenizer
 from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.load import load

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.sources.label import SPLITS
+from data_prep.sources.manifest import SPLITS
 from data_prep.worker.worker import content_hash
 from tokenizer import InputError, Tokenizer
 from tokenizer.typing import Tokens

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from tokenizer.errors import InputError, unknown
 from tokenizer.labels import normalise_composer, normalise_styles
 
-from .manifest import SPLITS as SPLITS
 from .manifest import ManifestRow, split_name
 
 _COMPOSER_COLUMNS = ("composer", "canonical_composer", "artist", "author")

@@ -112,10 +112,10 @@ def _text_rows(text: Any, where: str, suffix: str) -> Iterator[ManifestRow]:
 
 
 def _with_file(rows: Iterable[ManifestRow], where: str) -> Iterator[ManifestRow]:
-    """Rows as they are, each of which names a file, and no split that does not exist.
+    """Rows as they are, each of which names a file and, if any, a known split.
 
     Raises:
-        InputError: if one does not, or does.
+        InputError: if one names no file, or a split that there is not.
     """
     for number, row in enumerate(rows, start=1):
         try:

@@ -168,10 +168,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def _refuse(sentence: str) -> NoReturn:
+def _refuse(why: str) -> NoReturn:
     """Exit with code 2 after a sentence; with none where the help was printed."""
-    if sentence:
-        print(f"musenet: {sentence}", file=sys.stderr)
+    if why:
+        print(f"musenet: {why}", file=sys.stderr)
     sys.exit(2)
 
 

@@ -20,7 +20,8 @@ from data_prep.corpus.split import Shares
 from data_prep.dataset.pieces import splits_of
 from data_prep.pipeline import ProgressCallback, Run, no_progress, prepare
 from data_prep.report.report import DatasetReport
-from data_prep.sources.label import SPLITS, PathPattern
+from data_prep.sources.label import PathPattern
+from data_prep.sources.manifest import SPLITS
 from data_prep.worker.worker import Preprocessing
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.errors import InputError
