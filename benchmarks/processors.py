@@ -57,7 +57,17 @@ SETTINGS: dict[str, Keywords] = {
     "no processors": NO_PROCESSORS,
     "nothing": {**NO_PROCESSORS, **NO_LIMITS, "top_p": "1"},
 }
-SHOWN = ("score", "parts", "on_kit", "harmony", "in_place", "silent_parts", "silence", "copies")
+SHOWN = (
+    "score",
+    "parts",
+    "on_kit",
+    "harmony",
+    "in_place",
+    "silent_parts",
+    "silence",
+    "texture",
+    "copies",
+)
 
 
 @dataclass

@@ -18,6 +18,8 @@ Of the whole:
     on_kit          share of drum hits on keys that the part has in the prompt
     silent_parts    parts of the prompt without a note in the new bars
     silence         the longest time, in quarter notes, in which nothing sounds
+    texture         notes per onset, and onsets per bar: of prompt and new bars the smaller over the
+                    larger, the mean of both
     copies          share of new bars that are a bar of the prompt, note for note on the grid
     score           mean of `parts` and `harmony`; `parts` alone if the prompt is drums only
 
@@ -85,6 +87,7 @@ class PartsKept:
     harmony: float | None
     in_place: float | None
     silence: float
+    texture: float
     copies: float
 
     @property
@@ -113,6 +116,7 @@ class PartsKept:
             "in_place": self.in_place,
             "silent_parts": float(sum(part.notes[1] == 0 for part in self.scored)),
             "silence": self.silence,
+            "texture": self.texture,
             "copies": self.copies,
         }
 
@@ -156,6 +160,7 @@ def parts_kept(score: Score, boundary: int, bars: int, loop: int | None = None) 
         harmony=harmony.overlap,
         in_place=harmony.in_place,
         silence=_silence(sustained(score), int(every[first]), int(every[-1])) / quarter,
+        texture=_texture(old, new),
         copies=_copies(old, new),
     )
 
@@ -313,6 +318,18 @@ def _silence(notes: Array, start: int, stop: int) -> int:
     end = np.maximum.accumulate(begin + notes["duration"])
     gaps = np.append(begin, stop) - np.concatenate([[start], end])
     return int(max(0, gaps.max()))
+
+
+def _texture(old: _Passage, new: _Passage) -> float:
+    """How alike two passages are in notes per onset and in onsets per bar, 0 to 1."""
+    if not len(new.notes):
+        return 0.0
+    onsets = [len(np.unique(np.stack([p.bar, p.step]), axis=1).T) for p in (old, new)]
+    sizes, rates = zip(
+        *((len(p.notes) / n, n / p.bars) for p, n in zip((old, new), onsets, strict=True)),
+        strict=True,
+    )
+    return (min(sizes) / max(sizes) + min(rates) / max(rates)) / 2
 
 
 def _copies(old: _Passage, new: _Passage) -> float:

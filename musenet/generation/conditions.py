@@ -281,17 +281,19 @@ def processors(
     """
     body = tokenizer.body(prompt.music)
     asked = options.instruments or (options.only_instruments or ()) * bool(options.then)
-    fresh = not len(prompt.music.notes)
+    playing = set(np.unique(prompt.music.notes["program"]).tolist())
+    fresh = not playing
+    programs = wanted(options, prompt)
+    same = not options.new_instruments and set(programs) == playing
     return (
         InstrumentBalance(options.instrument_balance, asked),
         StylePenalty(
             options.style_penalty,
             keep_key=(options.key is None or fresh) and options.chords is None,
+            keep_texture=same and not fresh,
         ),
         replace(FRESH_LOOPS if fresh else LoopPenalty(), strength=options.loop_penalty),
-        Entrance.within(
-            steps, wanted(options, prompt), body, tokenizer.vocabulary, options.entrance
-        ),
+        Entrance.within(steps, programs, body, tokenizer.vocabulary, options.entrance),
     )
 
 

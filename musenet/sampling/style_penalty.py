@@ -10,6 +10,8 @@ not come back, because it reads its output. The prompt gives the distribution of
     durations, two classes per octave                 (when the duration is)
     eight classes of velocity                         (when the velocity is)
     positions within a beat where notes start         (when the wait is)
+    times since the note before, two classes per      (the same)
+    octave, and one for notes that start together
     sixteenths of the bar in which an instrument      (when the instrument is)
     starts notes in the prompt, and others
 
@@ -50,7 +52,7 @@ from .processor import RowState, SamplerContext
 _DRUMS_VALUE = DRUMS + 1
 _LAST, _BEFORE = 0, 1
 _NO_WAIT = 1  # the value of a wait of no steps
-_REPEATED, _REPEATED_GROUP = 0, 3  # the feature among those of the pitch, and among all
+_REPEATED = 0  # the feature among those of the pitch
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class StylePenalty:
     Attributes:
         strength: 0 turns it off.
         keep_key: whether the prompt's pitch classes count.
+        keep_texture: whether the times between its notes count, where the same instruments go on.
         nats: penalty for an e-fold excess at strength 1, after a long prompt.
         half_life: half-life of the recent shares, in notes.
         floor: the share ε.
@@ -71,12 +74,13 @@ class StylePenalty:
         opening: notes that take the place of a prompt if there is none.
         repeats: ratio of notes in real music that do not repeat a pitch to those that do.
         register: width of a register class in semitones.
-        durations: duration classes per octave.
+        durations: classes per octave of durations, and of times between notes.
         velocities: number of velocity classes.
     """
 
     strength: float = 1.0
     keep_key: bool = True
+    keep_texture: bool = False
     nats: float = 1.5
     half_life: float = 32
     floor: float = 0.04
@@ -126,6 +130,7 @@ class StylePenaltyProcessor:
         self._opening = np.full(batch, 0 if note.any() else config.opening)
         self._histogram = Histogram([f.prompt for f in features], batch, config.half_life)
         first = self._histogram.first
+        self._repeated_group = [f.field for f in features].index(PITCH) + _REPEATED
         self._offset = (np.arange(batch) * len(self._histogram.group))[:, None, None]
         # The columns (K, features, V) of the histogram, for each field.
         self._columns = {
@@ -178,7 +183,7 @@ class StylePenaltyProcessor:
             ]
         )
         counted = np.where(self._pitched, pitched[:, None], state.note[:, None])
-        counted[:, _REPEATED_GROUP] &= before.any(axis=1)
+        counted[:, self._repeated_group] &= before.any(axis=1)
         self._repeated.push(state, pitched)
         if self._opening.any():
             self._open(columns, counted, state.note)
@@ -190,10 +195,12 @@ class StylePenaltyProcessor:
     def _columns_of(self, row: list[int], time: int, position: int, before: Mask) -> list[int]:
         """The columns of a row's classes, one of each feature, after an onset `(129,)` before."""
         instrument, pitch = row[INSTRUMENT], row[PITCH]
-        found: list[int] = self._columns[WAIT][time % self._beat, :, _NO_WAIT].tolist()
+        waits = self._columns[WAIT]
+        wait = min(row[WAIT], waits.shape[2] - 1)  # rests, which are not counted, have no classes
+        found: list[int] = waits[(time - (wait - _NO_WAIT)) % self._beat, :, wait].tolist()
         for field in (VELOCITY, DURATION, PITCH):
             found += self._columns[field][instrument, :, row[field]].tolist()
-        found[_REPEATED_GROUP] += int(before[pitch])
+        found[self._repeated_group] += int(before[pitch])
         found.append(int(self._columns[INSTRUMENT][position, 0, instrument]))
         return found
 
@@ -286,16 +293,16 @@ def _features(
     config: StylePenalty, prompt: RowState, vocabulary: Vocabulary, repeated: RepeatedPitches
 ) -> list[Feature]:
     """All features in the order of their fields, with the counts of their classes in the prompt."""
-    found = [
+    return [
         _place_in_beat(prompt, vocabulary),
+        *([_wait(prompt, vocabulary, config)] if config.keep_texture else []),
         _velocity(prompt, config),
         _duration(prompt, vocabulary, config),
         Feature(PITCH, repeated.prompt, repeated.table, pitched=True),
-        _pitch_class(prompt, vocabulary),
+        *([_pitch_class(prompt, vocabulary)] if config.keep_key else []),
         _register(prompt, vocabulary, config),
         _position(prompt, vocabulary),
     ]
-    return found if config.keep_key else [*found[:4], *found[5:]]
 
 
 def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
@@ -304,6 +311,15 @@ def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
     places = 1 + (np.arange(beat)[:, None] + waits) % beat
     counts = np.bincount(1 + prompt.time % beat, minlength=1 + beat)
     return Feature(WAIT, counts, np.pad(places, ((0, 0), (1, 0))))
+
+
+def _wait(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
+    """The time since the note before: 1 for none, then classes on a logarithmic scale."""
+    steps = np.arange(1, vocabulary.grid.wait_count)
+    classes = 2 + np.rint(config.durations * np.log2(steps)).astype(np.int64)
+    table = np.concatenate([[0, 1], classes])
+    counts = np.bincount(table[prompt.rows[:, WAIT]], minlength=1 + int(table.max()))
+    return Feature(WAIT, counts, np.tile(table, (vocabulary.grid.beat, 1)))
 
 
 def _velocity(prompt: RowState, config: StylePenalty) -> Feature:

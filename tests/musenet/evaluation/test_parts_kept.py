@@ -134,6 +134,16 @@ def test_silence_in_quarters() -> None:
     assert kept(replace(first, notes=first.notes[:3])).silence == 28
 
 
+def test_texture_counts_onsets_and_the_notes_of_each() -> None:
+    assert kept(band()).texture == 1
+    keys = band().select(tracks=[0])
+    double = replace(keys, notes=np.concatenate([keys.notes, changed(keys, 0, pitch=12).notes]))
+    assert kept(double, keys).texture == pytest.approx((3 / 6 + 1) / 2)
+    late = changed(keys, 0, start=QUARTER)
+    twice = replace(keys, notes=np.concatenate([keys.notes, late.notes]))
+    assert kept(twice, keys).texture == pytest.approx((1 + 1 / 2) / 2)
+
+
 def test_copies_of_some_bars() -> None:
     new = band(CHORDS[:2] + ((48, 52, 55),) * 2)
     assert kept(new, bars=4).copies == 0.5

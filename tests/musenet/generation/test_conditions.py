@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from musenet.generation.conditions import USUAL_BANDS, completed
+from musenet.generation.conditions import USUAL_BANDS, blank_prompt, completed, processors
 from musenet.generation.prompt import read_prompt
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
@@ -15,6 +15,8 @@ from musenet.model.stored import AnyModel
 from musenet.options import parse
 from musenet.options.generate_options import GenerateOptions
 from musenet.sampling.sampler import Sampler, SamplerConfig
+from musenet.sampling.style_penalty import StylePenalty
+from tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.instruments import DRUMS
 
@@ -91,3 +93,26 @@ def test_a_new_piece_is_told_to_be_the_first_half_of_a_longer_one(
         Continuation(checkpoint, prompt, GenerateOptions(bars=2))
     assert told[0] == (2 * steps, steps)
     assert told[1][0] is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "texture"),
+    [
+        ({}, True),
+        ({"key": "D minor"}, True),
+        ({"instruments": "piano"}, True),
+        ({"only_instruments": "piano"}, True),
+        ({"instruments": "cello"}, False),
+        ({"only_instruments": "cello"}, False),
+        ({"new_instruments": True}, False),
+    ],
+)
+def test_the_texture_of_a_prompt_counts_where_its_instruments_go_on(
+    asked: dict[str, Any], texture: bool
+) -> None:
+    options = GenerateOptions.from_keywords(**asked)
+    tokenizer = Tokenizer.default()
+    for prompt, expected in ((read_prompt(PIANO), texture), (blank_prompt(options), False)):
+        found = processors(options, prompt, (0, 384), tokenizer)
+        (style,) = (one for one in found if isinstance(one, StylePenalty))
+        assert style.keep_texture is expected

@@ -19,6 +19,7 @@ SIZES = VOCABULARY.sizes
 QUARTER = VOCABULARY.grid.beat
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71)
 PIANO, BASS, DRUM = 1, 34, 129
+TOGETHER = 1  # the value of a wait of no steps
 LATER = 200 * QUARTER  # after every prompt
 
 
@@ -138,6 +139,45 @@ def test_places_off_the_prompts_beat_are_penalised_wherever_the_music_is() -> No
     np.testing.assert_array_equal(waits[beats][~on_it], 0.0)
     assert waits[0] == 0.0
     np.testing.assert_array_equal(waits[VOCABULARY.first_rest :], 0.0)
+
+
+def texture(prompt: Tokens) -> StylePenaltyProcessor:
+    context = SamplerContext(prompt, Constraints(), VOCABULARY, 1)
+    return StylePenalty(keep_texture=True).build(context)
+
+
+def chords(count: int, size: int) -> np.ndarray:
+    """Chords of so many notes, a quarter note after each other."""
+    music = rows([60 + 2 * voice for voice in range(size)] * count)
+    music[np.arange(len(music)) % size > 0, WAIT] = TOGETHER
+    return music
+
+
+def test_notes_start_together_as_often_as_in_the_prompt() -> None:
+    lines, blocks = chords(40, 1), chords(20, 4)
+    thick, thin = texture(lines), texture(blocks)
+    play(thick, blocks)
+    waits = held(thick, WAIT)
+    assert waits[TOGETHER] > 2.0
+    assert waits[TOGETHER + 1 :].max() == 0.0
+    play(thin, lines)
+    waits = held(thin, WAIT)
+    assert waits[TOGETHER] == 0.0
+    assert waits[TOGETHER + QUARTER] > 1.0
+    assert held(style(lines), WAIT)[TOGETHER] == 0.0
+
+
+def test_times_between_notes_are_penalised_as_the_definition_says() -> None:
+    penalty = texture(chords(40, 1))
+    time = play(penalty, rows([60] * 12, wait=2 * QUARTER))
+    config, notes = StylePenalty(), 40
+    trust = config.nats * notes / (notes + config.enough)
+    recent = 1 - 0.5 ** (12 / config.half_life)  # the prompt has none of them
+    expected = trust * math.log((recent + config.floor) / config.floor)
+    waits = held(penalty, WAIT, time=time)
+    assert waits[TOGETHER + 2 * QUARTER] == pytest.approx(expected)
+    # Half an octave to either side are other classes.
+    assert waits[TOGETHER + 3 * QUARTER] == waits[TOGETHER + QUARTER] == 0.0
 
 
 @pytest.mark.parametrize("instrument", [1, DRUM])
