@@ -17,7 +17,6 @@ estimated from the music is that of the chart. For
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +27,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.parts_kept import PROMPT_BARS, parser_of
 from musenet.evaluation.bootstrap import bootstrap
 from musenet.evaluation.generated import decoded
 from musenet.evaluation.inputs import find_pieces
@@ -43,7 +43,6 @@ from tokenizer.score.bars import Bars
 from tokenizer.score.chords import chart_ticks, score_beats, score_chart, score_chords
 from tokenizer.typing import Ints, Ticks
 
-PROMPT_BARS = 8
 NEAR = 12  # a note is on a beat within a quarter note over so many
 TONES = np.array([[pitch in chord.pitch_classes for pitch in range(12)] for chord in CHORDS])
 
@@ -134,15 +133,7 @@ def line(name: str, figures: Sequence[Heard]) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--weights", default="mini")
-    parser.add_argument("--pieces", type=int, default=20)
-    parser.add_argument("--bars", type=int, default=8, help="bars of each continuation")
-    parser.add_argument("--split", default="test", help="of datasets")
-    asked = parser.parse_args()
+    asked = parser_of(__doc__).parse_args()
     checkpoint = load_checkpoint(asked.weights)
     pieces = find_pieces(asked.paths, checkpoint.tokenizer, asked.split).pieces
     chosen = held_out(

@@ -14,7 +14,6 @@ notes of instruments that the prompt has:
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.parts_kept import Case, continued, pieces_of
+from benchmarks.parts_kept import Case, continued, parser_of, pieces_of
 from musenet.evaluation.bootstrap import bootstrap
 from musenet.model.checkpoint import load_checkpoint
 from musenet.options.generate_options import GenerateOptions
@@ -74,14 +73,7 @@ def line(name: str, rows: list[Floats]) -> str:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--weights", default="mini")
-    parser.add_argument("--pieces", type=int, default=20)
-    parser.add_argument("--bars", type=int, default=16)
-    parser.add_argument("--split", default="test", help="of datasets")
+    parser = parser_of(__doc__, bars=16)
     parser.add_argument("--any", action="store_true", help="not only pieces for bands")
     asked = parser.parse_args()
     checkpoint = load_checkpoint(asked.weights)

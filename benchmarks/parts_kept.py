@@ -191,17 +191,23 @@ def header(kept: PartsKept) -> str:
     return f"{'':18}{'n':>4}{cells}  95 % of the score"
 
 
-def main() -> None:
-    """Print a table for the prompts and one for the pieces."""
+def parser_of(description: str | None, *, bars: int = 8) -> argparse.ArgumentParser:
+    """The arguments of a script that continues held-out pieces by so many bars."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("paths", nargs="+", type=Path)
     parser.add_argument("--weights", default="mini")
-    parser.add_argument("--seeds", type=int, default=3, help="continuations of each prompt")
-    parser.add_argument("--bars", type=int, default=8, help="bars of each continuation")
+    parser.add_argument("--bars", type=int, default=bars, help="bars of each continuation")
     parser.add_argument("--pieces", type=int, default=20, help="pieces of datasets and archives")
     parser.add_argument("--split", default="test", help="of datasets")
+    return parser
+
+
+def main() -> None:
+    """Print a table for the prompts and one for the pieces."""
+    parser = parser_of(__doc__)
+    parser.add_argument("--seeds", type=int, default=3, help="continuations of each prompt")
     parser.add_argument("--temperatures", type=float, nargs="*", default=[])
     asked = parser.parse_args()
     checkpoint = load_checkpoint(asked.weights)

@@ -14,7 +14,6 @@ bars with each setting in turn, so that the speeds of all settings are measured 
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections import deque
@@ -26,7 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.parts_kept import Case, continued, pieces_of
+from benchmarks.parts_kept import Case, continued, parser_of, pieces_of
 from musenet.evaluation.parts_kept import PartsKept, mean_figures, parts_kept
 from musenet.evaluation.statistics import compare_statistics, statistics_of
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
@@ -130,15 +129,8 @@ def line(name: str, found: Found, real: Sequence[dict[str, float]], base: Found)
 
 def main() -> None:
     """Print a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("paths", nargs="+", type=Path)
-    parser.add_argument("--weights", default="mini")
-    parser.add_argument("--pieces", type=int, default=20)
+    parser = parser_of(__doc__)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--bars", type=int, default=8)
-    parser.add_argument("--split", default="test", help="of datasets")
     parser.add_argument("--any", action="store_true", help="not only pieces for bands")
     parser.add_argument("--settings", default=",".join(SETTINGS), help="some of the rows")
     asked = parser.parse_args()

@@ -265,9 +265,7 @@ def _surveyed(
         survey.add(record, metadata, stated_splits=plan.stated_splits)
         labelled = labelled or plan.has_path_labels(record)
     if survey.contents and not labelled:
-        raise InputError(
-            f"the pattern of labels in paths matches no file: '{record.name}', for one, does not"
-        )
+        raise InputError(f"--path-labels matches no file: '{record.name}', for one, does not")
     if not survey.contents:
         first = next(record for chunk in chunks for record in read_chunk(chunk, tokens=False))
         raise InputError(

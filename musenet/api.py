@@ -20,7 +20,7 @@ import numpy as np
 
 from musenet.editing.fill import Fill, Take
 from musenet.editing.piece import Piece, read_piece
-from musenet.generation.prompt import Prompt, read_prompt
+from musenet.generation.prompt import Prompt, read_file, read_prompt
 from musenet.generation.result import Result
 from musenet.generation.session import Continuation
 from musenet.model.checkpoint import Checkpoint, load_checkpoint
@@ -28,7 +28,7 @@ from musenet.options.fill_options import AccompanyOptions, FillOptions
 from musenet.options.generate_options import GenerateOptions
 from tokenizer.errors import InputError
 from tokenizer.files import write_bytes
-from tokenizer.midi.read import read
+from tokenizer.midi.read import Source
 from tokenizer.score.score import Score
 from tokenizer.typing import Tokens
 
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from musenet.options.fill_keywords import AccompanyKeywords, FillKeywords
     from musenet.options.keywords import Keywords
 
-AnySong = str | os.PathLike[str] | Score | Piece
-AnyMusic = str | os.PathLike[str] | Score | Tokens
-AnyPrompt = str | os.PathLike[str] | Score | Prompt | None
+AnySong = Source | Score | Piece
+AnyMusic = Source | Score | Tokens
+AnyPrompt = Source | Score | Prompt | None
 
 
 class Note(NamedTuple):
@@ -171,12 +171,12 @@ class Model:
         """Continue a piece, or generate a new one: one song per variation.
 
         Args:
-            prompt: a path, a score or a `Prompt`; None for a new piece.
+            prompt: a path, the bytes of a MIDI file, a score or a `Prompt`; None for a new piece.
             options: fields of `GenerateOptions`, also in the notation of the command line.
 
         Raises:
             InputError: if the prompt cannot be read or the request cannot be met.
-            TypeError: for an unknown keyword, with the nearest one.
+            TypeError: for an unknown keyword, with the nearest one; for what is no music.
         """
         return generate(self.checkpoint, prompt, GenerateOptions.from_keywords(**options))
 
@@ -193,12 +193,12 @@ class Model:
             model.fill("song.mid", bars="5-8", instruments="bass,piano", variations=4)
 
         Args:
-            song: a path, a score or a `Piece`.
+            song: a path, the bytes of a MIDI file, a score or a `Piece`.
             options: fields of `FillOptions`, also in the notation of the command line.
 
         Raises:
             InputError: if the song cannot be read or the request cannot be met.
-            TypeError: for an unknown keyword, with the nearest one.
+            TypeError: for an unknown keyword, with the nearest one; for what is no music.
         """
         return fill(self.checkpoint, song, FillOptions.from_keywords(**options))
 
@@ -208,12 +208,12 @@ class Model:
             model.accompany("tune.mid", instruments="drums,bass,piano", styles="bossa nova")
 
         Args:
-            song: a path, a score or a `Piece`.
+            song: a path, the bytes of a MIDI file, a score or a `Piece`.
             options: fields of `AccompanyOptions`, also in the notation of the command line.
 
         Raises:
             InputError: if the song cannot be read or the request cannot be met.
-            TypeError: for an unknown keyword, with the nearest one.
+            TypeError: for an unknown keyword, with the nearest one; for what is no music.
         """
         return fill(self.checkpoint, song, AccompanyOptions.from_keywords(**options).as_fill())
 
@@ -242,7 +242,7 @@ class Model:
             logits[PITCH][t]  # of the pitch of row t + 1 of the piece's tokens
 
         Args:
-            music: a path, a score or tokens `(T, 5)`, of which all labels are read.
+            music: a path, bytes, a score or tokens `(T, 5)`, of which all labels are read.
 
         Returns:
             For each field `[T − 1, V]` in fp32, see `Transformer.forward`.
@@ -259,14 +259,14 @@ class Model:
         return piece_logits(self.checkpoint.model, tokenizer, tokens)
 
     def score(
-        self, music: str | os.PathLike[str] | Score, *, labels: bool = False, length: bool = False
+        self, music: Source | Score, *, labels: bool = False, length: bool = False
     ) -> NoteBits:
         """The bits that the model needs for each note and field of a piece of any length.
 
             model.score("song.mid").table.to_pandas()
 
         Args:
-            music: a path or a score.
+            music: a path, the bytes of a MIDI file, or a score.
             labels: whether the model is told the piece's labels, or only its meter.
             length: whether it is told the piece's length.
 
@@ -313,7 +313,7 @@ def generate(
 
     Args:
         checkpoint: the model.
-        prompt: a path, a score or a prompt read with `read_prompt`; None for a new piece.
+        prompt: a path, bytes, a score or a prompt read with `read_prompt`; None for a new piece.
         options: the request; sixteen bars by default.
 
     Raises:
@@ -331,7 +331,7 @@ def fill(checkpoint: Checkpoint, song: AnySong, options: FillOptions) -> list[Fi
 
     Args:
         checkpoint: the model.
-        song: a path, a score or a song read with `read_piece`.
+        song: a path, bytes, a score or a song read with `read_piece`.
         options: the request.
 
     Raises:
@@ -369,12 +369,12 @@ def _played(continuation: Continuation) -> Iterator[Note]:
             yield Note(variation, begin, end - begin, pitch, velocity, int(note["program"]))
 
 
-def _score(music: str | os.PathLike[str] | Score) -> Score:
-    return music if isinstance(music, Score) else read(music)
+def _score(music: Source | Score) -> Score:
+    return music if isinstance(music, Score) else read_file(music)[1]
 
 
 def _prompt(given: AnyPrompt, options: GenerateOptions) -> Prompt | None:
-    """The prompt given as a path, a score or a `Prompt`, cut as the options say.
+    """The prompt given as `AnyPrompt`, cut as the options say.
 
     Raises:
         InputError: if it cannot be read, or there is nothing to cut.

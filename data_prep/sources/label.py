@@ -11,10 +11,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tokenizer.errors import InputError, unknown
+from tokenizer.errors import InputError
 from tokenizer.labels import normalise_composer, normalise_styles
 
-from .manifest import ManifestRow, split_name
+from .manifest import SPLITS, ManifestRow, split_name
 
 _COMPOSER_COLUMNS = ("composer", "canonical_composer", "artist", "author")
 _TITLE_COLUMNS = ("title", "canonical_title", "name")
@@ -77,23 +77,41 @@ class PathPattern:
     `{composer}`, `{title}`, `{style}` and `{split}` each match one or more characters within a
     folder's or file's name, `*` matches anything within a name, and the pattern must match the end
     of the path.
+
+    Raises:
+        InputError: for another word in braces, or one that stands twice.
     """
 
     def __init__(self, pattern: str) -> None:
-        expression = ""
-        for part in re.split(r"(\{[a-z]*\}|\*)", pattern):
-            if part.startswith("{"):
+        self._pattern, expression = pattern, ""
+        for part in re.split(r"(\{[^{}/]*\}|\*)", pattern):
+            if part.startswith("{") and part.endswith("}"):
                 if part[1:-1] not in PATH_FIELDS:
-                    raise unknown("label in a path pattern", part[1:-1], PATH_FIELDS)
+                    raise InputError(
+                        f"'{part}' in --path-labels '{pattern}' is no label; there may stand "
+                        f"{', '.join(f'{{{field}}}' for field in PATH_FIELDS)}, and * for any text"
+                    )
                 expression += f"(?P<{part[1:-1]}>[^/]+?)"
             else:
                 expression += "[^/]*" if part == "*" else re.escape(part)
         try:
             self._expression = re.compile(rf"(?:^|.*/){expression}$")
         except re.error as error:
-            raise InputError(f"the path pattern '{pattern}' names a label twice") from error
+            raise InputError(f"--path-labels '{pattern}' names a label twice") from error
 
     def labels(self, name: str) -> ManifestRow:
-        """The labels in a path, or none where the pattern does not match."""
+        """The labels in a path, or none where the pattern does not match.
+
+        Raises:
+            InputError: if what stands in the place of the split is none.
+        """
         match = self._expression.match(name)
-        return {} if match is None else match.groupdict()
+        found = {} if match is None else match.groupdict()
+        try:
+            split_name(found.get("split", ""))
+        except InputError as error:
+            raise InputError(
+                f"{name}: --path-labels '{self._pattern}' takes '{found['split']}' for the "
+                f"split, which is {', '.join(SPLITS)}; move the file, or write * for {{split}}"
+            ) from error
+        return found

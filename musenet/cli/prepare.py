@@ -55,7 +55,10 @@ def prepare(
     ] = "piece",
     stated_splits: Annotated[bool, typer.Option(help="Keep the splits given in manifests.")] = True,
     path_labels: Annotated[
-        str | None, typer.Option(help="Pattern of labels in paths: '{composer}/{title}.mid'.")
+        str | None,
+        typer.Option(
+            help="Pattern of labels in paths: '{composer}/{title}.mid'; also {style} and {split}."
+        ),
     ] = None,
     label_pieces: Annotated[
         int, typer.Option(help="Minimum pieces for a composer or style label.")

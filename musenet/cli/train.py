@@ -31,12 +31,18 @@ Override = Annotated[
 ]
 
 
+STOPPING = "stopping after this step, and saving; Ctrl-C now leaves at once, without saving"
+
+
 def _train(session: Session) -> int:
     """Train with a progress display; returns the signal that stopped it, or 0."""
     from musenet.training.metrics import describe_row
 
     with ProgressDisplay("") as progress:
-        return session.train(lambda row: progress.say(describe_row(row), row.get("fraction_done")))
+        return session.train(
+            lambda row: progress.say(describe_row(row), row.get("fraction_done")),
+            lambda: progress.say(STOPPING),
+        )
 
 
 def train(
@@ -149,7 +155,10 @@ def finetune(
         str | None, typer.Option(help="Composer of files that have no composer label.")
     ] = None,
     path_labels: Annotated[
-        str | None, typer.Option(help="Pattern of labels in paths: '{composer}/{title}.mid'.")
+        str | None,
+        typer.Option(
+            help="Pattern of labels in paths: '{composer}/{title}.mid'; also {style} and {split}."
+        ),
     ] = None,
     run: Annotated[
         Path | None, typer.Option(help="Folder of the training run.", show_default="MODEL-run")

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 
 from musenet.export.file_notes import FileNotes, file_notes
 from musenet.export.hearing import Hearing, as_heard, hear
 from musenet.export.parts import places_of
-from musenet.generation.prompt import plain_file, read_file
+from musenet.generation.prompt import names_of, plain_file, read_file
 from tokenizer.errors import InputError
 from tokenizer.midi import events
-from tokenizer.midi.read import read, to_bytes
+from tokenizer.midi.read import Source, read, to_bytes
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import Score
 
@@ -82,17 +80,18 @@ class Piece:
         return max(self.score.end, self.file.end)
 
 
-def read_piece(path: str | os.PathLike[str] | Score) -> Piece:
-    """Read a MIDI file that is to be changed.
+def read_piece(music: Source | Score) -> Piece:
+    """Read a MIDI file that is to be changed: its path, its bytes, or its music as a score.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it cannot be read, or has no notes.
+        TypeError: for anything else in place of music.
     """
-    if isinstance(path, Score):
-        data, score, name, display_name = to_bytes(path), path, "score", "the score"
+    if isinstance(music, Score):
+        data, score, name, display_name = to_bytes(music), music, "score", "the score"
     else:
-        (data, score), name, display_name = read_file(path), Path(path).stem, str(path)
+        (data, score), (display_name, name) = read_file(music), names_of(music)
     if not len(score.notes):
         raise InputError(f"{display_name} has no notes; give a song with music around the hole")
     return _piece(data, score, name, display_name)

@@ -23,7 +23,7 @@ from musenet.export.retiming import Retiming, found_beats
 from musenet.options.parse import Place
 from tokenizer.errors import InputError, MidiError
 from tokenizer.midi import events
-from tokenizer.midi.read import read, to_bytes
+from tokenizer.midi.read import Source, read, to_bytes
 from tokenizer.notation.read import read_musicxml
 from tokenizer.score.bars import Bars
 from tokenizer.score.score import TEMPOS, TIME_SIGNATURES, Score
@@ -75,7 +75,7 @@ class Prompt:
 
 
 def read_prompt(
-    path: str | os.PathLike[str] | Score,
+    music: Source | Score,
     *,
     begin: Place | None = None,
     stop: Place | None = None,
@@ -85,7 +85,7 @@ def read_prompt(
     """Read a MIDI file to be continued.
 
     Args:
-        path: the file, or its music as a score.
+        music: the path of a file, the bytes of a MIDI file, or its music as a score.
         begin: start of the part to continue; by default the beginning of the file.
         stop: end of the part to continue; a bar is included whole.
         hear_as: programs by the names of tracks, to hear them as.
@@ -95,12 +95,13 @@ def read_prompt(
         MidiError: if it is not a MIDI file, or damaged.
         InputError: if it has no notes, none in the selected part, or too many; if `hear_as` names
             a track that it lacks.
+        TypeError: for anything else in place of music.
     """
-    if isinstance(path, Score):
-        data = to_bytes(path)  # in a file a track without notes is none, and order may change
+    if isinstance(music, Score):
+        data = to_bytes(music)  # in a file a track without notes is none, and order may change
         return _prompt("the score", "score", data, read(data), begin, stop, hear_as, find_beats)
-    data, score = read_file(path)
-    return _prompt(str(path), Path(path).stem, data, score, begin, stop, hear_as, find_beats)
+    (data, score), (display_name, name) = read_file(music), names_of(music)
+    return _prompt(display_name, name, data, score, begin, stop, hear_as, find_beats)
 
 
 def prompt_of(
@@ -133,21 +134,36 @@ def prompt_of(
     )
 
 
-def read_file(path: str | os.PathLike[str]) -> tuple[bytes, Score]:
+def read_file(source: Source) -> tuple[bytes, Score]:
     """The bytes of a MIDI file and its music; of MusicXML, those of a MIDI file with its music.
 
     Raises:
         MidiError: if it is no MIDI file, or a damaged one.
         InputError: if it cannot be read.
+        TypeError: for what is neither a path nor bytes.
     """
-    if is_musicxml(Path(path)):
-        data = to_bytes(read_musicxml(path))
+    if isinstance(source, bytes):
+        return source, read(source)
+    if not isinstance(source, (str, os.PathLike)):
+        raise TypeError(
+            "music is given as a path, as the bytes of a MIDI file or as a tokenizer.Score, "
+            f"not as {type(source).__name__}"
+        )
+    if is_musicxml(Path(source)):
+        data = to_bytes(read_musicxml(source))
         return data, read(data)
     try:
-        data = Path(path).read_bytes()
+        data = Path(source).read_bytes()
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    return data, _score(data, str(path))
+        raise InputError(f"cannot read {source}: {error.strerror}") from error
+    return data, _score(data, str(source))
+
+
+def names_of(source: Source) -> tuple[str, str]:
+    """What errors call a file, and its name for titles."""
+    if isinstance(source, bytes):
+        return "MIDI data", "music"
+    return str(source), Path(source).stem
 
 
 def _score(data: bytes, display_name: str) -> Score:

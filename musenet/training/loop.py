@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 import signal
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from types import FrameType
 from typing import TypeAlias
 
@@ -33,6 +35,7 @@ from .settings import Settings
 from .variants.moving_average import MovingAverage
 
 REPORT_SECONDS = 5.0
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class NotFiniteError(InputError):
@@ -112,27 +115,63 @@ def rate_factor(fraction_done: float, step: int, *, warmup: int, decay: float) -
 class StopSignal:
     """A request to stop, from Ctrl-C or the system.
 
+    A step can last a minute, and Python's own handler runs only when PyTorch returns from it. So a
+    thread waits for the byte that the interpreter writes the moment a signal comes.
+
+    Args:
+        heard: called once, from another thread, as soon as a signal has come.
+
     Attributes:
         signal: the signal received, or 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heard: Callable[[], None] | None = None) -> None:
         self.signal = 0
+        self._heard = heard
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Treat SIGINT and SIGTERM as a request to stop; a second SIGINT stops immediately."""
-        old = {s: signal.signal(s, self._ask) for s in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in old.items():
-                signal.signal(number, handler)
+        with _woken(self._tell):
+            old = {number: signal.signal(number, self._ask) for number in SIGNALS}
+            try:
+                yield
+            finally:
+                for number, handler in old.items():
+                    signal.signal(number, handler)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
         if self.signal and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
+
+    def _tell(self) -> None:
+        heard, self._heard = self._heard, None
+        if heard is not None:
+            heard()
+
+
+@contextmanager
+def _woken(call: Callable[[], None]) -> Iterator[None]:
+    """Call a function from another thread whenever one of the signals comes."""
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+
+    def listen() -> None:
+        while numbers := reader.recv(16):
+            if any(number in SIGNALS for number in numbers):
+                call()
+
+    thread = Thread(target=listen, daemon=True)
+    thread.start()
+    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        writer.close()
+        thread.join()
+        reader.close()
 
 
 @dataclass

@@ -136,11 +136,12 @@ class Session:
         """Whether the run has reached its length."""
         return self.length.fraction_done(self.state.step, self.state.seconds) >= 1.0
 
-    def train(self, show: Show = _silent) -> int:
+    def train(self, show: Show = _silent, stopping: Callable[[], None] | None = None) -> int:
         """Train to the end or until stopped; returns the signal that stopped it, or 0.
 
         Args:
             show: called with every row of metrics, in the first process.
+            stopping: called there from another thread as soon as Ctrl-C or SIGTERM has come.
 
         A finished run is not changed.
 
@@ -152,7 +153,7 @@ class Session:
         keep_freed_memory()
         self._trained_from, self._warned = time.perf_counter(), set[str]()
         self._show = show
-        stop, loop = StopSignal(), self._loop()
+        stop, loop = StopSignal(stopping if self.group.is_first else None), self._loop()
         self.model.train()
         with contextlib.ExitStack() as stack:
             stack.enter_context(contextlib.closing(loop.batches))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,10 +21,9 @@ FOLK = Path(__file__).parents[2] / "examples" / "prompts" / "folk.mid"
 TWO = GenerateOptions(bars=2, seed=3, variations=(1, 2))
 
 
-def test_a_path_a_score_and_a_prompt_are_the_same_prompt(tiny: Checkpoint) -> None:
-    songs = [
-        generate(tiny, given, TWO) for given in (FOLK, str(FOLK), read(FOLK), read_prompt(FOLK))
-    ]
+def test_a_path_bytes_a_score_and_a_prompt_are_the_same_prompt(tiny: Checkpoint) -> None:
+    ways = (FOLK, str(FOLK), FOLK.read_bytes(), read(FOLK), read_prompt(FOLK))
+    songs = [generate(tiny, given, TWO) for given in ways]
     for others in songs[1:]:
         for song, other in zip(songs[0], others, strict=True):
             assert np.array_equal(song.score.notes, other.score.notes)
@@ -61,6 +61,29 @@ def test_notes_come_one_by_one_and_are_those_of_the_song(tiny: Checkpoint) -> No
         assert want <= got, "those in the file are those that came, less what met a held note"
         assert len(want) >= 0.8 * len(got) > 0
     assert all(n.duration > 0 for n in came)
+
+
+def test_bytes_are_filled_and_scored_as_their_file_is(tiny: Checkpoint) -> None:
+    model, data = Model(tiny), FOLK.read_bytes()
+    filled = [model.fill(given, bars="2", seed=1)[0].score for given in (FOLK, data)]
+    assert np.array_equal(filled[0].notes, filled[1].notes)
+    assert model.score(data).bits_per_note == model.score(FOLK).bits_per_note
+    with pytest.raises(InputError, match="MIDI data at byte 0: this is not a MIDI file"):
+        model.generate(b"no music")
+
+
+@pytest.mark.parametrize("wrong", [3, [FOLK], np.zeros((2, 5)), object()])
+def test_what_is_no_music_is_refused_with_what_is(tiny: Checkpoint, wrong: Any) -> None:
+    model = Model(tiny)
+    said = f"a path, as the bytes of a MIDI file or .*Score, not as {type(wrong).__name__}$"
+    for use in (
+        lambda: model.generate(wrong),
+        lambda: model.notes(wrong),
+        lambda: model.fill(wrong, bars="2"),
+        lambda: model.score(wrong),
+    ):
+        with pytest.raises(TypeError, match=said):
+            use()
 
 
 def test_a_score_without_notes_is_refused(tiny: Checkpoint) -> None:

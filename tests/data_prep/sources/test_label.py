@@ -58,7 +58,17 @@ def test_path_patterns() -> None:
 
 
 def test_wrong_path_patterns_are_refused() -> None:
-    with pytest.raises(InputError, match="did you mean 'composer'"):
-        PathPattern("{compser}/*")
+    for wrong in ("{compser}", "{Composer}", "{piece_1}", "{}"):
+        with pytest.raises(InputError) as refused:
+            PathPattern(f"music/{wrong}/*")
+        assert f"'{wrong}' in --path-labels 'music/{wrong}/*'" in str(refused.value)
+        assert "{composer}, {title}, {style}, {split}" in str(refused.value)
     with pytest.raises(InputError, match="names a label twice"):
         PathPattern("{title}/{title}.mid")
+
+
+def test_a_split_in_a_path_is_one_or_refused_with_the_path_and_the_pattern() -> None:
+    pattern = PathPattern("{split}/{title}.mid")
+    assert pattern.labels("valid/Air.mid")["split"] == "valid"
+    with pytest.raises(InputError, match=r"^more/Air\.mid: .* takes 'more' for the split"):
+        pattern.labels("more/Air.mid")

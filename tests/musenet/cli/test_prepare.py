@@ -101,7 +101,7 @@ def test_verify_fails_on_damage(folder: Path, tmp_path: Path) -> None:
         (["--split-by", "composers"], "did you mean 'composer'"),
         (["--workers", "-1"], "--workers is -1"),
         (["--engine", "thread"], "did you mean 'threads'"),
-        (["--path-labels", "{artist}/*"], "label in a path pattern"),
+        (["--path-labels", "{artist}/*"], "'{artist}' in --path-labels"),
         (["--validation", "0.6", "--test", "0.6"], "together"),
     ],
 )

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import signal
+import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from musenet.training.checkpoints import TrainingState
 from musenet.training.loop import (
+    SIGNALS,
     Ended,
     Event,
     RunLength,
@@ -87,6 +93,53 @@ def test_a_signal_ends_the_run_after_the_step(dataset: Path, tmp_path: Path, sma
                 stop.signal = 15
     assert event == Ended(15)
     assert state.step == 3
+
+
+def long_call(seconds: float) -> None:
+    """One call into C that lets other threads run, and looks at no signal until it returns."""
+    begun = time.perf_counter()
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 100_000)
+    rounds = int(100_000 * seconds / (time.perf_counter() - begun))
+    hashlib.pbkdf2_hmac("sha256", b"", b"", rounds)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_is_heard_before_the_step_returns(number: signal.Signals) -> None:
+    seen: list[int] = []
+    stop = StopSignal(lambda: seen.append(stop.signal))
+    timer = threading.Timer(0.3, signal.raise_signal, [number])
+    with stop.listening():
+        timer.start()
+        long_call(2.0)
+        assert seen == [0], "told, while Python had not yet come to its own handler"
+        assert stop.signal == number
+    timer.join()
+
+
+def test_it_is_told_once_and_a_second_ctrl_c_leaves() -> None:
+    told: list[None] = []
+    stop = StopSignal(lambda: told.append(None))
+    with stop.listening():
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert told == [None]
+
+
+def test_handlers_and_wakeup_are_as_before_afterwards() -> None:
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    first = signal.set_wakeup_fd(writer.fileno())
+    before = [signal.getsignal(number) for number in SIGNALS]
+    threads = threading.active_count()
+    with StopSignal().listening():
+        pass
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert signal.set_wakeup_fd(first) == writer.fileno()
+    assert threading.active_count() == threads
+    reader.close()
+    writer.close()
 
 
 class Waits(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -109,7 +109,9 @@ def test_a_signal_saves_and_stops(
     def interrupt(_row: dict[str, Any]) -> None:
         signal.raise_signal(number)
 
-    assert run.train(interrupt) == number
+    told: list[str] = []
+    assert run.train(interrupt, lambda: told.append("stopping")) == number
+    assert told == ["stopping"]
     assert checkpoints.snapshot_steps(out)[-1] == run.state.step > 0
     assert load_checkpoint(out / "last").training["steps"] == run.state.step
 
