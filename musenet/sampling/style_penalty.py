@@ -85,7 +85,7 @@ class StylePenalty:
     half_life: float = 32
     floor: float = 0.04
     enough: float = 24
-    opening: int = 64
+    opening: int = 128
     repeats: tuple[int, int] = (39, 11)
     register: int = 6
     durations: int = 2

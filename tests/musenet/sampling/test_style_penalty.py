@@ -301,17 +301,17 @@ def test_where_another_key_is_asked_for_the_rest_of_the_style_stays() -> None:
 
 NOTHING = rows([]).reshape(0, 5)
 REST = np.array([VOCABULARY.first_rest, 0, 0, 0, 0], dtype=np.int16)
-OPENING = rows(list(C_MAJOR) * 9 + [60])
+OPENING = rows([*C_MAJOR * 18, 60, 62])
 FOREIGN = rows([61, 66, 68] * 12, steps=5, wait=7, velocity=20)
 
 
 def test_a_piece_from_nothing_keeps_to_its_opening_as_to_a_prompt() -> None:
-    assert len(OPENING) == 64
+    assert len(OPENING) == StylePenalty.opening == 128
     fresh, prompted = style(NOTHING), style(OPENING)
-    time = play(fresh, OPENING[:63], 0)
+    time = play(fresh, OPENING[:-1], 0)
     for field in (WAIT, DURATION, VELOCITY):
         assert not held(fresh, field).any(), "nothing is penalised before the opening is whole"
-    time = play(fresh, OPENING[63:], time)
+    time = play(fresh, OPENING[-1:], time)
     # A prompt's first note starts at its own wait, as the opening's did.
     for penalty in (fresh, prompted):
         play(penalty, FOREIGN, time)
