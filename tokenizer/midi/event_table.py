@@ -1,10 +1,10 @@
 """The events of sound files as columns, every byte checked, for many files at once.
 
-Without the bodies of metas and System Exclusives, with zeros and a low byte in place of the other
-events' statuses, a track is events of three low bytes each: the last of the delta and two of data.
-A byte above 127 with rest 0 by three among the low ones is then a part of a delta, with rest 1 a
-status, with rest 2 an error. What passes is what `tokenizer.midi.smf` reads: by induction from the
-beginning of a track each event begins where the one before it ends.
+With two zeros in place of each of the other events, without its delta, a track is events of three
+low bytes each: the last of the delta and two of data. A byte above 127 with rest 0 by three among
+the low ones is then a part of a delta, with rest 1 a status, with rest 2 an error. What passes is
+what `tokenizer.midi.smf` reads: by induction from the beginning of a track each event begins where
+the one before it ends.
 """
 
 from __future__ import annotations
@@ -46,11 +46,12 @@ class EventTable(NamedTuple):
 
 def event_table(joined: Joined, others: Others) -> EventTable:
     """The events of files, given those that are not of two data bytes."""
-    events = _events_of_three(joined, others)
+    data = _events_of_three(joined, others)
+    events = np.frombuffer(data, np.uint8)
     high = (events.view(np.int8) < 0).nonzero()[0]
     value = events.take(high)
     high -= np.arange(len(high))  # becomes how many low bytes stand before each
-    low = np.frombuffer(events.tobytes().translate(None, HIGH_BYTES), np.uint8)
+    low = np.frombuffer(data.translate(None, HIGH_BYTES), np.uint8)
     before = np.zeros(len(low), np.uint8)  # the high byte right before each low one, or 0
     before[high] = value
     delta_low, first, second = low.reshape(-1, 3).T
@@ -79,16 +80,12 @@ def event_table(joined: Joined, others: Others) -> EventTable:
     return EventTable(delta.cumsum(dtype=np.int32), status, first, second, begin, others, wrong)
 
 
-def _events_of_three(joined: Joined, others: Others) -> Bytes:
+def _events_of_three(joined: Joined, others: Others) -> bytes:
     """The bytes of the events, with three low ones for each, and no chunk headers."""
     if len(others.at) <= FEW:
-        data, before = joined.data, int(joined.begin[0])
-        pieces: list[bytes] = []
-        columns = (others.at, others.stop, others.status & 0x7F, others.kind & 0x7F)
-        for at, stop, status, kind in zip(*[column.tolist() for column in columns], strict=True):
-            pieces += (data[before:at], bytes((status, kind)))
-            before = stop
-        return np.frombuffer(b"".join(pieces), np.uint8)
+        begins = [int(joined.begin[0]), *others.stop.tolist()]
+        pieces = [joined.data[a:b] for a, b in zip(begins, others.at.tolist(), strict=False)]
+        return b"\0\0".join([*pieces, b""])
     skipped = others.stop - others.at
     skipped -= 2  # the status and the byte after it stay, as low bytes
     last = skipped.cumsum()
@@ -98,9 +95,8 @@ def _events_of_three(joined: Joined, others: Others) -> Bytes:
     kept[index] = False
     kept[: joined.begin[0]] = False
     array = joined.array.copy()
-    array[others.at] &= 0x7F
-    array[others.at + 1] &= 0x7F
-    return array[kept]
+    array[others.at] = array[others.at + 1] = 0
+    return array[kept].tobytes()
 
 
 def _statuses(own: Bytes, others: Others, ends: Ints, wrong: list[Array]) -> Bytes:

@@ -18,7 +18,7 @@ from tokenizer.instruments import DRUMS
 from tokenizer.score import columns
 from tokenizer.score.columns import NO_TRACK
 from tokenizer.score.score import Score, Track
-from tokenizer.typing import Array
+from tokenizer.typing import Array, Ints
 
 from . import smf
 from .event_table import EventTable, event_table
@@ -30,13 +30,8 @@ from .to_score import text_of
 
 EMPTY = {kind: columns.prepared(kind, []) for kind in columns.DTYPES}
 SOME = 32  # tempos a file: more are taken together
-WANTED, WITH_TEXTS = (
-    np.array([kind in kinds for kind in range(256)])
-    for kinds in (
-        (smf.NAME, smf.PORT, smf.TIME, smf.KEY, smf.LYRIC, smf.MARKER),
-        (smf.NAME, smf.PORT, smf.TIME, smf.KEY, smf.LYRIC, smf.MARKER, smf.TEXT),
-    )
-)
+TEXTS = (smf.LYRIC, smf.MARKER, smf.TEXT)
+WANTED = np.isin(np.arange(256), (smf.NAME, smf.PORT, smf.TEMPO, smf.TIME, smf.KEY, *TEXTS))
 
 
 def scores_of(files: Sequence[SoundFile]) -> list[Score | None]:
@@ -62,7 +57,6 @@ def _scores(joined: Joined, others: Others) -> list[Score | None]:
     wrong = table.wrong | _changing_drums(joined, others)
     notes, tracks = table_notes(joined, table)
     metas = _Metas(joined, table)
-    tempos = _tempos(joined, table)
     rest = non_notes(joined, table, metas.texts, metas.ports, tracks)
     scores: list[Score | None] = []
     for number, file in enumerate(joined.files):
@@ -72,7 +66,7 @@ def _scores(joined: Joined, others: Others) -> list[Score | None]:
         named = tuple([_track(metas.names, place) for place in tracks[number]])
         known = {
             "notes": notes[number],
-            "tempos": tempos[number],
+            "tempos": metas.tempos[number],
             "time_signatures": _stated("time_signatures", metas.time_signatures.get(number)),
             "key_signatures": _stated("key_signatures", metas.key_signatures.get(number)),
         }
@@ -109,9 +103,10 @@ class _Metas:
     Attributes:
         names: of each track that has one, by its number among all.
         ports: the same, of MIDI ports.
-        texts: lyrics, texts and markers of each file that has any.
+        texts: lyrics and markers of each file that has any, and the texts of karaoke files.
         time_signatures: those of each file that has any, as rows of the column.
         key_signatures: the same.
+        tempos: the column of each file.
     """
 
     def __init__(self, joined: Joined, table: EventTable) -> None:
@@ -121,8 +116,15 @@ class _Metas:
         self.time_signatures: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
         self.key_signatures: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
         others, data = table.others, joined.data
-        wanted = WITH_TEXTS if smf.KARAOKE in data else WANTED
-        index = (wanted.take(others.kind) & (others.status == META)).nonzero()[0]
+        index = (others.status == META).nonzero()[0]
+        index = index[WANTED.take(others.kind.take(index))]
+        tempos: defaultdict[int, list[tuple[int, ...]]] = defaultdict(list)
+        is_tempo = others.kind.take(index) == smf.TEMPO
+        many = np.count_nonzero(is_tempo) > SOME * len(joined.files)
+        if many:
+            self.tempos = _many_tempos(joined, table, index[is_tempo])
+            index = index[~is_tempo]
+        free: defaultdict[int, list[Text]] = defaultdict(list)
         time = table.time.take(others.row.take(index))
         fields = (others.kind, others.track, others.body, others.stop)
         columns_ = [time.tolist(), *(field.take(index).tolist() for field in fields)]
@@ -134,13 +136,23 @@ class _Metas:
             elif kind == smf.PORT:
                 if len(body) == 1:
                     self.ports[track] = body[0]
+            elif kind == smf.TEMPO:
+                value = int.from_bytes(body, "big")
+                if len(body) == 3 and value:
+                    tempos[file[track]].append((at, value))
             elif kind in (smf.TIME, smf.KEY):
                 signature = _signature(kind, body)
                 if signature is not None:
-                    found = self.time_signatures if kind == smf.TIME else self.key_signatures
-                    found[file[track]].append((at, *signature))
+                    rows = self.time_signatures if kind == smf.TIME else self.key_signatures
+                    rows[file[track]].append((at, *signature))
             elif body:
-                self.texts[file[track]].append((at, track, kind, body))
+                texts = free if kind == smf.TEXT else self.texts
+                texts[file[track]].append((at, track, kind, body))
+        for number, found in free.items():
+            if any(text.startswith(smf.KARAOKE) for *_, text in found):
+                self.texts[number] += found
+        if not many:
+            self.tempos = [_stated("tempos", tempos.get(n)) for n in range(len(joined.files))]
 
 
 @lru_cache(maxsize=512)
@@ -153,32 +165,21 @@ def _signature(kind: int, body: bytes) -> tuple[int, ...] | None:
     return None
 
 
-def _tempos(joined: Joined, table: EventTable) -> list[Array]:
-    """The tempos of each file."""
+def _many_tempos(joined: Joined, table: EventTable, index: Ints) -> list[Array]:
+    """The tempos of each file, given which of the other events they are."""
     others, array = table.others, joined.array
-    index = ((others.kind == smf.TEMPO) & (others.status == META)).nonzero()[0]
-    if len(index) > SOME * len(joined.files):
-        index = index[others.stop.take(index) - others.body.take(index) == 3]
-        body = others.body.take(index)
-        value = array.take(body).astype(np.int32) << 16
-        value |= array.take(body + 1).astype(np.int32) << 8
-        value |= array.take(body + 2)
-        index, value = index[value > 0], value[value > 0]
-        column = np.empty(len(index), columns.TEMPOS)
-        column["time"] = table.time.take(others.row.take(index))
-        column["microseconds"] = value
-        column.flags.writeable = False
-        bounds = others.track.take(index).searchsorted(joined.first_track).tolist()
-        return [_ordered(column[a:b]) for a, b in pairwise(bounds)]
-    found: list[list[tuple[int, ...]]] = [[] for _ in joined.files]
-    time = table.time.take(others.row.take(index)).tolist()
-    fields = (others.track, others.body, others.stop)
-    rows = zip(time, *[field.take(index).tolist() for field in fields], strict=True)
-    for at, track, begin, stop in rows:
-        value = int.from_bytes(joined.data[begin:stop], "big")
-        if stop - begin == 3 and value:
-            found[joined.file[track]].append((at, value))
-    return [_stated("tempos", rows) for rows in found]
+    index = index[others.stop.take(index) - others.body.take(index) == 3]
+    body = others.body.take(index)
+    value = array.take(body).astype(np.int32) << 16
+    value |= array.take(body + 1).astype(np.int32) << 8
+    value |= array.take(body + 2)
+    index, value = index[value > 0], value[value > 0]
+    column = np.empty(len(index), columns.TEMPOS)
+    column["time"] = table.time.take(others.row.take(index))
+    column["microseconds"] = value
+    column.flags.writeable = False
+    bounds = others.track.take(index).searchsorted(joined.first_track).tolist()
+    return [_ordered(column[a:b]) for a, b in pairwise(bounds)]
 
 
 def _ordered(tempos: Array) -> Array:
