@@ -6,8 +6,10 @@ Each request is `generate`, `fill` or `accompany` with one to five options drawn
 them with a value that is out of range, misspelt or contradicts another. Afterwards: no traceback;
 exit code 0, with the files that were told, each of which can be read, and in a third of the cases
 is made again by `replay`; or 2, with a sentence and no new file; nothing that was there is lost or
-changed unless `--force` was given, and never the prompt. Prints one table, and exits with 1 if a
-promise is broken.
+changed unless `--force` was given, and never the prompt. A value that is wrong by itself is refused
+and no other request is, unless it depends on the prompt, the machine or another option; and the
+sentence names something that can be its reason. Prints one table, and exits with 1 if a promise is
+broken.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ import argparse
 import contextlib
 import io
 import random
+import re
 import shutil
 import sys
 import tempfile
 import traceback
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -35,78 +39,123 @@ from tokenizer import read
 ROOT = Path(__file__).resolve().parents[1]
 PROMPTS = sorted((ROOT / "examples" / "user_prompts").iterdir())
 Words = list[str]
-Pool = dict[str, tuple[str, ...]]
+
+
+class Values(NamedTuple):
+    """What a request may give to an option.
+
+    Attributes:
+        right: never a reason to refuse by itself; the first is drawn most often.
+        wrong: always refused, whatever else is asked for.
+        unsure: right or wrong by the prompt, the machine or the other options.
+    """
+
+    right: tuple[str, ...]
+    wrong: tuple[str, ...] = ()
+    unsure: tuple[str, ...] = ()
+
+
+Pool = dict[str, Values]
+FLAG = Values(("",))
+UNSURE_FLAG = Values((), (), ("",))
 
 SHARED: Pool = {
-    "--composer": ("bach", "chopin", "bach:0.6,chopin:0.4", "Taylor Swift", "", "bach:0,chopin:0"),
-    "--style": ("jazz", "baroque,jazz", "polka-metal", "rock:0.5"),
-    "--chords": ("C | Am | F | G7", "C", "H7 | ?", "", "| |", "Cmaj7 Dm7 | %"),
-    "--keep-chords": ("",),
-    "--no-keep-chords": ("",),
-    "--as": ("Keys=piano", "Keys=theremin", "Nobody=drums", "1=drums", "=", "Keys"),
-    "--scale": ("C major", "D dorian", "Z lydian", "A"),
-    "--polyphony": ("1", "4", "0", "129", "two"),
-    "--density": ("1", "8", "0", "-3"),
-    "--no-unisons": ("",),
-    "--temperature": ("0.9", "pitch=0.8,duration=1.1", "0", "-1", "99", "pitch=x", "loudness=1"),
-    "--top-k": ("5", "0", "-1", "pitch=3"),
-    "--top-p": ("0.9", "0", "1.5", "wait=0.9"),
-    "--min-p": ("0.05", "1", "2"),
-    "--instrument-balance": ("0", "2", "3", "nan"),
-    "--style-penalty": ("0", "1.5", "-1", "inf"),
-    "--loop-penalty": ("1", "2", "0"),
-    "--overlap": ("0.2", "0.95"),
-    "--seed": ("1", "-1", "9223372036854775807", "9223372036854775808", "x"),
-    "--seed-alone": ("",),
-    "--engine": ("eager", "int8", "graphs", "fast"),
-    "--variations": ("2", "0", "65"),
-    "--variation": ("3", "0", "-1"),
-    "--candidates": ("2", "0", "-2"),
-    "--keep": ("1", "3", "0"),
-    "--force": ("",),
+    "--composer": Values(
+        ("bach", "chopin", "bach:0.6,chopin:0.4"), ("Taylor Swift", "", "bach:0,chopin:0")
+    ),
+    "--style": Values(("jazz", "baroque,jazz", "rock:0.5"), ("polka-metal",)),
+    "--chords": Values(("C | Am | F | G7", "C", "Cmaj7 Dm7 | %"), ("H7 | ?", "", "| |")),
+    "--keep-chords": UNSURE_FLAG,
+    "--no-keep-chords": FLAG,
+    "--as": Values((), ("Keys=theremin", "Nobody=drums", "=", "Keys"), ("Keys=piano", "1=drums")),
+    "--scale": Values(("C major", "D dorian", "A"), ("Z lydian",)),
+    "--polyphony": Values(("1", "4"), ("0", "129", "two")),
+    "--density": Values(("1", "8"), ("0", "-3")),
+    "--no-unisons": FLAG,
+    "--temperature": Values(
+        ("0.9", "pitch=0.8,duration=1.1"), ("0", "-1", "99", "pitch=x", "loudness=1")
+    ),
+    "--top-k": Values(("5", "0", "pitch=3"), ("-1",)),
+    "--top-p": Values(("0.9", "wait=0.9"), ("0", "1.5")),
+    "--min-p": Values(("0.05", "1"), ("2",)),
+    "--instrument-balance": Values(("0", "2"), ("3", "nan")),
+    "--style-penalty": Values(("0", "1.5"), ("-1", "inf")),
+    "--loop-penalty": Values(("1", "2"), ("0",)),
+    "--overlap": Values(("0.2",), ("0.95",)),
+    "--seed": Values(("1", "9223372036854775807"), ("-1", "9223372036854775808", "x")),
+    "--seed-alone": FLAG,
+    "--engine": Values(("eager", "int8"), ("fast",), ("graphs",)),
+    "--variations": Values(("2",), ("0", "65")),
+    "--variation": Values(("3",), ("0", "-1")),
+    "--candidates": Values(("2",), ("0", "-2")),
+    "--keep": Values((), ("0",), ("1", "3")),
+    "--force": FLAG,
 }
 GENERATE: Pool = {
     **SHARED,
-    "--bars": ("1", "2", "0", "-4", "10001", "1.5"),
-    "--length": ("0:40", "1:00", "0:01", "-5", "4 minutes", "99:99"),
-    "--end": ("",),
-    "--from": ("2", "0:04", "0", "99", "-1", "x"),
-    "--to": ("4", "0:08", "99", "0", "9:99", "x"),
-    "--instrument": ("violin", "piano,drums", "theremin", "129", "", "Violin I"),
-    "--only-instruments": ("piano", "violin,cello", "drums", "kazoo"),
-    "--new-instruments": ("",),
-    "--tempo": ("60", "180", "0", "1000", "fast"),
-    "--meter": ("3/4", "7/8", "4/0", "0/4", "waltz"),
-    "--key": ("D minor", "F# major", "H moll", "X"),
-    "--guidance": ("1", "1.5", "11"),
-    "--entrance": ("0", "2", "9"),
-    "--no-pedal": ("",),
-    "--no-find-beats": ("",),
-    "--picture": ("roll.png", "roll.svg", "roll.gif", "kept.png"),
-    "--stems": ("stems", "kept.mid"),
-    "--render": ("a.wav", "a.mp3"),
-    "--port": ("No such port",),
-    "--only-continuation": ("",),
-    "--stream": ("",),
+    "--bars": Values(("1", "2"), ("0", "-4", "10001", "1.5")),
+    "--length": Values((), ("-5", "4 minutes", "99:99"), ("0:40", "1:00", "0:01")),
+    "--end": FLAG,
+    "--from": Values((), ("0", "99", "-1", "x"), ("2", "0:04")),
+    "--to": Values((), ("0", "x"), ("4", "0:08", "99", "9:99")),
+    "--instrument": Values(("violin", "piano,drums"), ("theremin", "129", ""), ("Violin I",)),
+    "--only-instruments": Values(("piano", "violin,cello", "drums"), ("kazoo",)),
+    "--new-instruments": FLAG,
+    "--tempo": Values(("60", "180"), ("0", "1000", "fast")),
+    "--meter": Values((), ("4/0", "0/4", "waltz"), ("3/4", "7/8")),
+    "--key": Values(("D minor", "F# major"), ("H moll", "X")),
+    "--guidance": Values(("1",), ("11",), ("1.5",)),
+    "--entrance": Values(("0", "2"), ("9",)),
+    "--no-pedal": FLAG,
+    "--no-find-beats": FLAG,
+    "--picture": Values(("roll.png", "roll.svg"), ("roll.gif",), ("kept.png",)),
+    "--stems": Values(("stems",), ("kept.mid",)),
+    "--render": Values((), ("a.mp3",), ("a.wav",)),
+    "--port": Values((), (), ("No such port",)),
+    "--only-continuation": FLAG,
+    "--stream": FLAG,
 }
 FILL: Pool = {
     **SHARED,
-    "--bars": ("2", "2-3", "1,3", "99", "3-2", "0", "a-b"),
-    "--from": ("2", "0:04", "99", "x"),
-    "--to": ("3", "0:06", "99", "1"),
-    "--instruments": ("bass", "piano,drums", "theremin"),
-    "--tracks": ("1", "2", "Keys", "Nobody", "0", "99"),
-    "--add": ("strings", "bass,flute", "kazoo"),
-    "--keep-rhythm": ("",),
-    "--keep-pitches": ("",),
-    "--distance": ("0.5", "0", "1", "2"),
+    "--bars": Values(("2", "2-3", "1,3"), ("99", "3-2", "0", "a-b")),
+    "--from": Values(("2",), ("99", "x"), ("0:04",)),
+    "--to": Values(("3",), ("x",), ("0:06", "99", "1")),
+    "--instruments": Values(("bass", "piano,drums"), ("theremin",)),
+    "--tracks": Values((), ("Nobody", "0", "99"), ("1", "2", "Keys")),
+    "--add": Values(("strings", "bass,flute"), ("kazoo",)),
+    "--keep-rhythm": UNSURE_FLAG,
+    "--keep-pitches": UNSURE_FLAG,
+    "--distance": Values(("0.5", "1"), ("2",), ("0",)),
 }
 ACCOMPANY: Pool = {
     **SHARED,
-    "--instruments": ("strings", "bass,drums", "theremin", ""),
-    "--replace": ("1", "Keys", "Nobody"),
+    "--instruments": Values(("strings", "bass,drums"), ("theremin", "")),
+    "--replace": Values((), ("Nobody",), ("1", "Keys")),
 }
+TOGETHER = (
+    {"--chords", "--keep-chords"},
+    {"--candidates", "--variations"},
+    {"--candidates", "--variation"},
+    {"--candidates", "--stream"},
+    {"--bars", "--length"},
+    {"--bars", "--from"},
+    {"--bars", "--to"},
+    {"--from", "--to"},
+    {"--instrument", "--only-instruments"},
+    {"--instruments", "--tracks"},
+    {"--instruments", "--add"},
+    {"--instruments", "--replace"},
+    {"--keep-rhythm", "--add"},
+    {"--distance", "--add"},
+)
+"""Options that may contradict each other."""
 OUT = (*4 * ("new.mid",), "kept.mid", "kept.mid", "deep/er/new.mid", "new.txt", "prompt", "folder")
+NEEDED = {
+    "generate": set[str](),
+    "fill": {"--bars", "--from", "--to"},
+    "accompany": {"--instruments", "--replace"},
+}
+"""Options of which a request gives one at least."""
 POOLS = {"generate": GENERATE, "fill": FILL, "accompany": ACCOMPANY}
 
 
@@ -139,12 +188,75 @@ def request(rng: random.Random, folder: Path, weights: str) -> Words:
     if "--keep" in names and "--candidates" not in names and rng.random() < 0.8:
         names.append("--candidates")
     for name in names:
-        value = pool[name][0] if rng.random() < 0.75 else rng.choice(pool[name])
-        is_file = name in ("--picture", "--stems", "--render")
-        words += (
-            [name, str(folder / value)] if is_file else [name] if value == "" else [name, value]
-        )
+        values = [value for kind in pool[name] for value in kind]
+        value = values[0] if rng.random() < 0.75 else rng.choice(values)
+        words += [name] if is_flag(pool[name]) else [name, placed(name, value, folder)]
     return words
+
+
+def is_flag(values: Values) -> bool:
+    """Whether an option takes no value."""
+    return values in (FLAG, UNSURE_FLAG)
+
+
+def placed(name: str, value: str, folder: Path) -> str:
+    """The value of an option, in the folder if it is a file."""
+    return str(folder / value) if name in ("--picture", "--stems", "--render") else value
+
+
+def given(words: Words) -> dict[str, str]:
+    """The options of a request and their values, "" for a flag."""
+    pool, found = POOLS[words[0]], {}
+    rest = iter(words[1 if words[1].startswith("--") else 2 :])
+    for name in rest:
+        found[name] = "" if name in pool and is_flag(pool[name]) else next(rest)
+    return found
+
+
+def reasons(words: Words, folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What in a request must be refused, and what else may be: options and their values."""
+    pool, options = POOLS[words[0]], given(words)
+    wrong, unsure = (
+        {
+            name: value
+            for name, value in options.items()
+            if name in pool and value in [placed(name, each, folder) for each in pool[name][kind]]
+        }
+        for kind in (1, 2)
+    )
+    for names in TOGETHER:
+        if names <= set(options):
+            unsure |= {name: options[name] for name in names}
+    prompt = None if words[1].startswith("--") else Path(words[1])
+    if prompt is not None and (not prompt.is_file() or prompt.read_bytes() == b"kept"):
+        wrong["the prompt"] = prompt.name
+    out = Path(options["--out"])
+    if words[0] == "generate" and out.suffix != ".mid" and prompt != folder:
+        wrong["--out"] = str(out)
+    if "--force" in options:
+        unsure["--out"] = str(out)
+    for name in NEEDED[words[0]] if not options.keys() & NEEDED[words[0]] else ():
+        wrong[name] = ""
+    return wrong, unsure
+
+
+def names(said: str, option: str, value: str) -> bool:
+    """Whether a sentence names an option, with or without dashes, its value or a part of it."""
+    parts = [part.strip() for part in re.split("[=:,|/]", value)]
+    label = re.search(rf"\b{option.strip('-').replace('-', ' ')}\b", said.replace("-", " "))
+    return bool(label) or any(len(part) > 1 and part in said for part in (value, *parts))
+
+
+def judged(words: Words, folder: Path, code: int, said: str) -> list[str]:
+    """Whether a request was rightly taken or refused, and for a reason that it has."""
+    wrong, unsure = reasons(words, folder)
+    if code == 0:
+        return [f"{name} '{value}' was taken" for name, value in wrong.items()]
+    if not wrong and not unsure:
+        return [f"refused without a reason: {said.strip()}"]
+    if not any(names(said, name, value) for name, value in (wrong | unsure).items()):
+        return [f"the sentence names none of {', '.join(wrong | unsure)}: {said.strip()}"]
+    return []
 
 
 def snapshot(folder: Path) -> dict[Path, bytes]:
@@ -182,7 +294,9 @@ def failures(words: Words, folder: Path) -> tuple[int, list[str]]:
         broken.append(f"{new[0].name} was written at exit code 2")
     if code == 2 and not said.strip():
         broken.append("no sentence at exit code 2")
-    if code not in (0, 2):
+    if code in (0, 2):
+        broken += judged(words, folder, code, said)
+    else:
         broken.append(f"exit code {code}")
     for path in (path for path in new if path.suffix == ".mid"):
         read(path)

@@ -25,7 +25,7 @@ from data_prep.corpus.decide import Plan, Survey, accepted, decide
 from data_prep.corpus.learn import Learning
 from data_prep.corpus.sketch_store import SketchStore
 from data_prep.report.report import DatasetReport
-from data_prep.sources.find import Corpus, ManifestEntry, MidiFile, find_corpora, find_items
+from data_prep.sources.find import Corpus, Inputs, ManifestEntry, MidiFile, find_corpora, find_items
 from data_prep.sources.manifest import ManifestStore
 from data_prep.worker.chunks import CHUNK_BYTES, CHUNK_FILES, chunk_key, read_chunk
 from data_prep.worker.engines import Engine, Limits, on_threads
@@ -36,8 +36,6 @@ from tokenizer import InputError, Tokenizer
 from tokenizer.errors import unknown
 
 from .output import DatasetWriter, work_folder
-
-Inputs = Sequence["str | os.PathLike[str]"]
 
 ProgressCallback = Callable[[str, int], None]
 """Called with the name of a stage and how many files it has done."""

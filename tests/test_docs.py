@@ -116,6 +116,13 @@ def test_the_readme_shows_commands() -> None:
 
 
 @each_page
+def test_every_training_on_a_page_has_a_length(page: Path) -> None:
+    lengths = re.compile(r"--(hours|minutes|steps|config|resume)$|(minutes|steps)=")
+    for line in (line for line in commands(page) if line[0] == "train"):
+        assert any(map(lengths.match, line)), line
+
+
+@each_page
 def test_every_script_on_a_page_exists(page: Path) -> None:
     for line in lines(page):
         script = re.match(r"python (\S+\.py)", line)

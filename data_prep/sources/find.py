@@ -37,6 +37,8 @@ from .manifest import (
     read_manifest_bytes,
 )
 
+Inputs = str | os.PathLike[str] | Sequence["str | os.PathLike[str]"]
+"""A path or glob, or several."""
 _PACKED = "files packed like this are not opened; unpack it"
 
 
@@ -133,8 +135,8 @@ class Corpus:
     files: tuple[Path, ...] = ()
 
 
-def find_corpora(inputs: Sequence[str | os.PathLike[str]]) -> list[Corpus]:
-    """The corpora at paths and globs, in the given order, each with a name that no other has.
+def find_corpora(inputs: Inputs) -> list[Corpus]:
+    """The corpora at a path or glob, or at several, in the given order, each with its own name.
 
     A folder of archives gives a corpus for each archive; a folder inside a folder is a corpus by
     itself if it has a manifest.
@@ -143,7 +145,7 @@ def find_corpora(inputs: Sequence[str | os.PathLike[str]]) -> list[Corpus]:
         InputError: if an input does not exist or contains no MIDI.
     """
     found: list[Corpus] = []
-    for given in inputs:
+    for given in [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs:
         some = list(_corpora_of(os.fspath(given)))
         if not some:
             raise InputError(

@@ -220,12 +220,12 @@ def _print_all(console: Console, finding: Finding, score: Score, report: Report)
         console.print(f"marker: {_safe(text)}")
     if made := _recipe(finding.path):
         console.print(f"recipe: {_safe(made)}")
-    for shared in report.shared_channels:
+    for shared in (each for each in report.shared_channels if each.differing):
         tracks = ", ".join(str(track + 1) for track in shared.tracks)
         console.print(
-            f"[yellow]odd:[/] tracks {tracks} of the file share channel {shared.channel + 1}; "
-            f"{shared.differing} of their {shared.notes} notes sound with another program "
-            'on a synthesiser (read with programs="channel")'
+            f"[yellow]odd:[/] tracks {tracks} of the file share channel {shared.channel + 1}: a "
+            f"synthesiser plays {shared.differing:,} of their {shared.notes:,} notes with another "
+            "instrument"
         )
     for words in report.oddities:
         console.print(f"[yellow]odd:[/] {_safe(words)}")

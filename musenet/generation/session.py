@@ -162,9 +162,8 @@ class Continuation(Request):
         ticks = prompt.score.ticks(np.array([options.length]))
         end = self.bars.tick(self.bars.number(int(ticks[0])) + 1)
         if end <= prompt.boundary:
-            raise InputError(
-                "the prompt is already that long; increase --length, or cut the prompt with --to"
-            )
+            has = f"which has {prompt.score.seconds(prompt.boundary):.1f} seconds"
+            raise InputError(f"--length ends in the prompt, {has}; give more, or cut it with --to")
         return end
 
     @property

@@ -246,10 +246,14 @@ def checkpoint_folder(name_or_folder: str | os.PathLike[str]) -> Path:
     With adapters (`mini+ADAPTER`) it is that of the weights that they change.
 
     Raises:
-        InputError: if neither exists.
+        InputError: if neither exists, or it is the folder of a training run.
     """
     name_or_folder, _ = with_adapters(name_or_folder)
     given = Path(name_or_folder)
+    if (given / "settings.json").is_file():  # of a training run
+        models = [str(given / name) for name in ("best", "last") if (given / name).is_dir()]
+        which = f"give one of its models: {' or '.join(models)}" if models else "it has none yet"
+        raise InputError(f"{given} is a training run and no model; {which}")
     for folder in (given, PRETRAINED / given):
         if (folder / "config.json").is_file():
             return folder

@@ -154,7 +154,8 @@ def _parsed(name: str, known: tuple[Any, Knob], given: Any) -> tuple[Any, Any]:
         plain = msgspec.to_builtins(value)
         msgspec.convert(plain, type=hint)
     except (TypeError, AttributeError, msgspec.ValidationError):
-        raise InputError(f"the option '{name}' does not take {given!r:.80}") from None
+        told = knob.help.rstrip(".")
+        raise InputError(f"the option '{name}' does not take {given!r:.80} ({told})") from None
     return value, plain
 
 

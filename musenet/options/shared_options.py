@@ -301,8 +301,12 @@ class SharedOptions:
         self.filters(NATURAL)
         self.constraints()
         count = len(set(self.variations))
-        if not 1 <= count <= MOST_VARIATIONS or min(self.variations) < 1:
-            raise InputError(f"the number of variations must be 1 to {MOST_VARIATIONS}")
+        if not 1 <= count <= MOST_VARIATIONS:
+            raise InputError(f"{count} variations are asked for; give 1 to {MOST_VARIATIONS}")
+        if min(self.variations) < 1:
+            raise InputError(
+                f"there is no variation {min(self.variations)}; they are numbered from 1"
+            )
 
     def seed_for(self, digest: str) -> int:
         """The seed of the draws for a user's file; `digest` is hexadecimal, "" without a file.

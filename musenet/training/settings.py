@@ -215,9 +215,12 @@ class Settings:
 
     def check_length(self) -> None:
         """Reject a run whose length is given twice or not at all."""
-        if (self.steps is None) == (self.minutes is None):
+        if self.steps is None and self.minutes is None:
+            raise InputError("the run has no length; give minutes, such as --minutes 60, or steps")
+        if self.steps is not None and self.minutes is not None:
             raise InputError(
-                "the length of the run is unclear; give either steps or minutes (or hours)"
+                f"the run has two lengths, {self.steps} steps and {self.minutes:g} minutes; "
+                "give one of them"
             )
 
 

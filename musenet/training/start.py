@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -42,15 +43,19 @@ from .variants.moving_average import PREFIX, MovingAverage
 
 
 def start_run(
-    dataset: Path, folder: Path, settings: Settings, group: Group | None = None
+    dataset: str | os.PathLike[str],
+    folder: str | os.PathLike[str],
+    settings: Settings,
+    group: Group | None = None,
 ) -> Session:
-    """A new run in an empty folder.
+    """A new run in an empty folder; `train` of what it gives begins.
 
     Raises:
         InputError: if the folder already contains a run or is a dataset, or the dataset or a
             setting is invalid.
     """
     settings.check_length()
+    dataset, folder = Path(dataset), Path(folder)
     if (folder / "dataset.json").exists():
         raise InputError(f"{folder} is a dataset; choose another folder for the run")
     if snapshot_steps(folder) or (folder / "settings.json").exists():
@@ -89,7 +94,10 @@ def start_run(
 
 
 def resume_run(
-    folder: Path, dataset: Path | None, overrides: Mapping[str, Any], group: Group | None = None
+    folder: str | os.PathLike[str],
+    dataset: str | os.PathLike[str] | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    group: Group | None = None,
 ) -> Session:
     """Resume a run from its last complete checkpoint, or if it has none, from its beginning.
 
@@ -104,9 +112,10 @@ def resume_run(
     Raises:
         InputError: if there is no run, or its last checkpoint is damaged.
     """
+    folder = Path(folder)
     before, known = _read_run(folder / "settings.json")
-    data = dataset or Path(known)
-    settings = settings_of(asdict(before), overrides)
+    data = Path(dataset or known)
+    settings = settings_of(asdict(before), overrides or {})
     shape = (settings.model, settings.preset, settings.initial)
     if shape != (before.model, before.preset, before.initial):
         raise InputError("a run cannot change its model; leave out the change, or start a new run")

@@ -67,6 +67,10 @@ def test_a_tar_archive_gives_what_its_folder_gives(
     assert labels(archive)["a/piece00.mid"] == "Piece 0"
 
 
+def test_one_path_is_not_a_list_of_letters(corpus: Path) -> None:
+    assert find_corpora(str(corpus)) == find_corpora([corpus]) == find_corpora(corpus)
+
+
 def test_a_zip_archive_gives_what_its_folder_gives(corpus: Path, tmp_path: Path) -> None:
     archive = tmp_path / "music.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as out:

@@ -24,6 +24,7 @@ from tokenizer.score.columns import NO_TRACK, NOTES, TEXTS
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 SAMBA = FIXTURES / "midi" / "groove_latin_samba_fill.mid"
 MASS = FIXTURES / "midi" / "bach_mass_in_b_minor_13.mid"
+TWO_HANDS = Path(__file__).parents[3] / "examples" / "user_prompts" / "sonatina.mid"
 CUT = FIXTURES / "nasty" / "trunc_mid_vlq.mid"
 ZIP = FIXTURES / "nasty" / "zip_magic.mid"
 KEYS = (
@@ -171,7 +172,8 @@ def test_text_tells_the_parts_and_the_oddities(tmp_path: Path) -> None:
     assert "Violin" in output
     assert "480 ticks per quarter" in output
     code, output = run(FIXTURES / "nasty" / "two_tracks_same_channel.mid")
-    assert "share channel 1" in output
+    assert "share channel 1: a synthesiser plays" in output
+    assert "odd" not in run(TWO_HANDS)[1], "two hands of one piano on one channel are usual"
     code, output = run(CUT, "--repair", tmp_path / "saved.mid")
     assert "damaged: track 1 is kept up to byte 94" in output.replace("\n", " ")
 

@@ -302,7 +302,7 @@ def test_a_long_prompt_says_what_is_not_heard(tiny: Checkpoint) -> None:
         ({"meter": (3, 4)}, "without a prompt"),
         ({"composer": "bach:0.5,chopan:0.5"}, "did you mean 'chopin'"),
         ({"guidance": 2.0}, "give --composer or --style"),
-        ({"length": 5.0}, "already that long"),
+        ({"length": 5.0}, r"--length ends in the prompt, which has \d+\.\d seconds; give more"),
     ],
 )
 def test_requests_that_cannot_be_met(

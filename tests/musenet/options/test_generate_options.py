@@ -145,7 +145,7 @@ def test_an_unknown_keyword_names_the_nearest() -> None:
         ({"temperature": {"pitch": -1.0}}, "outside 0 to 10"),
         ({"top_p": 1.5}, "outside 0 to 1"),
         ({"variations": ()}, "1 to 64"),
-        ({"variations": (0,)}, "1 to 64"),
+        ({"variations": (0,)}, "no variation 0; they are numbered from 1"),
         ({"scale": ()}, "the scale has no note"),
     ],
 )

@@ -154,7 +154,7 @@ def test_what_is_of_another_type_is_named_with_its_option(
 ) -> None:
     with pytest.raises(InputError) as refused:
         read(GenerateOptions, {name: value})
-    assert str(refused.value) == f"the option '{name}' does not take {value!r}"
+    assert str(refused.value).startswith(f"the option '{name}' does not take {value!r} (")
 
 
 def test_numbers_of_numpy_are_numbers() -> None:

@@ -71,8 +71,10 @@ def test_bad_values_are_refused(table: dict[str, object], said: str) -> None:
 
 
 def test_length_is_said_once() -> None:
-    with pytest.raises(InputError, match="either steps or minutes"):
+    with pytest.raises(InputError, match="has no length; give minutes"):
         tables.settings_of({}).check_length()
+    with pytest.raises(InputError, match="two lengths, 5 steps and 2 minutes; give one"):
+        tables.settings_of({"steps": 5, "minutes": 2}).check_length()
     tables.settings_of({"steps": 5}).check_length()
 
 

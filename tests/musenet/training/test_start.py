@@ -44,7 +44,7 @@ def test_a_run_learns_and_leaves_what_it_promises(
     dataset: Path, tmp_path: Path, small: Small
 ) -> None:
     out = tmp_path / "run"
-    assert start_run(dataset, out, small(steps=80, validate_steps=40)).train() == 0
+    assert start_run(str(dataset), str(out), small(steps=80, validate_steps=40)).train() == 0
     rows = metrics.read_metrics(out / "metrics.jsonl")
     held_out = [row["bits_per_note"] for row in rows if row["kind"] == "validation"]
     # Uniform values cost Σ log₂(size) ≈ 38 bits; knowing what is constant costs about 9.
@@ -54,6 +54,8 @@ def test_a_run_learns_and_leaves_what_it_promises(
     loaded = load_checkpoint(out / "last")
     assert loaded.training["steps"] == 80
     assert checkpoints.snapshot_steps(out)[-1] == 80
+    with pytest.raises(InputError, match=r"give one of its models: \S+best or \S+last$"):
+        load_checkpoint(out)
 
 
 @pytest.mark.parametrize("optimizer", ["muon", "adamw", "half"])
@@ -70,7 +72,7 @@ def test_resuming_is_bit_for_bit(
         (checkpoints.snapshot_path(parted, step) / "optimizer.safetensors").unlink()
         checkpoints.snapshot_path(parted, step).rmdir()
     assert checkpoints.snapshot_steps(parted) == [7]
-    resumed = resume_run(parted, None, {})
+    resumed = resume_run(str(parted))
     assert resumed.state.step == 7
     resumed.train()
     assert_same(final(whole), final(parted))
