@@ -244,7 +244,8 @@ def names(said: str, option: str, value: str) -> bool:
     """Whether a sentence names an option, with or without dashes, its value or a part of it."""
     parts = [part.strip() for part in re.split("[=:,|/]", value)]
     label = re.search(rf"\b{option.strip('-').replace('-', ' ')}\b", said.replace("-", " "))
-    return bool(label) or any(len(part) > 1 and part in said for part in (value, *parts))
+    quoted = any(f"'{part}'" in said for part in parts)
+    return bool(label) or quoted or any(len(p) > 1 and p in said for p in (value, *parts))
 
 
 def judged(words: Words, folder: Path, code: int, said: str) -> list[str]:

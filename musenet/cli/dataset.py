@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from .progress import counted
+
 dataset = typer.Typer(
     help="Inspect, verify, merge, sample, export and import datasets.", no_args_is_help=True
 )
@@ -46,8 +48,9 @@ def info(
     labels = report["labels"]
     composers = sum(label.startswith("composer:") for label in labels)
     console.print(
-        f"{index.pieces:,} pieces in {len(index.shards)} shards; labels for {composers} composers "
-        f"and {len(labels) - composers} styles; report: {folder / 'report.html'}",
+        f"{counted(index.pieces, 'piece')} in {counted(len(index.shards), 'shard')}; labels for "
+        f"{counted(composers, 'composer')} and {counted(len(labels) - composers, 'style')}; "
+        f"report: {folder / 'report.html'}",
         soft_wrap=True,
     )
     if encoding := dataset_encoding(folder):

@@ -9,13 +9,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from musenet import __version__
-from tokenizer.errors import InputError
+from tokenizer.errors import InputError, MidiError
 from tokenizer.files import advice
 
 from .usage_errors import UsageError, refuse_empty_paths, sentence
@@ -155,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(app(words, prog_name="musenet", standalone_mode=False))
     except InputError as error:
-        _refuse(str(error))
+        _refuse(f"{error}{_mended(error)}")
     except UsageError as error:
         _refuse(str(sentence(error) or ""))
     except BrokenPipeError:  # the reader of the output has gone, as in `musenet … | head`
@@ -166,6 +167,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _refuse(f"{what}{error.strerror or error}; {advice(error)}")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _mended(error: InputError) -> str:
+    """How to save what can be read of a damaged file, if anything can."""
+    if not isinstance(error, MidiError) or error.file is None or not Path(error.file).is_file():
+        return ""
+    from tokenizer.midi.read import read
+
+    try:
+        read(error.file, repair=True)
+    except InputError:
+        return ""
+    return "; what can be read of it is saved by `musenet inspect FILE --repair REPAIRED.mid`"
 
 
 def _refuse(why: str) -> NoReturn:

@@ -31,7 +31,7 @@ Override = Annotated[
 ]
 
 
-STOPPING = "stopping after this step, and saving; Ctrl-C now leaves at once, without saving"
+STOPPING = "stopping after this step, then saving; another Ctrl-C leaves without saving"
 
 
 def _train(session: Session) -> int:

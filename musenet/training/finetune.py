@@ -180,13 +180,13 @@ def describe_comparison(facts: Mapping[str, Any] | None) -> str:
             "No piece was held out, because the folder has too few different ones, so the "
             "improvement could not be measured."
         )
-    change = facts["after"] - facts["before"]
+    change = round(facts["after"] - facts["before"], 3) + 0.0  # -0.0 would be written -0.000
     words = (
         f"Bits per note of {facts['pieces']} held-out piece(s) ({facts['notes']:,} notes): "
         f"{facts['before']:.3f} before, {facts['after']:.3f} after"
     )
     if facts["change_interval"]:
-        low, high = facts["change_interval"]
+        low, high = (round(bound, 3) + 0.0 for bound in facts["change_interval"])
         words += f" ({change:+.3f}; 95 % over pieces: {low:+.3f} to {high:+.3f})"
     words += "."
     if change >= 0:

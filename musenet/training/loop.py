@@ -115,8 +115,8 @@ def rate_factor(fraction_done: float, step: int, *, warmup: int, decay: float) -
 class StopSignal:
     """A request to stop, from Ctrl-C or the system.
 
-    A step can last a minute, and Python's own handler runs only when PyTorch returns from it. So a
-    thread waits for the byte that the interpreter writes the moment a signal comes.
+    A step can last a minute, and Python's own handler runs only when PyTorch returns, once for all
+    Ctrl-C until then. So a thread reads the bytes that the interpreter writes as signals come.
 
     Args:
         heard: called once, from another thread, as soon as a signal has come.
@@ -128,11 +128,12 @@ class StopSignal:
     def __init__(self, heard: Callable[[], None] | None = None) -> None:
         self.signal = 0
         self._heard = heard
+        self._first = self._again = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
         """Treat SIGINT and SIGTERM as a request to stop; a second SIGINT stops immediately."""
-        with _woken(self._tell):
+        with _told(self._came):
             old = {number: signal.signal(number, self._ask) for number in SIGNALS}
             try:
                 yield
@@ -141,26 +142,28 @@ class StopSignal:
                     signal.signal(number, handler)
 
     def _ask(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal and number == signal.SIGINT:
+        if number == signal.SIGINT and (self.signal or self._again):
             raise KeyboardInterrupt
         self.signal = number
 
-    def _tell(self) -> None:
-        heard, self._heard = self._heard, None
-        if heard is not None:
-            heard()
+    def _came(self, number: int) -> None:
+        """Called from another thread, mostly before `_ask`."""
+        self._again = self._again or (self._first and number == signal.SIGINT)
+        if not self._first and self._heard is not None:
+            self._heard()
+        self._first = True
 
 
 @contextmanager
-def _woken(call: Callable[[], None]) -> Iterator[None]:
-    """Call a function from another thread whenever one of the signals comes."""
+def _told(call: Callable[[int], None]) -> Iterator[None]:
+    """Call a function from another thread with the number of each of the signals that comes."""
     reader, writer = socket.socketpair()
     writer.setblocking(False)
 
     def listen() -> None:
         while numbers := reader.recv(16):
-            if any(number in SIGNALS for number in numbers):
-                call()
+            for number in (each for each in numbers if each in SIGNALS):
+                call(number)
 
     thread = Thread(target=listen, daemon=True)
     thread.start()

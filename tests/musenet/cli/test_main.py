@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from musenet.cli import main as main_module
 from musenet.cli.main import COMMANDS, app, named
+from tokenizer import read
 
 
 def commands() -> Iterator[tuple[str, ...]]:
@@ -136,3 +137,21 @@ def test_a_full_disk_is_one_sentence(
     assert message.count("\n") == 1
     left = [path for path in full_disk.rglob("*") if path.name.startswith(".")]
     assert not [path for path in left if path.name != ".work"]
+
+
+@pytest.mark.parametrize(("name", "saved"), [("trunc_mid_vlq", True), ("not_midi_text", False)])
+def test_a_damaged_prompt_is_refused_with_how_it_is_saved_if_it_can_be(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str, saved: bool
+) -> None:
+    damaged = Path(__file__).parents[2] / "fixtures" / "nasty" / f"{name}.mid"
+    with pytest.raises(SystemExit, match="2"):
+        main_module.main(["generate", str(damaged), "--out", str(tmp_path / "out.mid")])
+    said = capsys.readouterr().err
+    assert said.startswith(f"musenet: {damaged}")
+    assert said.count("\n") == 1
+    assert ("--repair" in said) == saved
+    if saved:
+        repaired = tmp_path / "repaired.mid"
+        words = ["inspect", str(damaged), "--repair", str(repaired)]
+        assert CliRunner().invoke(app, words).exit_code == 0
+        assert read(repaired).end > 0

@@ -72,7 +72,7 @@ def test_from_a_folder_to_music_again(folder: Path, tmp_path: Path) -> None:
     said = run("prepare", folder, "--out", out, "--path-labels", "{composer}/{title}.mid", *options)
     assert "13 files read, 12 kept" in said
     assert "1  unreadable" in said
-    assert "12 pieces in 1 shards; labels for 1 composers" in run("dataset", "info", out)
+    assert "12 pieces in 1 shard; labels for 1 composer and" in run("dataset", "info", out)
     assert '"files": 13' in run("dataset", "info", out, "--json")
     assert "no damage found" in run("dataset", "verify", out)
     heard = run("dataset", "sample", out, "--out", tmp_path / "heard", "--count", 2, "--plain")

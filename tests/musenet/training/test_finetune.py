@@ -175,5 +175,8 @@ def test_no_gain_is_said() -> None:
     text = describe_comparison(comparison.facts())
     assert "did not improve on them" in text
     assert "not reliable" not in text
+    facts = {"pieces": 2, "notes": 9, "before": 4.3941, "after": 4.3940, "split": "test"}
+    text = describe_comparison({**facts, "change_interval": (-0.0002, -0.0001)})
+    assert "(+0.000; 95 % over pieces: +0.000 to +0.000). It did not improve" in text
     # Five fields of one nat more in ten notes: half a nat a note, the same in every piece.
     assert comparison.interval == pytest.approx((0.5 / np.log(2),) * 2)

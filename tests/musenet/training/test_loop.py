@@ -116,6 +116,34 @@ def test_a_signal_is_heard_before_the_step_returns(number: signal.Signals) -> No
     timer.join()
 
 
+def test_two_ctrl_c_within_one_step_leave_without_saving() -> None:
+    """Python calls its handler once for both."""
+    stop = StopSignal()
+    timers = [threading.Timer(at, signal.raise_signal, [signal.SIGINT]) for at in (0.3, 0.6)]
+    with stop.listening():
+        for timer in timers:
+            timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            long_call(2.0)
+    for timer in timers:
+        timer.join()
+
+
+def test_ctrl_c_and_sigterm_within_one_step_still_save() -> None:
+    stop = StopSignal()
+    timers = [
+        threading.Timer(at, signal.raise_signal, [number])
+        for at, number in ((0.3, signal.SIGINT), (0.6, signal.SIGTERM))
+    ]
+    with stop.listening():
+        for timer in timers:
+            timer.start()
+        long_call(2.0)
+    assert stop.signal in SIGNALS
+    for timer in timers:
+        timer.join()
+
+
 def test_it_is_told_once_and_a_second_ctrl_c_leaves() -> None:
     told: list[None] = []
     stop = StopSignal(lambda: told.append(None))
