@@ -7,7 +7,7 @@ is installed (`pip install miditok`). One thread; CPU time; in each round every 
 turn on all files, in a new random order; its time is the median of the rounds. Our compound tokens
 and our reader run twice: file by file, as the peers do, and in bulk (`read_all`, `encode_all`,
 `decode_all`). Files that any method refuses are left out for all and counted. With `--reading`,
-only reading into scores is timed, beside symusic.
+only reading into scores is timed, beside symusic and beside parts of the work.
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ from tokenizer import Grid, MuseNetTokenizer, Score, Tokenizer, Track, Vocabular
 from tokenizer.encoding.musenet import longest_notes
 from tokenizer.encoding.musenet_vocabulary import INSTRUMENT_OF_PROGRAM, PROGRAMS
 from tokenizer.encoding.roundtrip import exact_notes
+from tokenizer.midi.event_table import event_table
+from tokenizer.midi.other_events import others_of
+from tokenizer.midi.sound_files import Joined, sound_file
 from tokenizer.score.score import NOTES
 
 STEPS = 24  # a quarter, for everybody
@@ -162,6 +165,31 @@ def symusic_alone(path: Path) -> int:
     """What reading costs in symusic itself: parse, and every track's notes as NumPy columns."""
     score = symusic.Score.from_midi(path.read_bytes())
     return sum(len(track.notes.numpy()["time"]) for track in score.tracks)
+
+
+def symusic_sorted(path: Path) -> np.ndarray:
+    """The same as one column of NOTES in the order of a Score, unchecked, and nothing else."""
+    columns = [np.empty(0, NOTES)]
+    for number, part in enumerate(symusic.Score.from_midi(path.read_bytes()).tracks):
+        found = part.notes.numpy()
+        rows = np.empty(len(found["time"]), NOTES)
+        rows["start"], rows["duration"] = found["time"], found["duration"]
+        rows["pitch"], rows["velocity"] = found["pitch"], found["velocity"]
+        rows["program"], rows["track"] = 128 if part.is_drum else part.program, number
+        columns.append(rows)
+    notes = np.concatenate(columns)
+    rank = notes["start"].astype(np.int64) << 15 | notes["program"].astype(np.int64) << 7
+    return notes.take((rank | notes["pitch"]).argsort(kind="stable"))
+
+
+def checked(path: Path) -> int:
+    """What our reader needs until every byte of a file is proven sound, before it has a note."""
+    sound = sound_file(path.read_bytes())
+    if sound is None:
+        return 0
+    joined = Joined([sound])
+    others, odd = others_of(joined)
+    return 0 if odd else len(event_table(joined, others).time)
 
 
 def timed(call: Callable[[Any], Any], given: Any) -> tuple[float, Any]:
@@ -336,6 +364,8 @@ def main() -> None:
     methods, bulk = ([], []) if chosen.reading else compared()
     readers = [
         Reader("symusic, .numpy()", each(symusic_alone)),
+        Reader("symusic, notes sorted in one column", each(symusic_sorted)),
+        Reader("every byte checked, no notes yet", each(checked)),
         Reader("read into a Score", each(read)),
         Reader("read into a Score, in bulk", lambda paths: list(read_all(paths))),
     ]

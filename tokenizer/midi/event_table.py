@@ -46,26 +46,12 @@ class EventTable(NamedTuple):
 
 def event_table(joined: Joined, others: Others) -> EventTable:
     """The events of files, given those that are not of two data bytes."""
-    data = _events_of_three(joined, others)
-    events = np.frombuffer(data, np.uint8)
-    high = (events.view(np.int8) < 0).nonzero()[0]
-    value = events.take(high)
-    high -= np.arange(len(high))  # becomes how many low bytes stand before each
-    low = np.frombuffer(data.translate(None, HIGH_BYTES), np.uint8)
-    before = np.zeros(len(low), np.uint8)  # the high byte right before each low one, or 0
-    before[high] = value
-    delta_low, first, second = low.reshape(-1, 3).T
-    high_part, own_status, wrong_high = before.reshape(-1, 3).T
-    wrong_rows = [wrong_high.nonzero()[0]] if wrong_high.any() else []
+    wrong_rows: list[Array] = []
+    delta, own_status, first, second = _columns(_events_of_three(joined, others), wrong_rows)
     ends = others.row[others.at == joined.end.take(others.track) - 3]
     begin = np.zeros(len(ends) + 1, np.int64)
     begin[1:] = ends + 1
     status = _statuses(own_status, others, ends, wrong_rows)
-    delta = high_part.astype(np.int32)
-    delta &= 127
-    delta <<= 7
-    delta += delta_low
-    _add_more_parts(delta, high, value, wrong_rows)
     # Each track's time begins at 0: what the track before lasted is taken from its first delta.
     length = np.add.reduceat(delta, begin[:-1], dtype=np.int64)
     delta[begin[1:-1]] -= length[:-1].astype(np.int32)
@@ -97,6 +83,36 @@ def _events_of_three(joined: Joined, others: Others) -> bytes:
     array = joined.array.copy()
     array[others.at] = array[others.at + 1] = 0
     return array[kept].tobytes()
+
+
+def _columns(data: bytes, wrong: list[Array]) -> tuple[Array, Bytes, Bytes, Bytes]:
+    """The columns of events of three low bytes.
+
+    Args:
+        data: the events.
+        wrong: takes the rows where a high byte stands before the second data byte, or where a delta
+            is amiss.
+
+    Returns:
+        The delta of each event, `(R,)` int32, its own status or 0, and its data bytes.
+    """
+    array = np.frombuffer(data, np.uint8)
+    high = (array.view(np.int8) < 0).nonzero()[0]
+    value = array.take(high)
+    high -= np.arange(len(high))  # becomes how many low bytes stand before each
+    low = np.frombuffer(data.translate(None, HIGH_BYTES), np.uint8)
+    before = np.zeros(len(low), np.uint8)  # the high byte right before each low one, or 0
+    before[high] = value
+    delta_low, first, second = low.reshape(-1, 3).T
+    high_part, status, wrong_high = before.reshape(-1, 3).T
+    if wrong_high.any():
+        wrong.append(wrong_high.nonzero()[0])
+    delta = high_part.astype(np.int32)
+    delta &= 127
+    delta <<= 7
+    delta += delta_low
+    _add_more_parts(delta, high, value, wrong)
+    return delta, status, first, second
 
 
 def _statuses(own: Bytes, others: Others, ends: Ints, wrong: list[Array]) -> Bytes:

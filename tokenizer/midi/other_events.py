@@ -63,11 +63,12 @@ def others_of(joined: Joined) -> tuple[Others, dict[int, SoundFile | None]]:
         The events, and the files in which they were not found, by number: as a file that says the
         same with a status for each event, or None. With any such file, the events are of no use.
     """
-    value = joined.array.take(joined.high)
+    high = (joined.array.view(np.int8) < 0).nonzero()[0]
+    value = joined.array.take(high)
     index = ((value >= 0xF0) | (value & 0xE0 == 0xC0)).nonzero()[0]
-    at = joined.high.take(index)
+    at = high.take(index)
     low = at - index  # as many as are not high
-    walk = _Walk(joined, at, low)
+    walk = _Walk(joined, high, at, low)
     others = _walked(joined, walk) if len(at) <= FEW else _guessed(joined, at, low, walk)
     odd: dict[int, SoundFile | None] = {
         number: None if added is None else with_statuses(joined.files[number], added)
@@ -97,14 +98,16 @@ class _Walk:
     """Walks over tracks.
 
     Attributes:
+        high: the offsets of the bytes above 127, ascending.
         low: the low bytes of the files before the events of each track, `(T,)`.
         odd: of files with statuses left out where they should not be, the offset in the file and
             the status; None for files of which a track could not be walked over.
     """
 
-    def __init__(self, joined: Joined, at: Ints, low: Ints) -> None:
-        """Take every byte that may begin an event, and the low bytes before each."""
-        self.low = joined.begin - joined.high.searchsorted(joined.begin)
+    def __init__(self, joined: Joined, high: Ints, at: Ints, low: Ints) -> None:
+        """Take the offsets of high bytes, of those that may begin an event, and the low before."""
+        self.high = high
+        self.low = joined.begin - high.searchsorted(joined.begin)
         self.odd: dict[int, list[tuple[int, int]] | None] = {}
         self._joined = joined
         self._at, self._low = at, low
@@ -195,7 +198,7 @@ def _guessed(joined: Joined, at: Ints, low: Ints, walk: _Walk) -> Others:
     """The events of all tracks, guessed, and where the guess is wrong walked over."""
     found = _candidates(joined, at, low)
     before = found.row
-    after = found.stop - joined.high.searchsorted(found.stop)
+    after = found.stop - walk.high.searchsorted(found.stop)
 
     def since(index: Ints) -> Ints:
         """The low bytes from the end of each chosen event to the next one."""

@@ -63,7 +63,6 @@ class Joined:
         end: where they end, `(T,)`.
         first_track: the number of each file's first track, and T, `(F + 1,)`.
         file: the number of each track's file, `(T,)`.
-        high: the offsets of the bytes above 127, ascending.
     """
 
     def __init__(self, files: Sequence[SoundFile]) -> None:
@@ -80,7 +79,6 @@ class Joined:
         counts = [len(file.tracks) for file in files]
         self.first_track = np.array([0, *accumulate(counts)])
         self.file = np.arange(len(files)).repeat(counts)
-        self.high = (self.array.view(np.int8) < 0).nonzero()[0]
 
 
 def with_statuses(file: SoundFile, added: list[tuple[int, int]]) -> SoundFile:

@@ -41,7 +41,36 @@ class TableNotes(NamedTuple):
 
 def table_notes(joined: Joined, table: EventTable) -> TableNotes:
     """Pair the note-ons of each track, channel and pitch with its note-offs, first with first."""
-    count = len(joined.begin)
+    places, key = _keyed(table)
+    first, last = _pairs(table, key)
+    key = key.take(first)
+    codes, part = _parts(table, places, (key >> 7).astype(np.intp), first)
+    key &= 127
+    parts = _Parts(joined, places.take(codes >> 7), codes & 127)
+    notes = np.empty(len(first), NOTES)
+    notes["start"] = start = table.time.take(first)
+    notes["duration"] = table.time.take(last) - start
+    notes["pitch"], notes["velocity"] = key, table.second.take(first)
+    notes["program"], notes["track"] = parts.program.take(part), parts.number.take(part)
+    rank = parts.rank.take(part)
+    rank |= start.astype(np.int64) << 15
+    rank |= key
+    order = rank.argsort(kind="stable")
+    notes, rank = notes.take(order), rank.take(order)
+    _settle(notes, (rank[1:] == rank[:-1]).nonzero()[0])
+    notes.flags.writeable = False
+    bounds = first.searchsorted(table.row.take(joined.first_track)).tolist()
+    return TableNotes([notes[a:b] for a, b in pairwise(bounds)], parts.tracks)
+
+
+def _keyed(table: EventTable) -> tuple[Ints, Words]:
+    """What note-ons and note-offs are paired by.
+
+    Returns:
+        `track << 4 | channel` of all places that may have notes, and of each event the place's
+        number and the pitch, `place << 7 | pitch`, `(R,)`: of what is no note, more than all.
+    """
+    count = len(table.row) - 1
     code = (np.arange(count) << 8).repeat(table.row[1:] - table.row[:-1])
     code += table.status
     if count << 4 <= MOST_PLACES:
@@ -54,6 +83,14 @@ def table_notes(joined: Joined, table: EventTable) -> TableNotes:
         keys = _keys(count, places)
     key = keys.take(code)
     key |= table.first
+    return places, key
+
+
+def _pairs(table: EventTable, key: Words) -> tuple[Ints, Array]:
+    """The rows of each note's note-on and note-off, in the order of the note-ons.
+
+    In this order, that of the file, the notes of a track are sorted by time already, or nearly so.
+    """
     order = key.astype(np.uint16, copy=False).argsort(kind="stable")
     if key.itemsize > 2:
         order = _then_by(key >> 16, order)
@@ -61,30 +98,10 @@ def table_notes(joined: Joined, table: EventTable) -> TableNotes:
     begins = table.second > 0
     begins &= table.status >= smf.NOTE_ON
     on, off = _paired(key.take(order), begins.take(order))
-    until = np.zeros(len(code), np.int32)
-    until[order.take(on)] = order.take(off)
-    # In the order of the file, the notes of a track are sorted by time already, or nearly so.
-    first = (until > 0).nonzero()[0]
-    start, duration = table.time.take(first), table.time.take(until.take(first))
-    duration -= start
-    key = key.take(first)
-    codes, part = _parts(table, places, (key >> 7).astype(np.intp), first)
-    parts = _Parts(joined, places.take(codes >> 7), codes & 127)
-    rank = parts.rank.take(part)
-    rank |= start.astype(np.int64) << 15
-    notes = np.empty(len(first), NOTES)
-    notes["start"], notes["duration"] = start, duration
-    notes["velocity"] = table.second.take(first)
-    notes["program"], notes["track"] = parts.program.take(part), parts.number.take(part)
-    key &= 127
-    notes["pitch"] = key
-    rank |= key
-    order = rank.argsort(kind="stable")
-    notes, rank = notes.take(order), rank.take(order)
-    _settle(notes, (rank[1:] == rank[:-1]).nonzero()[0])
-    notes.flags.writeable = False
-    bounds = first.searchsorted(table.row.take(joined.first_track)).tolist()
-    return TableNotes([notes[a:b] for a, b in pairwise(bounds)], parts.tracks)
+    last = np.zeros(len(key), np.int32)
+    last[order.take(on)] = order.take(off)
+    first = (last > 0).nonzero()[0]
+    return first, last.take(first)
 
 
 @lru_cache
