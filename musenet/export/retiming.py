@@ -54,11 +54,14 @@ class Retiming:
         return (self.first + number) * self.division + (tick - begin) * self.division // gap
 
     def file_tick(self, heard: int) -> int:
-        """The first tick of the file that is heard at a tick, or later."""
+        """The first tick of the file that is heard at a tick, or later.
+
+        The first bar may begin before the file does, as before an upbeat.
+        """
         place = heard // self.division - self.first
         number, begin, gap = self._beat(min(place, len(self.beats) - 1))
         inside = heard - (self.first + number) * self.division
-        return begin + -(-inside * gap // self.division)
+        return max(0, begin + -(-inside * gap // self.division))
 
     def _beat(self, number: int) -> tuple[int, int, int]:
         """A beat's number, tick and length; before the first, those of the first."""

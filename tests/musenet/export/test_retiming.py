@@ -47,6 +47,14 @@ def test_ticks_come_back_to_where_they_were(steps: list[int], tick: int, first: 
     assert Retiming.from_numbers(timing.to_numbers()) == timing
 
 
+@given(gaps, st.integers(0, 200), st.integers(1, 8), st.integers(0, 20_000))
+def test_a_bar_that_begins_before_the_file_is_at_its_beginning(
+    steps: list[int], begin: int, first: int, heard: int
+) -> None:
+    timing = retiming(np.cumsum([begin, *steps]).tolist(), first)
+    assert 0 <= timing.file_tick(heard) <= timing.file_tick(heard + 1)
+
+
 def test_beats_are_quarter_notes() -> None:
     timing = retiming([0, 600, 1260, 1800], 0)
     for number, beat in enumerate((0, 600, 1260, 1800, 2400, 3000)):
@@ -113,6 +121,27 @@ def test_the_users_notes_stay_and_the_bars_go_on_in_their_tempo(
     assert mido.MidiFile(file=io.BytesIO(result.data)).ticks_per_beat == 480
     tempos = score.tempos["microseconds"].tolist()
     assert tempos in ([], [500_000])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_the_users_notes_stay_where_the_file_begins_within_a_bar(
+    tiny: Checkpoint, cut: int
+) -> None:
+    score = read(LIVE)
+    timing, _ = found_beats(score)
+    assert timing is not None
+    prompt = read_prompt(score.slice(timing.beats[cut], score.end))
+    assert prompt.timing is not None
+    continuation = Continuation(tiny, prompt, GenerateOptions(bars=1, seed=2))
+    for _ in continuation.steps():
+        pass
+    result = continuation.results()[0]
+    assert prompt.own is not None
+    old, new = prompt.own.notes, result.score.notes
+    for name in ("start", "pitch", "velocity"):
+        assert np.array_equal(new[name][: len(old)], old[name])
+    for track in mido.MidiFile(file=io.BytesIO(result.data)).tracks:
+        assert sum(message.time for message in track) <= result.end
 
 
 def test_without_finding_the_file_counts(tiny: Checkpoint) -> None:
