@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from .progress import ProgressDisplay, counted
+
 
 def bands(
     out: Annotated[
@@ -57,15 +59,12 @@ def bands(
         raise InputError("no output folder is given; add --out FOLDER, or --list to see the styles")
     if workers < 0:
         raise InputError(f"--workers is {workers}; give a positive number, or 0 for all cores")
-    from rich.progress import Progress
-
-    with Progress(transient=True) as bars:
-        task = bars.add_task("songs", total=pieces)
+    with ProgressDisplay("songs") as progress:
         manifest = write(
             Order(tuple(style or names()), seed, out, read_tunes(tunes) if tunes else (), groove),
             pieces,
             workers=workers or os.cpu_count() or 1,
-            progress=lambda done: bars.update(task, completed=done),
+            progress=lambda done: progress("writing", done, pieces),
             overwrite=overwrite,
         )
-    print(f"{pieces:,} songs; {manifest} lists them.")
+    print(f"{counted(pieces, 'song')}; {manifest} lists them.")

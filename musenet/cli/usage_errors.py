@@ -39,7 +39,9 @@ def sentence(error: Any) -> InputError | None:
     if kind == "NoArgsIsHelpError":
         return None
     if kind == "NoSuchOption" and context is not None:
-        known = [name for each in context.command.params for name in each.opts]
+        parameters = context.command.get_params(context)
+        names = [name for each in parameters for name in (*each.opts, *each.secondary_opts)]
+        known = [name for name in names if name.startswith("--")]  # and no argument's
         return unknown(f"option of `{context.command_path}`", error.option_name, known)
     if context is not None and (found := re.match("No such command '(.*?)'", message)):
         return unknown(f"command of `{context.command_path}`", found[1], context.command.commands)

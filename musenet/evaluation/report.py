@@ -167,11 +167,11 @@ def baseline_figures(
 
 def table(figures: dict[str, Any]) -> list[str]:
     """The figures as lines of text."""
-    low, high = figures["interval"]
+    (low, high), pieces = figures["interval"], figures["pieces"]
     fields = ", ".join(f"{name} {bits:.3f}" for name, bits in figures["per_field"].items())
     return [
         f"{figures['bits_per_note']:.3f} bits per note ({low:.3f}–{high:.3f}, 95 %) on "
-        f"{figures['notes']:,} notes of {figures['pieces']:,} pieces",
+        f"{figures['notes']:,} notes of {pieces:,} piece{'s' * (pieces != 1)}",
         f"  {fields}",
         *(
             f"  {source:<28} {part['bits_per_note']:7.3f}  {part['notes']:>10,} notes"

@@ -35,6 +35,7 @@ MORE_AGREEMENT = 0.05
 LEAST_AGREEMENT = 0.6
 """The share of the time in which they must agree, or there is no loop."""
 _PARTS = 24  # of a bar, in which the chords of two bars are compared
+_MOST_WRITTEN = 16  # bars of chords in a sentence
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,12 @@ def kept_chords(prompt: Prompt, end: int, *, whole: bool = True) -> TimedChords:
     own = by_bar[-(length or len(by_bar)) :]
     loop = [row._replace(bar=bar) for bar, chords in enumerate(own) for row in chords]
     again = _repeated(loop, bars, last, prompt.boundary, end)
-    text = " | ".join(chart(loop).splitlines())
-    words = f"The chords go on in the prompt's loop of {_count(len(own))}: {text}"
+    written = " | ".join(chart(loop).splitlines()).split(" | ")
+    words = f"The chords go on in the prompt's loop of {_count(len(own))}: {' | '.join(written)}"
+    if len(own) > _MOST_WRITTEN:
+        words = f"The chords of the prompt's last {_count(len(own))} come again: " + " | ".join(
+            [*written[:_MOST_WRITTEN], "…"]
+        )
     return found.then(TimedChords(again.ticks, again.numbers, (words,)))
 
 

@@ -114,6 +114,7 @@ def test_empty_paths_among_globs_and_names_are_refused(words: list[str], refusal
             ["generate", "--bras", "4"],
             "there is no option of `musenet generate` called '--bras'; did you mean '--bars'?",
         ),
+        (["tree", "show", "t", "--json"], "called '--json'; known are --help"),
         (["genrate"], "there is no command of `musenet` called 'genrate'; did you mean 'generate'"),
         (["tree", "gorw"], "of `musenet tree` called 'gorw'; did you mean 'grow'?"),
         (["tree", "grow"], "TREE is missing; see `musenet tree grow --help`"),

@@ -114,6 +114,14 @@ def test_a_blues_of_twelve_bars_comes_again_whole(tmp_path: Path) -> None:
     assert symbols(found.ticks, found.numbers) == changes
 
 
+def test_chords_of_many_bars_that_are_no_loop_are_said_in_part(tmp_path: Path) -> None:
+    through = "C F Bb Eb G D A E Dm Gm Cm Am Em Bm Fm B C# Ab F# Bbm"
+    prompt = read_prompt(song(tmp_path / "a.mid", LOOP * 5, markers=through))
+    found = kept_chords(prompt, 24 * BAR)
+    assert found.words[0].startswith("The chords of the prompt's last 20 bars come again: C | F |")
+    assert found.words[0].endswith("B | …")
+
+
 def test_chords_that_markers_name_count(tmp_path: Path) -> None:
     path = song(tmp_path / "a.mid", LOOP * 2, markers="Em D Em D Em D Em D")
     found = kept_chords(read_prompt(path), 12 * BAR)
