@@ -14,7 +14,7 @@ from musenet.options import parse
 from musenet.options.generate_options import GenerateOptions
 from musenet.options.shared_options import SharedOptions
 from musenet.options.timeline import Change
-from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
+from musenet.sampling.constraints import Constraints, implied_by_prompt, longest_rest, usual_for
 from musenet.sampling.entrance import Entrance
 from musenet.sampling.instrument_balance import InstrumentBalance
 from musenet.sampling.loop_penalty import LoopPenalty
@@ -252,7 +252,8 @@ def constraints(options: GenerateOptions, prompt: Prompt, *, settled: bool = Fal
         playing = np.unique(prompt.music.notes["program"]).tolist()
         limits = replace(limits, programs=tuple(sorted({*playing, *options.instruments})))
         if not options.instruments:
-            limits = implied_by_prompt(limits, prompt.music.notes, prompt.music.ticks_per_quarter)
+            heard = prompt.music.notes, prompt.music.ticks_per_quarter
+            limits = replace(implied_by_prompt(limits, *heard), rest=longest_rest(*heard))
     room = len(present) + len(free_channels(prompt.file)) + (DRUMS not in present)
     return replace(limits, instruments=min(limits.instruments, room))
 

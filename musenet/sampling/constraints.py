@@ -2,7 +2,7 @@
 
 A small model that starts to pile up notes does not stop. So the densest moment of the prompt limits
 how many notes may sound at once and start within a quarter note, with some headroom; a melody or a
-duet gets none. Without a prompt the limits are those usual for the number of instruments.
+duet gets none. No rest is longer than the longest time between two notes of the prompt. Without a prompt the limits are those usual for the number of instruments.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Constraints:
         polyphony: the maximum number of notes sounding at once, or None.
         density: the maximum number of notes starting within a quarter note, or None.
         pitch_classes: the only pitch classes (0 is C), drums aside, or None for any.
+        rest: the longest rest in quarter notes (or half seconds), or None for any; the shortest
+            rest that there is, of four, is always allowed.
     """
 
     programs: tuple[int, ...] | None = None
@@ -50,6 +52,7 @@ class Constraints:
     polyphony: int | None = None
     density: int | None = None
     pitch_classes: tuple[int, ...] | None = None
+    rest: float | None = None
 
     def __post_init__(self) -> None:
         """Reject constraints that allow no music."""
@@ -83,6 +86,17 @@ def implied_by_prompt(
         polyphony=constraints.polyphony or _at_most(voices * room),
         density=constraints.density or _at_most(fullest * _DENSITY_ROOM),
     )
+
+
+def longest_rest(notes: Notes, ticks_per_quarter: int) -> float:
+    """The longest time between the starts of two notes, in quarter notes.
+
+    Args:
+        notes: at least one, `tokenizer.score.score.NOTES` in ticks, sorted by start.
+        ticks_per_quarter: of the notes.
+    """
+    starts = notes["start"].astype(np.int64)
+    return float(np.diff(starts).max(initial=0)) / ticks_per_quarter
 
 
 def usual_for(constraints: Constraints, instruments: int) -> Constraints:

@@ -9,6 +9,7 @@ it is relaxed for that value and counted in `Grammar.relaxed`.
 from __future__ import annotations
 
 import copy
+import math
 from bisect import bisect_left, insort
 from collections import Counter, deque
 
@@ -68,6 +69,7 @@ class Grammar:
         self._end = vocabulary.end
         self._waits = slice(1, vocabulary.first_rest)
         self._rests = slice(vocabulary.first_rest, vocabulary.first_control)
+        self._long_rests = _long_rests(constraints.rest, vocabulary)
         self._wait_count, self._beat = vocabulary.grid.wait_count, vocabulary.grid.beat
         notes = prompt[vocabulary.is_note(prompt)] if prompt is not None else _no_rows()
         playable = _playable(constraints, notes)
@@ -183,6 +185,8 @@ class Grammar:
                 units = np.arange(1, REST_UNITS + 1)
                 long = (units * count + count - 1 >= missing) | (units == REST_UNITS)
                 allowed[self._rests] &= long
+            else:
+                allowed[self._long_rests] = False
             if self._may_end_at is not None:
                 allowed[self._end] = now >= self._may_end_at
             if self._after_short_rest[lane] and not allowed.any():
@@ -243,6 +247,15 @@ class Grammar:
             both[empty] = mask[empty]
             self.relaxed[reason] += int(empty.sum())
         return both
+
+
+def _long_rests(longest: float | None, vocabulary: Vocabulary) -> slice:
+    """The values of field 0 that rest for longer than so many quarter notes."""
+    end = vocabulary.first_control
+    if longest is None:
+        return slice(end, end)
+    units = math.ceil(longest * vocabulary.grid.beat / vocabulary.grid.wait_count)
+    return slice(min(end, vocabulary.first_rest + max(1, units)), end)
 
 
 def _no_rows() -> Tokens:

@@ -19,7 +19,8 @@ and a class with a larger share of the recent notes is penalised by
 
     logit − strength · max(0, ln (recent share + ε) / (share in the prompt + ε))
 
-So a chromatic note or a triplet costs nothing, but a different key or an irregular rhythm can only
+Penalties of waits are less what they cost all waits together, so that rests stay as likely. So a
+chromatic note or a triplet costs nothing, but a different key or an irregular rhythm can only
 establish itself if the model is sure of it. Drums have neither key nor duration.
 
 Without a prompt, the first notes of the piece take its place once there are enough of them. Until
@@ -44,7 +45,7 @@ from tokenizer.encoding.vocabulary import (
     Vocabulary,
 )
 from tokenizer.instruments import DRUMS
-from tokenizer.typing import Integers, Ints, Logits, Mask
+from tokenizer.typing import Floats, Integers, Ints, Logits, Mask
 
 from .histogram import Histogram
 from .processor import RowState, SamplerContext
@@ -148,7 +149,7 @@ class StylePenaltyProcessor:
         self._penalty = np.zeros((batch, len(self._histogram.group)))
         self._settle()
 
-    def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
+    def apply(self, field: int, logits: Logits, allowed: Mask, state: RowState) -> Logits:
         """The logits `(B, V)` of a field minus the penalties of the classes of its values."""
         if field not in self._columns or self._config.strength == 0:
             return logits
@@ -161,6 +162,8 @@ class StylePenaltyProcessor:
         if field == PITCH:
             columns[:, _REPEATED] += self._repeated.before(state)
         penalty = np.add.reduce(self._penalty.take(columns + self._offset), axis=1)
+        if field == WAIT:
+            penalty = _among_waits(penalty, logits, allowed)
         logits = logits.astype(np.float64)
         logits[:, : penalty.shape[1]] -= penalty
         return logits
@@ -287,6 +290,15 @@ class RepeatedPitches:
                 onsets[_LAST, instrument] = False
                 self._time[lane, instrument] = now
             onsets[_LAST, instrument, pitch] = True
+
+
+def _among_waits(penalty: Floats, logits: Logits, allowed: Mask) -> Floats:
+    """Penalties `(B, W)` less what they cost all waits together: a rest stays as likely as it is."""
+    waits = logits[:, : penalty.shape[1]]
+    weights = np.exp(waits - waits.max(axis=1, keepdims=True)) * allowed[:, : penalty.shape[1]]
+    before, after = (np.add.reduce(w, axis=1) for w in (weights, weights * np.exp(-penalty)))
+    cost = np.log(np.divide(before, after, out=np.ones_like(after), where=after > 0))
+    return penalty - cost[:, None]
 
 
 def _features(

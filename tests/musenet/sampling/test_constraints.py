@@ -13,6 +13,7 @@ from musenet.sampling.constraints import (
     MOST_NOTES,
     Constraints,
     implied_by_prompt,
+    longest_rest,
     max_polyphony,
     usual_for,
 )
@@ -53,6 +54,19 @@ def test_what_was_asked_for_stands_and_a_few_notes_say_nothing() -> None:
     asked = Constraints(polyphony=6, density=9)
     assert implied_by_prompt(asked, tune, 480) == asked
     assert implied_by_prompt(Constraints(), tune[:15], 480) == Constraints()
+
+
+@given(SPANS)
+def test_the_longest_rest_is_the_longest_time_in_which_nothing_begins(
+    spans: list[tuple[int, int]],
+) -> None:
+    starts = {start for start, _ in spans}
+    longest = run = 0
+    for tick in range(min(starts) + 1, max(starts) + 1):
+        run += 1
+        if tick in starts:
+            longest, run = max(longest, run), 0
+    assert longest_rest(notes(spans), 12) == longest / 12
 
 
 def test_the_more_play_the_fuller_it_may_become_up_to_what_was_asked_for() -> None:

@@ -149,6 +149,20 @@ def test_density_is_kept() -> None:
     assert not grammar.relaxed
 
 
+@pytest.mark.parametrize(("quarters", "bars"), [(0.5, 1), (4.0, 1), (9.0, 3), (500.0, 16)])
+def test_rests_are_no_longer_than_allowed(quarters: float, bars: int) -> None:
+    grammar = Grammar(VOCABULARY, Constraints(rest=quarters), 4)
+    made = np.concatenate(drawn(grammar, 4, 400, 6, rests=1.0))
+    resting = made[:, 0] >= VOCABULARY.first_rest
+    assert VOCABULARY.steps[made[resting, 0]].max() == bars * 4 * QUARTER
+
+
+def test_a_rest_may_be_longer_on_the_way_to_the_first_note() -> None:
+    grammar = Grammar(VOCABULARY, Constraints(rest=1.0), 1, not_before=40 * QUARTER)
+    (row,) = drawn(grammar, 1, 1, 2)
+    assert VOCABULARY.steps[row[0, 0]] >= 36 * QUARTER
+
+
 def test_scale_and_unisons() -> None:
     white_keys = (0, 2, 4, 5, 7, 9, 11)
     constraints = Constraints(pitch_classes=white_keys, unisons=False)

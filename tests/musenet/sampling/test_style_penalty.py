@@ -64,10 +64,13 @@ def applied(
 def held(
     penalty: StylePenaltyProcessor, field: int, instrument: int = 1, time: int = LATER
 ) -> np.ndarray:
-    """The penalty of each value of a field, in nats."""
+    """The penalty of each value of a field, in nats; of waits beside the least penalised one."""
     logits = np.zeros((1, SIZES[field]))
     reached = time + (QUARTER if field > WAIT else 0)  # the wait of the row that is being drawn
-    return -applied(penalty, field, logits, state_of(rows([60], instrument), reached))[0]
+    found = -applied(penalty, field, logits, state_of(rows([60], instrument), reached))[0]
+    if field == WAIT:
+        found[: VOCABULARY.first_rest] -= found[: VOCABULARY.first_rest].min()
+    return found
 
 
 def held_classes(penalty: StylePenaltyProcessor, instrument: int = 1) -> np.ndarray:
@@ -165,6 +168,21 @@ def test_notes_start_together_as_often_as_in_the_prompt() -> None:
     assert waits[TOGETHER] == 0.0
     assert waits[TOGETHER + QUARTER] > 1.0
     assert held(style(lines), WAIT)[TOGETHER] == 0.0
+
+
+def test_rests_stay_as_likely_whatever_waits_cost() -> None:
+    penalty = texture(chords(40, 1))
+    time = play(penalty, chords(20, 4))
+    logits = np.random.default_rng(3).normal(size=(1, VOCABULARY.first_control))
+    allowed = np.ones(logits.shape, dtype=bool)
+    allowed[0, 30:40] = False
+    state = state_of(rows([60]), time)
+    for mask in (allowed, np.ones_like(allowed)):
+        changed = penalty.apply(WAIT, logits, mask, state)
+        shares = [np.exp(z)[mask] / np.exp(z)[mask].sum() for z in (logits, changed)]
+        rests = slice(VOCABULARY.first_rest - (~mask).sum(), None)
+        np.testing.assert_allclose(shares[1][rests], shares[0][rests])
+        assert not np.allclose(*shares)
 
 
 def test_times_between_notes_are_penalised_as_the_definition_says() -> None:
