@@ -2,7 +2,8 @@
 
 A small model that starts to pile up notes does not stop. So the densest moment of the prompt limits
 how many notes may sound at once and start within a quarter note, with some headroom; a melody or a
-duet gets none. No rest is longer than the longest time between two notes of the prompt. Without a prompt the limits are those usual for the number of instruments.
+duet gets none. No rest is longer than the longest time between two notes of the prompt. Without a
+prompt the limits are those usual for the number of instruments.
 """
 
 from __future__ import annotations

@@ -293,7 +293,7 @@ class RepeatedPitches:
 
 
 def _among_waits(penalty: Floats, logits: Logits, allowed: Mask) -> Floats:
-    """Penalties `(B, W)` less what they cost all waits together: a rest stays as likely as it is."""
+    """Penalties `(B, W)` less what they cost all waits together: rests stay as likely."""
     waits = logits[:, : penalty.shape[1]]
     weights = np.exp(waits - waits.max(axis=1, keepdims=True)) * allowed[:, : penalty.shape[1]]
     before, after = (np.add.reduce(w, axis=1) for w in (weights, weights * np.exp(-penalty)))
