@@ -198,9 +198,9 @@ class StylePenaltyProcessor:
     def _columns_of(self, row: list[int], time: int, position: int, before: Mask) -> list[int]:
         """The columns of a row's classes, one of each feature, after an onset `(129,)` before."""
         instrument, pitch = row[INSTRUMENT], row[PITCH]
-        waits = self._columns[WAIT]
-        wait = min(row[WAIT], waits.shape[2] - 1)  # rests, which are not counted, have no classes
-        found: list[int] = waits[(time - (wait - _NO_WAIT)) % self._beat, :, wait].tolist()
+        wait = row[WAIT] if row[INSTRUMENT] else _NO_WAIT  # other rows are not counted
+        began = (time - (wait - _NO_WAIT)) % self._beat
+        found: list[int] = self._columns[WAIT][began, :, wait].tolist()
         for field in (VELOCITY, DURATION, PITCH):
             found += self._columns[field][instrument, :, row[field]].tolist()
         found[self._repeated_group] += int(before[pitch])
@@ -294,8 +294,8 @@ class RepeatedPitches:
 
 def _among_waits(penalty: Floats, logits: Logits, allowed: Mask) -> Floats:
     """Penalties `(B, W)` less what they cost all waits together: rests stay as likely."""
-    waits = logits[:, : penalty.shape[1]]
-    weights = np.exp(waits - waits.max(axis=1, keepdims=True)) * allowed[:, : penalty.shape[1]]
+    waits, allowed = (each[:, : penalty.shape[1]] for each in (logits, allowed))
+    weights = np.exp(waits - waits.max(axis=1, keepdims=True)) * allowed
     before, after = (np.add.reduce(w, axis=1) for w in (weights, weights * np.exp(-penalty)))
     cost = np.log(np.divide(before, after, out=np.ones_like(after), where=after > 0))
     return penalty - cost[:, None]
@@ -327,9 +327,8 @@ def _place_in_beat(prompt: RowState, vocabulary: Vocabulary) -> Feature:
 
 def _wait(prompt: RowState, vocabulary: Vocabulary, config: StylePenalty) -> Feature:
     """The time since the note before: 1 for none, then classes on a logarithmic scale."""
-    steps = np.arange(1, vocabulary.grid.wait_count)
-    classes = 2 + np.rint(config.durations * np.log2(steps)).astype(np.int64)
-    table = np.concatenate([[0, 1], classes])
+    octaves = np.log2(np.arange(1, vocabulary.grid.wait_count))
+    table = np.concatenate([[0, 1], 2 + np.rint(config.durations * octaves).astype(np.int64)])
     counts = np.bincount(table[prompt.rows[:, WAIT]], minlength=1 + int(table.max()))
     return Feature(WAIT, counts, np.tile(table, (vocabulary.grid.beat, 1)))
 
