@@ -294,8 +294,8 @@ class RepeatedPitches:
 
 def _among_waits(penalty: Floats, logits: Logits, allowed: Mask) -> Floats:
     """Penalties `(B, W)` less what they cost all waits together: rests stay as likely."""
-    waits, allowed = (each[:, : penalty.shape[1]] for each in (logits, allowed))
-    weights = np.exp(waits - waits.max(axis=1, keepdims=True)) * allowed
+    waits, usable = logits[:, : penalty.shape[1]], allowed[:, : penalty.shape[1]]
+    weights = np.exp(waits - waits.max(axis=1, keepdims=True)) * usable
     before, after = (np.add.reduce(w, axis=1) for w in (weights, weights * np.exp(-penalty)))
     cost = np.log(np.divide(before, after, out=np.ones_like(after), where=after > 0))
     return penalty - cost[:, None]
