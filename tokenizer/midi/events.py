@@ -134,6 +134,8 @@ def variable_length(value: int) -> bytes:
 
 def _delta(ticks: int) -> bytes:
     """A delta; one that four bytes cannot hold is cut into several by empty texts."""
+    if ticks < 0:  # written as 2^28 ticks less, it would move the rest of the track
+        raise ValueError("the events of a track must be in order of time")
     count, rest = divmod(ticks, LONGEST_DELTA)
     return (variable_length(LONGEST_DELTA) + meta(1, b"")) * count + variable_length(rest)
 

@@ -123,7 +123,7 @@ def test_a_meter_that_the_model_lacks_is_named_and_stays_in_the_file(
         (["PIANO", "--out", "o.mid", "--from", "90"], "no notes between --from and --to"),
         (["--out", "o.mid", "--from", "2"], "give a prompt, or leave them out"),
         (["PIANO", "--out", "o.mid", "--temperature", "hot"], "--temperature takes a number"),
-        (["PIANO", "--out", "o.mid", "--top-p", "2"], "outside 0 to 1"),
+        (["PIANO", "--out", "o.mid", "--top-p", "2"], "above 0 and at most 1"),
         (["PIANO", "--out", "o.mid", "--variations", "1000"], "1 to 64"),
         (["PIANO", "--out", "o.mid", "--meter", "3/4"], "works only without a prompt"),
         (["PIANO", "--out", "o.mid", "--loop-penalty", "0.5"], "outside 1 to 100"),

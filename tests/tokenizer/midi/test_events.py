@@ -98,3 +98,9 @@ def test_kinds_and_channels() -> None:
     on, tempo = Event(0, b"\x93\x3c\x40"), Event(0, meta(0x51, b"\x07\xa1\x20"))
     assert (on.kind, on.channel, on.meta) == (0x90, 3, None)
     assert (tempo.kind, tempo.channel, tempo.meta) == (0xFF, None, 0x51)
+
+
+def test_events_out_of_order_are_not_written() -> None:
+    track = [Event(480, b"\x90\x3c\x40"), Event(240, b"\x80\x3c\x40")]
+    with pytest.raises(ValueError, match="order of time"):
+        dump(File(480, [track], 480))
