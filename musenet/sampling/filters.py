@@ -55,7 +55,9 @@ class FieldFilter:
         if self.top_k < 0:
             raise InputError(f"top-k {self.top_k} is negative; give 1 or more, or 0 for all")
         if not 0 < self.top_p <= 1:
-            raise InputError(f"top-p must be above 0 and at most 1, not {self.top_p:g}; 1 keeps everything")
+            raise InputError(
+                f"top-p must be above 0 and at most 1, not {self.top_p:g}; 1 keeps everything"
+            )
         if not 0 <= self.min_p <= 1:
             raise InputError(f"min-p {self.min_p:g} is outside 0 to 1; 0 keeps everything")
 
