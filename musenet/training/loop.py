@@ -8,8 +8,9 @@ step, whatever the number of gradient accumulation parts.
 from __future__ import annotations
 
 import math
+import os
 import signal
-import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -157,24 +158,25 @@ class StopSignal:
 @contextmanager
 def _told(call: Callable[[int], None]) -> Iterator[None]:
     """Call a function from another thread with the number of each of the signals that comes."""
-    reader, writer = socket.socketpair()
-    writer.setblocking(False)
+    reader, writer = os.pipe()
+    if sys.platform != "win32":  # which takes a pipe that blocks, as its pipes did before 3.12
+        os.set_blocking(writer, False)
 
     def listen() -> None:
-        while numbers := reader.recv(16):
+        while numbers := os.read(reader, 16):
             for number in (each for each in numbers if each in SIGNALS):
                 call(number)
 
     thread = Thread(target=listen, daemon=True)
     thread.start()
-    before = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        writer.close()
+        os.close(writer)
         thread.join()
-        reader.close()
+        os.close(reader)
 
 
 @dataclass

@@ -143,7 +143,7 @@ def test_an_unknown_keyword_names_the_nearest() -> None:
         ({"seed": -1}, "seed -1"),
         ({"temperature": float("nan")}, "outside 0 to 10"),
         ({"temperature": {"pitch": -1.0}}, "outside 0 to 10"),
-        ({"top_p": 1.5}, "outside 0 to 1"),
+        ({"top_p": 1.5}, "above 0 and at most 1"),
         ({"variations": ()}, "1 to 64"),
         ({"variations": (0,)}, "no variation 0; they are numbered from 1"),
         ({"scale": ()}, "the scale has no note"),
