@@ -10,37 +10,27 @@ import pytest
 from musenet.sampling.constraints import Constraints
 from musenet.sampling.processor import RowState, SamplerContext
 from musenet.sampling.style_penalty import RepeatedPitches, StylePenalty, StylePenaltyProcessor
-from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT
 from tokenizer.typing import Tokens
 
-VOCABULARY = Tokenizer.default().vocabulary
+from .conftest import QUARTER, VOCABULARY, music, rows, searched
+
 SIZES = VOCABULARY.sizes
-QUARTER = VOCABULARY.grid.beat
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71)
 PIANO, BASS, DRUM = 1, 34, 129
 TOGETHER = 1  # the value of a wait of no steps
 LATER = 200 * QUARTER  # after every prompt
 
 
-def rows(
-    pitches: list[int],
-    instrument: int = 1,
-    steps: int = QUARTER,
-    wait: int = QUARTER,
-    velocity: int = 80,
-) -> np.ndarray:
-    """Notes after each other, each lasting so many steps and as many after the one before."""
-    length = int(VOCABULARY.grid.duration_class(np.array(steps))) + 1
-    loud = velocity // 4 + 1
-    return np.array([[wait + 1, instrument, p + 1, length, loud] for p in pitches], dtype=np.int16)
-
-
 def style(
-    prompt: Tokens, strength: float = 1.0, batch: int = 1, keep_key: bool = True
+    prompt: Tokens,
+    strength: float = 1.0,
+    batch: int = 1,
+    keep_key: bool = True,
+    keep_texture: bool = False,
 ) -> StylePenaltyProcessor:
     context = SamplerContext(prompt, Constraints(), VOCABULARY, batch)
-    return StylePenalty(strength, keep_key).build(context)
+    return StylePenalty(strength, keep_key, keep_texture).build(context)
 
 
 def state_of(rows: Tokens, *times: int) -> RowState:
@@ -144,11 +134,6 @@ def test_places_off_the_prompts_beat_are_penalised_wherever_the_music_is() -> No
     np.testing.assert_array_equal(waits[VOCABULARY.first_rest :], 0.0)
 
 
-def texture(prompt: Tokens) -> StylePenaltyProcessor:
-    context = SamplerContext(prompt, Constraints(), VOCABULARY, 1)
-    return StylePenalty(keep_texture=True).build(context)
-
-
 def chords(count: int, size: int) -> np.ndarray:
     """Chords of so many notes, a quarter note after each other."""
     music = rows([60 + 2 * voice for voice in range(size)] * count)
@@ -158,7 +143,7 @@ def chords(count: int, size: int) -> np.ndarray:
 
 def test_notes_start_together_as_often_as_in_the_prompt() -> None:
     lines, blocks = chords(40, 1), chords(20, 4)
-    thick, thin = texture(lines), texture(blocks)
+    thick, thin = style(lines, keep_texture=True), style(blocks, keep_texture=True)
     play(thick, blocks)
     waits = held(thick, WAIT)
     assert waits[TOGETHER] > 2.0
@@ -171,7 +156,7 @@ def test_notes_start_together_as_often_as_in_the_prompt() -> None:
 
 
 def test_rests_stay_as_likely_whatever_waits_cost() -> None:
-    penalty = texture(chords(40, 1))
+    penalty = style(chords(40, 1), keep_texture=True)
     time = play(penalty, chords(20, 4))
     logits = np.random.default_rng(3).normal(size=(1, VOCABULARY.first_control))
     allowed = np.ones(logits.shape, dtype=bool)
@@ -186,7 +171,7 @@ def test_rests_stay_as_likely_whatever_waits_cost() -> None:
 
 
 def test_times_between_notes_are_penalised_as_the_definition_says() -> None:
-    penalty = texture(chords(40, 1))
+    penalty = style(chords(40, 1), keep_texture=True)
     time = play(penalty, rows([60] * 12, wait=2 * QUARTER))
     config, notes = StylePenalty(), 40
     trust = config.nats * notes / (notes + config.enough)
@@ -377,36 +362,11 @@ def test_a_short_prompt_says_less() -> None:
     assert held_classes(short)[1] < 0.2 * held_classes(long)[1]
 
 
-def music(notes: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of two instruments on few pitches, some together, and their times."""
-    random = np.random.default_rng(seed)
-    made = np.ones((notes, 5), dtype=np.int16)
-    made[:, INSTRUMENT] = random.integers(1, 3, notes)
-    made[:, PITCH] = random.integers(60, 64, notes)
-    made[:, WAIT] = 1 + random.integers(0, 3, notes)
-    return made, np.cumsum(made[:, WAIT] - 1)
-
-
-MOVED, REPEATED = RepeatedPitches.MOVED, RepeatedPitches.REPEATED
-
-
-def searched(rows: np.ndarray, times: np.ndarray) -> list[int]:
-    """The classes by the definition: is the pitch in the instrument's onset before this one?"""
-    found = []
-    for i, (row, now) in enumerate(zip(rows, times, strict=True)):
-        before = (rows[:i, INSTRUMENT] == row[INSTRUMENT]) & (times[:i] < now)
-        if before.any():
-            onset = before & (times[:i] == times[:i][before].max())
-            found.append(REPEATED if row[PITCH] in rows[:i][onset][:, PITCH] else MOVED)
-    return found
-
-
 def test_a_prompts_repeated_pitches_are_those_of_a_search() -> None:
     for seed in range(5):
         rows, times = music(200, seed)
         counts = RepeatedPitches(state_of(rows, *times), VOCABULARY, 1, (39, 11)).prompt
-        expected = searched(rows, times)
-        assert counts.tolist() == [0, expected.count(MOVED), expected.count(REPEATED)]
+        assert counts.tolist() == np.bincount(searched(rows, times), minlength=3).tolist()
         assert counts[1:].all()
 
 
