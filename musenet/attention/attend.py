@@ -20,6 +20,7 @@ from tokenizer.errors import InputError, unknown
 from . import xformers
 from .block_attention import bias_of, block_attention, wide
 from .decompose import PatternPart, parts
+from .dense_attention import dense_attention
 from .local_attention import local_attention
 from .lse_merge import TorchKernel, merged_attention, spread_heads
 from .patterns import mask
@@ -27,7 +28,7 @@ from .sparse_attention import sparse_attention
 
 BACKENDS = ("auto", "xformers", "sdpa", "reference")
 
-# Above this, SDPA's tiling beats whole blocks of weights on CPU.
+# Above this, whole blocks of weights do not stay in a CPU's cache.
 _SHORT_BLOCK = 256
 # Above this, merging parts costs no more than scores of all far keys, half of which are not seen.
 _MOST_AT_ONCE = 2048
@@ -128,6 +129,8 @@ def _inside(q_NSHD: Tensor, k_NSGD: Tensor, v_NSGD: Tensor, causal: bool) -> Ten
         seen = torch.ones((s, s), dtype=torch.bool).tril_()
         out = block_attention(q, k, v, bias_of(seen, q) if causal else None)
         return out.view(n, h, s, d).transpose(1, 2).contiguous()
+    if causal and q_NSHD.device.type == "cpu" and q_NSHD.dtype == torch.bfloat16:
+        return dense_attention(q_NSHD, k_NSGD, v_NSGD)
     out_NHSD = F.scaled_dot_product_attention(
         q_NSHD.transpose(1, 2),
         k_NSGD.transpose(1, 2),

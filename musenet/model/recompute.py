@@ -28,6 +28,7 @@ _KEPT = {
     "aten::addmm",
     "aten::bmm",
     "aten::baddbmm",
+    "musenet::dense_attention",
     "aten::_scaled_dot_product_flash_attention_for_cpu",
     "aten::_scaled_dot_product_flash_attention",
     "aten::_scaled_dot_product_efficient_attention",
