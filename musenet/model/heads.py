@@ -250,9 +250,12 @@ def _wait_nll(
     nll_BT: Tensor, logits_BTV: Tensor, targets_BTF: Tensor, structure_BTS: Tensor, end: int
 ) -> Tensor:
     """The loss of field 0: of given rows, only that nothing was written before them."""
-    given_BT = structure_BTS[..., ROLE] == GIVEN
-    survival_BT = survival_nll(logits_BTV, targets_BTF[..., 0], end)
-    return torch.where(given_BT, survival_BT, nll_BT)
+    given_BT, values_BT = structure_BTS[..., ROLE] == GIVEN, targets_BTF[..., 0]
+    if given_BT.is_cpu:
+        # Few rows are given; a GPU would have to wait for their number.
+        survival = survival_nll(logits_BTV[given_BT], values_BT[given_BT], end)
+        return nll_BT.masked_scatter(given_BT, survival)
+    return torch.where(given_BT, survival_nll(logits_BTV, values_BT, end), nll_BT)
 
 
 def _matrix(rows: int, columns: int) -> nn.Parameter:
