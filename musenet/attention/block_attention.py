@@ -53,15 +53,9 @@ class _BlockAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
-        return *block_gradients(g, *ctx.saved_tensors), None
-
-
-def block_gradients(
-    g: Tensor, q: Tensor, k: Tensor, v: Tensor, weights: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of q, k and v from that of the result, [N, S, D]."""
-    grad_scores = torch._softmax_backward_data(torch.bmm(g, v.mT), weights, -1, weights.dtype)
-    none, scale = q.new_zeros(1), q.shape[-1] ** -0.5
-    grad_q = torch.baddbmm(none, grad_scores, k, beta=0, alpha=scale)
-    grad_k = torch.baddbmm(none, grad_scores.mT, q, beta=0, alpha=scale)
-    return grad_q, grad_k, torch.bmm(weights.mT, g)
+        q, k, v, weights = ctx.saved_tensors
+        grad_scores = torch._softmax_backward_data(torch.bmm(g, v.mT), weights, -1, weights.dtype)
+        none, scale = q.new_zeros(1), q.shape[-1] ** -0.5
+        grad_q = torch.baddbmm(none, grad_scores, k, beta=0, alpha=scale)
+        grad_k = torch.baddbmm(none, grad_scores.mT, q, beta=0, alpha=scale)
+        return grad_q, grad_k, torch.bmm(weights.mT, g), None

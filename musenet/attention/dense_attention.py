@@ -6,7 +6,7 @@ FlashAttention (arXiv:2205.14135) does. In bf16, PyTorch's fused kernel takes 1.
 for 4,096 positions and twice as long for 512, because its products are smaller.
 
 Shape suffixes: N key-value heads of all sequences, T positions, Q queries (those of the heads that
-share keys beside each other), D channels of a head.
+share keys beside each other), K keys of a tile, D channels of a head.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .block_attention import bias_of, block_gradients, wide
+from .block_attention import bias_of, wide
 
 _POSITIONS = 256
 # Scores of a tile, 2 MB in bf16.
@@ -50,11 +50,12 @@ def dense_attention(q_BTHD: Tensor, k_BTGD: Tensor, v_BTGD: Tensor) -> Tensor:
     "musenet::dense_attention", mutates_args=(), schema="(Tensor q, Tensor k, Tensor v) -> Tensor"
 )
 def _forward(q_NQD: Tensor, k_NTD: Tensor, v_NTD: Tensor) -> Tensor:
-    out = torch.empty_like(q_NQD)
+    out_NQD = torch.empty_like(q_NQD)
+    k_NDT = k_NTD.mT.contiguous()
     for heads, queries, keys, bias in _tiles(q_NQD, k_NTD):
-        weights = _weights(q_NQD[heads, queries], k_NTD[heads, keys], bias)
-        out[heads, queries] = torch.bmm(weights, v_NTD[heads, keys])
-    return out
+        weights = _weights(q_NQD[heads, queries], k_NDT[heads, :, keys], bias)
+        out_NQD[heads, queries] = torch.bmm(weights, v_NTD[heads, keys])
+    return out_NQD
 
 
 @torch.library.custom_op(
@@ -65,38 +66,48 @@ def _forward(q_NQD: Tensor, k_NTD: Tensor, v_NTD: Tensor) -> Tensor:
 def _backward(
     g_NQD: Tensor, q_NQD: Tensor, k_NTD: Tensor, v_NTD: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    grad_q = torch.empty_like(q_NQD)
-    grad_k, grad_v = (k_NTD.new_zeros(k_NTD.shape, dtype=wide(k_NTD.dtype)) for _ in range(2))
+    scale, none = q_NQD.shape[-1] ** -0.5, q_NQD.new_zeros(1)
+    # With keys last all products but one are of matrices as they lie in memory.
+    k_NDT, v_NDT = k_NTD.mT.contiguous(), v_NTD.mT.contiguous()
+    grad_q_NQD = torch.empty_like(q_NQD)
+    grad_k_NDT, grad_v_NDT = (torch.zeros_like(k_NDT, dtype=wide(k_NDT.dtype)) for _ in range(2))
     for heads, queries, keys, bias in _tiles(q_NQD, k_NTD):
-        q, k, v = q_NQD[heads, queries], k_NTD[heads, keys], v_NTD[heads, keys]
-        weights = _weights(q, k, bias)
-        of_q, of_k, of_v = block_gradients(g_NQD[heads, queries], q, k, v, weights)
-        grad_q[heads, queries] = of_q
-        grad_k[heads, keys] += of_k
-        grad_v[heads, keys] += of_v
-    return grad_q, grad_k.to(k_NTD.dtype), grad_v.to(v_NTD.dtype)
+        q, g = q_NQD[heads, queries], g_NQD[heads, queries]
+        weights = _weights(q, k_NDT[heads, :, keys], bias)
+        grad_v_NDT[heads, :, keys] += torch.bmm(g.mT, weights)
+        grad_weights = torch.bmm(g, v_NDT[heads, :, keys])
+        grad_scores = torch._softmax_backward_data(
+            grad_weights, weights, -1, weights.dtype, grad_input=grad_weights
+        )
+        grad_k_NDT[heads, :, keys] += torch.bmm(q.mT, grad_scores)
+        grad_q = torch.baddbmm(none, grad_scores, k_NTD[heads, keys], beta=0, alpha=scale)
+        grad_q_NQD[heads, queries] = grad_q
+    grad_k_NDT *= scale
+    grad_k, grad_v = (x.mT.to(k_NTD.dtype).contiguous() for x in (grad_k_NDT, grad_v_NDT))
+    return grad_q_NQD, grad_k, grad_v
 
 
-def _weights(q: Tensor, k: Tensor, bias: Tensor) -> Tensor:
+def _weights(q: Tensor, k_NDK: Tensor, bias: Tensor) -> Tensor:
     """A tile's attention weights; only its last keys are hidden from some queries."""
-    scores = torch.baddbmm(q.new_zeros(1), q, k.mT, beta=0, alpha=q.shape[-1] ** -0.5)
+    scores = torch.baddbmm(q.new_zeros(1), q, k_NDK, beta=0, alpha=q.shape[-1] ** -0.5)
     scores[:, :, -bias.shape[-1] :] += bias
-    return scores.softmax(-1)
+    # In place, as the softmax of a row is written after the row was read: memory that is in cache.
+    return torch.softmax(scores, -1, out=scores)
 
 
 def _tiles(q_NQD: Tensor, k_NTD: Tensor) -> Iterator[tuple[slice, slice, slice, Tensor]]:
     """Heads, queries and keys of each tile, as many heads as fit, and its bias."""
     number, length = k_NTD.shape[:2]
     shared = q_NQD.shape[1] // length
+    seen = torch.ones((_POSITIONS, _POSITIONS), dtype=torch.bool).tril_()
+    bias = bias_of(seen, q_NQD).repeat_interleave(shared, 0)
     for first in range(0, length, _POSITIONS):
         end = min(first + _POSITIONS, length)
         size = end - first
-        bias = bias_of(torch.ones((size, size), dtype=torch.bool).tril_(), q_NQD)
-        bias = bias.repeat_interleave(shared, 0)
         step = max(1, _SCORES // (shared * size * end))
         for head in range(0, number, step):
             queries = slice(shared * first, shared * end)
-            yield slice(head, head + step), queries, slice(0, end), bias
+            yield slice(head, head + step), queries, slice(0, end), bias[: shared * size, :size]
 
 
 def _save_inputs(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG001

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from .block_attention import bias_of, wide
+from .block_attention import bias_of
 from .lse_merge import spread_heads
 from .patterns import summary_length
 
@@ -76,7 +76,7 @@ class _NearAndFar(torch.autograd.Function):
     ) -> Tensor:
         scores = torch.cat((q @ near_k.mT, _far(q, far_k.mT)), -1)
         scores = scores.mul_(q.shape[-1] ** -0.5).add_(bias)
-        weights = scores.to(wide(q.dtype)).softmax(-1).to(q.dtype)
+        weights = scores.softmax(-1)
         ctx.save_for_backward(q, near_k, near_v, far_k, far_v, weights)
         near, far = _parted(weights, near_k)
         return near @ near_v + _far(far, far_v)
@@ -85,12 +85,9 @@ class _NearAndFar(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         q, near_k, near_v, far_k, far_v, weights = ctx.saved_tensors
-        precise = wide(q.dtype)
-        grad_weights = torch.cat((g @ near_v.mT, _far(g, far_v.mT)), -1).to(precise)
-        grad_scores = torch._softmax_backward_data(
-            grad_weights, weights.to(precise), -1, precise
-        ).mul_(q.shape[-1] ** -0.5)
-        near, far = _parted(grad_scores.to(q.dtype), near_k)
+        grad_weights = torch.cat((g @ near_v.mT, _far(g, far_v.mT)), -1)
+        grad_scores = torch._softmax_backward_data(grad_weights, weights, -1, weights.dtype)
+        near, far = _parted(grad_scores.mul_(q.shape[-1] ** -0.5), near_k)
         near_weights, far_weights = _parted(weights, near_k)
         return (
             near @ near_k + _far(far, far_k),

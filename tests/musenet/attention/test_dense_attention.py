@@ -21,8 +21,8 @@ def tensors(length: int, groups: int, dtype: torch.dtype) -> list[Tensor]:
 
 
 def pytorchs(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    heads_first = (x.transpose(1, 2) for x in (q, k, v))
-    out = F.scaled_dot_product_attention(*heads_first, is_causal=True, enable_gqa=True)
+    q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+    out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
     return out.transpose(1, 2)
 
 
