@@ -6,12 +6,12 @@ From each folder (without any, the tests' few files) so many pieces are drawn; o
 passages of 16 bars that follow one another are measured. Printed are the mean and the standard
 deviation of every measure, the standard deviation of its change from the first passage to the
 second, the 99th percentile of every sign, how many notes of whole pieces lie in loops that
-`musenet.sampling.loop_penalty` would penalise, how many repeat a pitch
-(`musenet.sampling.style_penalty`), and by number of instruments how many notes start within a
-quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). By family, in
-pieces with three instruments or more: how many notes per quarter a part plays, how long they are,
-and how often it plays on downbeats (`musenet.editing.usual_parts`). Last come the chords with which
-whole pieces close, beside four others of each (`musenet.sampling.ending`).
+`musenet.sampling.processors.loop_penalty` would penalise, how many repeat a pitch
+(`musenet.sampling.processors.repeated_pitches`), and by number of instruments how many notes start
+within a quarter and sound at once where a piece is fullest (`musenet.sampling.constraints`). By
+family, in pieces with three instruments or more: how many notes per quarter a part plays, how long
+they are, and how often it plays on downbeats (`musenet.editing.usual_parts`). Last come the chords
+with which whole pieces close, beside four others of each (`musenet.sampling.ending`).
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from musenet.editing.usual_parts import PartMeasures, part_measures  # noqa: E40
 from musenet.generation.reranking import measures, signs  # noqa: E402
 from musenet.sampling.constraints import max_polyphony, starts_within  # noqa: E402
 from musenet.sampling.ending import Chord, chord_at, last_chord  # noqa: E402
-from musenet.sampling.loop_penalty import LoopPenalty  # noqa: E402
-from musenet.sampling.processor import RowState  # noqa: E402
-from musenet.sampling.style_penalty import RepeatedPitches  # noqa: E402
+from musenet.sampling.processors.loop_penalty import LoopPenalty  # noqa: E402
+from musenet.sampling.processors.processor import RowState  # noqa: E402
+from musenet.sampling.processors.repeated_pitches import RepeatedPitches  # noqa: E402
 from tokenizer import InputError, Score, Tokenizer, read  # noqa: E402
 from tokenizer.encoding.compound import row_times  # noqa: E402
 from tokenizer.instruments import DRUMS, family_of  # noqa: E402

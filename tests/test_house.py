@@ -61,7 +61,6 @@ MOST_FILES = {
     "musenet/decoding": 14,
     "musenet/evaluation": 17,
     "musenet/model": 17,
-    "musenet/sampling": 17,
     "musenet/studio": 17,
     "musenet/training": 20,
     "musenet/cli": 20,

@@ -111,11 +111,11 @@ class Cache:
         """Start again at position 0; the memory is reused, not freed."""
         self.position = 0
 
-    def copy_sequence(self, single: Cache, lanes: Tensor) -> None:
+    def copy_sequence(self, single: Cache, sequences: Tensor) -> None:
         """Copy the only sequence of another cache to some of the sequences of this one."""
         for source, target in zip(single.layers, self.layers, strict=True):
-            target.keys[lanes] = source.keys
-            target.values[lanes] = source.values
+            target.keys[sequences] = source.keys
+            target.values[sequences] = source.values
         self.position = single.position
 
     @property

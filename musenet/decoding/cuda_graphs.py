@@ -91,18 +91,18 @@ class GraphDecoder:
     @inference
     def start(self, rows_NTF: Integers, columns_NTS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.start`."""
-        lanes, several = torch.arange(len(self._row)), len(rows_NTF)
+        places, several = torch.arange(len(self._row)), len(rows_NTF)
         self._cache.position = 0
         if rows_NTF.shape[1] > 1:
-            for lane in range(len(rows_NTF)):
-                here, single = slice(lane, lane + 1), self._model.new_cache(1)
+            for number in range(len(rows_NTF)):
+                here, single = slice(number, number + 1), self._model.new_cache(1)
                 rows, columns = (
                     torch.from_numpy(x[here, :-1].astype(np.int64)).to(self._place.device)
                     for x in (rows_NTF, columns_NTS)
                 )
                 self._model.trunk(rows, columns, single)
-                self._cache.copy_sequence(single, lanes[lane::several])
-        sequences = lanes.numpy() % several
+                self._cache.copy_sequence(single, places[number::several])
+        sequences = places.numpy() % several
         self.advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
     @inference

@@ -57,20 +57,20 @@ class DelayedDecoder:
         """See `Decoder.start`."""
         count, length = rows_NTF.shape[:2]
         self.position, self._next_step = length, self._order.step(length, 0)
-        lanes = np.resize(np.arange(count), self._batch)
-        self._rows = list(rows_NTF[lanes].astype(np.int64).swapaxes(0, 1))
-        self._columns = list(columns_NTS[lanes].swapaxes(0, 1))
+        source = np.resize(np.arange(count), self._batch)
+        self._rows = list(rows_NTF[source].astype(np.int64).swapaxes(0, 1))
+        self._columns = list(columns_NTS[source].swapaxes(0, 1))
         self._drawn = [self._order.fields] * length
         steps = self._order.build(self._tensor(rows_NTF))[:, : self._next_step]
         begun = torch.from_numpy(self._order.rows_begun(length)[: self._next_step])
         columns = self._tensor(columns_NTS)[:, begun.to(self._device)]
         states = []
-        for lane in range(count):
+        for number in range(count):
             single = self._model.new_cache(1)
-            here = slice(lane, lane + 1)
+            here = slice(number, number + 1)
             states.append(self._model.trunk(steps[here], columns[here], single)[:, -1])
-            self._cache.copy_sequence(single, torch.from_numpy(np.flatnonzero(lanes == lane)))
-        self._state = torch.cat(states)[torch.from_numpy(lanes).to(self._device)]
+            self._cache.copy_sequence(single, torch.from_numpy(np.flatnonzero(source == number)))
+        self._state = torch.cat(states)[torch.from_numpy(source).to(self._device)]
 
     @inference
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:

@@ -60,7 +60,7 @@ class Int8Decoder:
             raise InputError(reason)
         self._config = config = model.config
         self._batch = batch
-        self._lanes = np.arange(batch)  # the sequences that are computed
+        self._live = np.arange(batch)  # the sequences that are computed
         self.position = 0
         patterns = dict.fromkeys(config.layer_patterns)
         self._keys = [PatternKeys(config, pattern, batch) for pattern in patterns]
@@ -69,7 +69,7 @@ class Int8Decoder:
 
     def _feed(self) -> None:
         """Bind every array that the graphs read and write."""
-        config, batch, graphs = self._config, len(self._lanes), self._prepared.graphs
+        config, batch, graphs = self._config, len(self._live), self._prepared.graphs
         width, layers = config.width, config.layers
         self._features = len(config.structure_sizes)
         columns = len(config.field_sizes) + self._features
@@ -110,7 +110,7 @@ class Int8Decoder:
         """See `musenet.decoding.decoder.Decoder.start`."""
         for keys in self._keys:
             keys.clear(rows_NTF.shape[1])
-        sequences = self._lanes % len(rows_NTF)
+        sequences = self._live % len(rows_NTF)
         if rows_NTF.shape[1] > 1:
             for number in np.unique(sequences):
                 mine = np.flatnonzero(sequences == number)
@@ -118,29 +118,29 @@ class Int8Decoder:
         self.position = rows_NTF.shape[1] - 1
         self._advance(rows_NTF[sequences, -1], columns_NTS[sequences, -1])
 
-    def _read(self, rows_TF: Integers, columns_TS: Integers, lanes: Ints) -> None:
+    def _read(self, rows_TF: Integers, columns_TS: Integers, sequences: Ints) -> None:
         """Read the first rows of some sequences, which are the same for all of them."""
         values = np.concatenate([rows_TF, columns_TS[:, : self._features]], axis=1) + self._offsets
         read = self._prepared.reader.read(values, columns_TS[:, -1:])
         for keys in self._keys:
             for layer in keys.layers:
-                keys.fill(layer, *read[layer], lanes)
+                keys.fill(layer, *read[layer], sequences)
 
     def drop(self, ended: Mask) -> None:
         """See `musenet.decoding.decoder.Decoder.drop`."""
-        left = np.flatnonzero(~ended[self._lanes])
-        if 0 < len(left) < len(self._lanes):
+        left = np.flatnonzero(~ended[self._live])
+        if 0 < len(left) < len(self._live):
             # Those at the end move to the places of those that are dropped.
             kept = np.arange(len(left))
             kept[~np.isin(kept, left)] = left[left >= len(left)]
-            self._lanes = self._lanes[kept]
+            self._live = self._live[kept]
             for keys in self._keys:
                 keys.select(kept)
             self._feed()
 
     def advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """See `musenet.decoding.decoder.Decoder.advance`."""
-        self._advance(rows_BF[self._lanes], columns_BS[self._lanes])
+        self._advance(rows_BF[self._live], columns_BS[self._live])
 
     def _advance(self, rows_BF: Integers, columns_BS: Integers) -> None:
         """Append one row to each sequence that is computed."""
@@ -171,9 +171,9 @@ class Int8Decoder:
         rows[:, 0] = choose(0, self._of_all(self._logits[0]), rows)
         for field, bound in enumerate(self._fields, 1):
             given = self._given[field - 1]
-            given[:, 0] = rows[self._lanes, field - 1]
+            given[:, 0] = rows[self._live, field - 1]
             if field == 1:
-                known = peek(rows[:, 0])[self._lanes, : len(self._known)]
+                known = peek(rows[:, 0])[self._live, : len(self._known)]
                 np.add(known, self._known, out=given[:, 1:])
             bound.run()
             rows[:, field] = choose(field, self._of_all(self._logits[field]), rows)
@@ -184,7 +184,7 @@ class Int8Decoder:
         if len(logits) == self._batch:
             return logits
         whole = np.zeros((self._batch, logits.shape[1]), np.float32)
-        whole[self._lanes] = logits
+        whole[self._live] = logits
         return whole
 
 

@@ -83,23 +83,23 @@ class PatternKeys:
         """Clear all slots to zero, with room for some positions."""
         self._allocate(positions)
 
-    def select(self, lanes: Ints) -> None:
+    def select(self, sequences: Ints) -> None:
         """Keep some sequences alone, the first of them where they are: only others are copied."""
-        self._shape = (*self._shape[:2], len(lanes), self._shape[3])
+        self._shape = (*self._shape[:2], len(sequences), self._shape[3])
         for buffer in (self._keys, self._values):
-            for place, lane in enumerate(lanes.tolist()):
-                if place != lane:
-                    buffer[:, :, place] = buffer[:, :, lane]
+            for place, sequence in enumerate(sequences.tolist()):
+                if place != sequence:
+                    buffer[:, :, place] = buffer[:, :, sequence]
         self._use()
 
-    def fill(self, layer: int, k_GTC: Float32s, v_GTC: Float32s, lanes: Ints) -> None:
+    def fill(self, layer: int, k_GTC: Float32s, v_GTC: Float32s, sequences: Ints) -> None:
         """Write the keys and values of a layer for the first positions of some sequences."""
         slots, places = self._slots_of(np.arange(k_GTC.shape[1]))
         place = self.layers.index(layer)
         for new_GTC, kept_here in ((k_GTC, self._keys[place]), (v_GTC, self._values[place])):
-            for lane in lanes:
+            for sequence in sequences:
                 # Of positions that share a place, the last one stays.
-                kept_here[slots, lane, :, places] = new_GTC.transpose(1, 0, 2)
+                kept_here[slots, sequence, :, places] = new_GTC.transpose(1, 0, 2)
 
     def read(self, position: int) -> list[Slot]:
         """The slots of all layers that a position reads; none if those of the one before."""
@@ -125,9 +125,9 @@ class PatternKeys:
             self.capacity = self._capacity_for(positions)
             self._use()
         # From the last on, so that nothing is written over before it has moved.
-        for lane, group in reversed([*np.ndindex(*self._shape[2:])]):
+        for sequence, group in reversed([*np.ndindex(*self._shape[2:])]):
             for buffer, before in zip((self._keys, self._values), old, strict=True):
-                buffer[:, :, lane, group, :filled] = before[:, :, lane, group]
+                buffer[:, :, sequence, group, :filled] = before[:, :, sequence, group]
 
     def put(self, new_LB2GC: Float32s, position: int) -> None:
         """Write the keys and values of a position."""

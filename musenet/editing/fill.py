@@ -29,12 +29,12 @@ from musenet.model.stored import is_cascade
 from musenet.options.fill_options import FillOptions
 from musenet.options.shared_options import MOST_VARIATIONS, NATURAL
 from musenet.sampling.constraints import Constraints, implied_by_prompt, usual_for
-from musenet.sampling.entrance import Entrance
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.processors.entrance import Entrance
+from musenet.sampling.processors.instrument_balance import InstrumentBalance
+from musenet.sampling.processors.loop_penalty import LoopPenalty
+from musenet.sampling.processors.style_penalty import StylePenalty
 from musenet.sampling.replacements import Refill
 from musenet.sampling.sampler import SampledRows, Sampler, SamplerConfig
-from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.compound import Events, row_times
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.holes import events_of
@@ -202,11 +202,11 @@ class Fill(Request):
 
         What counts is how it joins the music around, and whether its parts play what is usual.
         """
-        lanes = range(index, len(self._lanes), len(self.options.variations))
-        if len(lanes) == 1 or not self._finished:
+        drafts = range(index, len(self._drafts), len(self.options.variations))
+        if len(drafts) == 1 or not self._finished:
             return self._edited(*self._written(index))
         vocabulary = self._tokenizer.vocabulary
-        found = [self._written(lane) for lane in lanes]
+        found = [self._written(draft) for draft in drafts]
         reader = EdgeReader(self._model, self.options.engine, vocabulary, self._prefix)
         fit = reader.fit(
             [Draft.of(self._stands, *written, vocabulary) for written in found],
@@ -238,15 +238,15 @@ class Fill(Request):
         return WrittenParts.of(self.holed)
 
     def _written(self, index: int) -> tuple[Tokens, Steps]:
-        """The rows `(N, 5)` of the notes that a lane writes, and their times in steps."""
+        """The rows `(N, 5)` of the notes of a draft, and their times in steps."""
         vocabulary = self._tokenizer.vocabulary
-        lanes = [
+        written = [
             (one.rows[index], one.times[index])
             for one in self._sampled
             if one.live[index] and one.written[index] and vocabulary.is_note(one.rows[index])
         ]
-        rows = np.array([row for row, _ in lanes], dtype=np.int16).reshape(-1, 5)
-        return rows, np.array([time for _, time in lanes], dtype=np.int64)
+        rows = np.array([row for row, _ in written], dtype=np.int16).reshape(-1, 5)
+        return rows, np.array([time for _, time in written], dtype=np.int64)
 
     def _placed(self, rows: Tokens, times: Steps) -> Notes:
         """The notes of rows, in ticks of the file."""
@@ -259,8 +259,8 @@ class Fill(Request):
         return notes
 
     @cached_property
-    def _lanes(self) -> tuple[int, ...]:
-        """The numbers that seed each lane: all variations, then all in another draft, and so on."""
+    def _drafts(self) -> tuple[int, ...]:
+        """The numbers that seed the drafts: the first of all variations, the second, and so on."""
         drafts = range(self.options.drafts or 1)
         return tuple(v + MOST_VARIATIONS * d for d in drafts for v in self.options.variations)
 
@@ -288,7 +288,7 @@ class Fill(Request):
             filters=options.filters(NATURAL),  # all are stated by now
             constraints=self._constraints(),
             seed=options.seed_for(self.piece.digest),
-            variations=self._lanes,
+            variations=self._drafts,
             processors=(
                 InstrumentBalance(options.instrument_balance, beginning=self.holed.programs),
                 StylePenalty(options.style_penalty, keep_key=options.chords is None),

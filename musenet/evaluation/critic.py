@@ -109,9 +109,9 @@ def row_states(
         batch = batch_of([window for _, _, window in group]).to(device)
         with torch.no_grad():
             hidden = model.trunk(batch.tokens, batch.structure)
-        for lane, (index, first, (tokens, _, counted)) in enumerate(group):
+        for place, (index, first, (tokens, _, counted)) in enumerate(group):
             scored = torch.from_numpy(counted.any(axis=1)).to(device)
-            yield index, first, hidden[lane, : len(tokens)][scored]
+            yield index, first, hidden[place, : len(tokens)][scored]
 
 
 def _windows(

@@ -15,11 +15,11 @@ from musenet.options.generate_options import GenerateOptions
 from musenet.options.shared_options import SharedOptions
 from musenet.options.timeline import Change
 from musenet.sampling.constraints import Constraints, implied_by_prompt, longest_rest, usual_for
-from musenet.sampling.entrance import Entrance
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
-from musenet.sampling.processor import ProcessorConfig
-from musenet.sampling.style_penalty import StylePenalty
+from musenet.sampling.processors.entrance import Entrance
+from musenet.sampling.processors.instrument_balance import InstrumentBalance
+from musenet.sampling.processors.loop_penalty import LoopPenalty
+from musenet.sampling.processors.processor import ProcessorConfig
+from musenet.sampling.processors.style_penalty import StylePenalty
 from tokenizer.encoding.learned.learned import LearnedTokenizer
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary

@@ -33,7 +33,7 @@ from musenet.export.hearing import as_heard
 from musenet.export.parts import Part, places_of
 from musenet.model.checkpoint import Checkpoint
 from musenet.sampling.ending import ending_evidence
-from musenet.sampling.loop_penalty import longest_runs
+from musenet.sampling.processors.loop_penalty import longest_runs
 from tokenizer.errors import InputError
 from tokenizer.instruments import DRUMS
 from tokenizer.instruments import name as instrument_name

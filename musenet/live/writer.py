@@ -35,13 +35,13 @@ from musenet.sampling.constraints import (
     max_polyphony,
     usual_for,
 )
-from musenet.sampling.entrance import Entrance
 from musenet.sampling.filters import FieldFilter
 from musenet.sampling.given import Stretch
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
+from musenet.sampling.processors.entrance import Entrance
+from musenet.sampling.processors.instrument_balance import InstrumentBalance
+from musenet.sampling.processors.loop_penalty import LoopPenalty
+from musenet.sampling.processors.style_penalty import StylePenalty
 from musenet.sampling.sampler import Sampler, SamplerConfig
-from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.compound import Events
 from tokenizer.encoding.grid import GridClock
 from tokenizer.encoding.holes import Hole, between, merged, no_events, with_header, woven

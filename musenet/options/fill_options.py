@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated
 
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
-from musenet.sampling.style_penalty import StylePenalty
+from musenet.sampling.processors.instrument_balance import InstrumentBalance
+from musenet.sampling.processors.loop_penalty import LoopPenalty
+from musenet.sampling.processors.style_penalty import StylePenalty
 from tokenizer.errors import InputError
 
 from . import parse

@@ -221,9 +221,9 @@ class EndingSampler:
             live = np.array([place < len(ending) for ending, _ in endings])
             new = np.zeros((len(endings), 5), dtype=np.int16)
             written = live.copy()
-            for lane in np.flatnonzero(live):
-                ending, roles = endings[lane]
-                new[lane], written[lane] = ending[place], roles[place] == WRITTEN
+            for index in np.flatnonzero(live):
+                ending, roles = endings[index]
+                new[index], written[index] = ending[place], roles[place] == WRITTEN
             time = time + steps[new[:, 0]]
             yield SampledRows(new, time, live, written)
 

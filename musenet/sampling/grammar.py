@@ -28,7 +28,7 @@ from tokenizer.instruments import DRUMS, range_of
 from tokenizer.typing import Integers, Mask, Steps, Tokens
 
 from .constraints import MOST_NOTES, Constraints
-from .processor import RowState
+from .processors.processor import RowState
 
 PROGRAMS = 129
 

@@ -20,7 +20,7 @@ from tokenizer.typing import Integers, Logits, Mask, Structure, Tokens
 
 from .given import GivenRows
 from .grammar import Grammar
-from .processor import Processor, RowState
+from .processors.processor import Processor, RowState
 
 _NO_WAIT = 1  # the value of a wait of no steps
 

@@ -15,7 +15,7 @@ from tokenizer.encoding.grid import REST_UNITS
 from tokenizer.encoding.vocabulary import WAIT, Vocabulary
 from tokenizer.typing import Logits, Mask, Steps
 
-from .processor import RowState, SamplerContext
+from .processors.processor import RowState, SamplerContext
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from .filters import FieldFilter, draw
 from .given import GivenRows, Stretch
 from .grammar import Grammar
 from .history import History
-from .processor import ProcessorConfig, SamplerContext
+from .processors.processor import ProcessorConfig, SamplerContext
 from .window import Window
 
 _DRAWN_AHEAD = 256

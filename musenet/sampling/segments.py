@@ -23,9 +23,9 @@ from tokenizer.typing import Ints, Mask, Tokens
 
 from .constraints import Constraints
 from .ending import EndingSampler, EndingScore
-from .entrance import Entrance
 from .given import Stretch
-from .processor import ProcessorConfig
+from .processors.entrance import Entrance
+from .processors.processor import ProcessorConfig
 from .replacements import Refill, Replacements
 from .sampler import SampledRows, Sampler, SamplerConfig, roles_of, rows_of
 

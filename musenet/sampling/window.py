@@ -78,24 +78,24 @@ class Window:
         self._prefix = self._later_prefix
         rows, columns = np.stack(self._rows, axis=1), np.stack(self._columns, axis=1)
         past = np.stack(self._past, axis=1)
-        lanes = [
-            self._last(lane, past[lane], rows[lane], columns[lane], keep)
-            for lane in range(self._batch)
+        kept = [
+            self._last(index, past[index], rows[index], columns[index], keep)
+            for index in range(self._batch)
         ]
-        window = np.stack([lane[0] for lane in lanes]), np.stack([lane[1] for lane in lanes])
+        window = np.stack([one[0] for one in kept]), np.stack([one[1] for one in kept])
         self._past += self._rows[:-keep]
         self._rows, self._columns = self._rows[-keep:], self._columns[-keep:]
         return self._behind_prefix(*window)
 
     def _last(
-        self, lane: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
+        self, index: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
     ) -> tuple[Tokens, Structure]:
         """The last rows of a continuation, `keep` in all, with its hole's header and its chord."""
-        found, places, first = self._with_header(lane, past, rows, columns, keep)
+        found, places, first = self._with_header(index, past, rows, columns, keep)
         chord = self._chord(past, rows[:first])
         if chord < 0 or keep < 2 or self._vocabulary.chords[rows[first, WAIT]]:
             return found, places
-        found, places, first = self._with_header(lane, past, rows, columns, keep - 1)
+        found, places, first = self._with_header(index, past, rows, columns, keep - 1)
         told = int(header_mask(found, self._vocabulary).argmin())
         before = places[told - 1] if told else columns[first - 1]
         row, place = _given(self._chord(past, rows[:first]), before)
@@ -105,7 +105,7 @@ class Window:
         )
 
     def _with_header(
-        self, lane: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
+        self, index: int, past: Tokens, rows: Tokens, columns: Structure, keep: int
     ) -> tuple[Tokens, Structure, int]:
         """The last rows of a continuation, `keep` in all, with the header of its hole.
 
@@ -117,7 +117,7 @@ class Window:
             return rows[-keep:], columns[-keep:], count - keep
         # A header is longer where it has further to go to what comes after the hole.
         for first in range(count - keep + 1, count):
-            told = self._header(lane, self._time_before(first, rows, columns))
+            told = self._header(index, self._time_before(first, rows, columns))
             if len(told) + count - first <= keep:
                 break
         else:  # not even the instruments fit

@@ -14,8 +14,8 @@ from musenet.model.checkpoint import Checkpoint, load_checkpoint
 from musenet.model.stored import AnyModel
 from musenet.options import parse
 from musenet.options.generate_options import GenerateOptions
+from musenet.sampling.processors.style_penalty import StylePenalty
 from musenet.sampling.sampler import Sampler, SamplerConfig
-from musenet.sampling.style_penalty import StylePenalty
 from tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.instruments import DRUMS

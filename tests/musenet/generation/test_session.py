@@ -28,7 +28,7 @@ from musenet.options.generate_options import GenerateOptions
 from musenet.options.parse import Place
 from musenet.sampling import ending
 from musenet.sampling.ending import ending_evidence
-from musenet.sampling.style_penalty import StylePenalty, StylePenaltyProcessor
+from musenet.sampling.processors.style_penalty import StylePenalty, StylePenaltyProcessor
 from tokenizer.errors import InputError
 from tokenizer.midi.events import Event
 from tokenizer.score.score import Score
@@ -381,7 +381,7 @@ def test_another_key_frees_the_pitch_classes_and_keeps_the_rest_of_the_manner(
             made.append((config.strength, config.keep_key))
             super().__init__(config, context)
 
-    monkeypatch.setattr("musenet.sampling.style_penalty.StylePenaltyProcessor", Noted)
+    monkeypatch.setattr("musenet.sampling.processors.style_penalty.StylePenaltyProcessor", Noted)
     prompt = read_prompt(PROMPTS[0])
     for begin, key in ((prompt, None), (prompt, Key(3, False)), (None, Key(3, False))):
         compose(tiny, begin, GenerateOptions(bars=1, key=key))

@@ -7,7 +7,7 @@ import pytest
 
 from musenet.sampling.constraints import Constraints
 from musenet.sampling.grammar import Grammar
-from musenet.sampling.processor import RowState
+from musenet.sampling.processors.processor import RowState
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import Vocabulary
 from tokenizer.instruments import DRUMS, range_of

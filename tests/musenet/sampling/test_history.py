@@ -15,11 +15,11 @@ from musenet.sampling.constraints import Constraints
 from musenet.sampling.filters import FieldFilter
 from musenet.sampling.grammar import Grammar
 from musenet.sampling.history import History
-from musenet.sampling.instrument_balance import InstrumentBalance
-from musenet.sampling.loop_penalty import LoopPenalty
-from musenet.sampling.processor import RowState
+from musenet.sampling.processors.instrument_balance import InstrumentBalance
+from musenet.sampling.processors.loop_penalty import LoopPenalty
+from musenet.sampling.processors.processor import RowState
+from musenet.sampling.processors.style_penalty import StylePenalty
 from musenet.sampling.sampler import Sampler, SamplerConfig, rows_of
-from musenet.sampling.style_penalty import StylePenalty
 from tokenizer.encoding.structure import StructureState
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from musenet.sampling.constraints import Constraints
-from musenet.sampling.entrance import Entrance, EntranceProcessor
-from musenet.sampling.processor import RowState, SamplerContext
+from musenet.sampling.processors.entrance import Entrance, EntranceProcessor
+from musenet.sampling.processors.processor import RowState, SamplerContext
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import INSTRUMENT, PITCH, WAIT
 

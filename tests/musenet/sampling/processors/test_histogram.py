@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from musenet.sampling.histogram import Histogram
+from musenet.sampling.processors.histogram import Histogram
 
 HALF_LIFE = 32
 KEEP = 0.5 ** (1 / HALF_LIFE)

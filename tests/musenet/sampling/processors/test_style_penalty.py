@@ -1,4 +1,4 @@
-"""The style penalty against counts done by hand, repeated pitches against a search."""
+"""The style penalty against counts done by hand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from musenet.sampling.constraints import Constraints
-from musenet.sampling.processor import RowState, SamplerContext
-from musenet.sampling.style_penalty import RepeatedPitches, StylePenalty, StylePenaltyProcessor
+from musenet.sampling.processors.processor import RowState, SamplerContext
+from musenet.sampling.processors.style_penalty import StylePenalty, StylePenaltyProcessor
 from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, PITCH, VELOCITY, WAIT
 from tokenizer.typing import Tokens
 
-from .conftest import QUARTER, VOCABULARY, music, rows, searched
+from ..conftest import VOCABULARY
+from .conftest import QUARTER, rows, state_of
 
 SIZES = VOCABULARY.sizes
 C_MAJOR = (60, 62, 64, 65, 67, 69, 71)
@@ -31,10 +32,6 @@ def style(
 ) -> StylePenaltyProcessor:
     context = SamplerContext(prompt, Constraints(), VOCABULARY, batch)
     return StylePenalty(strength, keep_key, keep_texture).build(context)
-
-
-def state_of(rows: Tokens, *times: int) -> RowState:
-    return RowState.of(rows, np.array(times), VOCABULARY)
 
 
 def play(penalty: StylePenaltyProcessor, music: np.ndarray, time: int = LATER) -> int:
@@ -360,29 +357,6 @@ def test_a_short_prompt_says_less() -> None:
     for penalty in (short, long):
         play(penalty, rows([61] * 40))
     assert held_classes(short)[1] < 0.2 * held_classes(long)[1]
-
-
-def test_a_prompts_repeated_pitches_are_those_of_a_search() -> None:
-    for seed in range(5):
-        rows, times = music(200, seed)
-        counts = RepeatedPitches(state_of(rows, *times), VOCABULARY, 1, (39, 11)).prompt
-        assert counts.tolist() == np.bincount(searched(rows, times), minlength=3).tolist()
-        assert counts[1:].all()
-
-
-def test_what_repeats_is_what_a_search_finds() -> None:
-    rows, times = music(120, 7)
-    repeated = RepeatedPitches(state_of(rows[:40], *times[:40]), VOCABULARY, 2, (39, 11))
-    counted = []
-    for row, time in zip(rows[40:], times[40:], strict=True):
-        state = state_of(np.repeat(row[None], 2, axis=0), time, time)
-        before = repeated.before(state)
-        classes = repeated.table[row[INSTRUMENT], row[PITCH]] + before[:, row[PITCH]]
-        assert classes.tolist() == [classes[0]] * 2
-        assert before.any(axis=1).all()
-        repeated.push(state, np.ones(2, bool))
-        counted.append(int(classes[0]))
-    assert counted == searched(rows, times)[-80:]
 
 
 def test_a_note_that_comes_again_and_again_is_penalised_where_the_prompt_moves_on() -> None:

@@ -9,10 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from tokenizer.encoding.vocabulary import Vocabulary
+import numpy as np
+
+from tokenizer.encoding.vocabulary import INSTRUMENT, Vocabulary
+from tokenizer.instruments import DRUMS
 from tokenizer.typing import Integers, Logits, Mask, Steps, Tokens
 
-from .constraints import Constraints
+from ..constraints import Constraints
+
+DRUMS_VALUE = DRUMS + 1
+"""The value of the instrument of drums."""
 
 
 class RowState(NamedTuple):
@@ -40,6 +46,16 @@ class RowState(NamedTuple):
     def written_note(self) -> Mask:
         """`(B,)`, which rows are sampled notes."""
         return self.note if self.written is None else self.note & self.written
+
+    @property
+    def pitched_note(self) -> Mask:
+        """`(B,)`, which rows are notes of an instrument with pitches, not drums."""
+        return self.note & (self.rows[:, INSTRUMENT] != DRUMS_VALUE)
+
+    @property
+    def positions(self) -> Integers:
+        """`(B,)`, the position of each row in its bar, 0 where it is unknown."""
+        return np.zeros(len(self.rows), np.int64) if self.position is None else self.position
 
     @classmethod
     def of(

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from musenet.sampling.constraints import Constraints
-from musenet.sampling.instrument_balance import InstrumentBalance, InstrumentBalanceProcessor
-from musenet.sampling.processor import RowState, SamplerContext
+from musenet.sampling.processors.instrument_balance import (
+    InstrumentBalance,
+    InstrumentBalanceProcessor,
+)
+from musenet.sampling.processors.processor import RowState, SamplerContext
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import INSTRUMENT
 from tokenizer.typing import Tokens

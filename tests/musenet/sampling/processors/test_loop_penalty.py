@@ -18,8 +18,8 @@ from musenet.model.heads import CascadeHead
 from musenet.options.generate_options import GenerateOptions
 from musenet.sampling.constraints import Constraints
 from musenet.sampling.filters import FieldFilter, draw
-from musenet.sampling.loop_penalty import LoopPenalty, LoopPenaltyProcessor, longest_runs
-from musenet.sampling.processor import RowState, SamplerContext
+from musenet.sampling.processors.loop_penalty import LoopPenalty, LoopPenaltyProcessor, longest_runs
+from musenet.sampling.processors.processor import RowState, SamplerContext
 from tokenizer.encoding.tokenizer import Tokenizer
 from tokenizer.encoding.vocabulary import DURATION, INSTRUMENT, PITCH, WAIT
 from tokenizer.typing import Tokens

@@ -115,8 +115,8 @@ class EntranceProcessor:
                 if sounding.any():
                     self._patience[:, index] = self._again[index]
                 self._until[:, index] = ends[sounding].max(initial=config.begins[0])
-        for lane in range(context.batch):
-            self._settle(lane)
+        for index in range(context.batch):
+            self._settle(index)
 
     def apply(self, field: int, logits: Logits, _allowed: Mask, state: RowState) -> Logits:
         """The logits of the wait and of the instrument, more likely to end a silence."""
@@ -140,20 +140,20 @@ class EntranceProcessor:
 
     def push(self, state: RowState) -> None:
         """Note how long each instrument sounds."""
-        for lane, (written, row) in enumerate(
+        for index, (written, row) in enumerate(
             zip(state.written_note.tolist(), state.rows.tolist(), strict=True)
         ):
             place = self._place_of.get(row[INSTRUMENT]) if written else None
             if place is not None:
-                end = state.time[lane] + self._lengths[row[DURATION]]
-                self._until[lane, place] = max(self._until[lane, place], end)
-                self._patience[lane, place] = self._again[place]
-                self._settle(lane)
+                end = state.time[index] + self._lengths[row[DURATION]]
+                self._until[index, place] = max(self._until[index, place], end)
+                self._patience[index, place] = self._again[place]
+                self._settle(index)
 
-    def _settle(self, lane: int) -> None:
+    def _settle(self, index: int) -> None:
         """Update the step to which the patience with all instruments of a continuation lasts."""
-        over = self._until[lane] + self._patience[lane] * float(self._quarter)
-        self._patient_until[lane] = float(over.min(initial=np.inf))
+        over = self._until[index] + self._patience[index] * float(self._quarter)
+        self._patient_until[index] = float(over.min(initial=np.inf))
 
     def _more(self, state: RowState) -> Floats:
         """The nats `(B, I)` by which each instrument becomes more likely."""
