@@ -53,8 +53,8 @@ class RowState(NamedTuple):
         return self.note & (self.rows[:, INSTRUMENT] != DRUMS_VALUE)
 
     @property
-    def positions(self) -> Integers:
-        """`(B,)`, the position of each row in its bar, 0 where it is unknown."""
+    def position_or_zero(self) -> Integers:
+        """`(B,)`, `position`, 0 where it is unknown."""
         return np.zeros(len(self.rows), np.int64) if self.position is None else self.position
 
     @classmethod

@@ -135,7 +135,7 @@ def _position(prompt: RowState, vocabulary: Vocabulary) -> Feature:
     # A position of 1 is on the bar line; notes up to half a sixteenth early or late belong to one.
     places = (np.arange(STRUCTURE_SIZES[POSITION]) - 1 + sixteenth // 2) // sixteenth
     played = np.zeros((places[-1] + 1, vocabulary.sizes[INSTRUMENT]), dtype=bool)
-    played[places[prompt.positions], prompt.rows[:, INSTRUMENT]] = True
+    played[places[prompt.position_or_zero], prompt.rows[:, INSTRUMENT]] = True
     table = (played.any(axis=0) & ~played[places]).astype(np.int64)
     return Feature(INSTRUMENT, np.array([len(prompt.rows), 0]), table)
 

@@ -136,7 +136,7 @@ class StylePenaltyProcessor:
         if field == WAIT:
             columns = self._columns[WAIT].take(state.time % self._beat, axis=0)
         elif field == INSTRUMENT:
-            columns = self._columns[INSTRUMENT].take(state.positions, axis=0)
+            columns = self._columns[INSTRUMENT].take(state.position_or_zero, axis=0)
         else:
             columns = self._columns[field].take(state.rows[:, INSTRUMENT], axis=0)
         if field == PITCH:
@@ -159,7 +159,7 @@ class StylePenaltyProcessor:
                 for row, time, position, again in zip(
                     state.rows.tolist(),
                     state.time.tolist(),
-                    state.positions.tolist(),
+                    state.position_or_zero.tolist(),
                     before,
                     strict=True,
                 )
