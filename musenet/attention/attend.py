@@ -20,7 +20,7 @@ from tokenizer.errors import InputError, unknown
 from . import xformers
 from .block_attention import bias_of, block_attention, wide
 from .decompose import PatternPart, parts
-from .dense_attention import dense_attention
+from .dense_attention import dense_attention, is_fast
 from .local_attention import local_attention
 from .lse_merge import TorchKernel, merged_attention, spread_heads
 from .patterns import mask
@@ -129,7 +129,7 @@ def _inside(q_NSHD: Tensor, k_NSGD: Tensor, v_NSGD: Tensor, causal: bool) -> Ten
         seen = torch.ones((s, s), dtype=torch.bool).tril_()
         out = block_attention(q, k, v, bias_of(seen, q) if causal else None)
         return out.view(n, h, s, d).transpose(1, 2).contiguous()
-    if causal and q_NSHD.device.type == "cpu" and q_NSHD.dtype == torch.bfloat16:
+    if causal and is_fast(q_NSHD):
         return dense_attention(q_NSHD, k_NSGD, v_NSGD)
     out_NHSD = F.scaled_dot_product_attention(
         q_NSHD.transpose(1, 2),

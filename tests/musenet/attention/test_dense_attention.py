@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from musenet.attention import dense_attention as module
+from musenet.attention.attend import attend
 from musenet.attention.dense_attention import dense_attention
 from musenet.model.recompute import run
 
@@ -62,3 +63,16 @@ def test_selective_recompute_keeps_the_result(
     out = run(lambda x: dense_attention(x, x, x).sin(), x, recompute)
     out.sum().backward()  # type: ignore[no-untyped-call]
     assert len(tiles) == 2 * passes
+
+
+@pytest.mark.parametrize("most", [0, 64])
+def test_more_threads_take_another_kernel_with_the_same_result(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_THREADS", most)
+    inputs = tensors(600, 2, torch.bfloat16)
+    assert module.is_fast(inputs[0]) == (most > 0)
+    assert not module.is_fast(inputs[0].float())
+    found = attend(*inputs, "dense", 1, "sdpa")
+    expected = attend(*(x.double() for x in inputs), "dense", 1, "reference")
+    assert (found.double() - expected).abs().max() < 2e-2
