@@ -70,9 +70,9 @@ def test_more_threads_take_another_kernel_with_the_same_result(
     most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_MOST_THREADS", most)
-    inputs = tensors(600, 2, torch.bfloat16)
-    assert module.is_fast(inputs[0]) == (most > 0)
-    assert not module.is_fast(inputs[0].float())
-    found = attend(*inputs, "dense", 1, "sdpa")
-    expected = attend(*(x.double() for x in inputs), "dense", 1, "reference")
+    q, k, v = tensors(600, 2, torch.bfloat16)
+    assert module.is_fast(q) == (most > 0)
+    assert not module.is_fast(q.float())
+    found = attend(q, k, v, "dense", 1, "sdpa")
+    expected = attend(q.double(), k.double(), v.double(), "dense", 1, "reference")
     assert (found.double() - expected).abs().max() < 2e-2
