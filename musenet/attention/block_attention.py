@@ -17,7 +17,7 @@ def wide(dtype: torch.dtype) -> torch.dtype:
 def block_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Softmax attention inside short blocks: matmuls in the inputs' dtype, softmax in fp32.
 
-    On CPU this is three times faster than SDPA where blocks are short.
+    On CPU this is two to three times faster than SDPA where blocks are short.
 
     Args:
         q: [N, S, D].
