@@ -118,6 +118,21 @@ def _tiles(q_NQD: Tensor, k_NTD: Tensor) -> Iterator[tuple[slice, slice, slice, 
             yield slice(head, head + step), queries, slice(0, end), bias[: shared * size, :size]
 
 
+@_forward.register_fake
+def _shape_of_result(q: Tensor, k: Tensor, v: Tensor) -> Tensor:  # noqa: ARG001
+    return torch.empty_like(q)
+
+
+@_backward.register_fake
+def _shapes_of_gradients(
+    g: Tensor,  # noqa: ARG001
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    return torch.empty_like(q), torch.empty_like(k), torch.empty_like(v)
+
+
 def _save_inputs(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:  # noqa: ARG001
     ctx.save_for_backward(*inputs)
 

@@ -76,3 +76,14 @@ def test_more_threads_take_another_kernel_with_the_same_result(
     found = attend(q, k, v, "dense", 1, "sdpa")
     expected = attend(q.double(), k.double(), v.double(), "dense", 1, "reference")
     assert (found.double() - expected).abs().max() < 2e-2
+
+
+def test_a_compiled_model_traces_it() -> None:
+    q, k, v = tensors(300, 2, torch.float64)
+    compiled = torch.compile(dense_attention, backend="aot_eager", fullgraph=True)
+    found, expected = (
+        torch.autograd.grad(attention(q, k, v).sin().sum(), (q, k, v))
+        for attention in (compiled, dense_attention)
+    )
+    for one, other in zip(found, expected, strict=True):
+        assert torch.allclose(one, other, rtol=0, atol=1e-12)
